@@ -1,0 +1,13 @@
+// Status of the core to Python exception.
+
+#ifndef VACCINE_SHIM_ERRORS_H
+#define VACCINE_SHIM_ERRORS_H
+
+#include <Python.h>
+
+#include "CVaccine.h"
+
+// Sets the exception for a status other than VACCINE_OK.
+void raise_status(VaccineStatus status, const VaccineMessage *message);
+
+#endif

@@ -1,0 +1,241 @@
+#include "model.h"
+
+#include <stdlib.h>
+
+#include "arguments.h"
+#include "call.h"
+
+bool model_begin(ModelObject *self, Call *call) {
+    if (!turn_take(&self->turn, "model")) return false;
+    call_begin(call);
+    return true;
+}
+
+bool model_end(ModelObject *self, Call *call, VaccineStatus status) {
+    const bool done = call_end(call, status);
+    turn_give(&self->turn);
+    return done;
+}
+
+static PyObject *none_if(bool done) { return done ? Py_NewRef(Py_None) : NULL; }
+
+// MARK: - Life
+
+static PyObject *model_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"configuration", NULL};
+    PyObject *dict;
+    VaccineModelConfiguration configuration;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:Model", names, &dict)
+        || !configuration_from_dict(dict, &configuration))
+        return NULL;
+    ModelObject *self = (ModelObject *)PyType_GenericAlloc(type, 0);
+    if (self == NULL) return NULL;
+    self->configuration = configuration;
+    Call call;
+    bool made = turn_create(&self->turn);
+    if (made) {
+        call_begin(&call);
+        const VaccineStatus status
+            = vaccine_model_create(&configuration, &self->handle, &call.message);
+        made = call_end(&call, status);
+    }
+    if (!made) Py_CLEAR(self);
+    return (PyObject *)self;
+}
+
+static void model_dealloc(ModelObject *self) {
+    PyObject_GC_UnTrack(self);
+    vaccine_model_destroy(self->handle);
+    turn_destroy(&self->turn);
+    free_object((PyObject *)self);
+}
+
+static PyObject *model_configuration(ModelObject *self, void *unused) {
+    (void)unused;
+    return configuration_as_dict(&self->configuration);
+}
+
+static PyObject *model_initialise(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"seed", NULL};
+    PyObject *value;
+    uint64_t seed;
+    Call call;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:initialise", names, &value)
+        || !argument_uint64(value, "seed", &seed) || !model_begin(self, &call))
+        return NULL;
+    const VaccineStatus status = vaccine_model_initialise(self->handle, seed, &call.message);
+    return none_if(model_end(self, &call, status));
+}
+
+// MARK: - Methods without arguments
+
+typedef VaccineStatus Action(VaccineModel *model, VaccineMessage *message);
+
+static PyObject *act(ModelObject *self, Action *action) {
+    Call call;
+    if (!model_begin(self, &call)) return NULL;
+    const VaccineStatus status = action(self->handle, &call.message);
+    return none_if(model_end(self, &call, status));
+}
+
+static PyObject *model_check_complete(ModelObject *self, PyObject *unused) {
+    (void)unused;
+    return act(self, vaccine_model_check_complete);
+}
+
+static PyObject *model_remove_adapter(ModelObject *self, PyObject *unused) {
+    (void)unused;
+    return act(self, vaccine_model_remove_adapter);
+}
+
+static PyObject *model_merge_adapter(ModelObject *self, PyObject *unused) {
+    (void)unused;
+    return act(self, vaccine_model_merge_adapter);
+}
+
+static PyObject *model_zero_gradients(ModelObject *self, PyObject *unused) {
+    (void)unused;
+    return act(self, vaccine_model_zero_gradients);
+}
+
+// MARK: - Adapter and scratch
+
+// The UTF-8 of every name, borrowed from the items of `tuple`; free the array, not the strings.
+static const char **strings_of(PyObject *tuple, Py_ssize_t count) {
+    const char **strings = calloc((size_t)count + 1, sizeof *strings);
+    if (strings == NULL) PyErr_NoMemory();
+    for (Py_ssize_t i = 0; strings != NULL && i < count; i++) {
+        if (!argument_string(PyTuple_GetItem(tuple, i), "targets", &strings[i])) {
+            free(strings);
+            strings = NULL;
+        }
+    }
+    return strings;
+}
+
+static PyObject *model_add_adapter(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"rank", "alpha", "dropout", "targets", "seed", NULL};
+    PyObject *rank_value, *alpha_value, *dropout_value, *targets, *seed_value;
+    int32_t rank;
+    double alpha, dropout;
+    uint64_t seed;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOO:add_adapter", names, &rank_value,
+            &alpha_value, &dropout_value, &targets, &seed_value)
+        || !argument_int32(rank_value, "rank", 0, &rank)
+        || !argument_double(alpha_value, "alpha", &alpha)
+        || !argument_double(dropout_value, "dropout", &dropout)
+        || !argument_uint64(seed_value, "seed", &seed))
+        return NULL;
+    PyObject *tuple = argument_sequence(targets, "targets", "a sequence of str");
+    if (tuple == NULL) return NULL;
+    const Py_ssize_t count = PyTuple_Size(tuple);
+    const char **strings = strings_of(tuple, count);
+    Call call;
+    bool added = strings != NULL && model_begin(self, &call);
+    if (added) {
+        const VaccineStatus status = vaccine_model_add_adapter(
+            self->handle, rank, alpha, dropout, strings, (int32_t)count, seed, &call.message);
+        added = model_end(self, &call, status);
+    }
+    free(strings);
+    Py_DECREF(tuple);
+    return none_if(added);
+}
+
+static PyObject *model_reserve(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"tokens", "sequences", "training", NULL};
+    PyObject *tokens_value, *sequences_value, *training_value;
+    int64_t tokens, sequences;
+    bool training;
+    Call call;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, keywords, "OOO:reserve", names, &tokens_value, &sequences_value, &training_value)
+        || !argument_int64(tokens_value, "tokens", 0, INT64_MAX, &tokens)
+        || !argument_int64(sequences_value, "sequences", 0, INT64_MAX, &sequences)
+        || !argument_bool(training_value, "training", &training) || !model_begin(self, &call))
+        return NULL;
+    const VaccineStatus status
+        = vaccine_model_reserve(self->handle, tokens, sequences, training, &call.message);
+    return none_if(model_end(self, &call, status));
+}
+
+// MARK: - Type
+
+#define METHOD(name, flags, doc) {#name, KEYWORD_METHOD(model_##name), flags, PyDoc_STR(doc)}
+#define KEYWORDS (METH_VARARGS | METH_KEYWORDS)
+
+static PyMethodDef model_methods[] = {
+    METHOD(initialise, KEYWORDS,
+        "initialise($self, /, seed)\n--\n\n"
+        "Random weights: linear and embedding ~ N(0, 0.02**2), norms 1, biases 0."),
+    METHOD(check_complete, METH_NOARGS,
+        "check_complete($self, /)\n--\n\n"
+        "Raise ValueError with the names of the tensors that were never written."),
+    METHOD(tensors, KEYWORDS,
+        "tensors($self, /, kind)\n--\n\n"
+        "Name and shape of every tensor of a kind: 'weight', 'adapter' or 'gradient'."),
+    METHOD(read, KEYWORDS, "read($self, /, kind, name)\n--\n\nA copy of the tensor in float32."),
+    METHOD(write, KEYWORDS,
+        "write($self, /, kind, name, values)\n--\n\n"
+        "Replace a weight or adapter tensor; the shape must agree and all values be finite."),
+    METHOD(add_adapter, KEYWORDS,
+        "add_adapter($self, /, rank, alpha, dropout, targets, seed)\n--\n\n"
+        "Add LoRA matrices to the named projections of all layers."),
+    METHOD(remove_adapter, METH_NOARGS,
+        "remove_adapter($self, /)\n--\n\nDrop the adapter and its gradients."),
+    METHOD(merge_adapter, METH_NOARGS,
+        "merge_adapter($self, /)\n--\n\nAdd (alpha / r) B A to the weights and drop the adapter."),
+    METHOD(reserve, KEYWORDS,
+        "reserve($self, /, tokens, sequences, training)\n--\n\n"
+        "Allocate the scratch memory of batches up to this size."),
+    METHOD(logits, KEYWORDS,
+        "logits($self, /, input_ids)\n--\n\nOne sequence [T] to float32 logits [T, V]."),
+    METHOD(attention_outputs, KEYWORDS,
+        "attention_outputs($self, /, input_ids)\n--\n\n"
+        "One sequence [T] to float32 attention outputs [L, T, C]."),
+    METHOD(loss, KEYWORDS,
+        "loss($self, /, input_ids, labels, offsets)\n--\n\n"
+        "Mean loss and the number of supervised tokens."),
+    METHOD(forward_backward, KEYWORDS,
+        "forward_backward($self, /, input_ids, labels, offsets, *, method, magnitude, weight, "
+        "seed, stream)\n--\n\n"
+        "Add weight * dloss/dadapter to the gradients; all gradients are zero after a failure.\n\n"
+        "The result has the fields of VaccineStepReport and `perturbation_norms`, L floats."),
+    METHOD(zero_gradients, METH_NOARGS, "zero_gradients($self, /)\n--\n\nSet all gradients to 0."),
+    METHOD(perturbations, METH_NOARGS,
+        "perturbations($self, /)\n--\n\nFloat32 [L, T, C] of the last perturbed step."),
+    METHOD(generate, KEYWORDS,
+        "generate($self, /, input_ids, offsets, *, max_new_tokens, temperature, top_p, seed, "
+        "end_tokens)\n--\n\n"
+        "The new tokens of every prompt of a packed batch; an end token, if met, is the last."),
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef model_properties[] = {
+    {"configuration", (getter)model_configuration, NULL,
+        PyDoc_STR("The dict that the model was made from."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+PyDoc_STRVAR(model_doc,
+    "Model(configuration)\n--\n\n"
+    "One decoder with its weights, its optional adapter and its gradients.\n\n"
+    "`configuration` has the fields of VaccineModelConfiguration (CVaccine.h) as keys, all of\n"
+    "them and no other. The weights start at zero.");
+
+static PyType_Slot model_slots[] = {
+    {Py_tp_doc, (void *)model_doc},
+    {Py_tp_new, model_new},
+    {Py_tp_traverse, traverse_type},
+    {Py_tp_dealloc, model_dealloc},
+    {Py_tp_methods, model_methods},
+    {Py_tp_getset, model_properties},
+    {0, NULL},
+};
+
+PyType_Spec model_spec = {
+    .name = "vaccine_swift._core.Model",
+    .basicsize = sizeof(ModelObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = model_slots,
+};

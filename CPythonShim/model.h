@@ -1,0 +1,36 @@
+// The parts of the Model type.
+
+#ifndef VACCINE_SHIM_MODEL_H
+#define VACCINE_SHIM_MODEL_H
+
+#include <Python.h>
+#include <stdbool.h>
+
+#include "call.h"
+#include "types.h"
+
+// All keys are required and no other is allowed: ValueError; values of another type: TypeError.
+bool configuration_from_dict(PyObject *dict, VaccineModelConfiguration *configuration);
+PyObject *configuration_as_dict(const VaccineModelConfiguration *configuration);
+
+// model_tensors.c
+// List of (name, shape); the caller has the turn.
+PyObject *tensor_list(ModelObject *self, VaccineTensorKind kind);
+PyObject *model_tensors(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_read(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_write(ModelObject *self, PyObject *args, PyObject *keywords);
+
+// model_compute.c
+PyObject *model_logits(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_attention_outputs(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_loss(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_perturbations(ModelObject *self, PyObject *unused);
+PyObject *model_generate(ModelObject *self, PyObject *args, PyObject *keywords);
+
+// A call of the core on the model's handle: the turn taken and the GIL released, then both undone.
+// `model_begin` raises what `turn_take` does, `model_end` what `call_end` does.
+bool model_begin(ModelObject *self, Call *call);
+bool model_end(ModelObject *self, Call *call, VaccineStatus status);
+
+#endif

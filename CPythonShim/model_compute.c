@@ -1,0 +1,200 @@
+// Forward, training step and generation.
+
+#include <stdlib.h>
+
+#include "arguments.h"
+#include "inputs.h"
+#include "model.h"
+#include "outputs.h"
+
+// MARK: - One sequence
+
+typedef VaccineStatus Forward(VaccineModel *model, VaccineIntegers input_ids, float *output,
+    VaccineInterrupt interrupt, VaccineMessage *message);
+
+// Refused here as well as in the core, since the result is allocated before the core sees the ids.
+static bool check_length(const ModelObject *self, const Input *input_ids) {
+    const int32_t longest = self->configuration.context_length;
+    if (1 <= input_ids->count && input_ids->count <= longest) return true;
+    PyErr_Format(PyExc_ValueError,
+        "input_ids must have between 1 and context_length = %d tokens, got %lld", (int)longest,
+        (long long)input_ids->count);
+    return false;
+}
+
+// `shape` has the token count T at `token_axis`, to be filled in.
+static PyObject *forward(ModelObject *self, PyObject *array, Forward *function, int dimensions,
+    int64_t *shape, int token_axis) {
+    Input input_ids = {0};
+    BufferObject *output = NULL;
+    if (input_integers(array, "input_ids", &input_ids) && check_length(self, &input_ids)) {
+        shape[token_axis] = input_ids.count;
+        output = buffer_new(state_of((PyObject *)self)->buffer_type, 'f', dimensions, shape);
+    }
+    Call call;
+    bool done = output != NULL && model_begin(self, &call);
+    if (done) {
+        const VaccineStatus status = function(self->handle, input_as_integers(&input_ids),
+            output->values, call_interrupt(&call), &call.message);
+        done = model_end(self, &call, status);
+    }
+    input_release(&input_ids);
+    if (!done) Py_CLEAR(output);
+    return (PyObject *)output;
+}
+
+PyObject *model_logits(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"input_ids", NULL};
+    PyObject *array;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:logits", names, &array)) return NULL;
+    int64_t shape[] = {0, self->configuration.vocabulary_size};
+    return forward(self, array, vaccine_model_logits, 2, shape, 0);
+}
+
+PyObject *model_attention_outputs(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"input_ids", NULL};
+    PyObject *array;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:attention_outputs", names, &array))
+        return NULL;
+    int64_t shape[] = {self->configuration.layer_count, 0, self->configuration.hidden_size};
+    return forward(self, array, vaccine_model_attention_outputs, 3, shape, 1);
+}
+
+// MARK: - Packed batches
+
+typedef struct BatchInput {
+    Input input_ids, labels, offsets;
+} BatchInput;
+
+static bool batch_input(
+    PyObject *input_ids, PyObject *labels, PyObject *offsets, BatchInput *batch) {
+    return input_integers(input_ids, "input_ids", &batch->input_ids)
+        && input_integers(labels, "labels", &batch->labels)
+        && input_integers(offsets, "offsets", &batch->offsets);
+}
+
+static void batch_release(BatchInput *batch) {
+    input_release(&batch->input_ids);
+    input_release(&batch->labels);
+    input_release(&batch->offsets);
+}
+
+static VaccineBatch as_batch(const BatchInput *batch) {
+    return (VaccineBatch){
+        .input_ids = input_as_integers(&batch->input_ids),
+        .labels = input_as_integers(&batch->labels),
+        .offsets = input_as_integers(&batch->offsets),
+    };
+}
+
+PyObject *model_loss(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"input_ids", "labels", "offsets", NULL};
+    PyObject *input_ids, *labels, *offsets;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, keywords, "OOO:loss", names, &input_ids, &labels, &offsets))
+        return NULL;
+    BatchInput batch = {0};
+    double loss;
+    int64_t supervised;
+    Call call;
+    bool done = batch_input(input_ids, labels, offsets, &batch) && model_begin(self, &call);
+    if (done) {
+        const VaccineStatus status = vaccine_model_loss(self->handle, as_batch(&batch), &loss,
+            &supervised, call_interrupt(&call), &call.message);
+        done = model_end(self, &call, status);
+    }
+    batch_release(&batch);
+    return done ? Py_BuildValue("dL", loss, (long long)supervised) : NULL;
+}
+
+// MARK: - Training step
+
+static const char *const methods[] = {
+    [VACCINE_METHOD_SFT] = "sft",
+    [VACCINE_METHOD_VACCINE] = "vaccine",
+    [VACCINE_METHOD_RANDOM] = "random",
+    NULL,
+};
+
+static bool step_options(PyObject *method, PyObject *magnitude, PyObject *weight, PyObject *seed,
+    PyObject *stream, VaccineStepOptions *options) {
+    int choice;
+    if (!argument_choice(method, "method", methods, &choice)) return false;
+    options->method = (VaccineMethodKind)choice;
+    return argument_double(magnitude, "magnitude", &options->magnitude)
+        && argument_double(weight, "weight", &options->weight)
+        && argument_uint64(seed, "seed", &options->seed)
+        && argument_uint64(stream, "stream", &options->stream);
+}
+
+static PyObject *float_list(const double *values, int64_t count) {
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
+        PyObject *value = PyFloat_FromDouble(values[i]);
+        if (value == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SetItem(list, i, value);
+    }
+    return list;
+}
+
+static PyObject *report_as_dict(
+    const VaccineStepReport *report, const double *norms, int64_t layers) {
+    PyObject *list = float_list(norms, layers);
+    if (list == NULL) return NULL;
+    return Py_BuildValue("{s:d, s:d, s:d, s:d, s:L, s:L, s:d, s:N}",  //
+        "loss", report->loss,                                         //
+        "clean_loss", report->clean_loss,                             //
+        "gradient_norm", report->gradient_norm,                       //
+        "attention_gradient_norm", report->attention_gradient_norm,   //
+        "tokens", (long long)report->tokens,                          //
+        "supervised", (long long)report->supervised,                  //
+        "seconds", report->seconds,                                   //
+        "perturbation_norms", list);
+}
+
+PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {
+        "input_ids", "labels", "offsets", "method", "magnitude", "weight", "seed", "stream", NULL};
+    PyObject *input_ids, *labels, *offsets, *method, *magnitude, *weight, *seed, *stream;
+    VaccineStepOptions options;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO$OOOOO:forward_backward", names,
+            &input_ids, &labels, &offsets, &method, &magnitude, &weight, &seed, &stream)
+        || !step_options(method, magnitude, weight, seed, stream, &options))
+        return NULL;
+    const int32_t layers = self->configuration.layer_count;
+    double *norms = calloc((size_t)layers, sizeof *norms);
+    if (norms == NULL) return PyErr_NoMemory();
+    BatchInput batch = {0};
+    VaccineStepReport report;
+    Call call;
+    bool done = batch_input(input_ids, labels, offsets, &batch) && model_begin(self, &call);
+    if (done) {
+        const VaccineStatus status = vaccine_model_forward_backward(self->handle, as_batch(&batch),
+            options, &report, norms, call_interrupt(&call), &call.message);
+        done = model_end(self, &call, status);
+    }
+    batch_release(&batch);
+    PyObject *result = done ? report_as_dict(&report, norms, layers) : NULL;
+    free(norms);
+    return result;
+}
+
+PyObject *model_perturbations(ModelObject *self, PyObject *unused) {
+    (void)unused;
+    if (!turn_take(&self->turn, "model")) return NULL;
+    const VaccineModelConfiguration *size = &self->configuration;
+    const int64_t shape[]
+        = {size->layer_count, vaccine_model_perturbation_tokens(self->handle), size->hidden_size};
+    BufferObject *output = buffer_new(state_of((PyObject *)self)->buffer_type, 'f', 3, shape);
+    if (output != NULL) {
+        Call call;
+        call_begin(&call);
+        const VaccineStatus status = vaccine_model_read_perturbations(
+            self->handle, output->values, buffer_count(output), &call.message);
+        if (!call_end(&call, status)) Py_CLEAR(output);
+    }
+    turn_give(&self->turn);
+    return (PyObject *)output;
+}

@@ -1,0 +1,81 @@
+#include <stdlib.h>
+
+#include "arguments.h"
+#include "inputs.h"
+#include "model.h"
+
+static PyObject *token_list(const int32_t *tokens, int64_t count) {
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
+        PyObject *token = PyLong_FromLong(tokens[i]);
+        if (token == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SetItem(list, i, token);
+    }
+    return list;
+}
+
+static PyObject *token_lists(
+    const int32_t *tokens, const int64_t *lengths, int64_t prompts, int64_t width) {
+    PyObject *lists = PyList_New((Py_ssize_t)prompts);
+    for (Py_ssize_t i = 0; lists != NULL && i < prompts; i++) {
+        PyObject *list = token_list(tokens + i * width, lengths[i]);
+        if (list == NULL)
+            Py_CLEAR(lists);
+        else
+            PyList_SetItem(lists, i, list);
+    }
+    return lists;
+}
+
+typedef struct Prompts {
+    Input input_ids, offsets, end_tokens;
+} Prompts;
+
+static PyObject *generate(
+    ModelObject *self, const Prompts *prompts, VaccineGenerationOptions options) {
+    const int64_t count = prompts->offsets.count > 1 ? prompts->offsets.count - 1 : 0;
+    const int64_t width = options.maximum_new_tokens;
+    options.end_tokens = input_as_integers(&prompts->end_tokens);
+    // calloc checks the product; one element more, so that nothing is not NULL.
+    int64_t *lengths = calloc((size_t)count + 1, sizeof *lengths);
+    int32_t *tokens = calloc((size_t)count + 1, (size_t)width * sizeof *tokens);
+    PyObject *result = NULL;
+    Call call;
+    if (lengths == NULL || tokens == NULL) {
+        PyErr_NoMemory();
+    } else if (model_begin(self, &call)) {
+        const VaccineStatus status = vaccine_model_generate(self->handle,
+            input_as_integers(&prompts->input_ids), input_as_integers(&prompts->offsets), options,
+            tokens, lengths, call_interrupt(&call), &call.message);
+        if (model_end(self, &call, status)) result = token_lists(tokens, lengths, count, width);
+    }
+    free(lengths);
+    free(tokens);
+    return result;
+}
+
+PyObject *model_generate(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"input_ids", "offsets", "max_new_tokens", "temperature", "top_p",
+        "seed", "end_tokens", NULL};
+    PyObject *input_ids, *offsets, *limit, *temperature, *top_p, *seed, *end_tokens;
+    VaccineGenerationOptions options = {0};
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO$OOOOO:generate", names, &input_ids,
+            &offsets, &limit, &temperature, &top_p, &seed, &end_tokens)
+        || !argument_int32(limit, "max_new_tokens", 1, &options.maximum_new_tokens)
+        || !argument_double(temperature, "temperature", &options.temperature)
+        || !argument_double(top_p, "top_p", &options.top_p)
+        || !argument_uint64(seed, "seed", &options.seed))
+        return NULL;
+    Prompts prompts = {0};
+    PyObject *result = NULL;
+    if (input_integers(input_ids, "input_ids", &prompts.input_ids)
+        && input_integers(offsets, "offsets", &prompts.offsets)
+        && input_integers(end_tokens, "end_tokens", &prompts.end_tokens))
+        result = generate(self, &prompts, options);
+    input_release(&prompts.input_ids);
+    input_release(&prompts.offsets);
+    input_release(&prompts.end_tokens);
+    return result;
+}

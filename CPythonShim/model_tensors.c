@@ -1,0 +1,127 @@
+// Tensors of a model by kind and name.
+
+#include <string.h>
+
+#include "arguments.h"
+#include "call.h"
+#include "errors.h"
+#include "inputs.h"
+#include "model.h"
+#include "outputs.h"
+
+static const char *const kinds[] = {
+    [VACCINE_WEIGHT] = "weight",
+    [VACCINE_ADAPTER] = "adapter",
+    [VACCINE_GRADIENT] = "gradient",
+    NULL,
+};
+
+static bool kind_argument(PyObject *value, VaccineTensorKind *kind) {
+    int choice;
+    if (!argument_choice(value, "kind", kinds, &choice)) return false;
+    *kind = (VaccineTensorKind)choice;
+    return true;
+}
+
+static PyObject *tensor_buffer(ModelObject *self, const VaccineTensorInfo *info) {
+    const int64_t shape[] = {info->rows, info->columns};
+    PyTypeObject *type = state_of((PyObject *)self)->buffer_type;
+    return (PyObject *)buffer_new(type, 'f', info->columns > 0 ? 2 : 1, shape);
+}
+
+static bool info_at(
+    ModelObject *self, VaccineTensorKind kind, int64_t index, VaccineTensorInfo *info) {
+    VaccineMessage message;
+    const VaccineStatus status
+        = vaccine_model_tensor_info(self->handle, kind, index, info, &message);
+    if (status != VACCINE_OK) raise_status(status, &message);
+    return status == VACCINE_OK;
+}
+
+// (name, shape)
+static PyObject *described(const VaccineTensorInfo *info) {
+    const long long rows = info->rows, columns = info->columns;
+    return columns > 0 ? Py_BuildValue("s(LL)", info->name, rows, columns)
+                       : Py_BuildValue("s(L)", info->name, rows);
+}
+
+PyObject *tensor_list(ModelObject *self, VaccineTensorKind kind) {
+    VaccineTensorInfo info;
+    PyObject *list = PyList_New(0);
+    const int64_t count = vaccine_model_tensor_count(self->handle, kind);
+    for (int64_t i = 0; list != NULL && i < count; i++) {
+        PyObject *item = info_at(self, kind, i, &info) ? described(&info) : NULL;
+        if (item == NULL || PyList_Append(list, item) < 0) Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+PyObject *model_tensors(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"kind", NULL};
+    PyObject *value;
+    VaccineTensorKind kind;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:tensors", names, &value)
+        || !kind_argument(value, &kind) || !turn_take(&self->turn, "model"))
+        return NULL;
+    PyObject *list = tensor_list(self, kind);
+    turn_give(&self->turn);
+    return list;
+}
+
+static bool find(
+    ModelObject *self, VaccineTensorKind kind, const char *name, VaccineTensorInfo *info) {
+    const int64_t count = vaccine_model_tensor_count(self->handle, kind);
+    for (int64_t i = 0; i < count; i++) {
+        if (!info_at(self, kind, i, info)) return false;
+        if (strcmp(info->name, name) == 0) return true;
+    }
+    PyErr_Format(PyExc_ValueError,
+        "name must be that of one of the model's %lld %s tensors, got '%s'", (long long)count,
+        kinds[kind], name);
+    return false;
+}
+
+PyObject *model_read(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"kind", "name", NULL};
+    PyObject *kind_value, *name_value;
+    VaccineTensorKind kind;
+    VaccineTensorInfo info;
+    const char *name;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO:read", names, &kind_value, &name_value)
+        || !kind_argument(kind_value, &kind) || !argument_string(name_value, "name", &name)
+        || !turn_take(&self->turn, "model"))
+        return NULL;
+    PyObject *result = find(self, kind, name, &info) ? tensor_buffer(self, &info) : NULL;
+    if (result != NULL) {
+        BufferObject *buffer = (BufferObject *)result;
+        Call call;
+        call_begin(&call);
+        const VaccineStatus status = vaccine_model_read_tensor(
+            self->handle, kind, name, buffer->values, buffer_count(buffer), &call.message);
+        if (!call_end(&call, status)) Py_CLEAR(result);
+    }
+    turn_give(&self->turn);
+    return result;
+}
+
+PyObject *model_write(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"kind", "name", "values", NULL};
+    PyObject *kind_value, *name_value, *array;
+    VaccineTensorKind kind;
+    const char *name;
+    Input values = {0};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, keywords, "OOO:write", names, &kind_value, &name_value, &array)
+        || !kind_argument(kind_value, &kind) || !argument_string(name_value, "name", &name))
+        return NULL;
+    Call call;
+    bool written = input_tensor(array, "values", &values) && model_begin(self, &call);
+    if (written) {
+        const VaccineStatus status = vaccine_model_write_tensor(
+            self->handle, kind, name, values.values, values.rows, values.columns, &call.message);
+        written = model_end(self, &call, status);
+    }
+    input_release(&values);
+    return written ? Py_NewRef(Py_None) : NULL;
+}

@@ -1,0 +1,60 @@
+// The Python objects of the module and the state that binds them.
+
+#ifndef VACCINE_SHIM_TYPES_H
+#define VACCINE_SHIM_TYPES_H
+
+#include <Python.h>
+
+#include "CVaccine.h"
+#include "turn.h"
+
+enum { MAXIMUM_DIMENSIONS = 3 };
+
+typedef struct ModuleState {
+    PyTypeObject *buffer_type, *model_type, *adamw_type;
+} ModuleState;
+
+// An array that owns its memory. `format` is 'f' (float32) or 'i' (int32).
+typedef struct BufferObject {
+    PyObject_HEAD void *values;
+    Py_ssize_t shape[MAXIMUM_DIMENSIONS], strides[MAXIMUM_DIMENSIONS];
+    Py_ssize_t bytes;
+    int dimensions;
+    char format[2];
+} BufferObject;
+
+typedef struct ModelObject {
+    PyObject_HEAD VaccineModel *handle;
+    VaccineModelConfiguration configuration;
+    Turn turn;
+} ModelObject;
+
+typedef struct AdamWObject {
+    PyObject_HEAD VaccineAdamW *handle;
+    PyObject *shapes;  // dict: name of an adapter tensor -> shape, as of the creation
+    Turn turn;
+} AdamWObject;
+
+extern PyType_Spec buffer_spec, model_spec, adamw_spec;
+
+// Every type is final, so the type of an instance is the type that defines its methods.
+static inline ModuleState *state_of(PyObject *object) {
+    return PyType_GetModuleState(Py_TYPE(object));
+}
+
+// Instances own a reference to their heap type; it is all that a collection can visit in them.
+static inline int traverse_type(PyObject *self, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(self));
+    return 0;
+}
+
+static inline void free_object(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+// Signatures of the module's method tables differ from PyCFunction by their keywords.
+#define KEYWORD_METHOD(function) (PyCFunction)(void (*)(void))(function)
+
+#endif

@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// The folder of Python.h, set by the Python build; without it the extension module is left out,
+/// so that `swift build` and `swift test` need no Python.
+let pythonInclude = Context.environment["VACCINE_PYTHON_INCLUDE"]
+
+#if arch(x86_64)
+    /// AVX2 and FMA; the Python package checks the processor before it loads the module.
+    let processor = ["-march=x86-64-v3"]
+#else
+    let processor: [String] = []
+#endif
+
+/// The static library makes the extension module self-contained; the Python build asks for the shared
+/// one where there is no other.
+let openBLAS: LinkerSetting =
+    Context.environment["VACCINE_OPENBLAS"] == "dynamic"
+    ? .linkedLibrary("openblas") : .unsafeFlags(["-l:libopenblas.a"])
+
+let package = Package(name: "vaccine_swift")
+
+// MARK: - Public API
+
+package.products = [
+    .library(name: "Vaccine", targets: ["VaccineTransformer", "VaccineTraining"])
+]
+
+package.targets = [
+    .target(
+        name: "VaccineNumerics", dependencies: ["COpenBLAS"],
+        linkerSettings: [openBLAS, .linkedLibrary("m")]),
+    .target(name: "VaccineTransformer", dependencies: ["VaccineNumerics"]),
+    .target(name: "VaccineTraining", dependencies: ["VaccineTransformer", "VaccineNumerics"]),
+]
+
+// MARK: - Implementation details
+
+package.targets += [
+    .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "CVaccine"),
+    .target(
+        name: "VaccineABI",
+        dependencies: ["CVaccine", "VaccineNumerics", "VaccineTransformer", "VaccineTraining"]),
+]
+
+if let pythonInclude {
+    let shim = "\(Context.packageDirectory)/CPythonShim"
+    package.products.append(
+        .library(name: "_core", type: .dynamic, targets: ["CPythonShim", "VaccineABI"]))
+    package.targets.append(
+        .target(
+            name: "CPythonShim", dependencies: ["CVaccine", "VaccineABI"], path: shim,
+            exclude: ["exports.map"],
+            cSettings: [
+                .define("Py_LIMITED_API", to: "0x030B0000"),
+                .unsafeFlags(["-I", pythonInclude, "-Wall", "-Wextra", "-Werror"]),
+            ],
+            linkerSettings: [
+                .unsafeFlags([
+                    "-static-stdlib", "-use-ld=lld",
+                    "-Xclang-linker", "-static-libgcc", "-Xlinker", "-l:libstdc++.a",
+                    "-Xlinker", "--as-needed", "-Xlinker", "--strip-all",
+                    "-Xlinker", "--version-script=\(shim)/exports.map",
+                ])
+            ]))
+}
+
+// MARK: - Unit test bundles
+
+package.targets += [
+    .target(
+        name: "_TestSupport", dependencies: ["VaccineNumerics", "VaccineTransformer"],
+        path: "Tests/_TestSupport"),
+    .testTarget(name: "VaccineNumericsTests", dependencies: ["VaccineNumerics", "_TestSupport"]),
+    .testTarget(
+        name: "VaccineTransformerTests", dependencies: ["VaccineTransformer", "_TestSupport"]),
+    .testTarget(name: "VaccineTrainingTests", dependencies: ["VaccineTraining", "_TestSupport"]),
+]
+
+// MARK: - Settings of every Swift target
+
+for target in package.targets where target.type == .regular || target.type == .test {
+    guard target.name.hasPrefix("Vaccine") || target.name.hasPrefix("_") else { continue }
+    target.swiftSettings = [
+        .enableExperimentalFeature("Lifetimes"),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .treatAllWarnings(as: .error),
+        .unsafeFlags(processor.flatMap { ["-Xcc", $0] }),
+    ]
+    // The C boundary is pointers throughout; everywhere else each unsafe expression is marked.
+    if target.name != "VaccineABI" { target.swiftSettings?.append(.strictMemorySafety()) }
+}

@@ -1,0 +1,247 @@
+// The contract between the Swift core (which implements it) and the Python shim (which calls it).
+//
+// Rules, once for all functions:
+// - Shapes use the project's alphabet: B sequences, T packed tokens, C hidden size, V vocabulary,
+//   L layers, r rank. [T, C] is row-major float32.
+// - A fallible function returns VaccineStatus; on failure it fills `message` (never NULL) and leaves
+//   every output and the model's weights as they were.
+// - Pointers passed in are borrowed for the call. Handles come from `_create` and go to `_destroy`
+//   (NULL is allowed there). Strings handed out live as long as their handle.
+// - One handle serves one thread at a time; the caller serialises. Different handles are independent.
+// - A long call polls `interrupt` several times a second and returns VACCINE_INTERRUPTED when it says so.
+
+#ifndef CVACCINE_H
+#define CVACCINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum VaccineStatus {
+    VACCINE_OK = 0,
+    VACCINE_VALUE = 1,        // ValueError: shape, range, configuration, non-finite number
+    VACCINE_MEMORY = 2,       // MemoryError: refused before allocating
+    VACCINE_STATE = 3,        // RuntimeError: the call does not fit the handle's state
+    VACCINE_INTERRUPTED = 4,  // KeyboardInterrupt (or what the poll raised)
+} VaccineStatus;
+
+typedef struct VaccineMessage {
+    char text[1024];  // UTF-8, NUL-terminated, cut to fit
+} VaccineMessage;
+
+typedef struct VaccineInterrupt {
+    bool (*poll)(void *context);  // true: stop now
+    void *context;
+} VaccineInterrupt;
+
+// Integers as the caller holds them: `width` is 4 (int32) or 8 (int64).
+typedef struct VaccineIntegers {
+    const void *values;
+    int64_t count;
+    int32_t width;
+} VaccineIntegers;
+
+// MARK: - Threads and machine
+
+// Threads of every parallel region; 1 after fork in a child. Range 1...1024.
+VaccineStatus vaccine_set_thread_count(int32_t count, VaccineMessage *message);
+int32_t vaccine_thread_count(void);
+// One line: the BLAS library, its kernel, and the instruction set of this build.
+void vaccine_build_description(VaccineMessage *text);
+
+// MARK: - Model
+
+typedef struct VaccineModel VaccineModel;
+
+typedef enum VaccineRotaryScaling {
+    VACCINE_ROTARY_DEFAULT = 0,
+    VACCINE_ROTARY_LINEAR = 1,
+    VACCINE_ROTARY_LLAMA3 = 2,
+} VaccineRotaryScaling;
+
+typedef struct VaccineModelConfiguration {
+    int32_t vocabulary_size, hidden_size, feed_forward_size, layer_count;
+    int32_t head_count, key_value_head_count, head_size, context_length;
+    float norm_epsilon;
+    bool tied_embeddings;        // the vocabulary projection is the embedding matrix
+    bool query_key_value_bias;   // biases of q_proj, k_proj, v_proj
+    bool attention_output_bias;  // bias of o_proj
+    bool feed_forward_bias;      // biases of gate_proj, up_proj, down_proj
+    VaccineRotaryScaling rotary_scaling;
+    double rotary_base;                  // theta
+    double rotary_factor;                // linear, llama3
+    double rotary_low_frequency_factor;  // llama3
+    double rotary_high_frequency_factor;
+    int32_t rotary_original_context_length;
+} VaccineModelConfiguration;
+
+// Weights start at zero; write every tensor, then check that the model is complete.
+VaccineStatus vaccine_model_create(
+    const VaccineModelConfiguration *configuration, VaccineModel **model, VaccineMessage *message);
+void vaccine_model_destroy(VaccineModel *model);
+// Linear and embedding weights ~ N(0, 0.02²), norms 1, biases 0.
+VaccineStatus vaccine_model_initialise(VaccineModel *model, uint64_t seed, VaccineMessage *message);
+// Fails with the names of the tensors that were never written.
+VaccineStatus vaccine_model_check_complete(VaccineModel *model, VaccineMessage *message);
+
+// MARK: - Tensors by name
+
+typedef enum VaccineTensorKind {
+    VACCINE_WEIGHT = 0,     // Hugging Face names: model.layers.0.self_attn.q_proj.weight
+    VACCINE_ADAPTER = 1,    // PEFT names: base_model.model.model.layers.0.….lora_A.weight
+    VACCINE_GRADIENT = 2,   // the same names as the adapter
+} VaccineTensorKind;
+
+typedef struct VaccineTensorInfo {
+    const char *name;
+    int64_t rows;
+    int64_t columns;  // 0: one-dimensional with `rows` elements
+} VaccineTensorInfo;
+
+int64_t vaccine_model_tensor_count(const VaccineModel *model, VaccineTensorKind kind);
+VaccineStatus vaccine_model_tensor_info(
+    const VaccineModel *model, VaccineTensorKind kind, int64_t index, VaccineTensorInfo *info,
+    VaccineMessage *message);
+// `output` has room for the tensor's elements.
+VaccineStatus vaccine_model_read_tensor(
+    const VaccineModel *model, VaccineTensorKind kind, const char *name, float *output,
+    int64_t capacity, VaccineMessage *message);
+// Refuses unknown names, another shape, and NaN or infinity. Gradients cannot be written.
+VaccineStatus vaccine_model_write_tensor(
+    VaccineModel *model, VaccineTensorKind kind, const char *name, const float *values,
+    int64_t rows, int64_t columns, VaccineMessage *message);
+
+// MARK: - Adapter
+
+// `targets`: names among q_proj k_proj v_proj o_proj gate_proj up_proj down_proj, for all layers.
+// down ~ U(±1/√in) (Kaiming with a = √5), up = 0. dropout in [0, 0.5].
+VaccineStatus vaccine_model_add_adapter(
+    VaccineModel *model, int32_t rank, double alpha, double dropout, const char *const *targets,
+    int32_t target_count, uint64_t seed, VaccineMessage *message);
+VaccineStatus vaccine_model_remove_adapter(VaccineModel *model, VaccineMessage *message);
+// W += (alpha / r) · B A, then removes the adapter.
+VaccineStatus vaccine_model_merge_adapter(VaccineModel *model, VaccineMessage *message);
+
+// MARK: - Forward
+
+// Allocates all scratch for batches up to this size, so that later steps allocate nothing.
+// `training` is true for forward_backward, false for evaluation. Fails with VACCINE_MEMORY.
+VaccineStatus vaccine_model_reserve(
+    VaccineModel *model, int64_t tokens, int64_t sequences, bool training,
+    VaccineMessage *message);
+// One sequence [T] to logits [T, V]; dropout off.
+VaccineStatus vaccine_model_logits(
+    VaccineModel *model, VaccineIntegers input_ids, float *logits, VaccineInterrupt interrupt,
+    VaccineMessage *message);
+// One sequence [T] to attention outputs [L, T, C]; dropout off.
+VaccineStatus vaccine_model_attention_outputs(
+    VaccineModel *model, VaccineIntegers input_ids, float *outputs, VaccineInterrupt interrupt,
+    VaccineMessage *message);
+
+// A packed batch: sequences laid end to end. `offsets` has B + 1 entries, 0 first, T last.
+// labels[t] = -100: not supervised; position t - 1 predicts labels[t] (as in transformers).
+typedef struct VaccineBatch {
+    VaccineIntegers input_ids, labels, offsets;
+} VaccineBatch;
+
+// Mean cross-entropy over the batch's supervised tokens, dropout off; gradients untouched.
+VaccineStatus vaccine_model_loss(
+    VaccineModel *model, VaccineBatch batch, double *loss, int64_t *supervised,
+    VaccineInterrupt interrupt, VaccineMessage *message);
+
+// MARK: - Training
+
+typedef enum VaccineMethodKind {
+    VACCINE_METHOD_SFT = 0,
+    VACCINE_METHOD_VACCINE = 1,  // magnitude = ρ, the total L2 norm over all layers
+    VACCINE_METHOD_RANDOM = 2,   // magnitude = variance per element
+} VaccineMethodKind;
+
+typedef struct VaccineStepOptions {
+    VaccineMethodKind method;
+    double magnitude;
+    double weight;    // the gradient of this batch is multiplied by it before it is accumulated
+    uint64_t seed;    // dropout and random perturbation are a function of (seed, stream)
+    uint64_t stream;
+} VaccineStepOptions;
+
+typedef struct VaccineStepReport {
+    double loss;                     // the loss whose gradient was taken (perturbed if the method perturbs)
+    double clean_loss;               // the first pass's loss; equal to `loss` for SFT; NaN for random
+    double gradient_norm;            // L2 norm of the accumulated adapter gradients
+    double attention_gradient_norm;  // ‖(g_1 … g_L)‖₂ of the first pass; 0 where there is none
+    int64_t tokens;                  // T
+    int64_t supervised;
+    double seconds;
+} VaccineStepReport;
+
+// Adds weight · ∂loss/∂adapter to the gradients. On failure all gradients are zeroed.
+// `perturbation_norms` has room for L values: ‖ε_l‖₂.
+VaccineStatus vaccine_model_forward_backward(
+    VaccineModel *model, VaccineBatch batch, VaccineStepOptions options, VaccineStepReport *report,
+    double *perturbation_norms, VaccineInterrupt interrupt, VaccineMessage *message);
+VaccineStatus vaccine_model_zero_gradients(VaccineModel *model, VaccineMessage *message);
+// Tokens T of the last perturbed step, 0 if there was none; then ε as [L, T, C].
+int64_t vaccine_model_perturbation_tokens(const VaccineModel *model);
+VaccineStatus vaccine_model_read_perturbations(
+    const VaccineModel *model, float *output, int64_t capacity, VaccineMessage *message);
+
+// The bare rule: ε_l = g_l · ρ / (‖(g_1 … g_n)‖₂ + 1e-7), norm in double precision.
+VaccineStatus vaccine_perturbation(
+    const float *const *gradients, const int64_t *counts, int64_t count, double rho,
+    float *const *outputs, VaccineMessage *message);
+
+// MARK: - Optimiser
+
+typedef struct VaccineAdamW VaccineAdamW;
+
+typedef enum VaccineMoment { VACCINE_FIRST_MOMENT = 0, VACCINE_SECOND_MOMENT = 1 } VaccineMoment;
+
+// Decoupled weight decay on every adapter matrix. Fails without an adapter.
+VaccineStatus vaccine_adamw_create(
+    const VaccineModel *model, double beta1, double beta2, double epsilon, double weight_decay,
+    VaccineAdamW **optimiser, VaccineMessage *message);
+void vaccine_adamw_destroy(VaccineAdamW *optimiser);
+// Clips the model's gradients to `max_gradient_norm` (0: no clipping), updates the adapter.
+// A non-finite gradient is refused by name before any weight changes.
+VaccineStatus vaccine_adamw_step(
+    VaccineAdamW *optimiser, VaccineModel *model, double learning_rate, double max_gradient_norm,
+    double *gradient_norm, VaccineMessage *message);
+int64_t vaccine_adamw_step_count(const VaccineAdamW *optimiser);
+VaccineStatus vaccine_adamw_set_step_count(
+    VaccineAdamW *optimiser, int64_t count, VaccineMessage *message);
+VaccineStatus vaccine_adamw_read_moment(
+    const VaccineAdamW *optimiser, VaccineMoment moment, const char *name, float *output,
+    int64_t capacity, VaccineMessage *message);
+VaccineStatus vaccine_adamw_write_moment(
+    VaccineAdamW *optimiser, VaccineMoment moment, const char *name, const float *values,
+    int64_t rows, int64_t columns, VaccineMessage *message);
+
+typedef enum VaccineSchedule {
+    VACCINE_SCHEDULE_CONSTANT = 0,
+    VACCINE_SCHEDULE_CONSTANT_WITH_WARMUP = 1,
+    VACCINE_SCHEDULE_LINEAR = 2,
+    VACCINE_SCHEDULE_COSINE = 3,
+} VaccineSchedule;
+
+// The factor on the peak learning rate at a step counted from 0, as transformers defines it.
+double vaccine_schedule_factor(
+    VaccineSchedule schedule, int64_t step, int64_t warmup_steps, int64_t total_steps);
+
+// MARK: - Generation
+
+typedef struct VaccineGenerationOptions {
+    int32_t maximum_new_tokens;
+    double temperature;  // 0: greedy
+    double top_p;        // (0, 1]
+    uint64_t seed;       // prompt i draws from stream seed + i
+    VaccineIntegers end_tokens;
+} VaccineGenerationOptions;
+
+// Prompts packed as in VaccineBatch. `output` is [B, maximum_new_tokens] int32, `lengths` [B] counts
+// the tokens written for each prompt (an end token, if met, is the last one).
+VaccineStatus vaccine_model_generate(
+    VaccineModel *model, VaccineIntegers input_ids, VaccineIntegers offsets,
+    VaccineGenerationOptions options, int32_t *output, int64_t *lengths,
+    VaccineInterrupt interrupt, VaccineMessage *message);
+
+#endif

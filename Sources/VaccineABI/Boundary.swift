@@ -1,0 +1,173 @@
+// Where the C contract meets the core: borrowed memory becomes matrices, thrown errors become a status
+// and a message. Nothing here computes.
+
+internal import CVaccine
+internal import VaccineNumerics
+internal import VaccineTraining
+internal import VaccineTransformer
+
+/// Runs a body and turns what it throws into a status and a message. The one table of errors.
+func status(
+    _ message: UnsafeMutablePointer<VaccineMessage>?, _ body: () throws(VaccineError) -> Void
+) -> VaccineStatus {
+    do {
+        try body()
+        return VACCINE_OK
+    } catch {
+        switch error {
+        case .value(let text):
+            write(text, to: message)
+            return VACCINE_VALUE
+        case .memory(let text):
+            write(text, to: message)
+            return VACCINE_MEMORY
+        case .state(let text):
+            write(text, to: message)
+            return VACCINE_STATE
+        case .interrupted:
+            write("interrupted", to: message)
+            return VACCINE_INTERRUPTED
+        }
+    }
+}
+
+/// Copies a text into a message, cut at a character's border to fit.
+func write(_ text: String, to message: UnsafeMutablePointer<VaccineMessage>?) {
+    guard let message = message else { return }
+    let room = MemoryLayout<VaccineMessage>.size - 1
+    var fitting = text
+    while fitting.utf8.count > room { fitting.removeLast() }
+    withUnsafeMutableBytes(of: &message.pointee) { bytes in
+        bytes.copyBytes(from: fitting.utf8)
+        bytes[fitting.utf8.count] = 0
+    }
+}
+
+/// A decoder behind a C handle, with the names that it handed out.
+final class ModelHandle {
+    let decoder: Decoder
+    /// Tokens of the last perturbed step.
+    var perturbationTokens = 0
+    private var names: [String: UnsafeMutablePointer<CChar>] = [:]
+
+    init(_ decoder: Decoder) { self.decoder = decoder }
+
+    deinit { for (_, text) in names { text.deallocate() } }
+
+    /// A C string that lives as long as the handle.
+    func name(_ text: String) -> UnsafePointer<CChar> {
+        if let known = names[text] { return UnsafePointer(known) }
+        let bytes = text.utf8CString
+        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+        for (index, byte) in bytes.enumerated() { (copy + index).initialize(to: byte) }
+        names[text] = copy
+        return UnsafePointer(copy)
+    }
+
+    static func at(_ pointer: OpaquePointer?) throws(VaccineError) -> ModelHandle {
+        guard let pointer = pointer else { throw .state("the model is not there") }
+        return Unmanaged.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
+    }
+}
+
+extension AdamW {
+    static func at(_ pointer: OpaquePointer?) throws(VaccineError) -> AdamW {
+        guard let pointer = pointer else { throw .state("the optimiser is not there") }
+        return Unmanaged.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
+    }
+}
+
+/// Gives an object to C, which returns it through `release`.
+func retained(_ object: AnyObject) -> OpaquePointer {
+    OpaquePointer(Unmanaged.passRetained(object).toOpaque())
+}
+
+func release<Object: AnyObject>(_ pointer: OpaquePointer?, as: Object.Type) {
+    guard let pointer = pointer else { return }
+    Unmanaged<Object>.fromOpaque(UnsafeRawPointer(pointer)).release()
+}
+
+extension TensorKind {
+    init(_ kind: VaccineTensorKind) throws(VaccineError) {
+        switch kind {
+        case VACCINE_WEIGHT: self = .weight
+        case VACCINE_ADAPTER: self = .adapter
+        case VACCINE_GRADIENT: self = .gradient
+        default: throw .value("kind: unknown tensor kind \(kind.rawValue)")
+        }
+    }
+}
+
+extension VaccineInterrupt {
+    var interruption: Interruption {
+        guard let poll = poll else { return .none }
+        let context = context
+        return Interruption { poll(context) }
+    }
+}
+
+extension VaccineIntegers {
+    /// The values as 32-bit token ids.
+    ///
+    /// - Throws: `VaccineError.value` when one does not fit.
+    func tokens(_ name: String) throws(VaccineError) -> [Int32] {
+        var tokens: [Int32] = []
+        tokens.reserveCapacity(Int(count))
+        for (position, value) in try integers(name).enumerated() {
+            guard let token = Int32(exactly: value) else {
+                throw .value("\(name): \(value) at position \(position) is not a token id")
+            }
+            tokens.append(token)
+        }
+        return tokens
+    }
+
+    func integers(_ name: String) throws(VaccineError) -> [Int] {
+        guard count > 0 else { return [] }
+        guard let values = values else { throw .value("\(name) must not be NULL") }
+        switch width {
+        case 4:
+            let typed = values.assumingMemoryBound(to: Int32.self)
+            return (0..<Int(count)).map { Int(typed[$0]) }
+        case 8:
+            let typed = values.assumingMemoryBound(to: Int64.self)
+            return (0..<Int(count)).map { Int(typed[$0]) }
+        default: throw .value("\(name) must hold 4- or 8-byte integers, got \(width)")
+        }
+    }
+}
+
+extension VaccineBatch {
+    func packed(for model: Decoder) throws(VaccineError) -> PackedBatch {
+        try PackedBatch(
+            inputIDs: input_ids.tokens("input_ids"), labels: labels.tokens("labels"),
+            offsets: offsets.integers("offsets"), configuration: model.configuration)
+    }
+}
+
+extension Matrix {
+    /// The caller's row-major memory, borrowed for the call.
+    static func borrowed(
+        _ memory: UnsafeMutablePointer<Float>, rows: Int, columns: Int
+    ) -> Matrix {
+        Matrix(base: memory, rows: rows, columns: columns, stride: columns)
+    }
+
+    /// The caller's row-major memory, only read.
+    static func borrowed(_ memory: UnsafePointer<Float>, rows: Int, columns: Int) -> Matrix {
+        borrowed(UnsafeMutablePointer(mutating: memory), rows: rows, columns: columns)
+    }
+}
+
+extension NamedTensor {
+    /// Copies the tensor to the caller's memory in its file shape.
+    func read(
+        into output: UnsafeMutablePointer<Float>?, capacity: Int64
+    ) throws(VaccineError) {
+        guard let output = output, capacity >= Int64(matrix.count) else {
+            throw .value("\(name): the output must have room for \(matrix.count) floats")
+        }
+        let (rows, columns) = fileRowsAndColumns
+        read(into: .borrowed(output, rows: rows, columns: columns))
+    }
+}

@@ -1,0 +1,192 @@
+// The long calls: forward passes, training steps and generation.
+
+public import CVaccine
+internal import VaccineNumerics
+internal import VaccineTraining
+internal import VaccineTransformer
+
+@c @implementation
+public func vaccine_model_reserve(
+    _ model: OpaquePointer!, _ tokens: Int64, _ sequences: Int64, _ training: Bool,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let decoder = try ModelHandle.at(model).decoder
+        let bound: ClosedRange<Int64> = 1...1 << 32
+        guard bound.contains(tokens) else {
+            throw .value("tokens must be in [1, 2^32], got \(tokens)")
+        }
+        guard (1...tokens).contains(sequences) else {
+            throw .value("sequences must be in [1, tokens], got \(sequences)")
+        }
+        try decoder.reserve(
+            tokens: Int(tokens), sequences: Int(sequences),
+            longest: min(Int(tokens), decoder.configuration.contextLength), training: training)
+    }
+}
+
+@c @implementation
+public func vaccine_model_logits(
+    _ model: OpaquePointer!, _ input_ids: VaccineIntegers, _ logits: UnsafeMutablePointer<Float>!,
+    _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let decoder = try ModelHandle.at(model).decoder
+        let ids = try input_ids.tokens("input_ids")
+        let output = Matrix.borrowed(
+            logits, rows: ids.count, columns: decoder.configuration.vocabularySize)
+        try decoder.logits(ids, interruption: interrupt.interruption, into: output)
+    }
+}
+
+@c @implementation
+public func vaccine_model_attention_outputs(
+    _ model: OpaquePointer!, _ input_ids: VaccineIntegers,
+    _ outputs: UnsafeMutablePointer<Float>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let decoder = try ModelHandle.at(model).decoder
+        let ids = try input_ids.tokens("input_ids")
+        let output = Matrix.borrowed(
+            outputs, rows: decoder.configuration.layerCount * ids.count,
+            columns: decoder.configuration.hiddenSize)
+        try decoder.attentionOutputs(
+            ids, interruption: interrupt.interruption, into: output)
+    }
+}
+
+@c @implementation
+public func vaccine_model_loss(
+    _ model: OpaquePointer!, _ batch: VaccineBatch, _ loss: UnsafeMutablePointer<Double>!,
+    _ supervised: UnsafeMutablePointer<Int64>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let decoder = try ModelHandle.at(model).decoder
+        let packed = try batch.packed(for: decoder)
+        guard !packed.supervisedRows.isEmpty else {
+            throw .value("labels: no token of the batch is supervised")
+        }
+        loss.pointee = try decoder.loss(packed, interruption: interrupt.interruption)
+        supervised.pointee = Int64(packed.supervisedRows.count)
+    }
+}
+
+// MARK: - Training
+
+@c @implementation
+public func vaccine_model_forward_backward(
+    _ model: OpaquePointer!, _ batch: VaccineBatch, _ options: VaccineStepOptions,
+    _ report: UnsafeMutablePointer<VaccineStepReport>!,
+    _ perturbation_norms: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let handle = try ModelHandle.at(model)
+        let clock = ContinuousClock()
+        let start = clock.now
+        let packed: PackedBatch
+        do throws(VaccineError) {
+            packed = try batch.packed(for: handle.decoder)
+        } catch {
+            handle.decoder.zeroGradients()
+            throw error
+        }
+        handle.perturbationTokens = 0
+        let step = try handle.decoder.forwardBackward(
+            packed, StepOptions(options), interruption: interrupt.interruption)
+        if options.method != VACCINE_METHOD_SFT {
+            handle.perturbationTokens = packed.tokenCount
+        }
+        for (layer, norm) in step.perturbationNorms.enumerated() {
+            perturbation_norms[layer] = norm
+        }
+        report.pointee = VaccineStepReport(
+            loss: step.loss, clean_loss: step.cleanLoss, gradient_norm: step.gradientNorm,
+            attention_gradient_norm: step.attentionGradientNorm,
+            tokens: Int64(packed.tokenCount), supervised: Int64(packed.supervisedRows.count),
+            seconds: (clock.now - start) / .seconds(1))
+    }
+}
+
+@c @implementation
+public func vaccine_model_zero_gradients(
+    _ model: OpaquePointer!, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        try ModelHandle.at(model).decoder.zeroGradients()
+    }
+}
+
+@c @implementation
+public func vaccine_model_perturbation_tokens(_ model: OpaquePointer!) -> Int64 {
+    Int64((try? ModelHandle.at(model))?.perturbationTokens ?? 0)
+}
+
+@c @implementation
+public func vaccine_model_read_perturbations(
+    _ model: OpaquePointer!, _ output: UnsafeMutablePointer<Float>!, _ capacity: Int64,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let handle = try ModelHandle.at(model)
+        let layers = handle.decoder.perturbations(tokens: handle.perturbationTokens)
+        let size = handle.perturbationTokens * handle.decoder.configuration.hiddenSize
+        guard size > 0, !layers.isEmpty else {
+            throw .state("there was no perturbed step since the model last changed")
+        }
+        guard capacity >= Int64(layers.count * size) else {
+            throw .value("output must have room for \(layers.count * size) floats")
+        }
+        for (index, layer) in layers.enumerated() {
+            Matrix.borrowed(
+                output + index * size, rows: layer.rows, columns: layer.columns
+            ).copy(from: layer)
+        }
+    }
+}
+
+extension StepOptions {
+    fileprivate init(_ options: VaccineStepOptions) throws(VaccineError) {
+        let method: Method =
+            switch options.method {
+            case VACCINE_METHOD_SFT: .sft
+            case VACCINE_METHOD_VACCINE: .vaccine(rho: options.magnitude)
+            case VACCINE_METHOD_RANDOM: .random(variance: options.magnitude)
+            default: throw .value("method: unknown kind \(options.method.rawValue)")
+            }
+        self.init(
+            method: method, weight: options.weight, seed: options.seed, stream: options.stream)
+    }
+}
+
+// MARK: - Generation
+
+@c @implementation
+public func vaccine_model_generate(
+    _ model: OpaquePointer!, _ input_ids: VaccineIntegers, _ offsets: VaccineIntegers,
+    _ options: VaccineGenerationOptions, _ output: UnsafeMutablePointer<Int32>!,
+    _ lengths: UnsafeMutablePointer<Int64>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let decoder = try ModelHandle.at(model).decoder
+        let prompts = try PackedBatch(
+            inputIDs: input_ids.tokens("input_ids"), labels: nil,
+            offsets: offsets.integers("offsets"), configuration: decoder.configuration)
+        let limit = Int(options.maximum_new_tokens)
+        let continuations = try decoder.generate(
+            prompts, limit: limit,
+            sampling: Sampling(
+                temperature: options.temperature, topP: options.top_p, seed: options.seed),
+            endTokens: Set(options.end_tokens.tokens("end_tokens")),
+            interruption: interrupt.interruption)
+        for (prompt, tokens) in continuations.enumerated() {
+            lengths[prompt] = Int64(tokens.count)
+            for (place, token) in tokens.enumerated() {
+                output[prompt * limit + place] = token
+            }
+        }
+    }
+}

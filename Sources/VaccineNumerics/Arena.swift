@@ -1,0 +1,106 @@
+internal import Glibc
+
+/// One block of memory from which matrices are laid out in order.
+///
+/// A layout function runs twice over the same code: with a measuring arena, which only counts, and
+/// with the real one. So the plan and the allocation cannot disagree, and one check says before
+/// anything is allocated whether the memory is there.
+@safe public final class Arena {
+    /// Bytes laid out so far.
+    public private(set) var byteCount = 0
+    private let base: UnsafeMutableRawPointer?
+    private let capacity: Int
+
+    private static let alignment = 64
+
+    /// An arena that only measures. Its matrices have no memory and must not be touched.
+    public init() {
+        unsafe base = nil
+        capacity = .max
+    }
+
+    /// Reserves `byteCount` zeroed bytes.
+    ///
+    /// - Throws: `VaccineError.memory` when the machine has less available.
+    public init(byteCount: Int, purpose: String) throws(VaccineError) {
+        let available = availableMemory()
+        guard byteCount <= available else {
+            throw .memory(
+                "\(purpose) needs \(megabytes(byteCount)), but only \(megabytes(available)) "
+                    + "of memory are available")
+        }
+        capacity = max(byteCount, Arena.alignment)
+        let mapped = unsafe mmap(
+            nil, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
+            throw .memory("\(purpose) needs \(megabytes(byteCount)), which were refused")
+        }
+        unsafe base = unsafe mapped
+    }
+
+    deinit {
+        if let base = unsafe base { unsafe _ = munmap(base, capacity) }
+    }
+
+    /// The next rows × columns matrix.
+    public func matrix(rows: Int, columns: Int) -> Matrix {
+        unsafe Matrix(
+            base: take(rows * columns, of: Float.self), rows: rows, columns: columns,
+            stride: columns)
+    }
+
+    /// The next `count` elements of a bit-mask or index array.
+    public func integers(count: Int) -> IntegerArray {
+        unsafe IntegerArray(base: take(count, of: UInt16.self), count: count)
+    }
+
+    private func take<Element>(_ count: Int, of: Element.Type) -> UnsafeMutablePointer<Element> {
+        let start = byteCount
+        let size = count * MemoryLayout<Element>.stride
+        byteCount += (size + Arena.alignment - 1) / Arena.alignment * Arena.alignment
+        guard let base = unsafe base else {
+            return unsafe UnsafeMutablePointer(bitPattern: Arena.alignment).unsafelyUnwrapped
+        }
+        precondition(byteCount <= capacity, "arena overflow: the layout changed after measuring")
+        return unsafe (base + start).bindMemory(to: Element.self, capacity: count)
+    }
+}
+
+/// A view of 16-bit masks in an arena; the same rules as for `Matrix`.
+@safe public struct IntegerArray: @unchecked Sendable {
+    @usableFromInline let base: UnsafeMutablePointer<UInt16>
+    public let count: Int
+
+    @inlinable init(base: UnsafeMutablePointer<UInt16>, count: Int) {
+        unsafe self.base = unsafe base
+        self.count = count
+    }
+
+    @inlinable public subscript(index: Int) -> UInt16 {
+        get {
+            precondition(index >= 0 && index < count, "index out of range")
+            return unsafe base[index]
+        }
+        nonmutating set {
+            precondition(index >= 0 && index < count, "index out of range")
+            unsafe base[index] = newValue
+        }
+    }
+}
+
+/// Bytes that can be allocated without swapping, as the kernel estimates them.
+private func availableMemory() -> Int {
+    guard let file = unsafe fopen("/proc/meminfo", "r") else {
+        return sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+    }
+    defer { unsafe _ = fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    while unsafe fgets(&line, 256, file) != nil {
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard text.hasPrefix("MemAvailable:") else { continue }
+        return (Int(text.filter(\.isNumber)) ?? 0) * 1024
+    }
+    return sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+}
+
+private func megabytes(_ bytes: Int) -> String { "\(bytes / 1_000_000) MB" }

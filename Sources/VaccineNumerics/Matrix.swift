@@ -1,0 +1,121 @@
+// Matrices of Float, row-major. `Matrix` is a view: a base address, a shape and the distance between
+// rows. The memory belongs to an `Arena`, whose owner (a model) outlives every view of it.
+// This file and Arena.swift are the only places that hold raw addresses.
+
+/// A row-major view of rows × columns floats whose rows lie `stride` floats apart.
+///
+/// Rows are read as `Span`s and written as `MutableSpan`s, bounds-checked. A view may be used from
+/// several threads at once as long as no row is written by one while another touches it: parallel
+/// regions hand every thread rows or columns of its own.
+@safe public struct Matrix: @unchecked Sendable {
+    @usableFromInline package let base: UnsafeMutablePointer<Float>
+    public let rows: Int
+    public let columns: Int
+    public let stride: Int
+
+    @inlinable package init(
+        base: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int
+    ) {
+        unsafe self.base = unsafe base
+        self.rows = rows
+        self.columns = columns
+        self.stride = stride
+    }
+
+    public var count: Int { rows * columns }
+
+    public func hasShape(of other: Matrix) -> Bool {
+        rows == other.rows && columns == other.columns
+    }
+
+    /// Row `row`, shape [columns].
+    @inlinable public subscript(row: Int) -> Span<Float> {
+        @_lifetime(borrow self) get {
+            precondition(row >= 0 && row < rows, "row out of range")
+            let span = unsafe Span(
+                _unsafeStart: UnsafePointer(base + row * stride), count: columns)
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// Row `row` for writing, shape [columns].
+    @inlinable @_lifetime(borrow self) public func mutable(_ row: Int) -> MutableSpan<Float> {
+        precondition(row >= 0 && row < rows, "row out of range")
+        let span = unsafe MutableSpan(_unsafeStart: base + row * stride, count: columns)
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
+    /// One element.
+    @inlinable public subscript(row: Int, column: Int) -> Float {
+        get { self[row][column] }
+        nonmutating set {
+            var target = mutable(row)
+            target[column] = newValue
+        }
+    }
+
+    /// The rows of `range`, no copy.
+    public func rows(_ range: Range<Int>) -> Matrix {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows out of range")
+        return unsafe Matrix(
+            base: base + range.lowerBound * stride, rows: range.count, columns: columns,
+            stride: stride)
+    }
+
+    /// The columns of `range`, no copy.
+    public func columns(_ range: Range<Int>) -> Matrix {
+        precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns out of range")
+        return unsafe Matrix(
+            base: base + range.lowerBound, rows: rows, columns: range.count, stride: stride)
+    }
+
+    /// The leading rows × columns elements of the same memory with another shape.
+    public func reshaped(rows: Int, columns: Int) -> Matrix {
+        precondition(
+            stride == self.columns && rows * columns <= count, "reshape beyond the memory")
+        return unsafe Matrix(base: base, rows: rows, columns: columns, stride: columns)
+    }
+
+    public func fill(_ value: Float) {
+        for row in 0..<rows {
+            var target = mutable(row)
+            for index in target.indices { target[index] = value }
+        }
+    }
+
+    public func copy(from source: Matrix) {
+        precondition(rows == source.rows && columns == source.columns, "shapes differ")
+        for row in 0..<rows {
+            let from = source[row]
+            var target = mutable(row)
+            for index in from.indices { target[index] = from[index] }
+        }
+    }
+
+    /// Copies `count` floats from the caller's row-major memory.
+    public func copy(from values: Span<Float>) {
+        precondition(values.count == count, "counts differ")
+        for row in 0..<rows {
+            var target = mutable(row)
+            for index in 0..<columns { target[index] = values[row * columns + index] }
+        }
+    }
+
+    /// Copies to the caller's row-major memory.
+    public func copy(to values: inout MutableSpan<Float>) {
+        precondition(values.count >= count, "output too small")
+        for row in 0..<rows {
+            let source = self[row]
+            for index in 0..<columns { values[row * columns + index] = source[index] }
+        }
+    }
+
+    /// The first element that is NaN or infinite.
+    public func firstNonFinite() -> (row: Int, column: Int)? {
+        for row in 0..<rows {
+            let values = self[row]
+            for column in 0..<columns where !values[column].isFinite { return (row, column) }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,91 @@
+internal import Dispatch
+internal import Glibc
+internal import Synchronization
+
+/// The one parallel-for. Matrix products and row sweeps all go through it, so that one setting
+/// governs every thread of the process; OpenBLAS itself always runs on the thread that calls it.
+public enum Threads {
+    private static let requested = Atomic<Int>(ProcessorCount.online)
+    private static let forked = Atomic<Bool>(false)
+
+    /// Threads of a parallel region. In a child made by `fork` it is 1: the pool of threads stays
+    /// with the parent.
+    public static var count: Int {
+        forked.load(ordering: .relaxed) ? 1 : requested.load(ordering: .relaxed)
+    }
+
+    /// - Throws: `VaccineError.value` outside 1...1024.
+    public static func setCount(_ count: Int) throws(VaccineError) {
+        guard (1...1024).contains(count) else {
+            throw .value("count must be in [1, 1024], got \(count)")
+        }
+        requested.store(count, ordering: .relaxed)
+    }
+
+    /// Calls `body` once for every index in `0..<count`; indices are handed out in order to whichever
+    /// thread is free. `worker` numbers the threads from 0, for scratch memory of their own.
+    public static func forEach(_ count: Int, _ body: @Sendable (_ index: Int, _ worker: Int) -> Void) {
+        let workers = min(Threads.count, count)
+        guard workers > 1 else {
+            for index in 0..<count { body(index, 0) }
+            return
+        }
+        let next = Atomic<Int>(0)
+        DispatchQueue.concurrentPerform(iterations: workers) { worker in
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < count else { return }
+                body(index, worker)
+            }
+        }
+    }
+
+    /// The numbers that `body` gives for the indices, in their order.
+    public static func map(_ count: Int, _ body: @Sendable (_ index: Int) -> Double) -> [Double] {
+        let slots = Slots(count: count)
+        forEach(count) { index, _ in slots.set(index, body(index)) }
+        return slots.values
+    }
+
+    /// Splits `0..<count` into one contiguous range for each thread, borders at multiples of `unit`.
+    public static func forEachRange(
+        of count: Int, unit: Int = 1, _ body: @Sendable (_ range: Range<Int>) -> Void
+    ) {
+        let units = (count + unit - 1) / unit
+        let workers = min(Threads.count, units)
+        guard workers > 1 else {
+            if count > 0 { body(0..<count) }
+            return
+        }
+        DispatchQueue.concurrentPerform(iterations: workers) { worker in
+            let lower = units * worker / workers * unit
+            let upper = min(units * (worker + 1) / workers * unit, count)
+            if lower < upper { body(lower..<upper) }
+        }
+    }
+
+    /// From now on a child made by `fork` computes on its one thread.
+    static let followForks: Void = {
+        pthread_atfork(nil, nil, { Threads.forked.store(true, ordering: .relaxed) })
+    }()
+}
+
+private enum ProcessorCount {
+    static var online: Int { max(1, min(1024, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))) }
+}
+
+/// One place for every index of a parallel map; no two threads share one.
+@safe private final class Slots: @unchecked Sendable {
+    private let places: UnsafeMutableBufferPointer<Double>
+
+    init(count: Int) {
+        unsafe places = .allocate(capacity: count)
+        unsafe places.initialize(repeating: 0)
+    }
+
+    deinit { unsafe places.deallocate() }
+
+    func set(_ index: Int, _ value: Double) { unsafe places[index] = value }
+
+    var values: [Double] { unsafe Array(places) }
+}

@@ -1,0 +1,126 @@
+package import VaccineNumerics
+package import VaccineTransformer
+
+/// What one gradient computation is asked to do.
+package struct StepOptions: Sendable {
+    package var method: Method
+    /// Multiplies the gradient before it is accumulated.
+    package var weight: Double
+    /// Dropout masks and random perturbations are a function of (seed, stream).
+    package var seed: UInt64
+    package var stream: UInt64
+
+    package init(method: Method, weight: Double = 1, seed: UInt64 = 0, stream: UInt64 = 0) {
+        self.method = method
+        self.weight = weight
+        self.seed = seed
+        self.stream = stream
+    }
+}
+
+/// What came of it.
+package struct StepReport: Sendable {
+    /// The loss whose gradient was taken.
+    package var loss: Double
+    /// The loss of the first, unperturbed pass; NaN where there was none.
+    package var cleanLoss: Double
+    /// ‖ε_l‖₂ of every layer.
+    package var perturbationNorms: [Double]
+    /// ‖(g_1 … g_L)‖₂ of the first pass; 0 where there was none.
+    package var attentionGradientNorm: Double
+    /// L2 norm of the adapter gradients accumulated so far.
+    package var gradientNorm: Double
+}
+
+extension Decoder {
+    /// Adds weight · ∂loss/∂adapter to the adapter's gradients, as the method forms it.
+    ///
+    /// Vaccine: (1) forward and backward to the attention outputs; (2) `perturb`; (3) forward with
+    /// e_l + ε_l and backward to the adapter, ε held constant. The two passes draw different dropout
+    /// masks, as PyTorch does; the second draws those that SFT would draw, so ρ = 0 is SFT exactly.
+    /// - Throws: `VaccineError`; then all adapter gradients are zero and the weights untouched.
+    /// - Complexity: Vaccine: two forward and two backward passes without weight gradients of frozen
+    ///   matrices.
+    package func forwardBackward(
+        _ batch: PackedBatch, _ options: StepOptions, interruption: Interruption
+    ) throws(VaccineError) -> StepReport {
+        guard adapter != nil else {
+            throw .state("the model has no adapter to train; add one first")
+        }
+        guard !batch.supervisedRows.isEmpty else {
+            throw .value("labels: no token of the batch is supervised")
+        }
+        try options.validate()
+        do {
+            return try gradients(batch, options, interruption)
+        } catch {
+            zeroGradients()
+            throw error
+        }
+    }
+
+    private func gradients(
+        _ batch: PackedBatch, _ options: StepOptions, _ interruption: Interruption
+    ) throws(VaccineError) -> StepReport {
+        func masks(_ pass: UInt64) -> RandomStream {
+            RandomStream(options.seed, options.stream, pass)
+        }
+        try reserve(
+            tokens: batch.tokenCount, sequences: batch.sequenceCount, longest: batch.longest,
+            training: true)
+        let perturbations = perturbations(tokens: batch.tokenCount)
+        var report = StepReport(
+            loss: 0, cleanLoss: .nan, perturbationNorms: perturbations.map { _ in 0 },
+            attentionGradientNorm: 0, gradientNorm: 0)
+        switch options.method {
+        case .sft: break
+        case .vaccine(let rho):
+            let first = try forwardForTraining(
+                batch, masks: masks(1), perturbation: nil, interruption: interruption)
+            report.cleanLoss = try attentionGradients(
+                first, into: perturbations, interruption: interruption)
+            (report.attentionGradientNorm, report.perturbationNorms) = try perturb(
+                perturbations, rho: rho)
+        case .random(let variance):
+            report.perturbationNorms = perturbRandomly(
+                perturbations, variance: variance, stream: masks(3))
+        }
+        let second = try forwardForTraining(
+            batch, masks: masks(2), perturbation: options.method == .sft ? nil : perturbations,
+            interruption: interruption)
+        report.loss = try adapterGradients(
+            second, weight: Float(options.weight), interruption: interruption)
+        if options.method == .sft { report.cleanLoss = report.loss }
+        report.gradientNorm = try gradientNorm()
+        return report
+    }
+
+    /// L2 norm of all adapter gradients, in double precision.
+    ///
+    /// - Throws: `VaccineError.value` that names the first gradient which is not finite.
+    func gradientNorm() throws(VaccineError) -> Double {
+        let tensors = tensors(.gradient)
+        let squares = squaredNorms(tensors.map(\.matrix))
+        if let index = squares.firstIndex(where: { !$0.isFinite }) {
+            throw .value("the gradient of \(tensors[index].name) is not finite")
+        }
+        return squares.reduce(0, +).squareRoot()
+    }
+}
+
+extension StepOptions {
+    fileprivate func validate() throws(VaccineError) {
+        switch method {
+        case .sft: break
+        case .vaccine(let rho):
+            guard rho >= 0, rho.isFinite else {
+                throw .value("rho must be finite and at least 0, got \(rho)")
+            }
+        case .random(let variance):
+            guard variance >= 0, variance.isFinite else {
+                throw .value("variance must be finite and at least 0, got \(variance)")
+            }
+        }
+        guard weight.isFinite else { throw .value("weight must be finite, got \(weight)") }
+    }
+}

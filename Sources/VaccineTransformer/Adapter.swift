@@ -1,0 +1,167 @@
+package import VaccineNumerics
+
+/// The settings of a low-rank adapter.
+package struct AdapterConfiguration: Sendable, Equatable {
+    package var rank: Int
+    package var alpha: Double
+    package var dropout: Double
+    package var targets: [String]
+
+    package init(rank: Int, alpha: Double, dropout: Double, targets: [String]) {
+        self.rank = rank
+        self.alpha = alpha
+        self.dropout = dropout
+        self.targets = targets
+    }
+
+    /// The linear maps of a layer that can carry an adapter.
+    package static let targetNames = [
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    ]
+
+    func validate() throws(VaccineError) {
+        guard rank >= 1 else { throw .value("rank must be at least 1, got \(rank)") }
+        guard alpha > 0, alpha.isFinite else {
+            throw .value("alpha must be positive, got \(alpha)")
+        }
+        guard (0...0.5).contains(dropout) else {
+            throw .value("dropout must be in [0, 0.5], got \(dropout)")
+        }
+        guard !targets.isEmpty else { throw .value("targets must name at least one projection") }
+        for target in targets where !AdapterConfiguration.targetNames.contains(target) {
+            throw .value(
+                "targets: unknown projection '\(target)'; known are "
+                    + AdapterConfiguration.targetNames.joined(separator: ", "))
+        }
+    }
+}
+
+/// The factors of all adapted projections and their gradients, in two arenas.
+package struct AdapterMemory {
+    package let configuration: AdapterConfiguration
+    package var rank: Int { configuration.rank }
+    let values: Arena
+    let gradients: Arena
+}
+
+extension Decoder {
+    /// Adds a fresh adapter: A ~ U(±1/√in), B = 0, so that the model computes what it did before.
+    ///
+    /// - Throws: `VaccineError.state` if there is one already; `.value` for faulty settings or a rank
+    ///   above a matrix's smaller side.
+    /// - SeeAlso: PEFT's `kaiming_uniform_(a=√5)`, whose bound is 1/√in.
+    package func addAdapter(
+        _ settings: AdapterConfiguration, seed: UInt64
+    ) throws(VaccineError) {
+        guard adapter == nil else {
+            throw .state("the model has an adapter already; merge or remove it first")
+        }
+        try settings.validate()
+        for layer in layers {
+            for (projection, part) in layer.parts where settings.targets.contains(part.name) {
+                let smaller = min(projection.weight.columns, part.range.count)
+                guard settings.rank <= smaller else {
+                    throw .value(
+                        "rank must be at most \(smaller), the smaller side of \(part.name), "
+                            + "got \(settings.rank)")
+                }
+            }
+        }
+        let (valuePlan, gradientPlan) = (Arena(), Arena())
+        _ = adapted(settings, values: valuePlan, gradients: gradientPlan)
+        let values = try Arena(byteCount: valuePlan.byteCount, purpose: "the adapter")
+        let gradients = try Arena(
+            byteCount: gradientPlan.byteCount, purpose: "the adapter's gradients")
+        layers = adapted(settings, values: values, gradients: gradients)
+        adapter = AdapterMemory(configuration: settings, values: values, gradients: gradients)
+        workspace = nil
+        for layer in layers {
+            for (_, part) in layer.parts {
+                guard let adapter = part.adapter else { continue }
+                let stream = RandomStream(seed, UInt64(part.index))
+                let bound = 1 / Double(adapter.down.columns).squareRoot()
+                adapter.down.fillInOrder { Float((2 * stream.uniform(at: $0) - 1) * bound) }
+            }
+        }
+    }
+
+    /// - Throws: `VaccineError.state` if there is none.
+    package func removeAdapter() throws(VaccineError) {
+        guard adapter != nil else { throw .state("the model has no adapter") }
+        for index in layers.indices { layers[index].mapParts { $0.adapter = nil } }
+        adapter = nil
+        workspace = nil
+    }
+
+    /// W += (α / r) · B · A for every adapted projection, then removes the adapter.
+    package func mergeAdapter() throws(VaccineError) {
+        for layer in layers {
+            for (projection, part) in layer.parts {
+                guard let adapter = part.adapter else { continue }
+                multiply(
+                    adapter.up, .transposed, adapter.down, .normal,
+                    into: projection.weight.rows(part.range), alpha: adapter.scale, beta: 1)
+            }
+        }
+        try removeAdapter()
+    }
+
+    package func zeroGradients() {
+        for tensor in tensors(.gradient) { tensor.matrix.fill(0) }
+    }
+
+    /// The layers with adapters laid out in two arenas.
+    private func adapted(
+        _ settings: AdapterConfiguration, values: Arena, gradients: Arena
+    ) -> [DecoderLayer] {
+        func adapt(_ projection: inout Projection) {
+            for index in projection.parts.indices
+            where settings.targets.contains(projection.parts[index].name) {
+                let (input, output) = (
+                    projection.weight.columns, projection.parts[index].range.count
+                )
+                let rank = settings.rank
+                projection.parts[index].adapter = LowRankAdapter(
+                    down: values.matrix(rows: rank, columns: input),
+                    up: values.matrix(rows: rank, columns: output),
+                    downGradient: gradients.matrix(rows: rank, columns: input),
+                    upGradient: gradients.matrix(rows: rank, columns: output),
+                    scale: Float(settings.alpha / Double(rank)), dropout: settings.dropout)
+            }
+        }
+        return layers.map { layer in
+            var layer = layer
+            adapt(&layer.queryKeyValue)
+            adapt(&layer.output)
+            adapt(&layer.gateUp)
+            adapt(&layer.down)
+            return layer
+        }
+    }
+}
+
+extension DecoderLayer {
+    /// The seven linear maps in the order of their indices, each with the projection it lies in.
+    var parts: [(Projection, Projection.Part)] {
+        [queryKeyValue, output, gateUp, down].flatMap { projection in
+            projection.parts.map { (projection, $0) }
+        }
+    }
+
+    mutating func mapParts(_ change: (inout Projection.Part) -> Void) {
+        for index in queryKeyValue.parts.indices { change(&queryKeyValue.parts[index]) }
+        for index in output.parts.indices { change(&output.parts[index]) }
+        for index in gateUp.parts.indices { change(&gateUp.parts[index]) }
+        for index in down.parts.indices { change(&down.parts[index]) }
+    }
+}
+
+extension Matrix {
+    /// self[i] = value(i), i counting row by row.
+    func fillInOrder(_ value: (Int) -> Float) {
+        for row in 0..<rows {
+            var target = mutable(row)
+            for column in target.indices { target[column] = value(row * columns + column) }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+internal import VaccineNumerics
+
+/// Cross-entropy of rows of logits, and its gradient in their place.
+///
+/// ```
+/// loss[s] = log Σ_v exp(z[s, v]) − z[s, target],   z ← scale · (softmax(z) − onehot(target))
+/// ```
+/// - Parameters:
+///   - logits: shape [S, V]; overwritten with the gradient when `gradientScale` is given.
+///   - targets: S token ids. `losses`: S places, from `offset`, overwritten.
+/// - Complexity: O(S·V) exponentials.
+/// - Numerical note: the row maximum is subtracted; sums run in 16 lanes.
+func crossEntropy(
+    _ logits: Matrix, targets: ArraySlice<Int32>, gradientScale: Float?, losses: Matrix
+) {
+    Threads.forEachRange(of: logits.rows) { range in
+        for row in range {
+            let target = Int(targets[targets.startIndex + row])
+            var z = logits.mutable(row)
+            let maximum = largest(z)
+            let chosen = z[target] - maximum
+            var sums = Lanes.zero
+            sweep(z.count) {
+                let e = (z.lanes(at: $0) - maximum).exponential()
+                sums += e
+                z.setLanes(e, at: $0)
+            } tail: {
+                let e = (z.lanesTail(at: $0) - maximum).exponential()
+                for lane in 0..<(z.count - $0) { sums[lane] += e[lane] }
+                z.setLanesTail(e, at: $0)
+            }
+            let sum = sums.sum()
+            losses[row, 0] = logarithm(sum) - chosen
+            if let gradientScale {
+                let factor = gradientScale / sum
+                sweep(z.count) {
+                    z.setLanes(z.lanes(at: $0) * factor, at: $0)
+                } tail: {
+                    z.setLanesTail(z.lanesTail(at: $0) * factor, at: $0)
+                }
+                z[target] -= gradientScale
+            }
+        }
+    }
+}
+
+private func largest(_ row: borrowing MutableSpan<Float>) -> Float {
+    var lanes = Lanes(repeating: -.infinity)
+    var maximum = -Float.infinity
+    sweep(row.count) {
+        lanes = pointwiseMax(lanes, row.lanes(at: $0))
+    } tail: {
+        for index in $0..<row.count { maximum = max(maximum, row[index]) }
+    }
+    return max(maximum, lanes.max())
+}

@@ -1,0 +1,95 @@
+package import VaccineNumerics
+
+/// A forward pass with everything kept for going backward.
+package struct ForwardResult {
+    let pass: Pass
+    let final: Matrix  // [T, C]
+}
+
+extension Decoder {
+    /// The memory of g_l and then ε_l, one [T, C] for each layer.
+    package func perturbations(tokens: Int) -> [Matrix] {
+        workspace?.backward?.perturbation.map { $0.rows(0..<tokens) } ?? []
+    }
+
+    /// Runs the batch and keeps the activations.
+    ///
+    /// - Parameters:
+    ///   - masks: the dropout masks of this pass; nil: dropout off.
+    ///   - perturbation: L matrices [T, C] added to the attention outputs; nil: none.
+    package func forwardForTraining(
+        _ batch: PackedBatch, masks: RandomStream?, perturbation: [Matrix]?,
+        interruption: Interruption
+    ) throws(VaccineError) -> ForwardResult {
+        let pass = try self.pass(batch, masks: masks, training: true)
+        let final = try forward(pass, interruption: interruption) { index, output in
+            if let perturbation { output.add(perturbation[index]) }
+        }
+        return ForwardResult(pass: pass, final: final)
+    }
+
+    /// Loss and its gradient at every attention output; nothing else is computed.
+    ///
+    /// - Parameter gradients: L matrices [T, C], overwritten with g_l = ∂loss/∂e_l.
+    package func attentionGradients(
+        _ result: ForwardResult, into gradients: [Matrix], interruption: Interruption
+    ) throws(VaccineError) -> Double {
+        try backward(result, weight: 1, weights: false, interruption: interruption) { index, g in
+            gradients[index].copy(from: g)
+        }
+    }
+
+    /// Loss, with weight · ∂loss/∂adapter added to the adapter's gradients.
+    package func adapterGradients(
+        _ result: ForwardResult, weight: Float, interruption: Interruption
+    ) throws(VaccineError) -> Double {
+        try backward(result, weight: weight, weights: true, interruption: interruption) { _, _ in }
+    }
+
+    /// - Parameters:
+    ///   - weights: whether the adapter's gradients are added. Without them the pass ends at the first
+    ///     layer's attention output.
+    ///   - atAttentionOutput: called with each layer's index and ∂loss/∂e_l, [T, C].
+    private func backward(
+        _ result: ForwardResult, weight: Float, weights: Bool, interruption: Interruption,
+        atAttentionOutput: (Int, Matrix) -> Void
+    ) throws(VaccineError) -> Double {
+        let pass = result.pass
+        guard let scratch = pass.workspace.backward else {
+            preconditionFailure("a training workspace has room for gradients")
+        }
+        let dStream = scratch.dStream.rows(0..<pass.tokens)
+        let loss = try loss(
+            pass, result.final, weight: weight, gradient: dStream, interruption: interruption)
+        guard loss.isFinite else { throw nonFinite(pass, "the loss is \(loss)") }
+        for index in layers.indices.reversed() {
+            try interruption.check()
+            let kept = pass.workspace.layer(index)
+            layers[index].backwardToAttentionOutput(
+                pass, kept, scratch, weights: weights, dStream: dStream)
+            atAttentionOutput(index, dStream)
+            if index == 0 && !weights { break }
+            layers[index].backwardFromAttentionOutput(
+                pass, kept, scratch, weights: weights, wantsInput: index > 0, dStream: dStream)
+        }
+        return loss
+    }
+
+    /// Names the first layer whose activations are not finite.
+    private func nonFinite(_ pass: Pass, _ what: String) -> VaccineError {
+        let rows = 0..<pass.tokens
+        for index in layers.indices {
+            let kept = pass.workspace.layer(index)
+            if let place = kept.input.rows(rows).firstNonFinite() {
+                return .value(
+                    "\(what): the input of layer \(index) is not finite at token \(place.row)")
+            }
+            if let place = kept.middle.rows(rows).firstNonFinite() {
+                return .value(
+                    "\(what): the attention output of layer \(index) is not finite at token "
+                        + "\(place.row)")
+            }
+        }
+        return .value("\(what): the activations of all layers but the last one's end are finite")
+    }
+}

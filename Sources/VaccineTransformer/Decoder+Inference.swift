@@ -1,0 +1,51 @@
+package import VaccineNumerics
+
+extension Decoder {
+    /// Logits of one sequence, dropout off.
+    ///
+    /// - Parameter logits: shape [T, V], overwritten.
+    package func logits(
+        _ inputIDs: [Int32], interruption: Interruption, into logits: Matrix
+    ) throws(VaccineError) {
+        let pass = try inferencePass(inputIDs)
+        let x = try forward(pass, interruption: interruption)
+        let normed = pass.scratch.normed.rows(0..<x.rows)
+        rmsNormForward(
+            x, weight: finalNorm, epsilon: configuration.normEpsilon,
+            inverse: pass.scratch.finalInverse, into: normed)
+        for start in stride(from: 0, to: x.rows, by: Scratch.lossChunk) {
+            try interruption.check()
+            let rows = start..<min(start + Scratch.lossChunk, x.rows)
+            multiply(normed.rows(rows), .normal, head, .transposed, into: logits.rows(rows))
+        }
+    }
+
+    /// The attention outputs of one sequence, dropout off.
+    ///
+    /// - Parameter outputs: shape [L·T, C], layer after layer, overwritten.
+    package func attentionOutputs(
+        _ inputIDs: [Int32], interruption: Interruption, into outputs: Matrix
+    ) throws(VaccineError) {
+        let pass = try inferencePass(inputIDs)
+        let tokens = pass.tokens
+        _ = try forward(pass, interruption: interruption) { index, output in
+            outputs.rows(index * tokens..<(index + 1) * tokens).copy(from: output)
+        }
+    }
+
+    /// Mean cross-entropy of a batch, dropout off; no gradient.
+    package func loss(
+        _ batch: PackedBatch, interruption: Interruption
+    ) throws(VaccineError) -> Double {
+        let pass = try self.pass(batch, masks: nil, training: false)
+        let x = try forward(pass, interruption: interruption)
+        return try loss(pass, x, gradient: nil, interruption: interruption)
+    }
+
+    private func inferencePass(_ inputIDs: [Int32]) throws(VaccineError) -> Pass {
+        let batch = try PackedBatch(
+            inputIDs: inputIDs, labels: nil, offsets: [0, inputIDs.count],
+            configuration: configuration)
+        return try pass(batch, masks: nil, training: false)
+    }
+}

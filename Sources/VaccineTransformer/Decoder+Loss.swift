@@ -1,0 +1,55 @@
+internal import VaccineNumerics
+
+extension Decoder {
+    /// Mean cross-entropy over the supervised rows, with logits for at most 128 rows at a time.
+    ///
+    /// ```
+    /// loss = 1/S Σ_s CE(norm(x[s]) · headᵀ, target[s])
+    /// ```
+    /// - Parameters:
+    ///   - x: the residual stream leaving the last layer, shape [T, C].
+    ///   - gradient: receives weight · ∂loss/∂x, shape [T, C]; nil: only the loss is wanted.
+    /// - Returns: the loss, summed in double precision; 0 without any supervised row.
+    /// - Complexity: 2·S·V·C operations for the loss and as many for the gradient.
+    func loss(
+        _ pass: Pass, _ x: Matrix, weight: Float = 1, gradient: Matrix?, interruption: Interruption
+    ) throws(VaccineError) -> Double {
+        let batch = pass.batch
+        let scratch = pass.scratch
+        gradient?.fill(0)
+        var total = 0.0
+        let count = batch.supervisedRows.count
+        for start in stride(from: 0, to: count, by: Scratch.lossChunk) {
+            try interruption.check()
+            let chunk = start..<min(start + Scratch.lossChunk, count)
+            let rows = batch.supervisedRows[chunk]
+            let size = 0..<chunk.count
+            let selected = scratch.selected.rows(size)
+            let normed = scratch.normed.rows(size)
+            for (place, row) in rows.enumerated() {
+                selected.rows(place..<place + 1).copy(from: x[row])
+            }
+            rmsNormForward(
+                selected, weight: finalNorm, epsilon: configuration.normEpsilon,
+                inverse: scratch.finalInverse, into: normed)
+            let logits = scratch.logits.rows(size)
+            multiply(normed, .normal, head, .transposed, into: logits)
+            let losses = scratch.losses.rows(size)
+            crossEntropy(
+                logits, targets: batch.targets[chunk],
+                gradientScale: gradient == nil ? nil : weight / Float(count), losses: losses)
+            for row in size { total += Double(losses[row, 0]) }
+            guard let gradient, let backward = pass.workspace.backward else { continue }
+            multiply(logits, .normal, head, .normal, into: normed)
+            let dSelected = backward.dSelected.rows(size)
+            dSelected.fill(0)
+            rmsNormBackward(
+                selected, weight: finalNorm, inverse: scratch.finalInverse, dY: normed,
+                addingTo: dSelected)
+            for (place, row) in rows.enumerated() {
+                gradient.rows(row..<row + 1).copy(from: dSelected[place])
+            }
+        }
+        return count == 0 ? 0 : total / Double(count)
+    }
+}

@@ -1,0 +1,65 @@
+package import VaccineNumerics
+
+extension Decoder {
+    /// - Throws: `VaccineError.value` with the nearest kind of remedy: how many tensors there are.
+    package func tensor(_ kind: TensorKind, named name: String) throws(VaccineError) -> NamedTensor {
+        guard let tensor = tensors(kind).first(where: { $0.name == name }) else {
+            throw .value("name: the model has no \(kind) tensor '\(name)'")
+        }
+        return tensor
+    }
+
+    /// Overwrites a weight or an adapter factor.
+    ///
+    /// - Parameters:
+    ///   - values: in the file's shape; a vector is one row.
+    ///   - shape: as the caller holds it, `columns` 0 for a vector.
+    /// - Throws: `VaccineError.value` for an unknown name, another shape, NaN or infinity; `.state` for
+    ///   a gradient.
+    package func write(
+        _ kind: TensorKind, named name: String, _ values: Matrix, shape: (rows: Int, columns: Int)
+    ) throws(VaccineError) {
+        guard kind != .gradient else { throw .state("gradients cannot be written") }
+        let tensor = try tensor(kind, named: name)
+        guard tensor.shape == shape else {
+            throw .value(
+                "\(name): the shape must be \(describe(tensor.shape)), got \(describe(shape))")
+        }
+        if let place = values.firstNonFinite() {
+            throw .value(
+                "\(name): the element at [\(place.row), \(place.column)] is "
+                    + "\(values[place.row, place.column])")
+        }
+        tensor.write(values)
+        if kind == .weight { written.insert(name) }
+    }
+
+    /// - Throws: `VaccineError.value` that names the weights which were never written.
+    package func checkComplete() throws(VaccineError) {
+        let missing = tensors(.weight).map(\.name).filter { !written.contains($0) }
+        guard missing.isEmpty else {
+            let more = missing.count > 5 ? " and \(missing.count - 5) more" : ""
+            throw .value(
+                "missing tensors: \(missing.prefix(5).joined(separator: ", "))\(more)")
+        }
+    }
+
+    /// Random weights for tests and small experiments: N(0, 0.02²) for matrices, 1 for norms, 0 for
+    /// biases.
+    package func initialise(seed: UInt64) {
+        for (index, tensor) in tensors(.weight).enumerated() {
+            let stream = RandomStream(seed, UInt64(index))
+            switch tensor.layout {
+            case .vector:
+                tensor.matrix.fill(tensor.name.hasSuffix(".bias") ? 0 : 1)
+            case .matrix, .transposed:
+                tensor.matrix.fillInOrder { 0.02 * stream.normal(at: $0) }
+            }
+            written.insert(tensor.name)
+        }
+    }
+}
+
+private func describe(_ shape: (rows: Int, columns: Int)) -> String {
+    shape.columns == 0 ? "[\(shape.rows)]" : "[\(shape.rows), \(shape.columns)]"
+}

@@ -1,0 +1,109 @@
+package import VaccineNumerics
+
+/// A causal language model of the Llama family with its weights, an optional adapter and scratch memory.
+///
+/// ```
+/// x = embedding[ids];  x = layer_l(x) for l = 1 … L;  logits = norm(x) · headᵀ
+/// ```
+/// Weights are frozen; only the adapter's factors have gradients. One decoder serves one thread at a
+/// time.
+package final class Decoder {
+    package let configuration: ModelConfiguration
+    package internal(set) var layers: [DecoderLayer]
+    package internal(set) var adapter: AdapterMemory?
+    let embedding: Matrix  // [V, C]
+    let finalNorm: Matrix  // [1, C]
+    let head: Matrix  // [V, C], the embedding if they are tied
+    let attention: Attention
+    let rotary: RotaryEmbedding
+    var workspace: Workspace?
+    /// Names of the tensors that were written.
+    var written: Set<String> = []
+    private let arena: Arena
+
+    /// Reserves zeroed weights.
+    ///
+    /// - Throws: `VaccineError.value` for a faulty configuration, `.memory` before allocating.
+    package init(_ configuration: ModelConfiguration) throws(VaccineError) {
+        try configuration.validate()
+        self.configuration = configuration
+        let plan = Arena()
+        _ = Decoder.layOut(configuration, in: plan)
+        arena = try Arena(byteCount: plan.byteCount, purpose: "the model")
+        (embedding, layers, finalNorm, head, rotary) = Decoder.layOut(configuration, in: arena)
+        attention = Attention(configuration)
+        rotary.fill()
+    }
+
+    private static func layOut(
+        _ configuration: ModelConfiguration, in arena: Arena
+    ) -> (Matrix, [DecoderLayer], Matrix, Matrix, RotaryEmbedding) {
+        let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
+        let embedding = arena.matrix(rows: vocabulary, columns: hidden)
+        let layers = (0..<configuration.layerCount).map {
+            DecoderLayer(configuration, index: $0, in: arena)
+        }
+        let finalNorm = arena.matrix(rows: 1, columns: hidden)
+        let head =
+            configuration.tiedEmbeddings
+            ? embedding : arena.matrix(rows: vocabulary, columns: hidden)
+        let rotary = RotaryEmbedding(
+            configuration, positions: configuration.contextLength, in: arena)
+        return (embedding, layers, finalNorm, head, rotary)
+    }
+
+    /// Makes sure that a batch of this size finds its scratch memory, so that later calls of no larger
+    /// size allocate none.
+    ///
+    /// - Throws: `VaccineError.memory` before allocating.
+    package func reserve(
+        tokens: Int, sequences: Int, longest: Int, training: Bool
+    ) throws(VaccineError) {
+        let wanted = BatchCapacity(
+            tokens: tokens, sequences: sequences, longest: longest, training: training)
+        if let workspace, workspace.threads >= Threads.count, workspace.capacity.covers(wanted) {
+            return
+        }
+        let capacity = workspace?.capacity.union(wanted) ?? wanted
+        workspace = nil
+        workspace = try Workspace.planned(configuration, capacity, rank: adapter?.rank ?? 0)
+    }
+
+    /// The pass of one batch, with scratch memory at hand.
+    func pass(
+        _ batch: PackedBatch, masks: RandomStream?, training: Bool
+    ) throws(VaccineError) -> Pass {
+        try reserve(
+            tokens: batch.tokenCount, sequences: batch.sequenceCount, longest: batch.longest,
+            training: training)
+        guard let workspace else { preconditionFailure("reserve leaves a workspace") }
+        return Pass(
+            configuration: configuration, attention: attention, rotary: rotary, batch: batch,
+            workspace: workspace, masks: masks)
+    }
+
+    /// Embeds the batch and runs all layers.
+    ///
+    /// - Parameter perturb: called with each layer's index and attention output [T, C].
+    /// - Returns: the residual stream leaving the last layer, shape [T, C].
+    func forward(
+        _ pass: Pass, interruption: Interruption, perturb: (Int, Matrix) -> Void = { _, _ in }
+    ) throws(VaccineError) -> Matrix {
+        let rows = 0..<pass.tokens
+        embed(pass.batch.inputIDs, into: pass.workspace.layer(0).input.rows(rows))
+        for (index, layer) in layers.enumerated() {
+            try interruption.check()
+            let next =
+                index + 1 < layers.count
+                ? pass.workspace.layer(index + 1).input : pass.scratch.final
+            layer.forward(
+                pass, pass.workspace.layer(index), perturb: { perturb(index, $0) },
+                into: next.rows(rows))
+        }
+        return pass.scratch.final.rows(rows)
+    }
+
+    func embed(_ ids: [Int32], into x: Matrix) {
+        for (row, id) in ids.enumerated() { x.rows(row..<row + 1).copy(from: embedding[Int(id)]) }
+    }
+}

@@ -1,0 +1,81 @@
+public import VaccineNumerics
+
+/// The sequences of a batch laid end to end; no padding.
+public struct PackedBatch: Sendable, Equatable {
+    /// T token ids.
+    public let inputIDs: [Int32]
+    /// B + 1 borders: 0 first, T last.
+    public let offsets: [Int]
+    /// Rows whose next token is supervised: the rows that reach the loss.
+    public let supervisedRows: [Int]
+    /// The token that each supervised row has to predict.
+    public let targets: [Int32]
+
+    public var tokenCount: Int { inputIDs.count }
+    public var sequenceCount: Int { offsets.count - 1 }
+    public var longest: Int { zip(offsets, offsets.dropFirst()).map { $1 - $0 }.max() ?? 0 }
+
+    /// The label of a token without supervision.
+    public static let ignored: Int32 = -100
+
+    /// - Parameters:
+    ///   - inputIDs: T token ids, each in 0..<vocabularySize.
+    ///   - labels: T labels aligned with the ids: row t - 1 predicts labels[t]; -100: no supervision.
+    ///     nil: none at all.
+    ///   - offsets: B + 1 borders, strictly rising from 0 to T.
+    /// - Throws: `VaccineError.value` that names the argument and the position.
+    public init(
+        inputIDs: [Int32], labels: [Int32]?, offsets: [Int], configuration: ModelConfiguration
+    ) throws(VaccineError) {
+        guard !inputIDs.isEmpty else { throw .value("input_ids must hold at least one token") }
+        guard offsets.count >= 2, offsets.first == 0, offsets.last == inputIDs.count else {
+            throw .value(
+                "offsets must start at 0 and end at the number of tokens (\(inputIDs.count)), got "
+                    + "\(offsets.count) entries from \(offsets.first ?? -1) to \(offsets.last ?? -1)")
+        }
+        for (sequence, (start, end)) in zip(offsets, offsets.dropFirst()).enumerated() {
+            guard start < end else {
+                throw .value(
+                    "offsets must rise: sequence \(sequence) reaches from \(start) to \(end)")
+            }
+            guard end - start <= configuration.contextLength else {
+                throw .value(
+                    "input_ids: sequence \(sequence) has \(end - start) tokens, more than the "
+                        + "context of \(configuration.contextLength)")
+            }
+        }
+        try PackedBatch.check(inputIDs, "input_ids", configuration, ignored: false)
+        var rows: [Int] = []
+        var targets: [Int32] = []
+        if let labels {
+            guard labels.count == inputIDs.count else {
+                throw .value(
+                    "labels must have as many entries as input_ids (\(inputIDs.count)), got "
+                        + "\(labels.count)")
+            }
+            try PackedBatch.check(labels, "labels", configuration, ignored: true)
+            for (start, end) in zip(offsets, offsets.dropFirst()) {
+                for row in start..<(end - 1) where labels[row + 1] != PackedBatch.ignored {
+                    rows.append(row)
+                    targets.append(labels[row + 1])
+                }
+            }
+        }
+        self.inputIDs = inputIDs
+        self.offsets = offsets
+        supervisedRows = rows
+        self.targets = targets
+    }
+
+    private static func check(
+        _ ids: [Int32], _ name: String, _ configuration: ModelConfiguration, ignored: Bool
+    ) throws(VaccineError) {
+        let vocabulary = Int32(configuration.vocabularySize)
+        for (position, id) in ids.enumerated()
+        where !(0..<vocabulary).contains(id) && !(ignored && id == PackedBatch.ignored) {
+            throw .value(
+                "\(name): \(id) at position \(position) is outside the vocabulary 0..<\(vocabulary)"
+                    + (ignored ? " and is not -100" : ""))
+        }
+    }
+}

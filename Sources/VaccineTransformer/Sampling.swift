@@ -1,0 +1,61 @@
+internal import VaccineNumerics
+
+/// How the next token is chosen from a row of logits.
+package struct Sampling: Sendable {
+    /// 0: the likeliest token. Otherwise logits are divided by it.
+    package var temperature: Double
+    /// Only the likeliest tokens whose probabilities reach this sum can be drawn; in (0, 1].
+    /// - SeeAlso: Holtzman et al. 2020, arXiv:1904.09751.
+    package var topP: Double
+    package var seed: UInt64
+
+    package init(temperature: Double = 0, topP: Double = 1, seed: UInt64 = 0) {
+        self.temperature = temperature
+        self.topP = topP
+        self.seed = seed
+    }
+
+    func validate() throws(VaccineError) {
+        guard temperature >= 0, temperature.isFinite else {
+            throw .value("temperature must be finite and at least 0, got \(temperature)")
+        }
+        guard topP > 0, topP <= 1 else { throw .value("top_p must be in (0, 1], got \(topP)") }
+    }
+
+    /// - Parameters: `prompt`, `step`: which draw this is; prompt i draws from stream seed + i.
+    func choose(_ logits: Span<Float>, prompt: Int, step: Int) -> Int32 {
+        temperature == 0
+            ? Int32(likeliest(logits)) : Int32(draw(logits, prompt: prompt, step: step))
+    }
+
+    /// The first of the largest logits.
+    private func likeliest(_ logits: Span<Float>) -> Int {
+        var best = 0
+        for index in logits.indices where logits[index] > logits[best] { best = index }
+        return best
+    }
+
+    private func draw(_ logits: Span<Float>, prompt: Int, step: Int) -> Int {
+        let maximum = logits[likeliest(logits)]
+        let weights = logits.indices.map {
+            exponential(Double(logits[$0] - maximum) / temperature)
+        }
+        let total = weights.reduce(0, +)
+        let order = weights.indices.sorted {
+            weights[$0] == weights[$1] ? $0 < $1 : weights[$0] > weights[$1]
+        }
+        var nucleus = 0
+        var mass = 0.0
+        while nucleus < order.count && mass < topP * total {
+            mass += weights[order[nucleus]]
+            nucleus += 1
+        }
+        let stream = RandomStream(seed &+ UInt64(prompt))
+        var remaining = stream.uniform(at: step) * mass
+        for index in order.prefix(nucleus) {
+            remaining -= weights[index]
+            if remaining < 0 { return index }
+        }
+        return order[nucleus - 1]
+    }
+}

@@ -1,0 +1,167 @@
+internal import VaccineNumerics
+
+/// The largest batch for which a workspace has room.
+struct BatchCapacity: Equatable {
+    var tokens: Int
+    var sequences: Int
+    var longest: Int
+    /// Whether activations are kept for a backward pass.
+    var training: Bool
+
+    func covers(_ other: BatchCapacity) -> Bool {
+        tokens >= other.tokens && longest >= other.longest && sequences >= other.sequences
+            && (training || !other.training)
+    }
+
+    func union(_ other: BatchCapacity) -> BatchCapacity {
+        BatchCapacity(
+            tokens: max(tokens, other.tokens), sequences: max(sequences, other.sequences),
+            longest: max(longest, other.longest), training: training || other.training)
+    }
+}
+
+/// What one decoder layer keeps from its forward pass for its backward pass.
+struct LayerActivations {
+    let input: Matrix  // [T, C] the residual stream entering the layer
+    let attentionInverse: Matrix  // [T, 1]
+    let qkv: Matrix  // [T, (H + 2K)·D] after the rotary embedding
+    let qkvCache: Projection.Cache
+    let logSums: Matrix  // [H, T]
+    let context: Matrix  // [T, H·D]
+    let outputCache: Projection.Cache
+    let middle: Matrix  // [T, C] the residual stream after attention
+    let feedForwardInverse: Matrix  // [T, 1]
+    let gateUp: Matrix  // [T, 2F]
+    let gateUpCache: Projection.Cache
+    let downCache: Projection.Cache
+
+    init(_ configuration: ModelConfiguration, tokens: Int, rank: Int, in arena: Arena) {
+        func cache(_ parts: Int) -> Projection.Cache {
+            Projection.Cache(
+                u: (0..<parts).map { _ in arena.matrix(rows: tokens, columns: rank) })
+        }
+        let hidden = configuration.hiddenSize
+        input = arena.matrix(rows: tokens, columns: hidden)
+        attentionInverse = arena.matrix(rows: tokens, columns: 1)
+        qkv = arena.matrix(
+            rows: tokens, columns: configuration.queryWidth + 2 * configuration.keyValueWidth)
+        qkvCache = cache(3)
+        logSums = arena.matrix(rows: configuration.headCount, columns: tokens)
+        context = arena.matrix(rows: tokens, columns: configuration.queryWidth)
+        outputCache = cache(1)
+        middle = arena.matrix(rows: tokens, columns: hidden)
+        feedForwardInverse = arena.matrix(rows: tokens, columns: 1)
+        gateUp = arena.matrix(rows: tokens, columns: 2 * configuration.feedForwardSize)
+        gateUpCache = cache(2)
+        downCache = cache(1)
+    }
+}
+
+/// Memory shared by all layers.
+struct Scratch {
+    let normed: Matrix  // [T, C] the input of a projection
+    let activated: Matrix  // [T, F]
+    let dropped: Matrix  // [T, max(C, F, H·D)] a dropped-out input
+    let final: Matrix  // [T, C] the residual stream leaving the last layer
+    let finalInverse: Matrix  // [T, 1]
+    let attention: [Matrix]  // per worker, [64, longest]
+    let logits: Matrix  // [chunk, V]
+    let selected: Matrix  // [chunk, C] the rows that reach the loss
+    let losses: Matrix  // [T, 1]
+    let dUs: Matrix  // [T, r]
+
+    /// Supervised rows whose logits exist at one time.
+    static let lossChunk = 128
+
+    init(_ configuration: ModelConfiguration, _ capacity: BatchCapacity, rank: Int, in arena: Arena) {
+        let tokens = capacity.tokens
+        let hidden = configuration.hiddenSize
+        normed = arena.matrix(rows: tokens, columns: hidden)
+        activated = arena.matrix(rows: tokens, columns: configuration.feedForwardSize)
+        dropped = arena.matrix(
+            rows: tokens,
+            columns: max(hidden, configuration.feedForwardSize, configuration.queryWidth))
+        final = arena.matrix(rows: tokens, columns: hidden)
+        finalInverse = arena.matrix(rows: tokens, columns: 1)
+        attention = (0..<Threads.count).map { _ in
+            arena.matrix(rows: Attention.queryBlock, columns: capacity.longest)
+        }
+        let chunk = min(Scratch.lossChunk, tokens)
+        logits = arena.matrix(rows: chunk, columns: configuration.vocabularySize)
+        selected = arena.matrix(rows: chunk, columns: hidden)
+        losses = arena.matrix(rows: tokens, columns: 1)
+        dUs = arena.matrix(rows: tokens, columns: max(rank, 1))
+    }
+
+    func dU(rank: Int, rows: Int) -> Matrix { dUs.columns(0..<rank).rows(0..<rows) }
+}
+
+/// Gradients that flow backward, shared by all layers, and the perturbation.
+struct BackwardScratch {
+    let dStream: Matrix  // [T, C] the gradient at the residual stream
+    let dNormed: Matrix  // [T, C]
+    let dContext: Matrix  // [T, H·D]
+    let dQKV: Matrix  // [T, (H + 2K)·D]
+    let dActivated: Matrix  // [T, F]
+    let dGateUp: Matrix  // [T, 2F]
+    let dSelected: Matrix  // [chunk, C]
+    let attention: [Matrix]  // per worker, [64, longest]
+    let perturbation: [Matrix]  // L of [T, C]: g_l, then ε_l
+
+    init(_ configuration: ModelConfiguration, _ capacity: BatchCapacity, in arena: Arena) {
+        let tokens = capacity.tokens
+        let hidden = configuration.hiddenSize
+        dStream = arena.matrix(rows: tokens, columns: hidden)
+        dNormed = arena.matrix(rows: tokens, columns: hidden)
+        dContext = arena.matrix(rows: tokens, columns: configuration.queryWidth)
+        dQKV = arena.matrix(
+            rows: tokens, columns: configuration.queryWidth + 2 * configuration.keyValueWidth)
+        dActivated = arena.matrix(rows: tokens, columns: configuration.feedForwardSize)
+        dGateUp = arena.matrix(rows: tokens, columns: 2 * configuration.feedForwardSize)
+        dSelected = arena.matrix(rows: min(Scratch.lossChunk, tokens), columns: hidden)
+        attention = (0..<Threads.count).map { _ in
+            arena.matrix(rows: Attention.queryBlock, columns: capacity.longest)
+        }
+        perturbation = (0..<configuration.layerCount).map { _ in
+            arena.matrix(rows: tokens, columns: hidden)
+        }
+    }
+}
+
+/// All scratch memory of a model for batches up to a capacity, in one arena.
+struct Workspace {
+    let capacity: BatchCapacity
+    let threads: Int
+    let layers: [LayerActivations]
+    let scratch: Scratch
+    let backward: BackwardScratch?
+    private let arena: Arena
+
+    /// - Throws: `VaccineError.memory` before allocating.
+    static func planned(
+        _ configuration: ModelConfiguration, _ capacity: BatchCapacity, rank: Int
+    ) throws(VaccineError) -> Workspace {
+        let plan = Arena()
+        _ = Workspace(configuration, capacity, rank: rank, in: plan)
+        let arena = try Arena(
+            byteCount: plan.byteCount,
+            purpose: "a batch of \(capacity.tokens) tokens in \(capacity.sequences) sequences")
+        return Workspace(configuration, capacity, rank: rank, in: arena)
+    }
+
+    private init(
+        _ configuration: ModelConfiguration, _ capacity: BatchCapacity, rank: Int, in arena: Arena
+    ) {
+        self.capacity = capacity
+        self.arena = arena
+        threads = Threads.count
+        layers = (0..<(capacity.training ? configuration.layerCount : 1)).map { _ in
+            LayerActivations(configuration, tokens: capacity.tokens, rank: rank, in: arena)
+        }
+        scratch = Scratch(configuration, capacity, rank: rank, in: arena)
+        backward = capacity.training ? BackwardScratch(configuration, capacity, in: arena) : nil
+    }
+
+    /// The activations of layer `index`; without training all layers share one set.
+    func layer(_ index: Int) -> LayerActivations { layers[min(index, layers.count - 1)] }
+}
