@@ -35,6 +35,7 @@ internal import Glibc
         guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
             throw .memory("\(purpose) needs \(megabytes(byteCount)), which were refused")
         }
+        unsafe _ = madvise(mapped, capacity, MADV_HUGEPAGE)
         unsafe base = unsafe mapped
     }
 

@@ -24,7 +24,9 @@ public struct Dropout: Sendable {
     /// The factors (0 or `scale`) of the sixteen elements from column `16 · block`.
     @inlinable @inline(__always)
     public func factors(row: RandomStream, block: Int) -> Lanes {
-        Lanes(repeating: scale).replacing(with: 0, where: row.sixteen(at: block) .< threshold)
+        let kept = ~((row.sixteen(at: block) &- threshold) &>> 31)
+        return unsafe unsafeBitCast(
+            kept & SIMD16(repeating: Int32(bitPattern: scale.bitPattern)), to: Lanes.self)
     }
 
     /// The stream of one row, to be handed to `factors`.

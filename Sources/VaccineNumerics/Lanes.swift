@@ -65,12 +65,11 @@ extension SIMD16 where Scalar == Float {
     /// ```
     /// exp(x) = 2^k · exp(r),  k = round(x / ln 2),  |r| ≤ ln 2 / 2
     /// ```
-    /// exp(r) by a polynomial of degree 6 (Cephes expf). Below -87 the result is 0 to within the
-    /// smallest normal number; above 88 it saturates near the largest float.
-    /// - Numerical note: relative error below 2 ulp on [-87, 88].
+    /// exp(r) by a polynomial of degree 6 (Cephes expf). x is held within [-87.3, 88.3], so that the
+    /// result is neither subnormal nor infinite.
+    /// - Numerical note: relative error below 2 ulp. NaN and ±∞ give NaN.
     @inlinable @inline(__always) public func exponential() -> Lanes {
-        let x = self.clamped(
-            lowerBound: Lanes(repeating: -87.3), upperBound: Lanes(repeating: 88.3))
+        let x = larger(of: Lanes(repeating: -87.3)).smaller(of: Lanes(repeating: 88.3))
         // Adding 1.5 · 2²³ rounds to an integer and leaves it in the low bits.
         let shifted = Lanes(repeating: 12_582_912).addingProduct(
             x, Lanes(repeating: 1.442_695_04))
@@ -87,7 +86,37 @@ extension SIMD16 where Scalar == Float {
         let bits = unsafe unsafeBitCast(shifted, to: SIMD16<Int32>.self)
         let exponent = (bits &- 0x4B40_0000 &+ 127) &<< 23
         let scale = unsafe unsafeBitCast(exponent, to: Lanes.self)
-        return p * scale
+        return p * scale + (self - self)
+    }
+
+    // Comparisons of SIMD vectors in the standard library run lane by lane; the sign bit of a
+    // difference, spread over the lane, selects as well and stays in vector registers.
+
+    /// The larger of each pair of lanes; for NaN either.
+    @inlinable @inline(__always) public func larger(of other: Lanes) -> Lanes {
+        selecting(other, whereNegative: self - other)
+    }
+
+    /// The smaller of each pair of lanes; for NaN either.
+    @inlinable @inline(__always) public func smaller(of other: Lanes) -> Lanes {
+        selecting(other, whereNegative: other - self)
+    }
+
+    @inlinable @inline(__always)
+    func selecting(_ other: Lanes, whereNegative sign: Lanes) -> Lanes {
+        unsafe unsafeBitCast(
+            unsafeBitCast(self, to: SIMD16<Int32>.self).selecting(
+                unsafeBitCast(other, to: SIMD16<Int32>.self),
+                whereNegative: unsafeBitCast(sign, to: SIMD16<Int32>.self)), to: Lanes.self)
+    }
+}
+
+extension SIMD16 where Scalar == Int32 {
+    /// Lanes of `other` where `sign` is negative, else of self.
+    @inlinable @inline(__always)
+    func selecting(_ other: Self, whereNegative sign: Self) -> Self {
+        let mask = sign &>> 31
+        return (self & ~mask) | (other & mask)
     }
 }
 

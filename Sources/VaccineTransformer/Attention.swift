@@ -145,8 +145,7 @@ struct Attention {
 ///
 /// - Returns: log Σ exp(score), from which the row can be had again.
 func softmax(_ row: inout MutableSpan<Float>, visible: Int) -> Float {
-    var maximum = -Float.infinity
-    for index in 0..<visible { maximum = max(maximum, row[index]) }
+    let maximum = largest(row, among: visible)
     exponentiate(&row, visible: visible, minus: maximum)
     var sum: Float = 0
     for index in 0..<visible { sum += row[index] }

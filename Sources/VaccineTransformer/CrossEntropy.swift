@@ -17,7 +17,7 @@ func crossEntropy(
         for row in range {
             let target = Int(targets[targets.startIndex + row])
             var z = logits.mutable(row)
-            let maximum = largest(z)
+            let maximum = largest(z, among: z.count)
             let chosen = z[target] - maximum
             var sums = Lanes.zero
             sweep(z.count) {
@@ -44,13 +44,14 @@ func crossEntropy(
     }
 }
 
-private func largest(_ row: borrowing MutableSpan<Float>) -> Float {
-    var lanes = Lanes(repeating: -.infinity)
+/// The largest of the first `count` elements.
+func largest(_ row: borrowing MutableSpan<Float>, among count: Int) -> Float {
+    var lanes = Lanes(repeating: -.greatestFiniteMagnitude)
     var maximum = -Float.infinity
-    sweep(row.count) {
-        lanes = pointwiseMax(lanes, row.lanes(at: $0))
+    sweep(count) {
+        lanes = lanes.larger(of: row.lanes(at: $0))
     } tail: {
-        for index in $0..<row.count { maximum = max(maximum, row[index]) }
+        for index in $0..<count { maximum = max(maximum, row[index]) }
     }
     return max(maximum, lanes.max())
 }
