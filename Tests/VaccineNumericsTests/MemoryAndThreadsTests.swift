@@ -1,0 +1,55 @@
+import Synchronization
+import Testing
+import VaccineNumerics
+import _TestSupport
+
+@Suite struct MemoryAndThreadsTests {
+    @Test func arenaRefusesMoreThanThereIs() {
+        #expect {
+            _ = try Arena(byteCount: 1 << 60, purpose: "a test")
+        } throws: { error in
+            guard case .memory(let text) = error as? VaccineError else { return false }
+            return text.hasPrefix("a test needs")
+        }
+    }
+
+    @Test func measuringAndAllocatingAgree() throws {
+        func layOut(_ arena: Arena) -> [Matrix] {
+            [arena.matrix(rows: 3, columns: 5), arena.matrix(rows: 7, columns: 1)]
+        }
+        let plan = Arena()
+        _ = layOut(plan)
+        let arena = try Arena(byteCount: plan.byteCount, purpose: "a test")
+        let matrices = layOut(arena)
+        #expect(arena.byteCount == plan.byteCount)
+        matrices[0].fill(1)
+        matrices[1].fill(2)
+        #expect(matrices[0].elements == [Float](repeating: 1, count: 15))
+    }
+
+    @Test(arguments: [0, 1, 5, 64, 1000], [1, 16, 64])
+    func rangesCoverEveryIndexOnce(count: Int, unit: Int) {
+        let seen = Mutex([Int](repeating: 0, count: count))
+        Threads.forEachRange(of: count, unit: unit) { range in
+            #expect(range.lowerBound % unit == 0)
+            seen.withLock { seen in for index in range { seen[index] += 1 } }
+        }
+        #expect(seen.withLock { $0 } == [Int](repeating: 1, count: count))
+    }
+
+    @Test func everyIndexIsCalledOnceWithAWorkerOfItsOwn() {
+        let seen = Mutex([Int](repeating: 0, count: 100))
+        Threads.forEach(100) { index, worker in
+            #expect((0..<Threads.count).contains(worker))
+            seen.withLock { $0[index] += 1 }
+        }
+        #expect(seen.withLock { $0 } == [Int](repeating: 1, count: 100))
+        #expect(Threads.map(10) { Double($0 * $0) } == (0..<10).map { Double($0 * $0) })
+    }
+
+    @Test(arguments: [0, -1, 1025]) func threadCountOutOfRangeIsRefused(count: Int) {
+        #expect(throws: VaccineError.value("count must be in [1, 1024], got \(count)")) {
+            try Threads.setCount(count)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import Testing
+import VaccineNumerics
+import VaccineTraining
+import VaccineTransformer
+import _TestSupport
+
+/// What holds whatever the numbers are.
+@Suite struct LawTests {
+    private func gradients(_ model: Decoder) -> [[Float]] {
+        model.tensors(.gradient).map(\.matrix.elements)
+    }
+
+    private func step(
+        _ model: Decoder, _ batch: PackedBatch, _ method: VaccineTraining.Method,
+        weight: Double = 1, stream: UInt64 = 0
+    ) throws -> StepReport {
+        try model.forwardBackward(
+            batch, StepOptions(method: method, weight: weight, seed: 1, stream: stream),
+            interruption: .none)
+    }
+
+    @Test(arguments: [0, 0.25]) func zeroRhoIsPlainFineTuning(dropout: Double) throws {
+        let model = try randomDecoder(dropout: dropout)
+        let batch = try randomBatch([20, 9])
+        let plain = try step(model, batch, .sft)
+        let expected = gradients(model)
+        model.zeroGradients()
+        let perturbed = try step(model, batch, .vaccine(rho: 0))
+        #expect(perturbed.loss == plain.loss)
+        #expect(gradients(model) == expected)
+    }
+
+    @Test(arguments: [0.01, 2, 50]) func theWholePerturbationHasNormRho(rho: Double) throws {
+        let model = try randomDecoder()
+        let batch = try randomBatch([20, 9])
+        let report = try step(model, batch, .vaccine(rho: rho))
+        let layers = model.perturbations(tokens: batch.tokenCount)
+        let norm = layers.map(sumOfSquares).reduce(0, +).squareRoot()
+        #expect(abs(norm / rho - 1) < 1e-5)
+        for (layer, reported) in zip(layers, report.perturbationNorms) {
+            #expect(abs(sumOfSquares(layer).squareRoot() / reported - 1) < 1e-5)
+        }
+        #expect(report.loss > report.cleanLoss)
+    }
+
+    @Test func noTokenAfterTheLastTargetIsPerturbed() throws {
+        let model = try randomDecoder()
+        let batch = try randomBatch([20, 9])
+        _ = try step(model, batch, .vaccine(rho: 2))
+        let layers = model.perturbations(tokens: batch.tokenCount)
+        for layer in layers {
+            for last in [19, 28] { #expect(layer[last..<last + 1] == zeros(1, 32).elements) }
+        }
+        // In the last layer only rows that predict a target themselves reach the loss.
+        #expect(layers[2][0..<5] == zeros(5, 32).elements)
+        #expect(layers[1][0..<5] != zeros(5, 32).elements)
+    }
+
+    @Test func weightedStepsAddUp() throws {
+        let model = try randomDecoder()
+        let (first, second) = (try randomBatch([20, 9]), try randomBatch([15], seed: 8))
+        _ = try step(model, first, .vaccine(rho: 2))
+        let one = gradients(model)
+        model.zeroGradients()
+        _ = try step(model, second, .vaccine(rho: 2))
+        let two = gradients(model)
+        model.zeroGradients()
+        _ = try step(model, first, .vaccine(rho: 2), weight: 0.25)
+        _ = try step(model, second, .vaccine(rho: 2), weight: 0.75)
+        for ((a, b), sum) in zip(zip(one, two), gradients(model)) {
+            let expected = zip(a, b).map { 0.25 * $0 + 0.75 * $1 }
+            #expect(relativeError(sum, expected) < 1e-5)
+        }
+    }
+
+    @Test func runsAreBitIdenticalAndStreamsDiffer() throws {
+        let model = try randomDecoder(dropout: 0.1)
+        let batch = try randomBatch([20, 40])
+        let first = try step(model, batch, .vaccine(rho: 2), stream: 4).loss
+        let expected = gradients(model)
+        model.zeroGradients()
+        #expect(try step(model, batch, .vaccine(rho: 2), stream: 4).loss == first)
+        #expect(gradients(model) == expected)
+        #expect(try step(model, batch, .vaccine(rho: 2), stream: 5).loss != first)
+    }
+
+    @Test func randomPerturbationHasItsVariance() throws {
+        let model = try randomDecoder()
+        let batch = try randomBatch([60, 60])
+        _ = try step(model, batch, .random(variance: 0.04))
+        let values = model.perturbations(tokens: 120).flatMap(\.elements).map(Double.init)
+        let variance = values.reduce(0) { $0 + $1 * $1 } / Double(values.count)
+        #expect(abs(variance / 0.04 - 1) < 4 * (2 / Double(values.count)).squareRoot())
+    }
+
+    @Test(arguments: [false, true]) func gradientsAreDerivatives(perturbed: Bool) throws {
+        let model = try randomDecoder()
+        let batch = try randomBatch([20, 9])
+        _ = try step(model, batch, perturbed ? .vaccine(rho: 2) : .sft)
+        let frozen =
+            perturbed
+            ? model.perturbations(tokens: batch.tokenCount).map {
+                matrix($0.elements, rows: $0.rows, columns: $0.columns)
+            } : nil
+        for (index, tensor) in model.tensors(.adapter).enumerated() {
+            let value = tensor.matrix
+            let gradient = model.tensors(.gradient)[index].matrix.elements
+            let direction = normal(value.rows, value.columns, seed: UInt64(100 + index))
+            direction.scale(by: Float(1 / sumOfSquares(direction).squareRoot()))
+            let h: Float = 1e-2
+            func loss(_ change: Float) throws -> Double {
+                value.add(direction, scale: change)
+                let result = try model.forwardForTraining(
+                    batch, masks: nil, perturbation: frozen, interruption: .none)
+                defer { value.add(direction, scale: -change) }
+                let scratch = model.perturbations(tokens: batch.tokenCount).map {
+                    zeros($0.rows, $0.columns)
+                }
+                return try model.attentionGradients(result, into: scratch, interruption: .none)
+            }
+            let expected = try (loss(h) - loss(-h)) / Double(2 * h)
+            let found = zip(gradient, direction.elements).reduce(0.0) {
+                $0 + Double($1.0) * Double($1.1)
+            }
+            // Rounding of a loss near 4 in float32 divided by 2h, plus the h² term.
+            #expect(abs(found - expected) < 1e-3, "\(tensor.name)")
+        }
+    }
+}
+
+extension Matrix {
+    fileprivate subscript(range: Range<Int>) -> [Float] { rows(range).elements }
+}

@@ -1,0 +1,147 @@
+import Testing
+import VaccineNumerics
+import _TestSupport
+
+@testable import VaccineTransformer
+
+@Suite struct DecoderTests {
+    private func logits(_ model: Decoder, _ ids: [Int32]) throws -> [Float] {
+        let output = zeros(ids.count, model.configuration.vocabularySize)
+        try model.logits(ids, interruption: .none, into: output)
+        return output.elements
+    }
+
+    @Test(arguments: GoldenFile.names)
+    func logitsAndAttentionOutputsEqualTheOracle(name: String) throws {
+        let golden = try GoldenFile(name)
+        let model = try golden.decoder()
+        let batch = try golden.batch()
+        let expected = golden.floats("expected/logits")
+        let outputs = golden.floats("expected/attention_outputs")
+        let (vocabulary, hidden) = (
+            model.configuration.vocabularySize, model.configuration.hiddenSize
+        )
+        for (start, end) in zip(batch.offsets, batch.offsets.dropFirst()) {
+            let ids = Array(batch.inputIDs[start..<end])
+            let found = try logits(model, ids)
+            #expect(
+                relativeError(found, Array(expected[start * vocabulary..<end * vocabulary])) < 1e-5)
+            let seen = zeros(model.configuration.layerCount * ids.count, hidden)
+            try model.attentionOutputs(ids, interruption: .none, into: seen)
+            for layer in 0..<model.configuration.layerCount {
+                let base = layer * batch.tokenCount
+                let slice = outputs[(base + start) * hidden..<(base + end) * hidden]
+                let mine = seen.rows(layer * ids.count..<(layer + 1) * ids.count).elements
+                #expect(relativeError(mine, Array(slice)) < 1e-5, "layer \(layer)")
+            }
+        }
+    }
+
+    @Test func mergingAnAdapterChangesNoLogit() throws {
+        let model = try randomDecoder()
+        let ids: [Int32] = [3, 1, 4, 1, 5, 9, 2, 6]
+        let before = try logits(model, ids)
+        try model.mergeAdapter()
+        #expect(model.adapter == nil)
+        #expect(try relativeError(logits(model, ids), before) < 1e-5)
+        #expect(throws: VaccineError.state("the model has no adapter")) {
+            try model.removeAdapter()
+        }
+    }
+
+    @Test func aFreshAdapterChangesNothingAndItsRemovalNeither() throws {
+        let model = try randomDecoder(adapter: false)
+        let before = try logits(model, [1, 2, 3])
+        try model.addAdapter(
+            AdapterConfiguration(rank: 2, alpha: 4, dropout: 0.1, targets: ["q_proj", "up_proj"]),
+            seed: 0)
+        #expect(try logits(model, [1, 2, 3]) == before)
+        #expect(model.tensors(.adapter).count == 3 * 2 * 2)
+        try model.removeAdapter()
+        #expect(try logits(model, [1, 2, 3]) == before)
+    }
+
+    @Test func lossDoesNotDependOnPacking() throws {
+        let model = try randomDecoder()
+        let packed = try randomBatch([12, 30, 7])
+        let together = try model.loss(packed, interruption: .none)
+        var sum = 0.0
+        var count = 0
+        for (start, end) in zip(packed.offsets, packed.offsets.dropFirst()) {
+            let rows = packed.supervisedRows.indices.filter {
+                (start..<end).contains(packed.supervisedRows[$0])
+            }
+            let ids = Array(packed.inputIDs[start..<end])
+            var labels = [Int32](repeating: PackedBatch.ignored, count: ids.count)
+            for index in rows {
+                labels[packed.supervisedRows[index] - start + 1] = packed.targets[index]
+            }
+            let alone = try PackedBatch(
+                inputIDs: ids, labels: labels, offsets: [0, ids.count], configuration: .tiny)
+            sum += try model.loss(alone, interruption: .none) * Double(rows.count)
+            count += rows.count
+        }
+        #expect(abs(sum / Double(count) - together) < 1e-6)
+    }
+
+    @Test func writtenTensorsComeBackAndFaultsAreNamed() throws {
+        let model = try Decoder(.tiny)
+        #expect(throws: VaccineError.self) { try model.checkComplete() }
+        let name = "model.layers.1.self_attn.k_proj.weight"
+        let values = normal(16, 32, seed: 1)
+        try model.write(.weight, named: name, values, shape: (16, 32))
+        let copy = zeros(16, 32)
+        try model.tensor(.weight, named: name).read(into: copy)
+        #expect(copy.elements == values.elements)
+        #expect(throws: VaccineError.value("\(name): the shape must be [16, 32], got [32, 16]")) {
+            try model.write(.weight, named: name, values, shape: (32, 16))
+        }
+        #expect(throws: VaccineError.value("name: the model has no weight tensor 'nonsense'")) {
+            try model.write(.weight, named: "nonsense", values, shape: (16, 32))
+        }
+        values[2, 3] = .nan
+        #expect(throws: VaccineError.value("\(name): the element at [2, 3] is nan")) {
+            try model.write(.weight, named: name, values, shape: (16, 32))
+        }
+    }
+
+    @Test func everyFaultOfAConfigurationIsListed() {
+        var configuration = ModelConfiguration.tiny
+        configuration.headSize = 7
+        configuration.keyValueHeadCount = 3
+        configuration.normEpsilon = -1
+        #expect {
+            try configuration.validate()
+        } throws: { error in
+            guard case .value(let text) = error as? VaccineError else { return false }
+            return ["head_size", "key_value_head_count", "norm_epsilon"].allSatisfy(text.contains)
+        }
+    }
+
+    @Test(arguments: [
+        ([Int32](), [Int32](), [0, 0], "input_ids"), ([1, 61], [1, 1], [0, 2], "input_ids"),
+        ([1, -1], [1, 1], [0, 2], "input_ids"), ([1, 2], [1], [0, 2], "labels"),
+        ([1, 2], [1, -7], [0, 2], "labels"), ([1, 2], [1, 2], [0, 1], "offsets"),
+        ([1, 2], [1, 2], [0, 0, 2], "offsets"),
+        ([Int32](repeating: 1, count: 201), [Int32](repeating: 1, count: 201), [0, 201], "context"),
+    ])
+    func aFaultyBatchIsRefusedByName(
+        ids: [Int32], labels: [Int32], offsets: [Int], name: String
+    ) {
+        #expect {
+            try PackedBatch(
+                inputIDs: ids, labels: labels, offsets: offsets, configuration: .tiny)
+        } throws: { error in
+            guard case .value(let text) = error as? VaccineError else { return false }
+            return text.contains(name)
+        }
+    }
+
+    @Test func onlyRowsBeforeASupervisedTokenOfTheirSequenceReachTheLoss() throws {
+        let batch = try PackedBatch(
+            inputIDs: [5, 6, 7, 8, 9], labels: [5, -100, 7, 8, 9], offsets: [0, 3, 5],
+            configuration: .tiny)
+        #expect(batch.supervisedRows == [1, 3])
+        #expect(batch.targets == [7, 9])
+    }
+}

@@ -1,0 +1,100 @@
+import Testing
+import VaccineNumerics
+import _TestSupport
+
+@testable import VaccineTransformer
+
+@Suite struct GenerationTests {
+    private let prompts: [[Int32]] = [[1, 2, 3], [7], [4, 5, 6, 7, 8, 9, 10, 11], [9, 9]]
+
+    private func pack(_ prompts: [[Int32]]) throws -> PackedBatch {
+        try PackedBatch(
+            inputIDs: prompts.flatMap { $0 }, labels: nil,
+            offsets: prompts.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.count) },
+            configuration: .tiny)
+    }
+
+    private func generate(
+        _ model: Decoder, _ prompts: [[Int32]], sampling: Sampling = Sampling(),
+        end: Set<Int32> = []
+    ) throws -> [[Int32]] {
+        try model.generate(
+            pack(prompts), limit: 20, sampling: sampling, endTokens: end, interruption: .none)
+    }
+
+    @Test func greedyTokensAreThoseOfTheFullForwardPass() throws {
+        let model = try randomDecoder()
+        var ids = prompts[2]
+        let expected = try (0..<20).map { _ in
+            let logits = zeros(ids.count, 61)
+            try model.logits(ids, interruption: .none, into: logits)
+            let last = logits.rows(ids.count - 1..<ids.count).elements
+            let best = Int32(last.indices.max { last[$0] < last[$1] } ?? 0)
+            ids.append(best)
+            return best
+        }
+        #expect(try generate(model, [prompts[2]]) == [expected])
+    }
+
+    @Test(arguments: [0.0, 0.8]) func aBatchGivesWhatEachPromptGivesAlone(
+        temperature: Double
+    ) throws {
+        let model = try randomDecoder()
+        let together = try generate(
+            model, prompts, sampling: Sampling(temperature: temperature, topP: 0.9, seed: 3))
+        for (index, prompt) in prompts.enumerated() {
+            let alone = try generate(
+                model, [prompt],
+                sampling: Sampling(
+                    temperature: temperature, topP: 0.9, seed: 3 + UInt64(index)))
+            #expect(alone == [together[index]])
+        }
+    }
+
+    @Test func generationStopsAfterTheEndToken() throws {
+        let model = try randomDecoder()
+        let free = try generate(model, prompts)
+        let end = free[0][4]
+        let stopped = try generate(model, prompts, end: [end])
+        for (whole, cut) in zip(free, stopped) {
+            let length = whole.firstIndex(of: end).map { $0 + 1 } ?? 20
+            #expect(cut == Array(whole.prefix(length)))
+        }
+    }
+
+    @Test func aTinyNucleusIsGreedy() throws {
+        let model = try randomDecoder()
+        let sampled = try generate(
+            model, prompts, sampling: Sampling(temperature: 1, topP: 1e-9, seed: 1))
+        #expect(try sampled == generate(model, prompts))
+    }
+
+    @Test func sampledSharesAreTheSoftmax() {
+        let logits = matrix([0, 1, 2, -1], rows: 1, columns: 4)
+        let count = 20_000
+        var counts = [0, 0, 0, 0]
+        for step in 0..<count {
+            let sampling = Sampling(temperature: 2, topP: 1, seed: 0)
+            counts[Int(sampling.choose(logits[0], prompt: 0, step: step))] += 1
+        }
+        let weights = [1.0, 1.6487, 2.7183, 0.60653]
+        let sum = weights.reduce(0, +)
+        for (weight, seen) in zip(weights, counts) {
+            let share = weight / sum
+            let error = 4 * (share * (1 - share) / Double(count)).squareRoot()
+            #expect(abs(Double(seen) / Double(count) - share) < error)
+        }
+    }
+
+    @Test func faultySettingsAreNamed() throws {
+        let model = try randomDecoder()
+        #expect(throws: VaccineError.value("top_p must be in (0, 1], got 0.0")) {
+            try generate(model, prompts, sampling: Sampling(temperature: 1, topP: 0))
+        }
+        #expect(throws: VaccineError.self) {
+            try model.generate(
+                pack(prompts), limit: 500, sampling: Sampling(), endTokens: [],
+                interruption: .none)
+        }
+    }
+}
