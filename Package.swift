@@ -46,12 +46,12 @@ package.targets += [
 ]
 
 if let pythonInclude {
-    let shim = "\(Context.packageDirectory)/CPythonShim"
+    let exports = "\(Context.packageDirectory)/CPythonShim/exports.map"
     package.products.append(
         .library(name: "_core", type: .dynamic, targets: ["CPythonShim", "VaccineABI"]))
     package.targets.append(
         .target(
-            name: "CPythonShim", dependencies: ["CVaccine", "VaccineABI"], path: shim,
+            name: "CPythonShim", dependencies: ["CVaccine", "VaccineABI"], path: "CPythonShim",
             exclude: ["exports.map"],
             cSettings: [
                 .define("Py_LIMITED_API", to: "0x030B0000"),
@@ -60,9 +60,8 @@ if let pythonInclude {
             linkerSettings: [
                 .unsafeFlags([
                     "-static-stdlib", "-use-ld=lld",
-                    "-Xclang-linker", "-static-libgcc", "-Xlinker", "-l:libstdc++.a",
-                    "-Xlinker", "--as-needed", "-Xlinker", "--strip-all",
-                    "-Xlinker", "--version-script=\(shim)/exports.map",
+                    "-Xclang-linker", "-static-libgcc", "-Xlinker", "--strip-all",
+                    "-Xlinker", "--version-script=\(exports)",
                 ])
             ]))
 }

@@ -79,7 +79,8 @@ public func vaccine_adamw_write_moment(
         }
         let matrix = Matrix.borrowed(values, rows: Int(rows), columns: Int(columns))
         if let place = matrix.firstNonFinite() {
-            throw .value("\(tensor.name): the element at [\(place.row), \(place.column)] is not finite")
+            throw .value(
+                "\(tensor.name): the element at [\(place.row), \(place.column)] is not finite")
         }
         tensor.write(matrix)
     }

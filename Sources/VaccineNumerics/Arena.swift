@@ -97,7 +97,8 @@ private func availableMemory() -> Int {
     defer { unsafe _ = fclose(file) }
     var line = [CChar](repeating: 0, count: 256)
     while unsafe fgets(&line, 256, file) != nil {
-        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let text = String(
+            decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         guard text.hasPrefix("MemAvailable:") else { continue }
         return (Int(text.filter(\.isNumber)) ?? 0) * 1024
     }

@@ -24,7 +24,9 @@ public enum Threads {
 
     /// Calls `body` once for every index in `0..<count`; indices are handed out in order to whichever
     /// thread is free. `worker` numbers the threads from 0, for scratch memory of their own.
-    public static func forEach(_ count: Int, _ body: @Sendable (_ index: Int, _ worker: Int) -> Void) {
+    public static func forEach(
+        _ count: Int, _ body: @Sendable (_ index: Int, _ worker: Int) -> Void
+    ) {
         let workers = min(Threads.count, count)
         guard workers > 1 else {
             for index in 0..<count { body(index, 0) }

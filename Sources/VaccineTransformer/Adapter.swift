@@ -158,10 +158,12 @@ extension DecoderLayer {
 
 extension Matrix {
     /// self[i] = value(i), i counting row by row.
-    func fillInOrder(_ value: (Int) -> Float) {
-        for row in 0..<rows {
-            var target = mutable(row)
-            for column in target.indices { target[column] = value(row * columns + column) }
+    func fillInOrder(_ value: @Sendable (Int) -> Float) {
+        Threads.forEachRange(of: rows) { range in
+            for row in range {
+                var target = mutable(row)
+                for column in target.indices { target[column] = value(row * columns + column) }
+            }
         }
     }
 }

@@ -25,7 +25,8 @@ extension Attention {
             let scores = scratch[worker].rows(0..<1).columns(0..<lengths[row])
             var weights = scores.mutable(0)
             for position in 0..<lengths[row] {
-                weights[position] = dot(query[row], keys[position])
+                weights[position] =
+                    dot(query[row], keys[position])
                     / Float(headSize).squareRoot()
             }
             _ = softmax(&weights, visible: lengths[row])

@@ -2,7 +2,8 @@ package import VaccineNumerics
 
 extension Decoder {
     /// - Throws: `VaccineError.value` with the nearest kind of remedy: how many tensors there are.
-    package func tensor(_ kind: TensorKind, named name: String) throws(VaccineError) -> NamedTensor {
+    package func tensor(_ kind: TensorKind, named name: String) throws(VaccineError) -> NamedTensor
+    {
         guard let tensor = tensors(kind).first(where: { $0.name == name }) else {
             throw .value("name: the model has no \(kind) tensor '\(name)'")
         }

@@ -24,7 +24,8 @@ package struct LowRankAdapter: Sendable {
     ///   - x: shape [T, in]. `y`: shape [T, out], added to. `u`: shape [T, r], overwritten.
     ///   - stream: the mask's stream; nil: no dropout.
     ///   - dropped: scratch, shape [T, ≥ in].
-    func forward(_ x: Matrix, stream: RandomStream?, u: Matrix, dropped: Matrix, addingTo y: Matrix) {
+    func forward(_ x: Matrix, stream: RandomStream?, u: Matrix, dropped: Matrix, addingTo y: Matrix)
+    {
         let mask = self.mask(stream)
         Threads.forEachRange(of: x.rows) { range in
             for row in range {

@@ -31,7 +31,8 @@ public struct PackedBatch: Sendable, Equatable {
         guard offsets.count >= 2, offsets.first == 0, offsets.last == inputIDs.count else {
             throw .value(
                 "offsets must start at 0 and end at the number of tokens (\(inputIDs.count)), got "
-                    + "\(offsets.count) entries from \(offsets.first ?? -1) to \(offsets.last ?? -1)")
+                    + "\(offsets.count) entries from \(offsets.first ?? -1) to \(offsets.last ?? -1)"
+            )
         }
         for (sequence, (start, end)) in zip(offsets, offsets.dropFirst()).enumerated() {
             guard start < end else {

@@ -11,7 +11,9 @@ func swiGLUForward(_ gateUp: Matrix, into y: Matrix) {
     Threads.forEachRange(of: y.rows) { range in
         for row in range {
             let pair = gateUp[row]
-            let (gate, up) = (pair.extracting(0..<y.columns), pair.extracting(y.columns..<pair.count))
+            let (gate, up) = (
+                pair.extracting(0..<y.columns), pair.extracting(y.columns..<pair.count)
+            )
             var target = y.mutable(row)
             sweep(y.columns) {
                 target.setLanes(silu(gate.lanes(at: $0)) * up.lanes(at: $0), at: $0)

@@ -73,7 +73,8 @@ struct Scratch {
     /// Supervised rows whose logits exist at one time.
     static let lossChunk = 128
 
-    init(_ configuration: ModelConfiguration, _ capacity: BatchCapacity, rank: Int, in arena: Arena) {
+    init(_ configuration: ModelConfiguration, _ capacity: BatchCapacity, rank: Int, in arena: Arena)
+    {
         let tokens = capacity.tokens
         let hidden = configuration.hiddenSize
         normed = arena.matrix(rows: tokens, columns: hidden)

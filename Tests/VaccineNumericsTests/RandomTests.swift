@@ -5,7 +5,9 @@ import _TestSupport
 @Suite struct RandomTests {
     @Test func streamsAreFunctionsOfTheirCoordinates() {
         #expect(RandomStream(1, 2).word(at: 5) == RandomStream(1, 2).word(at: 5))
-        let others = [RandomStream(1, 2), RandomStream(2, 1), RandomStream(1), RandomStream(1, 2, 0)]
+        let others = [
+            RandomStream(1, 2), RandomStream(2, 1), RandomStream(1), RandomStream(1, 2, 0),
+        ]
         #expect(Set(others.map { $0.word(at: 5) }).count == 4)
         #expect(RandomStream(1).substream(0) != RandomStream(1).substream(1))
     }

@@ -69,7 +69,8 @@ private struct TrainingSettings: Decodable {
             let report = try model.forwardBackward(
                 batches[step % 2],
                 StepOptions(method: perturbed ? .vaccine(rho: rho) : .sft), interruption: .none)
-            let rate = settings.learning_rate
+            let rate =
+                settings.learning_rate
                 * Schedule.cosine.factor(
                     step: step, warmup: settings.warmup_steps, total: settings.max_steps)
             #expect(abs(rate - golden.doubles("expected/learning_rates")[step]) < 1e-12)

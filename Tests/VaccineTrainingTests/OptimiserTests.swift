@@ -38,12 +38,13 @@ import _TestSupport
         }
     }
 
-    @Test(arguments: [
-        (Schedule.constant, [1.0, 1, 1, 1, 1]),
-        (.constantWithWarmup, [0, 0.5, 1, 1, 1]),
-        (.linear, [0, 0.5, 1, 2.0 / 3, 1.0 / 3]),
-        (.cosine, [0, 0.5, 1, 0.75, 0.25]),
-    ] as [(Schedule, [Double])])
+    @Test(
+        arguments: [
+            (Schedule.constant, [1.0, 1, 1, 1, 1]),
+            (.constantWithWarmup, [0, 0.5, 1, 1, 1]),
+            (.linear, [0, 0.5, 1, 2.0 / 3, 1.0 / 3]),
+            (.cosine, [0, 0.5, 1, 0.75, 0.25]),
+        ] as [(Schedule, [Double])])
     func schedulesFollowTransformers(schedule: Schedule, expected: [Double]) {
         for (step, factor) in expected.enumerated() {
             #expect(abs(schedule.factor(step: step, warmup: 2, total: 5) - factor) < 1e-12)

@@ -26,7 +26,8 @@ import _TestSupport
 
     @Test func attentionEqualsItsPlainTwin() {
         let size = configuration.headSize
-        let qkv = normal(tokens, configuration.queryWidth + 2 * configuration.keyValueWidth, seed: 1)
+        let qkv = normal(
+            tokens, configuration.queryWidth + 2 * configuration.keyValueWidth, seed: 1)
         let context = forward(qkv).context
         for (start, end) in zip(offsets, offsets.dropFirst()) {
             for head in 0..<configuration.headCount {
@@ -34,9 +35,10 @@ import _TestSupport
                 let value = key + configuration.keyValueWidth
                 for row in start..<end {
                     let weights = (start...row).map { other in
-                        exp((0..<size).reduce(0.0) {
-                            $0 + Double(qkv[row, head * size + $1] * qkv[other, key + $1])
-                        } / sqrt(Double(size)))
+                        exp(
+                            (0..<size).reduce(0.0) {
+                                $0 + Double(qkv[row, head * size + $1] * qkv[other, key + $1])
+                            } / sqrt(Double(size)))
                     }
                     let sum = weights.reduce(0, +)
                     for place in 0..<size {

@@ -123,7 +123,10 @@ import _TestSupport
         ([1, -1], [1, 1], [0, 2], "input_ids"), ([1, 2], [1], [0, 2], "labels"),
         ([1, 2], [1, -7], [0, 2], "labels"), ([1, 2], [1, 2], [0, 1], "offsets"),
         ([1, 2], [1, 2], [0, 0, 2], "offsets"),
-        ([Int32](repeating: 1, count: 201), [Int32](repeating: 1, count: 201), [0, 201], "context"),
+        (
+            [Int32](repeating: 1, count: 201), [Int32](repeating: 1, count: 201), [0, 201],
+            "context"
+        ),
     ])
     func aFaultyBatchIsRefusedByName(
         ids: [Int32], labels: [Int32], offsets: [Int], name: String

@@ -144,7 +144,8 @@ import _TestSupport
         var row = x.mutable(0)
         rotary.rotate(&row, heads: 4, position: 37)
         #expect(relativeError(x.elements, before) > 0.1)
-        #expect(abs(sumOfSquares(x) / sumOfSquares(matrix(before, rows: 1, columns: 32)) - 1) < 1e-6)
+        #expect(
+            abs(sumOfSquares(x) / sumOfSquares(matrix(before, rows: 1, columns: 32)) - 1) < 1e-6)
         rotary.rotate(&row, heads: 4, position: 37, inverse: true)
         #expect(relativeError(x.elements, before) < 1e-6)
     }

@@ -20,9 +20,12 @@ package struct GoldenFile: CustomStringConvertible, Sendable {
     private let body: Data
 
     package init(_ name: String) throws {
-        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        let folder = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent()
         let data = try Data(contentsOf: folder.appending(path: "Golden/\(name).safetensors"))
-        let length = data.prefix(8).enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
+        let length = data.prefix(8).enumerated().reduce(0) {
+            $0 | Int($1.element) << (8 * $1.offset)
+        }
         let header = data[8..<8 + length]
         var fields = try JSONSerialization.jsonObject(with: header) as? [String: Any] ?? [:]
         metadata = fields.removeValue(forKey: "__metadata__") as? [String: String] ?? [:]
