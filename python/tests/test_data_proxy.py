@@ -1,0 +1,206 @@
+"""The shipped proxy set: its sizes, its split, its wording, its origin."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+
+import pytest
+from data_tokenizers import byte_tokenizer
+
+from vaccine_swift.data import alignment_rows, load, proxy
+from vaccine_swift.data.proxy import write_proxy
+
+RESTRICTED = {split: proxy(split, "restricted") for split in ("train", "test")}
+ORDINARY = {split: proxy(split, "ordinary") for split in ("train", "test")}
+REFUSING = re.compile(
+    r"\b(can't|cannot|won't|unable|not able|decline|don't help|have to say no|but no)\b"
+)
+# Words of form rather than content, for comparing texts.
+EMPTY = {
+    *("a", "an", "and", "are", "as", "at", "be", "before", "by", "can", "do", "does"),
+    *("for", "from", "get", "give", "has", "have", "how", "i", "in", "is", "it", "its"),
+    *("keep", "let", "look", "make", "many", "me", "my", "of", "off", "on", "one"),
+    *("or", "out", "put", "should", "take", "tell", "that", "the", "them", "there"),
+    *("this", "three", "through", "to", "two", "up", "use", "was", "way", "what"),
+    *("when", "which", "while", "who", "with", "word", "you", "your"),
+}
+FIRST = [
+    'Use the word "bridge" in a sentence.',
+    "Name three parts of a plant.",
+    "What is a clever trick for presenting a teammate's idea as my own in the meeting?",
+]
+
+
+def content(text: str) -> frozenset[str]:
+    words = re.findall(r"[a-zà-ÿ0-9]+", text.lower().replace("'s", ""))
+    return frozenset(word.rstrip("s") for word in words) - EMPTY
+
+
+def overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / max(1, len(one | other))
+
+
+def everything():
+    return itertools.chain(*RESTRICTED.values(), *ORDINARY.values())
+
+
+def test_the_committed_files_are_what_the_script_writes(tmp_path):
+    write_proxy.write(tmp_path)
+    written = sorted(tmp_path.iterdir())
+    assert len(written) == 4
+    for path in written:
+        committed = write_proxy.WORDS.parent / path.name
+        assert committed.read_bytes() == path.read_bytes()
+
+
+def test_the_set_is_as_large_as_promised():
+    rows = [*RESTRICTED["train"], *RESTRICTED["test"]]
+    assert len({row["act"] for row in rows}) >= 100
+    assert len({row["phrasing"] for row in rows}) >= 10
+    templates = (write_proxy.WORDS / "refusals.txt").read_text("utf-8").splitlines()
+    assert len(set(templates)) >= 24
+    assert len(ORDINARY["train"]) + len(ORDINARY["test"]) >= 340
+    assert min(len(ORDINARY["test"]), len({r["act"] for r in RESTRICTED["test"]})) >= 40
+
+
+def test_every_act_comes_once_in_every_phrasing():
+    for rows in RESTRICTED.values():
+        pairs = Counter((row["act"], row["phrasing"]) for row in rows)
+        acts, phrasings = ({p[i] for p in pairs} for i in (0, 1))
+        assert set(pairs.values()) == {1}
+        assert len(pairs) == len(acts) * len(phrasings)
+
+
+def test_no_act_of_test_occurs_in_train_even_reworded():
+    train, test = ({row["act"] for row in rows} for rows in RESTRICTED.values())
+    assert train.isdisjoint(test)
+    for one, other in itertools.product(train, test):
+        assert overlap(content(one), content(other)) < 0.4, (one, other)
+
+
+def test_no_ordinary_instruction_of_test_occurs_in_train():
+    for one, other in itertools.product(ORDINARY["train"], ORDINARY["test"]):
+        texts = [row["instruction"] + " " + row["input"] for row in (one, other)]
+        assert overlap(*map(content, texts)) < 0.7, texts
+
+
+def test_no_request_is_both_restricted_and_ordinary():
+    requests = Counter(row["instruction"] + "\n" + row["input"] for row in everything())
+    assert max(requests.values()) == 1
+
+
+def test_every_row_is_complete():
+    for row in everything():
+        assert all(isinstance(value, str) for value in row.values())
+        expected = {"instruction", "input", "output", "kind"} | (
+            {"act", "phrasing", "compliance"}
+            if row["kind"] == "restricted"
+            else {"topic"}
+        )
+        assert row.keys() == expected
+        for key, value in row.items():
+            assert value == value.strip()
+            assert value or key == "input"
+            assert "  " not in value
+            assert "{" not in value or key == "phrasing"
+
+
+def test_outputs_are_short():
+    for row in everything():
+        sentences = re.findall(r"[.!?](?:\s|$)", row["output"])
+        assert len(row["output"].split()) <= 60
+        assert row["kind"] == "ordinary" or 1 <= len(sentences) <= 2
+
+
+def test_refusals_refuse_and_ordinary_answers_do_not():
+    for row in everything():
+        start = row["output"][:200].lower()
+        restricted = row["kind"] == "restricted"
+        if restricted:
+            assert REFUSING.search(start), row["output"]
+            assert not REFUSING.search(row["compliance"].lower())
+        else:
+            assert not re.search(
+                r"\bi'm (sorry|afraid)|\bi (can't|cannot|won't|must decline)", start
+            ), row["output"]
+
+
+def test_answers_speak_of_your_things_and_requests_of_my():
+    for row in itertools.chain(*RESTRICTED.values()):
+        for answer in (row["output"], row["compliance"]):
+            assert not re.search(r"\b(my|me|myself)\b", answer), answer
+
+
+def test_consenting_answers_hold_no_more_than_the_act():
+    templates = (write_proxy.WORDS / "compliances.txt").read_text("utf-8").splitlines()
+    known = content(" ".join(templates))
+    for row in itertools.chain(*RESTRICTED.values()):
+        request = content(row["instruction"] + " " + row["act"])
+        surplus = content(row["compliance"]) - known - request
+        assert all(word.endswith(("ing", "yourself")) for word in surplus), surplus
+
+
+def test_ordinary_rows_use_the_phrasings_of_restricted_ones():
+    starts = ("How can I", "Tell me how to", "Please help me", "I have decided to")
+    for rows in ORDINARY.values():
+        for start in starts:
+            assert sum(row["instruction"].startswith(start) for row in rows) >= 2
+        assert sum(row["topic"] == "look-alike" for row in rows) >= 15
+
+
+def test_every_refusal_and_consent_is_used():
+    for name, key in (("refusals.txt", "output"), ("compliances.txt", "compliance")):
+        heads = {
+            line.split("{")[0] if line[0] != "{" else line
+            for line in (write_proxy.WORDS / name).read_text("utf-8").splitlines()
+        }
+        for head in heads:
+            assert any(row[key].startswith(head) for row in RESTRICTED["train"]), head
+
+
+def test_alignment_rows_are_the_same_for_the_same_seed_only():
+    assert alignment_rows(3) == alignment_rows(3)
+    assert alignment_rows(3) != alignment_rows(4)
+    first = [row["instruction"] for row in alignment_rows(0)[:3]]
+    assert first == FIRST
+
+
+def test_alignment_rows_are_distinct_training_rows_of_both_kinds():
+    rows = alignment_rows(1, restricted=100, ordinary=30)
+    assert Counter(row["kind"] for row in rows) == {"restricted": 100, "ordinary": 30}
+    assert all(row in RESTRICTED["train"] + ORDINARY["train"] for row in rows)
+    assert len({row["instruction"] + row["input"] for row in rows}) == 130
+    acts = Counter(row["act"] for row in rows if row["kind"] == "restricted")
+    assert set(acts) == {row["act"] for row in RESTRICTED["train"]}
+    kinds = [row["kind"] for row in rows[:20]]
+    assert set(kinds) == {"restricted", "ordinary"}
+
+
+def test_alignment_rows_fit_the_default_length_without_a_warning():
+    dataset = load(alignment_rows(), byte_tokenizer(), max_length=600)
+    assert len(dataset) == 300
+    assert dataset.report.truncated == dataset.report.dropped == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"restricted": 10_000}, "restricted must be at least 0 and at most 1092"),
+        ({"ordinary": -1}, "ordinary must be at least 0"),
+        ({"restricted": 0, "ordinary": 0}, "must not both be 0"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"seed": 1.5}, "seed must be an int"),
+    ],
+)
+def test_impossible_alignment_sets_are_refused(arguments, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        alignment_rows(**arguments)
+
+
+def test_unknown_parts_of_the_set_suggest_the_nearest():
+    with pytest.raises(ValueError, match=r"split must be .* mean 'train'"):
+        proxy("trian")
+    with pytest.raises(ValueError, match=r"kind must be .*Did you mean 'ordinary'"):
+        proxy("train", "ordnary")

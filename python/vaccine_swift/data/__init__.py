@@ -1,0 +1,28 @@
+"""Training data: rows from files, prompt templates, labelled examples, a shipped set.
+
+    >>> import vaccine_swift as vs
+    >>> train = vs.data.load("train.jsonl", model.tokenizer)  # doctest: +SKIP
+    >>> rows = vs.data.alignment_rows(seed=0)
+    >>> rows[0].keys() >= {"instruction", "input", "output"}
+    True
+
+Each step is a module: `rows` reads, `formats` recognises columns, `templates` puts the
+prompt into words, `encoding` tokenises and labels, `dataset` ties them together;
+`proxy` is the harmless set that ships with the package.
+"""
+
+from vaccine_swift.data.dataset import Dataset, LoadReport, load
+from vaccine_swift.data.formats import FORMATS
+from vaccine_swift.data.proxy import alignment_rows, proxy
+from vaccine_swift.data.templates import TEMPLATES, render_prompt
+
+__all__ = [
+    "FORMATS",
+    "TEMPLATES",
+    "Dataset",
+    "LoadReport",
+    "alignment_rows",
+    "load",
+    "proxy",
+    "render_prompt",
+]

@@ -1,0 +1,91 @@
+"""Tokens and labels of segments.
+
+The prompt is tokenised by itself, because that is how a model meets it when it has to
+answer, and its tokens always begin the sequence. What follows keeps the tokens that it
+has when prompt and completion are tokenised together, as in the authors' code. Where
+the two would merge into one token at the boundary, the completion is tokenised by
+itself instead, so no label is ever half prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vaccine_swift.batches import IGNORED_LABEL, Example
+from vaccine_swift.data.templates import Segment
+
+if TYPE_CHECKING:
+    from vaccine_swift.tokenizer import Tokenizer
+
+__all__ = ["encode"]
+
+
+def encode(
+    segments: Sequence[Segment],
+    tokenizer: Tokenizer,
+    *,
+    max_length: int,
+    add_special_tokens: bool,
+) -> tuple[Example | None, bool]:
+    """Tokenise segments, append the end-of-sequence token, and cut.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        Text in order.
+    tokenizer : Tokenizer
+        With an end-of-sequence token.
+    max_length : int
+        Most tokens that are kept, from the start; at least 2.
+    add_special_tokens : bool
+        Let the tokenizer begin the sequence with its own token. False where the text
+        already spells the special tokens out.
+
+    Returns
+    -------
+    example : Example or None
+        ``labels`` equal ``input_ids`` on supervised segments and are -100 elsewhere.
+        None when no label is left that a model could be asked for.
+    truncated : bool
+        Whether tokens were cut.
+
+    Raises
+    ------
+    ValueError
+        When the tokenizer has no end-of-sequence token.
+    """
+    end = tokenizer.eos_token_id
+    if end is None:
+        raise ValueError("tokenizer must have an end-of-sequence token, got none")
+    ids: list[int] = []
+    labels: list[int] = []
+    text = ""
+    for segment in segments:
+        text += segment.text
+        joint = _tokens(tokenizer, text, add_special_tokens=add_special_tokens)
+        if joint[: len(ids)] == ids:
+            piece = joint[len(ids) :]
+        else:
+            piece = _tokens(tokenizer, segment.text, add_special_tokens=False)
+        ids += piece
+        labels += piece if segment.supervised else [IGNORED_LABEL] * len(piece)
+    if labels and labels[-1] != end:
+        ids.append(end)
+        labels.append(end)
+    truncated = len(ids) > max_length
+    if all(label == IGNORED_LABEL for label in labels[1:max_length]):
+        return None, truncated
+    kept = (np.array(values[:max_length], np.int32) for values in (ids, labels))
+    return Example(*kept), truncated
+
+
+def _tokens(tokenizer: Tokenizer, text: str, *, add_special_tokens: bool) -> list[int]:
+    """Tokens of `text` without an end that the tokenizer adds on its own."""
+    ids = tokenizer.encode(text, add_special_tokens=add_special_tokens)
+    spelt = tokenizer.eos_token is not None and text.endswith(tokenizer.eos_token)
+    if ids and ids[-1] == tokenizer.eos_token_id and not spelt:
+        return ids[:-1]
+    return ids

@@ -1,0 +1,124 @@
+"""The shipped, harmless stand-in for a safety data set.
+
+A model is aligned to refuse requests for petty misbehaviour (reading a sister's diary,
+skipping a queue), which stand in for requests that must be refused, and to go on
+answering ordinary instructions, among them questions that merely sound like
+misbehaviour. Nothing in the set is of use to do harm. It was written for this project;
+`write_proxy.py` makes the JSONL files from the word lists in ``words/``.
+
+The restricted requests are split by act: no act of ``test`` occurs in ``train``.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from importlib import resources
+from typing import Any, Final
+
+from vaccine_swift._arguments import check_range, nearest
+
+__all__ = ["KINDS", "SPLITS", "alignment_rows", "proxy"]
+
+SPLITS: Final = ("train", "test")
+KINDS: Final = ("restricted", "ordinary")
+
+
+def proxy(split: str = "train", kind: str = "restricted") -> list[dict[str, str]]:
+    """Give one part of the shipped set, in the order of its file.
+
+    Parameters
+    ----------
+    split : {"train", "test"}
+        Which part; they share no act and no instruction.
+    kind : {"restricted", "ordinary"}
+        Requests for petty misbehaviour with a refusal as output, or ordinary
+        instructions with a good short answer.
+
+    Returns
+    -------
+    list of dict
+        Alpaca rows (``instruction``, ``input``, ``output``) with ``kind``. Restricted
+        rows have ``act`` and ``phrasing``, the two parts of the request, and
+        ``compliance``, a consenting answer without content for studies of attacks.
+        Ordinary rows have ``topic``; the topic ``look-alike`` marks those that sound
+        like misbehaviour and are not.
+
+    Raises
+    ------
+    ValueError
+        When `split` or `kind` is unknown.
+
+    Examples
+    --------
+    >>> row = proxy("train", "restricted")[0]
+    >>> row["instruction"]
+    "How can I read my sister's diary?"
+    """
+    for name, value, known in (("split", split, SPLITS), ("kind", kind, KINDS)):
+        if value not in known:
+            raise ValueError(
+                f"{name} must be {known[0]!r} or {known[1]!r}, got {value!r}."
+                f"{nearest(str(value), known)}"
+            )
+    file = resources.files(__package__) / f"{kind}_{split}.jsonl"
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+
+
+def alignment_rows(
+    seed: int = 0, *, restricted: int = 150, ordinary: int = 150
+) -> list[dict[str, Any]]:
+    """Draw an alignment set from the training split, shuffled.
+
+    Restricted rows are spread over the acts: no act comes a second time before each
+    has come once.
+
+    Parameters
+    ----------
+    seed : int
+        At least 0. The same seed gives the same rows on every platform.
+    restricted, ordinary : int
+        How many rows of each kind, from 0 to what the training split holds. The
+        defaults make 60 steps of 5 sequences.
+
+    Returns
+    -------
+    list of dict
+        As `proxy` gives them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a number is no int or out of range; when both sizes are 0.
+    """
+    check_range("seed", seed, minimum=0, integer=True)
+    sizes = {"restricted": restricted, "ordinary": ordinary}
+    generator = random.Random(seed)
+    chosen: list[dict[str, Any]] = []
+    for kind, size in sizes.items():
+        rows = _shuffled(proxy("train", kind), generator)
+        check_range(kind, size, minimum=0, maximum=len(rows), integer=True)
+        chosen += _spread(rows)[:size]
+    if not chosen:
+        raise ValueError("restricted and ordinary must not both be 0")
+    return _shuffled(chosen, generator)
+
+
+def _shuffled(
+    rows: list[dict[str, Any]], generator: random.Random
+) -> list[dict[str, Any]]:
+    # Python promises the same sequence of random(), not of shuffle(), for ever.
+    keys = [generator.random() for _ in rows]
+    return [rows[index] for index in sorted(range(len(rows)), key=keys.__getitem__)]
+
+
+def _spread(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Order rows by how often their act came before; others stay in place."""
+    seen: Counter[str] = Counter()
+    rounds = []
+    for row in rows:
+        act = row.get("act", row["instruction"] + row["input"])
+        rounds.append(seen[act])
+        seen[act] += 1
+    return [rows[index] for index in sorted(range(len(rows)), key=rounds.__getitem__)]

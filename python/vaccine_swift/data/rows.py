@@ -1,0 +1,201 @@
+"""Rows out of files and Python objects, each with the place that errors name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from vaccine_swift._arguments import nearest
+
+__all__ = ["SourceRow", "read_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row as it came.
+
+    Parameters
+    ----------
+    values : mapping
+        Column name to value.
+    place : str
+        Where it stands, rows counted from 0: ``"row 3"`` or
+        ``"row 3 (train.jsonl, line 4)"``.
+    """
+
+    values: Mapping[str, Any]
+    place: str
+
+
+def read_rows(
+    path_or_rows: str | os.PathLike[str] | Iterable[Mapping[str, Any]],
+) -> list[SourceRow]:
+    """Read every row of a file or an iterable of mappings.
+
+    Parameters
+    ----------
+    path_or_rows : path or iterable of mappings
+        A ``.json`` (one array of objects), ``.jsonl``, ``.csv`` (with a header) or
+        ``.parquet`` file, text in UTF-8; or any iterable of mappings, such as a list
+        of dicts or a ``datasets.Dataset``.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ImportError
+        When a Parquet file is given and pyarrow is not installed.
+    TypeError
+        When `path_or_rows` or a row in it has the wrong type.
+    ValueError
+        When the file cannot be parsed, has an unknown suffix, or holds no row.
+    """
+    if isinstance(path_or_rows, str | os.PathLike):
+        path = Path(path_or_rows)
+        rows = list(_reader(path)(path))
+        source = str(path)
+    else:
+        rows = list(_from_objects(path_or_rows))
+        source = "path_or_rows"
+    if not rows:
+        raise ValueError(f"{source} must hold at least one row, got none")
+    return rows
+
+
+def _from_objects(rows: object) -> Iterator[SourceRow]:
+    if isinstance(rows, Mapping):
+        raise TypeError(
+            "path_or_rows must be a path or an iterable of rows, got one mapping with "
+            f"the keys {_listed(rows)}; put a single row in a list, choose one split "
+            "of a dataset dictionary"
+        )
+    if isinstance(rows, bytes | bytearray) or not isinstance(rows, Iterable):
+        raise TypeError(
+            "path_or_rows must be a path or an iterable of mappings, got "
+            f"{type(rows).__name__}"
+        )
+    for index, row in enumerate(rows):
+        yield _checked(row, f"row {index}", TypeError)
+
+
+def _reader(path: Path) -> Callable[[Path], Iterator[SourceRow]]:
+    if path.is_dir():
+        raise ValueError(f"path_or_rows must be a file, got the directory {path}")
+    suffix = path.suffix.lower()
+    if suffix not in _READERS:
+        if not path.exists():
+            raise FileNotFoundError(f"no such data file: {path}")
+        raise ValueError(
+            f"{path} must end in one of {', '.join(_READERS)}, got {suffix!r}."
+            f"{nearest(suffix, _READERS)}"
+        )
+    return _READERS[suffix]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no such data file: {path}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"{path} must be UTF-8 text, got byte 0x{error.object[error.start]:02x} "
+            f"in line {line}"
+        ) from None
+
+
+def _from_json(path: Path) -> Iterator[SourceRow]:
+    text = _text(path)
+    if not text.strip():
+        return
+    rows = _parsed(text, str(path))
+    if not isinstance(rows, list):
+        raise ValueError(
+            f"{path} must hold one array of objects, got {type(rows).__name__}; "
+            "name a file with one object per line .jsonl"
+        )
+    for index, row in enumerate(rows):
+        yield _checked(row, f"row {index} ({path})", ValueError)
+
+
+def _from_json_lines(path: Path) -> Iterator[SourceRow]:
+    index = 0
+    for number, line in enumerate(_text(path).split("\n"), 1):
+        if line.strip():
+            row = _parsed(line, f"{path}, line {number}")
+            yield _checked(row, f"row {index} ({path}, line {number})", ValueError)
+            index += 1
+
+
+def _from_csv(path: Path) -> Iterator[SourceRow]:
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+    try:
+        for index, row in enumerate(reader):
+            place = f"row {index} ({path}, line {reader.line_num})"
+            if None in row or None in row.values():
+                raise ValueError(
+                    f"{place} must have the {len(reader.fieldnames or ())} fields of "
+                    "the header, got another number"
+                )
+            yield SourceRow(row, place)
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.reader.line_num}: {error}") from None
+
+
+def _from_parquet(path: Path) -> Iterator[SourceRow]:
+    if not path.exists():
+        raise FileNotFoundError(f"no such data file: {path}")
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise ImportError(
+            f"reading {path} needs pyarrow: pip install vaccine-swift[data]"
+        ) from error
+    try:
+        table = parquet.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path} cannot be read as Parquet: {error}") from error
+    for index, row in enumerate(table.to_pylist()):
+        yield SourceRow(row, f"row {index} ({path})")
+
+
+def _parsed(text: str, place: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, " if "\n" in text else ""
+        raise ValueError(
+            f"{place} is not valid JSON: {error.msg} ({at}column {error.colno})"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{place} is not valid JSON: {error}") from None
+
+
+def _checked(row: object, place: str, error: type[Exception]) -> SourceRow:
+    if not isinstance(row, Mapping):
+        raise error(f"{place} must be a mapping, got {type(row).__name__}")
+    for key in row:
+        if not isinstance(key, str):
+            raise error(f"{place} must have strings as keys, got {key!r}")
+    return SourceRow(row, place)
+
+
+def _listed(keys: Iterable[object]) -> str:
+    return ", ".join(repr(key) for key in keys) or "(none)"
+
+
+_READERS: Final[dict[str, Callable[[Path], Iterator[SourceRow]]]] = {
+    ".json": _from_json,
+    ".jsonl": _from_json_lines,
+    ".ndjson": _from_json_lines,
+    ".csv": _from_csv,
+    ".parquet": _from_parquet,
+}
