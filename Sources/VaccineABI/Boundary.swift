@@ -46,8 +46,6 @@ func write(_ text: String, to message: UnsafeMutablePointer<VaccineMessage>?) {
 /// A decoder behind a C handle, with the names that it handed out.
 final class ModelHandle {
     let decoder: Decoder
-    /// Tokens of the last perturbed step.
-    var perturbationTokens = 0
     private var names: [String: UnsafeMutablePointer<CChar>] = [:]
 
     init(_ decoder: Decoder) { self.decoder = decoder }

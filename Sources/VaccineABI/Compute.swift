@@ -93,12 +93,8 @@ public func vaccine_model_forward_backward(
             handle.decoder.zeroGradients()
             throw error
         }
-        handle.perturbationTokens = 0
         let step = try handle.decoder.forwardBackward(
             packed, StepOptions(options), interruption: interrupt.interruption)
-        if options.method != VACCINE_METHOD_SFT {
-            handle.perturbationTokens = packed.tokenCount
-        }
         for (layer, norm) in step.perturbationNorms.enumerated() {
             perturbation_norms[layer] = norm
         }
@@ -121,7 +117,7 @@ public func vaccine_model_zero_gradients(
 
 @c @implementation
 public func vaccine_model_perturbation_tokens(_ model: OpaquePointer!) -> Int64 {
-    Int64((try? ModelHandle.at(model))?.perturbationTokens ?? 0)
+    Int64((try? ModelHandle.at(model))?.decoder.perturbationTokens ?? 0)
 }
 
 @c @implementation
@@ -130,11 +126,11 @@ public func vaccine_model_read_perturbations(
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
-        let handle = try ModelHandle.at(model)
-        let layers = handle.decoder.perturbations(tokens: handle.perturbationTokens)
-        let size = handle.perturbationTokens * handle.decoder.configuration.hiddenSize
+        let decoder = try ModelHandle.at(model).decoder
+        let layers = decoder.perturbations(tokens: decoder.perturbationTokens)
+        let size = decoder.perturbationTokens * decoder.configuration.hiddenSize
         guard size > 0, !layers.isEmpty else {
-            throw .state("there was no perturbed step since the model last changed")
+            throw .state("the last step was not perturbed, or the adapter has changed since")
         }
         guard capacity >= Int64(layers.count * size) else {
             throw .value("output must have room for \(layers.count * size) floats")

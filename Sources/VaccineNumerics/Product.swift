@@ -46,9 +46,9 @@ public func multiply(
     _ = BLAS.oneThread
     guard parallel, m * n * k > 1 << 18 else { return block(0..<m, 0..<n) }
     if n >= m {
-        Threads.forEachRange(of: n, unit: 64) { block(0..<m, $0) }
+        Threads.forEachRange(of: n, unit: 32) { block(0..<m, $0) }
     } else {
-        Threads.forEachRange(of: m, unit: 64) { block($0, 0..<n) }
+        Threads.forEachRange(of: m, unit: 32) { block($0, 0..<n) }
     }
 }
 

@@ -68,6 +68,7 @@ extension Decoder {
         try reserve(
             tokens: batch.tokenCount, sequences: batch.sequenceCount, longest: batch.longest,
             training: true)
+        keepPerturbations(tokens: 0)
         let perturbations = perturbations(tokens: batch.tokenCount)
         var report = StepReport(
             loss: 0, cleanLoss: .nan, perturbationNorms: perturbations.map { _ in 0 },
@@ -90,7 +91,11 @@ extension Decoder {
             interruption: interruption)
         report.loss = try adapterGradients(
             second, weight: Float(options.weight), interruption: interruption)
-        if options.method == .sft { report.cleanLoss = report.loss }
+        if options.method == .sft {
+            report.cleanLoss = report.loss
+        } else {
+            keepPerturbations(tokens: batch.tokenCount)
+        }
         report.gradientNorm = try gradientNorm()
         return report
     }

@@ -74,7 +74,7 @@ extension Decoder {
             byteCount: gradientPlan.byteCount, purpose: "the adapter's gradients")
         layers = adapted(settings, values: values, gradients: gradients)
         adapter = AdapterMemory(configuration: settings, values: values, gradients: gradients)
-        workspace = nil
+        discardWorkspaces()
         for layer in layers {
             for (_, part) in layer.parts {
                 guard let adapter = part.adapter else { continue }
@@ -90,7 +90,7 @@ extension Decoder {
         guard adapter != nil else { throw .state("the model has no adapter") }
         for index in layers.indices { layers[index].mapParts { $0.adapter = nil } }
         adapter = nil
-        workspace = nil
+        discardWorkspaces()
     }
 
     /// W += (α / r) · B · A for every adapted projection, then removes the adapter.

@@ -7,9 +7,12 @@ package struct ForwardResult {
 }
 
 extension Decoder {
+    /// Notes that the memory of perturbations holds those of a batch of this size; 0: of none.
+    package func keepPerturbations(tokens: Int) { perturbationTokens = tokens }
+
     /// The memory of g_l and then ε_l, one [T, C] for each layer.
     package func perturbations(tokens: Int) -> [Matrix] {
-        workspace?.backward?.perturbation.map { $0.rows(0..<tokens) } ?? []
+        training?.backward?.perturbation.map { $0.rows(0..<tokens) } ?? []
     }
 
     /// Runs the batch and keeps the activations.
@@ -90,6 +93,10 @@ extension Decoder {
                         + "\(place.row)")
             }
         }
-        return .value("\(what): the activations of all layers but the last one's end are finite")
+        if let place = pass.scratch.final.rows(rows).firstNonFinite() {
+            return .value(
+                "\(what): the output of the last layer is not finite at token \(place.row)")
+        }
+        return .value("\(what): the logits are not finite")
     }
 }

@@ -16,7 +16,12 @@ package final class Decoder {
     let head: Matrix  // [V, C], the embedding if they are tied
     let attention: Attention
     let rotary: RotaryEmbedding
-    var workspace: Workspace?
+    /// Scratch with every layer's activations, and scratch with one layer's. They are apart so that
+    /// an evaluation on long texts neither claims a training step's memory nor disturbs its results.
+    var training: Workspace?
+    var inference: Workspace?
+    /// Tokens of the last perturbed step, whose perturbations are still in memory.
+    package internal(set) var perturbationTokens = 0
     /// Names of the tensors that were written.
     var written: Set<String> = []
     private let arena: Arena
@@ -61,12 +66,23 @@ package final class Decoder {
     ) throws(VaccineError) {
         let wanted = BatchCapacity(
             tokens: tokens, sequences: sequences, longest: longest, training: training)
-        if let workspace, workspace.threads >= Threads.count, workspace.capacity.covers(wanted) {
-            return
-        }
-        let capacity = workspace?.capacity.union(wanted) ?? wanted
-        workspace = nil
-        workspace = try Workspace.planned(configuration, capacity, rank: adapter?.rank ?? 0)
+        let present = training ? self.training : inference
+        if let present, present.threads >= Threads.count, present.capacity.covers(wanted) { return }
+        let capacity = present?.capacity.union(wanted) ?? wanted
+        if training { discardTraining() } else { inference = nil }
+        let planned = try Workspace.planned(configuration, capacity, rank: adapter?.rank ?? 0)
+        if training { self.training = planned } else { inference = planned }
+    }
+
+    private func discardTraining() {
+        training = nil
+        perturbationTokens = 0
+    }
+
+    /// After a change of the adapter, whose rank is part of the plan.
+    func discardWorkspaces() {
+        discardTraining()
+        inference = nil
     }
 
     /// The pass of one batch, with scratch memory at hand.
@@ -76,7 +92,9 @@ package final class Decoder {
         try reserve(
             tokens: batch.tokenCount, sequences: batch.sequenceCount, longest: batch.longest,
             training: training)
-        guard let workspace else { preconditionFailure("reserve leaves a workspace") }
+        guard let workspace = training ? self.training : inference else {
+            preconditionFailure("reserve leaves a workspace")
+        }
         return Pass(
             configuration: configuration, attention: attention, rotary: rotary, batch: batch,
             workspace: workspace, masks: masks)

@@ -82,7 +82,9 @@ extension Decoder {
         _ active: [Int], _ tokens: [Int32], cache: inout KeyValueCache,
         _ interruption: Interruption, choose: (Int, Span<Float>) -> Int32
     ) throws(VaccineError) -> [Int32] {
-        guard let workspace else { preconditionFailure("generate reserves a workspace") }
+        guard let workspace = inference else {
+            preconditionFailure("generate reserves a workspace")
+        }
         let rows = 0..<active.count
         let scratch = workspace.scratch
         let x = scratch.final.rows(rows)

@@ -10,13 +10,12 @@ struct BatchCapacity: Equatable {
 
     func covers(_ other: BatchCapacity) -> Bool {
         tokens >= other.tokens && longest >= other.longest && sequences >= other.sequences
-            && (training || !other.training)
     }
 
     func union(_ other: BatchCapacity) -> BatchCapacity {
         BatchCapacity(
             tokens: max(tokens, other.tokens), sequences: max(sequences, other.sequences),
-            longest: max(longest, other.longest), training: training || other.training)
+            longest: max(longest, other.longest), training: training)
     }
 }
 
