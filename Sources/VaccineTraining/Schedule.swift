@@ -16,7 +16,7 @@ package enum Schedule: Sendable {
         let progress = Double(step - warmup) / Double(max(1, total - warmup))
         switch self {
         case .constant, .constantWithWarmup: return 1
-        case .linear: return max(0, 1 - progress)
+        case .linear: return max(0, Double(total - step) / Double(max(1, total - warmup)))
         case .cosine: return max(0, 0.5 * (1 + cos(.pi * progress)))
         }
     }

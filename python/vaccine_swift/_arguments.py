@@ -1,0 +1,89 @@
+"""Checks of arguments that all modules share."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["check_range", "is_within", "nearest"]
+
+
+def check_range(
+    name: str,
+    value: object,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    integer: bool = False,
+) -> None:
+    """Refuse what is not a finite number within the bounds.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : object
+        What came.
+    minimum, maximum : float, optional
+        Bounds that belong to the range.
+    above, below : float, optional
+        Bounds that do not.
+    integer : bool
+        Ask for an int.
+
+    Raises
+    ------
+    TypeError
+        When `value` is not a real number (bool is none), or no int where one is asked.
+    ValueError
+        When `value` is not finite or outside of the bounds.
+    """
+    kind = numbers.Integral if integer else numbers.Real
+    if isinstance(value, bool) or not isinstance(value, kind):
+        noun = "an int" if integer else "a number"
+        raise TypeError(f"{name} must be {noun}, got {value!r}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if (
+        math.isfinite(number)
+        and (minimum is None or number >= minimum)
+        and (maximum is None or number <= maximum)
+        and (above is None or number > above)
+        and (below is None or number < below)
+    ):
+        return
+    bounds = [
+        f"{word} {bound}"
+        for word, bound in (
+            ("at least", minimum),
+            ("above", above),
+            ("at most", maximum),
+            ("below", below),
+        )
+        if bound is not None
+    ]
+    expected = " and ".join(bounds) or "finite"
+    raise ValueError(f"{name} must be {expected}, got {value!r}")
+
+
+def is_within(name: str, value: object, faults: list[str], **bounds: Any) -> bool:
+    """Whether `check_range` accepts; what it says otherwise is added to `faults`."""
+    try:
+        check_range(name, value, **bounds)
+    except (TypeError, ValueError) as error:
+        faults.append(str(error))
+        return False
+    return True
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The suggestion that ends an error: nearest known name, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,239 @@
+"""One call of `Trainer.train`: epochs, steps, and what happens between them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from vaccine_swift import _core
+from vaccine_swift.batches import Batch
+from vaccine_swift.training.best import record_best
+from vaccine_swift.training.checkpoint import (
+    Checkpoint,
+    remove_oldest,
+    write_checkpoint,
+)
+from vaccine_swift.training.optimiser import Optimiser
+from vaccine_swift.training.position import Position
+from vaccine_swift.training.state import TrainerControl, TrainerState
+
+if TYPE_CHECKING:
+    from vaccine_swift.training.sampling import Plan
+    from vaccine_swift.training.trainer import Trainer
+
+__all__ = ["Run"]
+
+
+class Run:
+    """The loop of a training run.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Its state is replaced by this run's.
+    plan : Plan
+        Which examples go into which step.
+    identity : mapping
+        Written into checkpoints.
+    checkpoint : Checkpoint, optional
+        Where to go on.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        plan: Plan,
+        identity: Mapping[str, Any],
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self.optimiser = Optimiser(trainer.model, trainer.args)
+        self.position = Position()
+        self._trainer = trainer
+        self._plan = plan
+        self._identity = identity
+        self._warmup = trainer.args.steps_of("warmup_steps", plan.total_steps)
+        state = TrainerState()
+        if checkpoint:
+            checkpoint.restore(trainer.model, self.optimiser)
+            state, self.position = checkpoint.state, checkpoint.position
+            trainer.callbacks.restore(state.stateful_callbacks)
+        args = trainer.args
+        state.max_steps = plan.total_steps
+        state.num_train_epochs = plan.total_epochs
+        state.train_batch_size = args.per_device_train_batch_size
+        for name in ("logging_steps", "eval_steps", "save_steps"):
+            setattr(state, name, args.steps_of(name, plan.total_steps))
+        trainer.state, trainer.control = state, TrainerControl()
+        self._first_step = state.global_step
+        self._first_tokens = state.num_input_tokens_seen
+        self._samples = 0
+
+    def go(self) -> None:
+        """Run all epochs that are left."""
+        trainer, position = self._trainer, self.position
+        trainer.fire("on_train_begin")
+        trainer.control.should_training_stop |= position.should_training_stop
+        if trainer.args.eval_on_start and trainer.state.global_step == 0:
+            trainer.evaluate()
+        while position.epoch < self._plan.total_epochs:
+            if trainer.control.should_training_stop and position.steps_in_epoch == 0:
+                return
+            self._epoch()
+
+    def best_checkpoint(self) -> Path | None:
+        """The checkpoint of the best evaluation, also where `output_dir` has moved."""
+        best = self._trainer.state.best_model_checkpoint
+        if best is None:
+            return None
+        if Path(best).exists():
+            return Path(best)
+        return Path(self._trainer.args.output_dir, Path(best).name)
+
+    def speed(self, seconds: float) -> dict[str, float]:
+        """Throughput of the steps that this process did."""
+        state = self._trainer.state
+        return {
+            "train_runtime": seconds,
+            "train_samples_per_second": self._samples / seconds,
+            "train_steps_per_second": (state.global_step - self._first_step) / seconds,
+            "train_tokens_per_second": (
+                (state.num_input_tokens_seen - self._first_tokens) / seconds
+            ),
+        }
+
+    def _epoch(self) -> None:
+        trainer, position = self._trainer, self.position
+        trainer.fire("on_epoch_begin")
+        trainer.control.should_epoch_stop |= position.should_epoch_stop
+        done = position.steps_in_epoch
+        for step in itertools.islice(self._plan.steps(position.epoch), done, None):
+            if self._ends_here():
+                break
+            self._step(step)
+            self._log_evaluate_save()
+        trainer.fire("on_epoch_end")
+        position.epoch += 1
+        position.steps_in_epoch = 0
+        trainer.control.should_epoch_stop = False
+        self._log_evaluate_save()
+
+    def _ends_here(self) -> bool:
+        control, state = self._trainer.control, self._trainer.state
+        return (
+            control.should_epoch_stop
+            or control.should_training_stop
+            or state.global_step >= state.max_steps
+        )
+
+    def _step(self, step: Sequence[npt.NDArray[Any]]) -> None:
+        trainer, state, position = self._trainer, self._trainer.state, self.position
+        args = trainer.args
+        trainer.fire("on_step_begin")
+        started = time.perf_counter()
+        micro_batches = [
+            Batch.pack(trainer.train_dataset[int(index)] for index in indices)
+            for indices in step
+        ]
+        learning_rate = args.learning_rate * _core.schedule_factor(
+            args.lr_scheduler_type, state.global_step, self._warmup, state.max_steps
+        )
+        try:
+            loss, clean_loss = self._accumulate(micro_batches)
+            trainer.fire("on_pre_optimizer_step")
+            gradient_norm = self.optimiser.step(learning_rate)
+        except ValueError as error:
+            trainer.model.zero_gradients()
+            raise ValueError(f"step {state.global_step + 1}: {error}") from error
+        trainer.fire("on_optimizer_step")
+        tokens = sum(batch.tokens for batch in micro_batches)
+        seconds = time.perf_counter() - started
+        position.micro_steps += len(micro_batches)
+        position.add_step(loss, clean_loss, tokens, seconds)
+        state.global_step += 1
+        state.num_input_tokens_seen += tokens
+        state.epoch = position.epoch + min(
+            1.0,
+            position.steps_in_epoch
+            * args.gradient_accumulation_steps
+            / self._plan.micro_batches,
+        )
+        self._samples += sum(batch.sequences for batch in micro_batches)
+        position.gradient_norm, position.learning_rate = gradient_norm, learning_rate
+        metrics = {
+            "loss": loss,
+            "grad_norm": gradient_norm,
+            "learning_rate": learning_rate,
+            "tokens_per_second": tokens / seconds,
+        }
+        if not math.isnan(clean_loss):
+            metrics["clean_loss"] = clean_loss
+        trainer.fire("on_step_end", metrics=metrics)
+
+    def _accumulate(self, micro_batches: Sequence[Batch]) -> tuple[float, float]:
+        """Sum the weighted gradients; the step's loss and clean loss."""
+        trainer, position = self._trainer, self.position
+        method = trainer.method.at_step(trainer.state.global_step)
+        supervised = sum(batch.supervised for batch in micro_batches)
+        loss = clean_loss = 0.0
+        trainer.model.zero_gradients()
+        for index, batch in enumerate(micro_batches):
+            if index:
+                trainer.fire("on_substep_end")
+            weight = batch.supervised / supervised
+            report = trainer.model.forward_backward(
+                batch,
+                method,
+                weight=weight,
+                seed=trainer.args.seed,
+                stream=position.micro_steps + index,
+            )
+            loss += weight * report.loss
+            clean_loss += weight * report.clean_loss
+        return loss, clean_loss
+
+    def _log_evaluate_save(self) -> None:
+        trainer, state = self._trainer, self._trainer.state
+        args, step = trainer.args, state.global_step
+        if trainer.control.should_log and step > self.position.logged_steps:
+            trainer.log(self.position.take_logs(step))
+        if trainer.control.should_evaluate:
+            is_best = record_best(args, state, trainer.evaluate())
+            if args.save_strategy == "best":
+                trainer.control.should_save = is_best
+            elif is_best and args.load_best_model_at_end:
+                trainer.control.should_save = True
+        if trainer.control.should_save:
+            self._save()
+            trainer.fire("on_save")
+
+    def _save(self) -> None:
+        trainer, state, position = self._trainer, self._trainer.state, self.position
+        path = Path(trainer.args.output_dir, f"checkpoint-{state.global_step}")
+        if state.best_global_step == state.global_step:
+            state.best_model_checkpoint = str(path)
+        at_the_end = state.global_step >= state.max_steps
+        position.should_training_stop = (
+            trainer.control.should_training_stop and not at_the_end
+        )
+        position.should_epoch_stop = trainer.control.should_epoch_stop
+        state.stateful_callbacks = trainer.callbacks.states()
+        write_checkpoint(
+            path,
+            model=trainer.model,
+            optimiser=self.optimiser,
+            state=state,
+            position=position,
+            args=trainer.args,
+            identity=self._identity,
+        )
+        if trainer.args.save_total_limit:
+            keep = {path}
+            if trainer.args.load_best_model_at_end and state.best_model_checkpoint:
+                keep.add(path.parent / Path(state.best_model_checkpoint).name)
+            remove_oldest(path.parent, trainer.args.save_total_limit, keep)

@@ -1,0 +1,267 @@
+"""`Trainer`: align a model's adapter, with transformers' habits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vaccine_swift.batches import Example
+from vaccine_swift.methods import SFT, Method, RandomPerturbation, Vaccine
+from vaccine_swift.training.arguments import TrainingArguments
+from vaccine_swift.training.checkpoint import STATE_FILE, Checkpoint
+from vaccine_swift.training.evaluation import evaluation_metrics
+from vaccine_swift.training.flow import CallbackHandler, DefaultFlowCallback
+from vaccine_swift.training.preparation import prepare
+from vaccine_swift.training.progress import (
+    JSONLinesCallback,
+    PrinterCallback,
+    ProgressCallback,
+)
+from vaccine_swift.training.run import Run
+from vaccine_swift.training.sampling import check_fits, survey
+from vaccine_swift.training.state import TrainerControl, TrainerState, TrainOutput
+
+if TYPE_CHECKING:
+    from vaccine_swift.models import CausalLM
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Trains the adapter of a model with SFT, Vaccine or random perturbation.
+
+    One optimiser step: the gradients of its micro-batches are summed, each weighted by
+    its share of the step's supervised tokens; their global norm is clipped; AdamW
+    updates the adapter with the schedule's learning rate.
+
+    Parameters
+    ----------
+    model : CausalLM
+        With an adapter (`CausalLM.add_adapter`).
+    args : TrainingArguments
+        Settings of the run.
+    train_dataset : sequence of Example
+        Each supervises at least one token and is within the model's context.
+    eval_dataset : sequence of Example, optional
+        What `evaluate` measures.
+    method : SFT, Vaccine or RandomPerturbation
+        How a step forms its gradient.
+    callbacks : sequence, optional
+        Callbacks, or classes of them, called after the trainer's own.
+
+    Attributes
+    ----------
+    state : TrainerState
+        Steps done, log, best metric.
+    control : TrainerControl
+        Switches that callbacks set.
+    callbacks : CallbackHandler
+        All callbacks in the order in which they are called.
+
+    Raises
+    ------
+    TypeError
+        When an argument is not of its type.
+    ValueError
+        When `args` ask for evaluation and there is no `eval_dataset`.
+
+    Notes
+    -----
+    Shuffling depends on (`data_seed`, epoch) and dropout on (`seed`, number of the
+    micro-batch), so equal settings give equal bits on one machine with one number of
+    threads, and a resumed run continues as if it had never stopped.
+
+    Ctrl-C leaves the model as it was after the last complete step; `train` may be
+    called again.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import vaccine_swift as vs
+    >>> model = vs.CausalLM.from_config(vs.tiny_config(), seed=0)
+    >>> model.add_adapter(vs.LoRAConfig(r=2, lora_alpha=4))
+    >>> data = [vs.Example([1, 2, 3], [-100, 2, 3])] * 8
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     args = vs.TrainingArguments(directory, learning_rate=1e-3)
+    ...     output = vs.Trainer(model, args, train_dataset=data).train()
+    >>> output.global_step
+    3
+    """
+
+    def __init__(
+        self,
+        model: CausalLM,
+        args: TrainingArguments,
+        *,
+        train_dataset: Sequence[Example],
+        eval_dataset: Sequence[Example] | None = None,
+        method: Method = Vaccine(rho=2.0),  # noqa: B008, frozen
+        callbacks: Sequence[object] | None = None,
+    ) -> None:
+        if not isinstance(args, TrainingArguments):
+            raise TypeError(f"args must be TrainingArguments, got {_kind(args)}")
+        if not isinstance(method, SFT | Vaccine | RandomPerturbation):
+            raise TypeError(
+                f"method must be SFT, Vaccine or RandomPerturbation, "
+                f"got {_kind(method)}"
+            )
+        if eval_dataset is None and (args.eval_strategy != "no" or args.eval_on_start):
+            raise ValueError(
+                f"eval_dataset must be given with eval_strategy "
+                f"{args.eval_strategy!r}, got None"
+            )
+        self.model = model
+        self.args = args
+        self.train_dataset = train_dataset
+        self.eval_dataset = eval_dataset
+        self.method = method
+        self.state = TrainerState()
+        self.control = TrainerControl()
+        self._run: Run | None = None
+        own: list[object] = [DefaultFlowCallback()]
+        if "jsonl" in args.report_to:
+            own.append(JSONLinesCallback())
+        self.callbacks = CallbackHandler([*own, *(callbacks or ())])
+        shown = PrinterCallback() if args.disable_tqdm else ProgressCallback()
+        self.callbacks.add(shown)
+        self.fire("on_init_end")
+
+    def add_callback(self, callback: object) -> None:
+        """Append a callback, or an instance of a callback class."""
+        self.callbacks.add(callback)
+
+    def remove_callback(self, callback: object) -> None:
+        """Take out a callback, or the first one of a class, if there is one."""
+        self.callbacks.pop(callback)
+
+    def pop_callback(self, callback: object) -> object | None:
+        """Take out a callback, or the first one of a class, and return it."""
+        return self.callbacks.pop(callback)
+
+    def train(
+        self,
+        resume_from_checkpoint: bool | str | Path | None = None,  # noqa: FBT001
+    ) -> TrainOutput:
+        """Run all steps.
+
+        Parameters
+        ----------
+        resume_from_checkpoint : bool or path, optional
+            True: go on from the last whole checkpoint in `output_dir`. A path: from
+            that one. The run continues bit for bit as if it had not stopped.
+
+        Returns
+        -------
+        TrainOutput
+            ``(global_step, training_loss, metrics)``.
+
+        Raises
+        ------
+        ValueError
+            When an example does not fit the model; when a loss or gradient is not
+            finite (names the step; the weights are those of the step before); when
+            there is nothing to resume from, or the settings are not the run's.
+        FileNotFoundError
+            When the checkpoint to resume from is not there.
+        RuntimeError
+            When the model has no adapter.
+        MemoryError
+            When the largest batch does not fit; before the first step.
+        OSError
+            When a checkpoint or log cannot be written; former checkpoints are whole.
+        """
+        run = prepare(self, resume_from_checkpoint)
+        self._run = run
+        started = time.perf_counter()
+        try:
+            run.go()
+            return self._finish(run, time.perf_counter() - started)
+        finally:
+            self._run = None
+            for callback in self.callbacks.callbacks:
+                if isinstance(callback, ProgressCallback):
+                    callback.close()
+
+    def evaluate(
+        self,
+        eval_dataset: Sequence[Example] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Measure the loss per supervised token, dropout off, and log it.
+
+        Parameters
+        ----------
+        eval_dataset : sequence of Example, optional
+            In place of the trainer's.
+        metric_key_prefix : str
+            Put before the names of the metrics.
+
+        Returns
+        -------
+        dict
+            ``eval_loss`` (nats per token), ``eval_runtime`` (s),
+            ``eval_samples_per_second``, ``eval_steps_per_second``, ``epoch``.
+
+        Raises
+        ------
+        ValueError
+            When there is no data set, or an example does not fit the model.
+        """
+        dataset = self.eval_dataset if eval_dataset is None else eval_dataset
+        if dataset is None:
+            raise ValueError("eval_dataset must be given, got None")
+        check_fits("eval_dataset", survey("eval_dataset", dataset), self.model)
+        metrics = evaluation_metrics(
+            self.model,
+            dataset,
+            self.args.per_device_eval_batch_size,
+            prefix=metric_key_prefix,
+            after_batch=lambda: self.fire("on_prediction_step"),
+        )
+        self.log(metrics)
+        self.fire("on_evaluate", metrics=metrics)
+        return metrics
+
+    def log(self, logs: dict[str, float]) -> None:
+        """Add an entry, its epoch and its step to the log; fires ``on_log``."""
+        logs["epoch"] = self.state.epoch
+        self.state.log_history.append({**logs, "step": self.state.global_step})
+        self.fire("on_log", logs=logs)
+
+    def save_model(self, output_dir: str | Path | None = None) -> None:
+        """Save the adapter as PEFT files, in `args.output_dir` unless told."""
+        self.model.save_adapter(Path(output_dir or self.args.output_dir))
+
+    def save_state(self) -> None:
+        """Write ``trainer_state.json`` in `output_dir`."""
+        self.state.save_to_json(Path(self.args.output_dir, STATE_FILE))
+
+    def fire(self, event: str, **kwargs: Any) -> None:
+        """Tell all callbacks of an event."""
+        self.control = self.callbacks.fire(
+            event,
+            self.args,
+            self.state,
+            self.control,
+            model=self.model,
+            processing_class=getattr(self.model, "tokenizer", None),
+            optimizer=self._run and self._run.optimiser,
+            **kwargs,
+        )
+
+    def _finish(self, run: Run, seconds: float) -> TrainOutput:
+        best = run.best_checkpoint()
+        if self.args.load_best_model_at_end and best is not None:
+            Checkpoint.read(best).restore_adapter(self.model)
+        loss = run.position.loss_sum / max(1, self.state.global_step)
+        metrics = {**run.speed(seconds), "train_loss": loss}
+        self.log(metrics)
+        self.save_state()
+        self.fire("on_train_end")
+        return TrainOutput(self.state.global_step, loss, metrics)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
