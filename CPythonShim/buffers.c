@@ -112,17 +112,17 @@ static bool check_array(PyObject *numpy, PyObject *array, const char *name, cons
     return accepted == 1 && check_dimensions((int)dimensions, name, element, least, most);
 }
 
-// A contiguous array of the target dtype, made once by numpy.
+// A contiguous, aligned array of the target dtype, made once by numpy.
 static PyObject *converted(
     PyObject *object, const char *name, const Element *element, int least, int most) {
     PyObject *numpy = PyImport_ImportModule("numpy");
     if (numpy == NULL) return NULL;
     PyObject *result = NULL;
-    PyObject *array = PyObject_CallMethod(numpy, "asarray", "O", object);
+    PyObject *array = PyObject_CallMethod(numpy, "asarray", "(O)", object);
     if (array == NULL) {
         name_failure(name, element, object);
     } else if (check_array(numpy, array, name, element, least, most)) {
-        result = PyObject_CallMethod(numpy, "ascontiguousarray", "Os", array, element->target);
+        result = PyObject_CallMethod(numpy, "require", "Oss", array, element->target, "CA");
         if (result == NULL) name_failure(name, element, object);
     }
     Py_XDECREF(array);

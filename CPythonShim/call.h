@@ -21,5 +21,8 @@ void call_begin(Call *call);
 VaccineInterrupt call_interrupt(Call *call);
 // False with an exception set if the core failed or a signal handler raised.
 bool call_end(Call *call, VaccineStatus status);
+// From now on the end of the interpreter stops and awaits the calls of other threads. False with an
+// exception set on failure.
+bool calls_stop_at_exit(void);
 
 #endif

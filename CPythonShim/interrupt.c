@@ -1,3 +1,5 @@
+#include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "call.h"
@@ -12,16 +14,22 @@ static int64_t now(void) {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
+// Calls inside the core, and whether the interpreter has begun to end.
+static atomic_int calls;
+static atomic_bool closing;
+
 void call_begin(Call *call) {
     call->message.text[0] = '\0';
     call->stopped = false;
     call->next_poll = now() + POLL_NANOSECONDS;
+    atomic_fetch_add(&calls, 1);
     call->thread = PyEval_SaveThread();
 }
 
 static bool poll(void *context) {
     Call *call = context;
-    if (call->stopped || now() < call->next_poll) return call->stopped;
+    if (call->stopped || atomic_load(&closing)) return call->stopped = true;
+    if (now() < call->next_poll) return false;
     PyEval_RestoreThread(call->thread);
     call->stopped = PyErr_CheckSignals() < 0;
     call->thread = PyEval_SaveThread();
@@ -34,10 +42,45 @@ VaccineInterrupt call_interrupt(Call *call) {
 }
 
 bool call_end(Call *call, VaccineStatus status) {
+    atomic_fetch_sub(&calls, 1);
     PyEval_RestoreThread(call->thread);
-    // What the handler raised outranks whatever the core made of it.
-    if (call->stopped) return false;
+    if (call->stopped) {
+        // What the handler raised outranks whatever the core made of it.
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_RuntimeError, "the interpreter is shutting down");
+        return false;
+    }
     if (status == VACCINE_OK) return true;
     raise_status(status, &call->message);
     return false;
+}
+
+// MARK: - End of the interpreter
+
+// A daemon thread must be out of the core before the libraries that it computes with are unloaded.
+static PyObject *stop_calls(PyObject *self, PyObject *unused) {
+    (void)self, (void)unused;
+    atomic_store(&closing, true);
+    Py_BEGIN_ALLOW_THREADS while (atomic_load(&calls) > 0)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    Py_END_ALLOW_THREADS return Py_NewRef(Py_None);
+}
+
+// The threads of the calls stay with the parent.
+static void forget_calls(void) { atomic_store(&calls, 0); }
+
+bool calls_stop_at_exit(void) {
+    static PyMethodDef definition = {"stop_calls", stop_calls, METH_NOARGS, NULL};
+    // The core ends with the main interpreter, whose number is 0.
+    if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0) return true;
+    pthread_atfork(NULL, NULL, forget_calls);
+    PyObject *function = PyCFunction_New(&definition, NULL);
+    PyObject *atexit = PyImport_ImportModule("atexit");
+    PyObject *registered = function != NULL && atexit != NULL
+        ? PyObject_CallMethod(atexit, "register", "O", function)
+        : NULL;
+    Py_XDECREF(function);
+    Py_XDECREF(atexit);
+    Py_XDECREF(registered);
+    return registered != NULL;
 }

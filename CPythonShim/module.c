@@ -21,7 +21,8 @@ static int module_execute(PyObject *module) {
         || (state->model_type = add_type(module, &model_spec)) == NULL
         || (state->adamw_type = add_type(module, &adamw_spec)) == NULL)
         return -1;
-    return PyModule_AddStringConstant(module, "__version__", VACCINE_VERSION);
+    if (PyModule_AddStringConstant(module, "__version__", VACCINE_VERSION) < 0) return -1;
+    return calls_stop_at_exit() ? 0 : -1;
 }
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg) {

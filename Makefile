@@ -1,0 +1,104 @@
+# Everything that is run by hand or by CI; `make help` lists it.
+
+PYTHON ?= python3
+VENV := .venv
+DEV := .venv-dev
+
+SWIFT_FORMAT := swift format
+SWIFT_SOURCES := Package.swift Sources Tests
+C_SOURCES := $(wildcard CPythonShim/*.c CPythonShim/*.h CPythonShim/include/*.h)
+CORE := $(shell find Sources CPythonShim -type f) Package.swift python/build_hook.py
+PACKAGE := $(shell find python/vaccine_swift -type f -not -name '*.pyc' -not -name '*.so')
+NOTEBOOKS := $(wildcard examples/*.ipynb)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: $(VENV)/installed  ## Align SmolLM2-135M-Instruct with Vaccine and compare its answers
+	$(VENV)/bin/vaccine-swift demo
+
+.PHONY: test
+test: check-format test-swift test-python check-stubs test-notebooks check-wheel  ## Run every test
+
+.PHONY: requirements
+requirements:  ## Install the system's packages that the build needs (Debian)
+	@python/scripts/install_requirements.sh $(PYTHON)
+
+# MARK: Environments
+
+$(VENV)/installed: pyproject.toml $(CORE) $(PACKAGE) | requirements
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check .
+	touch $@
+
+# Editable: the stamp depends on what is compiled, not on Python files.
+$(DEV)/installed: pyproject.toml $(CORE) | requirements
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/bin/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+$(DEV)/reference-installed: $(DEV)/installed
+	$(DEV)/bin/pip install --quiet --disable-pip-version-check --editable '.[test,reference]'
+	touch $@
+
+.PHONY: develop
+develop: $(DEV)/installed  ## Make .venv-dev with an editable install and the test tools
+
+# MARK: Tests
+
+.PHONY: test-swift
+test-swift: | requirements  ## Test the Swift core
+	swift test
+
+.PHONY: test-python
+test-python: $(DEV)/installed  ## Test the Python package, docstrings included
+	$(DEV)/bin/pytest
+	$(DEV)/bin/pytest --doctest-modules python/vaccine_swift
+
+.PHONY: check-stubs
+check-stubs: $(DEV)/installed  ## Compare _core.pyi with the compiled module
+	$(DEV)/bin/python -m mypy.stubtest vaccine_swift._core \
+		--allowlist python/tests/stubtest_allowlist.txt --ignore-unused-allowlist
+
+.PHONY: test-notebooks
+test-notebooks: $(DEV)/installed  ## Run the notebooks on a tiny model
+	$(if $(NOTEBOOKS),VACCINE_EXAMPLES=tiny $(DEV)/bin/pytest --nbmake $(NOTEBOOKS))
+
+.PHONY: test-reference
+test-reference: $(DEV)/reference-installed  ## Compare live with torch, transformers and peft
+	$(DEV)/bin/pytest -m reference
+
+.PHONY: check-wheel
+check-wheel: $(DEV)/installed  ## Build sdist and wheel, import the wheel in a clean environment
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $(DEV)/bin/python python/scripts/check_wheel.py
+
+.PHONY: bench
+bench: $(DEV)/reference-installed  ## Measure speed and memory against PyTorch
+	$(DEV)/bin/python python/benchmarks/run.py
+
+# MARK: Format
+
+.PHONY: check-format
+check-format: $(DEV)/installed  ## Check the format of Swift, C and Python
+	$(SWIFT_FORMAT) lint --strict --parallel --recursive $(SWIFT_SOURCES)
+	$(DEV)/bin/clang-format --dry-run -Werror $(C_SOURCES)
+	$(DEV)/bin/ruff check python
+	$(DEV)/bin/ruff format --check python
+
+.PHONY: format
+format: $(DEV)/installed  ## Format Swift, C and Python
+	$(SWIFT_FORMAT) format --in-place --parallel --recursive $(SWIFT_SOURCES)
+	$(DEV)/bin/clang-format -i $(C_SOURCES)
+	$(DEV)/bin/ruff check --fix python
+	$(DEV)/bin/ruff format python
+
+.PHONY: clean
+clean:  ## Remove builds and environments
+	rm -rf .build .build-wheel $(VENV) $(DEV) dist python/vaccine_swift/_core.abi3.so
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find python examples -name __pycache__ -type d -prune -exec rm -rf {} +

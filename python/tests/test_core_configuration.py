@@ -1,0 +1,202 @@
+"""The configuration of a model and the scalar arguments of the binary module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from core_support import TARGETS, configuration, random_model, small_batch, step
+
+from vaccine_swift import _core
+
+INTEGERS = [key for key, value in configuration().items() if type(value) is int]
+REALS = [key for key, value in configuration().items() if type(value) is float]
+FLAGS = [key for key, value in configuration().items() if type(value) is bool]
+
+
+def test_the_configuration_is_given_back() -> None:
+    settings = configuration(
+        norm_epsilon=0.5, rotary_scaling="llama3", rotary_factor=8.0
+    )
+    assert _core.Model(settings).configuration == settings
+
+
+@pytest.mark.parametrize("key", configuration())
+def test_a_missing_key_is_named(key: str) -> None:
+    settings = configuration()
+    del settings[key]
+    with pytest.raises(ValueError, match=f"^configuration must have the key '{key}'"):
+        _core.Model(settings)
+
+
+@pytest.mark.parametrize("key", ["sliding_window", 3, None])
+def test_a_surplus_key_is_named(key: Any) -> None:
+    with pytest.raises(ValueError, match=f"^configuration has an unknown key: {key!r}"):
+        _core.Model(configuration() | {key: 1})
+
+
+@pytest.mark.parametrize("settings", [None, [], "abc", 3, [("hidden_size", 1)]])
+def test_a_configuration_is_a_dict(settings: Any) -> None:
+    with pytest.raises(TypeError, match="^configuration must be a dict, got"):
+        _core.Model(settings)
+
+
+@pytest.mark.parametrize("key", INTEGERS)
+@pytest.mark.parametrize("value", [True, 1.0, "1", None, [1]])
+def test_an_integer_field_takes_nothing_else(key: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{key} must be an integer, got"):
+        _core.Model(configuration(**{key: value}))
+
+
+@pytest.mark.parametrize("key", INTEGERS)
+@pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 10**30])
+def test_an_integer_field_has_32_bits(key: str, value: int) -> None:
+    with pytest.raises(ValueError, match=f"^{key} must be in .* got {value}"):
+        _core.Model(configuration(**{key: value}))
+
+
+@pytest.mark.parametrize("key", REALS)
+@pytest.mark.parametrize("value", [True, "1", None, 1j])
+def test_a_real_field_takes_nothing_else(key: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{key} must be a real number, got"):
+        _core.Model(configuration(**{key: value}))
+
+
+@pytest.mark.parametrize("key", FLAGS)
+@pytest.mark.parametrize("value", [0, 1, None, "True"])
+def test_a_flag_is_a_bool(key: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{key} must be a bool, got"):
+        _core.Model(configuration(**{key: value}))
+
+
+def test_an_unknown_rotary_scaling_lists_the_known() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"^rotary_scaling must be one of 'default', 'linear', 'llama3', got",
+    ):
+        _core.Model(configuration(rotary_scaling="yarn"))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("vocabulary_size", "hidden_size", "feed_forward_size", "layer_count"),
+        *("head_count", "key_value_head_count", "head_size", "context_length"),
+    ],
+)
+@pytest.mark.parametrize("value", [0, -1])
+def test_a_size_is_positive(key: str, value: int) -> None:
+    with pytest.raises(ValueError, match=rf"{key}.*{value}"):
+        _core.Model(configuration(**{key: value}))
+
+
+@pytest.mark.parametrize("key", ["norm_epsilon", "rotary_base"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_a_real_field_is_finite_and_positive(key: str, value: float) -> None:
+    with pytest.raises(ValueError, match=key):
+        _core.Model(configuration(**{key: value}))
+
+
+def test_a_model_beyond_the_memory_is_refused_before_it_is_made() -> None:
+    with pytest.raises(MemoryError):
+        _core.Model(
+            configuration(vocabulary_size=2**28, hidden_size=4096, head_size=1024)
+        )
+
+
+@pytest.mark.parametrize("value", [-1, 2**64, -(2**70)])
+def test_a_seed_has_64_bits(value: int) -> None:
+    with pytest.raises(ValueError, match=r"^seed must be in \[0, 2\*\*64\), got"):
+        random_model().initialise(value)
+
+
+@pytest.mark.parametrize("value", [True, 1.0, "1", None])
+def test_a_seed_is_an_integer(value: Any) -> None:
+    with pytest.raises(TypeError, match="^seed must be an integer, got"):
+        random_model().initialise(value)
+
+
+def test_numpy_scalars_are_numbers() -> None:
+    model = random_model()
+    expected = step(model)["loss"]
+    report = step(model, seed=np.int64(0), stream=np.uint8(0), magnitude=np.float32(2))
+    assert report["loss"] == expected
+    model.reserve(np.int32(8), np.int64(2), training=True)
+
+
+def test_the_largest_seed_and_stream_are_allowed() -> None:
+    model = _core.Model(configuration())
+    model.initialise(2**64 - 1)
+    model.add_adapter(2, 4.0, 0.5, TARGETS, 2**64 - 1)
+    assert np.isfinite(step(model, seed=2**64 - 1, stream=2**64 - 1)["loss"])
+
+
+@pytest.mark.parametrize(
+    ("targets", "kind"),
+    [
+        ("q_proj", TypeError),
+        (None, TypeError),
+        (3, TypeError),
+        (["q_proj", 3], TypeError),
+        (["q_proj\0"], ValueError),
+        (["\ud800"], ValueError),
+        (["lm_head"], ValueError),
+        ([], ValueError),
+    ],
+)
+def test_bad_targets_are_refused_by_name(targets: Any, kind: type[Exception]) -> None:
+    model = _core.Model(configuration())
+    with pytest.raises(kind, match="^target"):
+        model.add_adapter(2, 4.0, 0.0, targets, 0)
+    assert model.tensors("adapter") == []
+
+
+@pytest.mark.parametrize(
+    "name", ["", "lm_head", "lm_head.weight\0", "\udfff", "ü" * 2000]
+)
+def test_an_unknown_tensor_name_is_refused(name: str) -> None:
+    model = random_model()
+    with pytest.raises(ValueError, match="name"):
+        model.read("weight", name)
+    with pytest.raises(ValueError):  # noqa: PT011  (the core's message, the shim's for NUL)
+        model.write("weight", name, [1.0])
+
+
+@pytest.mark.parametrize(
+    "choice", ["", "Weight", "weights", "weight\0", 0, None, b"weight"]
+)
+def test_an_unknown_kind_is_refused(choice: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="^kind must be"):
+        random_model().tensors(choice)
+
+
+def test_step_count_is_a_number_from_0() -> None:
+    model = random_model()
+    optimiser = _core.AdamW(model, 0.9, 0.999, 1e-8, 0.1)
+    optimiser.step_count = 17
+    assert optimiser.step_count == 17
+    with pytest.raises(ValueError, match="^step_count must be in"):
+        optimiser.step_count = -1
+    with pytest.raises(TypeError, match="^step_count must be an integer"):
+        optimiser.step_count = 1.5
+    with pytest.raises(TypeError, match="^step_count cannot be deleted"):
+        del optimiser.step_count
+    assert optimiser.step_count == 17
+
+
+@pytest.mark.parametrize("model", [None, 3, "model", _core.Model])
+def test_an_optimiser_takes_a_model(model: Any) -> None:
+    with pytest.raises(TypeError, match="^model must be a Model, got"):
+        _core.AdamW(model, 0.9, 0.999, 1e-8, 0.1)
+
+
+@pytest.mark.parametrize("extra", [{"colour": 1}, {"input_ids": [1]}])
+def test_an_unknown_or_repeated_keyword_is_refused(extra: dict[str, Any]) -> None:
+    with pytest.raises(TypeError):
+        random_model().logits([1], **extra)
+
+
+def test_options_of_a_step_are_keywords() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        random_model().forward_backward(*small_batch(), "sft", 0.0, 1.0, 0, 0)

@@ -1,0 +1,286 @@
+"""Random arguments to every entry point give a result or a documented exception."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from core_support import TARGETS, configuration, random_model, small_batch, step
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vaccine_swift import _core
+
+EXPECTED = (TypeError, ValueError, MemoryError, RuntimeError)
+
+integers = st.sampled_from(
+    [
+        *range(-2, 9),
+        31,
+        32,
+        63,
+        64,
+        65,
+        2**31 - 1,
+        2**31,
+        2**62,
+        2**63 - 1,
+        2**64 - 1,
+        2**64,
+    ]
+)
+reals = st.floats() | st.sampled_from([0.0, 0.5, 1.0, 2.0, 5e-324, 1e308])
+words = st.sampled_from(
+    [
+        *(
+            "",
+            "weight",
+            "adapter",
+            "gradient",
+            "first",
+            "second",
+            "sft",
+            "vaccine",
+            "random",
+        ),
+        *(
+            "constant",
+            "linear",
+            "cosine",
+            "default",
+            "llama3",
+            "lm_head.weight",
+            "a\0b",
+        ),
+        *("model.norm.weight", "\ud800", *TARGETS),
+    ]
+)
+dtypes = st.sampled_from(
+    [
+        *(
+            "int8",
+            "uint8",
+            "int32",
+            "int64",
+            ">i4",
+            "uint64",
+            "float16",
+            "float32",
+            "float64",
+        ),
+        *(
+            ">f4",
+            "bool",
+            "complex64",
+            "object",
+            "U3",
+            "datetime64[s]",
+            ml_dtypes.bfloat16,
+        ),
+    ]
+)
+shapes = st.lists(st.integers(0, 9), max_size=4)
+
+
+@st.composite
+def arrays(draw: st.DrawFn) -> Any:
+    """An array of small numbers in some dtype, shape and layout."""
+    values = np.random.default_rng(draw(st.integers(0, 99))).integers(
+        -2, 40, draw(shapes)
+    )
+    array = values.clip(draw(st.sampled_from([-100, 0]))).astype("int32")
+    array = array.astype(draw(dtypes))
+    if draw(st.booleans()):
+        array = array.T
+    if array.ndim and draw(st.booleans()):
+        array = array[::-1]
+    return array.tolist() if draw(st.integers(0, 9)) == 0 else array
+
+
+things = st.one_of(
+    st.none(), st.booleans(), integers, reals, words, arrays(), st.binary(max_size=8)
+)
+
+
+def likely(strategy: st.SearchStrategy) -> st.SearchStrategy:
+    """Mostly of the right kind, so that calls get past the first check."""
+    return st.integers(0, 9).flatmap(lambda roll: things if roll == 0 else strategy)
+
+
+ids = st.lists(st.integers(-1, 33), max_size=12).map(
+    lambda items: np.array(items, np.int32)
+)
+offsets = st.lists(st.integers(-1, 12), max_size=5).map(
+    lambda items: np.array([0, *sorted(items)], np.int64)
+)
+choices = {
+    "kind": st.sampled_from(["weight", "adapter", "gradient"]),
+    "method": st.sampled_from(["sft", "vaccine", "random"]),
+    "moment": st.sampled_from(["first", "second"]),
+    "schedule": st.sampled_from(
+        ["constant", "constant_with_warmup", "linear", "cosine"]
+    ),
+}
+names = st.sampled_from(
+    [name for kind in ("weight", "adapter") for name, _ in random_model().tensors(kind)]
+)
+targets = st.lists(words | st.sampled_from(TARGETS), max_size=8)
+
+CALLS: dict[str, dict[str, st.SearchStrategy]] = {
+    "initialise": {"seed": integers},
+    "check_complete": {},
+    "tensors": {"kind": choices["kind"]},
+    "read": {"kind": choices["kind"], "name": names},
+    "write": {"kind": choices["kind"], "name": names, "values": arrays()},
+    "add_adapter": {
+        "rank": integers,
+        "alpha": reals,
+        "dropout": reals,
+        "targets": targets,
+        "seed": integers,
+    },
+    "remove_adapter": {},
+    "merge_adapter": {},
+    "reserve": {"tokens": integers, "sequences": integers, "training": st.booleans()},
+    "logits": {"input_ids": ids},
+    "attention_outputs": {"input_ids": ids},
+    "loss": {"input_ids": ids, "labels": ids, "offsets": offsets},
+    "forward_backward": {
+        "input_ids": ids,
+        "labels": ids,
+        "offsets": offsets,
+        "method": choices["method"],
+        "magnitude": reals,
+        "weight": reals,
+        "seed": integers,
+        "stream": integers,
+    },
+    "zero_gradients": {},
+    "perturbations": {},
+    "generate": {
+        "input_ids": ids,
+        "offsets": offsets,
+        "max_new_tokens": integers,
+        "temperature": reals,
+        "top_p": reals,
+        "seed": integers,
+        "end_tokens": ids,
+    },
+}
+OPTIMISER_CALLS = {
+    "step": {"learning_rate": reals, "max_gradient_norm": reals},
+    "read": {"moment": choices["moment"], "name": names},
+    "write": {"moment": choices["moment"], "name": names, "values": arrays()},
+}
+FUNCTIONS = {
+    "perturbation": {"gradients": st.lists(arrays(), max_size=3), "rho": reals},
+    "schedule_factor": {
+        "schedule": choices["schedule"],
+        "step": integers,
+        "warmup_steps": integers,
+        "total_steps": integers,
+    },
+}
+
+junk = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def arguments(
+    draw: Callable, strategies: dict[str, st.SearchStrategy]
+) -> dict[str, Any]:
+    return {name: draw(likely(part), label=name) for name, part in strategies.items()}
+
+
+def attempt(function: Callable, options: dict[str, Any]) -> Any:
+    try:
+        return function(**options)
+    except EXPECTED as failure:
+        message = str(failure)
+    assert message, "an exception says nothing"
+    return None
+
+
+REFERENCE = step(random_model())["loss"]
+
+
+def check_healthy() -> None:
+    assert step(random_model())["loss"] == REFERENCE
+
+
+@pytest.mark.parametrize("name", CALLS)
+@junk
+@given(data=st.data())
+def test_junk_to_a_model_is_refused_or_computed(name: str, data: st.DataObject) -> None:
+    model = random_model()
+    attempt(getattr(model, name), arguments(data.draw, CALLS[name]))
+    attempt(lambda: step(model), {})
+    attempt(model.logits, {"input_ids": [1, 2]})
+    check_healthy()
+
+
+@junk
+@given(data=st.data())
+def test_junk_in_a_row_is_refused_or_computed(data: st.DataObject) -> None:
+    model = random_model()
+    for name in data.draw(st.lists(st.sampled_from(sorted(CALLS)), max_size=6)):
+        attempt(getattr(model, name), arguments(data.draw, CALLS[name]))
+    check_healthy()
+
+
+@pytest.mark.parametrize("name", OPTIMISER_CALLS)
+@junk
+@given(data=st.data())
+def test_junk_to_an_optimiser_is_refused_or_computed(
+    name: str, data: st.DataObject
+) -> None:
+    model = random_model()
+    step(model)
+    optimiser = _core.AdamW(model, 0.9, 0.999, 1e-8, 0.1)
+    options = arguments(data.draw, OPTIMISER_CALLS[name])
+    if name == "step":
+        options["model"] = data.draw(likely(st.just(model)))
+    attempt(getattr(optimiser, name), options)
+    attempt(lambda: optimiser.step(model, 1e-3, 1.0), {})
+    check_healthy()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@junk
+@given(data=st.data())
+def test_junk_to_a_function_is_refused_or_computed(
+    name: str, data: st.DataObject
+) -> None:
+    attempt(getattr(_core, name), arguments(data.draw, FUNCTIONS[name]))
+    check_healthy()
+
+
+@junk
+@given(beta1=reals, beta2=reals, epsilon=reals, weight_decay=reals)
+def test_junk_settings_of_an_optimiser(**options: float) -> None:
+    model = random_model()
+    step(model)
+    optimiser = attempt(lambda: _core.AdamW(model, **options), {})
+    if optimiser is not None:
+        attempt(lambda: optimiser.step(model, 1e-3, 1.0), {})
+    check_healthy()
+
+
+@junk
+@given(
+    changes=st.dictionaries(
+        st.sampled_from(sorted(configuration())), things | integers, max_size=3
+    )
+)
+def test_junk_in_a_configuration(changes: dict[str, Any]) -> None:
+    model = attempt(lambda: _core.Model(configuration(**changes)), {})
+    if model is not None:
+        attempt(model.logits, {"input_ids": small_batch()[0]})
+    check_healthy()

@@ -1,0 +1,115 @@
+"""The private binary module: the Swift core behind a thin C shim.
+
+Arrays go in through the buffer protocol and come out as `Buffer`, which owns its
+memory; wrap it with `numpy.asarray`. Every long call releases the GIL and honours
+Ctrl-C. A model serves one thread at a time: others wait for their turn.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, final
+
+from typing_extensions import Buffer as _SupportsBuffer
+
+_TensorKind: TypeAlias = Literal["weight", "adapter", "gradient"]
+
+__version__: str
+
+@final
+class Buffer:
+    """A C-contiguous float32 or int32 array that owns its memory (buffer protocol)."""
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+@final
+class Model:
+    """One decoder with its weights, its optional adapter and its gradients.
+
+    `configuration` holds the fields of VaccineModelConfiguration by name (CVaccine.h);
+    all are required, a surplus or missing key is a ValueError.
+    """
+
+    def __new__(cls, configuration: dict[str, Any]) -> Model: ...
+    @property
+    def configuration(self) -> dict[str, Any]: ...
+    def initialise(self, seed: int) -> None: ...
+    def check_complete(self) -> None: ...
+    def tensors(self, kind: _TensorKind) -> list[tuple[str, tuple[int, ...]]]: ...
+    def read(self, kind: _TensorKind, name: str) -> Buffer: ...
+    def write(self, kind: _TensorKind, name: str, values: _SupportsBuffer) -> None: ...
+    def add_adapter(
+        self, rank: int, alpha: float, dropout: float, targets: Sequence[str], seed: int
+    ) -> None: ...
+    def remove_adapter(self) -> None: ...
+    def merge_adapter(self) -> None: ...
+    def reserve(self, tokens: int, sequences: int, training: bool) -> None: ...
+    def logits(self, input_ids: _SupportsBuffer) -> Buffer: ...
+    def attention_outputs(self, input_ids: _SupportsBuffer) -> Buffer: ...
+    def loss(
+        self,
+        input_ids: _SupportsBuffer,
+        labels: _SupportsBuffer,
+        offsets: _SupportsBuffer,
+    ) -> tuple[float, int]:
+        """Mean loss and the number of supervised tokens."""
+
+    def forward_backward(
+        self,
+        input_ids: _SupportsBuffer,
+        labels: _SupportsBuffer,
+        offsets: _SupportsBuffer,
+        *,
+        method: Literal["sft", "vaccine", "random"],
+        magnitude: float,
+        weight: float,
+        seed: int,
+        stream: int,
+    ) -> dict[str, Any]:
+        """The fields of VaccineStepReport, and `perturbation_norms`: L floats."""
+
+    def zero_gradients(self) -> None: ...
+    def perturbations(self) -> Buffer: ...
+    def generate(
+        self,
+        input_ids: _SupportsBuffer,
+        offsets: _SupportsBuffer,
+        *,
+        max_new_tokens: int,
+        temperature: float,
+        top_p: float,
+        seed: int,
+        end_tokens: _SupportsBuffer,
+    ) -> list[list[int]]: ...
+
+@final
+class AdamW:
+    """AdamW over a model's adapter; holds both moments and the step count."""
+
+    def __new__(
+        cls,
+        model: Model,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        weight_decay: float,
+    ) -> AdamW: ...
+    step_count: int
+    def step(
+        self, model: Model, learning_rate: float, max_gradient_norm: float
+    ) -> float:
+        """The global gradient norm before clipping."""
+
+    def read(self, moment: Literal["first", "second"], name: str) -> Buffer: ...
+    def write(
+        self, moment: Literal["first", "second"], name: str, values: _SupportsBuffer
+    ) -> None: ...
+
+def perturbation(gradients: Sequence[_SupportsBuffer], rho: float) -> list[Buffer]: ...
+def schedule_factor(
+    schedule: Literal["constant", "constant_with_warmup", "linear", "cosine"],
+    step: int,
+    warmup_steps: int,
+    total_steps: int,
+) -> float: ...
+def set_num_threads(count: int) -> None: ...
+def get_num_threads() -> int: ...
+def build_description() -> str: ...
