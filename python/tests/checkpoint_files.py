@@ -1,0 +1,203 @@
+"""Writes the checkpoint files that the tests read, each format by its own library."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+from safetensors.numpy import save_file
+
+import vaccine_swift as vs
+
+_NAMES = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, 4)
+# Above the single bytes, as GPT-2 spells them.
+MERGES = ["h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "l d", "Ġwor ld"]
+
+
+def weight_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Hugging Face names and shapes of a Llama, written down here once more."""
+    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    size = hidden // config["num_attention_heads"]
+    key_value = size * config["num_key_value_heads"]
+    shapes: dict[str, tuple[int, ...]] = {
+        "model.embed_tokens.weight": (config["vocab_size"], hidden),
+        "model.norm.weight": (hidden,),
+    }
+    if not config["tie_word_embeddings"]:
+        shapes["lm_head.weight"] = (config["vocab_size"], hidden)
+    for layer in range(config["num_hidden_layers"]):
+        prefix = f"model.layers.{layer}."
+        shapes[prefix + "input_layernorm.weight"] = (hidden,)
+        shapes[prefix + "post_attention_layernorm.weight"] = (hidden,)
+        projections = {
+            "self_attn.q_proj": (hidden, hidden),
+            "self_attn.k_proj": (key_value, hidden),
+            "self_attn.v_proj": (key_value, hidden),
+            "self_attn.o_proj": (hidden, hidden),
+            "mlp.gate_proj": (inner, hidden),
+            "mlp.up_proj": (inner, hidden),
+            "mlp.down_proj": (hidden, inner),
+        }
+        for name, shape in projections.items():
+            shapes[f"{prefix}{name}.weight"] = shape
+            bias = "attention_bias" if "self_attn" in name else "mlp_bias"
+            if config.get(bias):
+                shapes[f"{prefix}{name}.bias"] = shape[:1]
+    return shapes
+
+
+def random_weights(config: dict[str, Any], seed: int = 0) -> dict[str, np.ndarray]:
+    """Float32 weights of a Llama, all different from zero."""
+    generator = np.random.default_rng(seed)
+    return {
+        name: generator.normal(0, 0.1, shape).astype(np.float32)
+        for name, shape in weight_shapes(config).items()
+    }
+
+
+def write_directory(
+    directory: Path, config: dict[str, Any], weights: dict[str, np.ndarray]
+) -> Path:
+    """A Hugging Face directory with one safetensors file."""
+    directory.mkdir(exist_ok=True)
+    (directory / "config.json").write_text(json.dumps(config))
+    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+    return directory
+
+
+def write_bfloat16(path: Path, weights: dict[str, np.ndarray]) -> None:
+    """A safetensors file in bfloat16 (cut, not rounded), packed by hand."""
+    header, data = {}, b""
+    for name, values in weights.items():
+        part = (values.view(np.uint32) >> 16).astype("<u2").tobytes()
+        offsets = [len(data), len(data) + len(part)]
+        header[name] = {
+            "dtype": "BF16",
+            "shape": list(values.shape),
+            "data_offsets": offsets,
+        }
+        data += part
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def cut_to_bfloat16(values: np.ndarray) -> np.ndarray:
+    """The float32 values that `write_bfloat16` stores."""
+    return (values.view(np.uint32) & 0xFFFF0000).view(np.float32)
+
+
+def gguf_rows(values: np.ndarray, heads: int) -> np.ndarray:
+    """The order in which llama.cpp stores q and k (`permute` of its converter)."""
+    half = values.shape[0] // heads // 2
+    order = [
+        head * 2 * half + part * half + pair
+        for head in range(heads)
+        for pair in range(half)
+        for part in range(2)
+    ]
+    return values[order]
+
+
+def byte_alphabet() -> list[str]:
+    """GPT-2's printable characters for the 256 bytes, in its order."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return [chr(byte) for byte in printable] + [
+        chr(256 + i) for i in range(len(others))
+    ]
+
+
+def vocabulary() -> tuple[list[str], list[int]]:
+    """Tokens and their GGUF types."""
+    merged = ["".join(merge.split()) for merge in MERGES]
+    tokens = ["<end>", "<start>", *byte_alphabet(), *merged]
+    return tokens, [3, 3] + [1] * (len(tokens) - 2)
+
+
+def tokenizer_metadata(**changes: Any) -> dict[str, Any]:
+    """What a GGUF file says of `vocabulary`, without the prefix ``tokenizer.ggml.``."""
+    tokens, types = vocabulary()
+    fields = {
+        "model": "gpt2",
+        "pre": "smollm",
+        "tokens": tokens,
+        "token_type": types,
+        "merges": MERGES,
+        "bos_token_id": 1,
+        "eos_token_id": 0,
+    } | changes
+    return {f"tokenizer.ggml.{key}": v for key, v in fields.items() if v is not None}
+
+
+def gguf_config(**changes: Any) -> dict[str, Any]:
+    """A tiny Llama with room for `vocabulary` and rows of 32, which quantise."""
+    return vs.tiny_config(vocab_size=len(vocabulary()[0]), **changes)
+
+
+def write_gguf(
+    path: Path,
+    config: dict[str, Any],
+    weights: dict[str, np.ndarray],
+    *,
+    quantization: str = "F32",
+    metadata: dict[str, Any] | None = None,
+    extra: dict[str, Any] | None = None,
+) -> Path:
+    """A GGUF file as llama.cpp's converter lays it out.
+
+    `extra` tensors go in as they are, quantised ones as (bytes, type).
+    """
+    writer = gguf.GGUFWriter(path, "llama")
+    heads, groups = config["num_attention_heads"], config["num_key_value_heads"]
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(groups)
+    writer.add_rope_freq_base(config["rope_theta"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_dimension_count(config["hidden_size"] // heads)
+    for key, value in (metadata or {}).items():
+        add_field(writer, key, value)
+    for name, values in weights.items():
+        if ".q_proj." in name:
+            values = gguf_rows(values, heads)
+        elif ".k_proj." in name:
+            values = gguf_rows(values, groups)
+        kind = gguf.GGMLQuantizationType[quantization if values.ndim > 1 else "F32"]
+        stored = gguf.quantize(values, kind)
+        writer.add_tensor(gguf_name(name), stored, raw_dtype=kind)
+    for name, values in (extra or {}).items():
+        stored, kind = values if isinstance(values, tuple) else (values, None)
+        writer.add_tensor(name, stored, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def add_field(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
+    """One key/value pair, its GGUF type by the value's."""
+    if isinstance(value, bool):
+        writer.add_bool(key, value)
+    elif isinstance(value, int):
+        writer.add_uint32(key, value)
+    elif isinstance(value, float):
+        writer.add_float32(key, value)
+    elif isinstance(value, str):
+        writer.add_string(key, value)
+    else:
+        writer.add_array(key, value)
+
+
+def gguf_name(name: str) -> str:
+    """llama.cpp's name of a Hugging Face tensor, by the package's own table."""
+    found = _NAMES.get_name(name, try_suffixes=(".weight", ".bias"))
+    assert found is not None, name
+    return found

@@ -1,0 +1,278 @@
+"""Hugging Face directories: values, dtypes, shards, and files that are wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import checkpoint_files as files
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+import vaccine_swift as vs
+from vaccine_swift.checkpoints.safetensors import SafetensorsFile
+
+CONFIG = vs.tiny_config(tie_word_embeddings=False, attention_bias=True, mlp_bias=True)
+WEIGHTS = files.random_weights(CONFIG)
+
+
+def read_weights(model: vs.CausalLM, directory: Path) -> dict[str, np.ndarray]:
+    """The model's weights, through `save_pretrained` and the safetensors library."""
+    model.save_pretrained(directory)
+    return load_file(directory / "model.safetensors")
+
+
+def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    assert set(found) == set(expected)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return files.write_directory(tmp_path / "model", CONFIG, WEIGHTS)
+
+
+def test_float32_weights_arrive_and_leave_bit_for_bit(
+    directory: Path, tmp_path: Path
+) -> None:
+    model = vs.CausalLM.from_pretrained(directory)
+    assert_same(read_weights(model, tmp_path / "saved"), WEIGHTS)
+    assert model.num_parameters == sum(values.size for values in WEIGHTS.values())
+    assert model.config == CONFIG
+    assert model.tokenizer is None
+
+
+def test_float16_weights_are_widened_exactly(tmp_path: Path) -> None:
+    half = {name: values.astype(np.float16) for name, values in WEIGHTS.items()}
+    directory = files.write_directory(tmp_path / "half", CONFIG, half)
+    model = vs.CausalLM.from_pretrained(directory)
+    expected = {name: values.astype(np.float32) for name, values in half.items()}
+    assert_same(read_weights(model, tmp_path / "saved"), expected)
+
+
+def test_bfloat16_weights_are_widened_exactly(directory: Path, tmp_path: Path) -> None:
+    files.write_bfloat16(directory / "model.safetensors", WEIGHTS)
+    model = vs.CausalLM.from_pretrained(directory)
+    expected = {name: files.cut_to_bfloat16(v) for name, v in WEIGHTS.items()}
+    assert_same(read_weights(model, tmp_path / "saved"), expected)
+
+
+def test_shards_hold_the_same_model_as_one_file(
+    directory: Path, tmp_path: Path
+) -> None:
+    model = vs.CausalLM.from_pretrained(directory)
+    limit = 20_000
+    model.save_pretrained(tmp_path / "shards", max_shard_bytes=limit)
+    index = json.loads((tmp_path / "shards/model.safetensors.index.json").read_text())
+    names = set(index["weight_map"].values())
+    assert len(names) > 2
+    assert index["metadata"]["total_size"] == 4 * model.num_parameters
+    for name in names:
+        tensors = load_file(tmp_path / "shards" / name)
+        assert sum(values.nbytes for values in tensors.values()) <= limit
+        assert {index["weight_map"][tensor] for tensor in tensors} == {name}
+    again = vs.CausalLM.from_pretrained(tmp_path / "shards")
+    assert_same(read_weights(again, tmp_path / "saved"), WEIGHTS)
+
+
+def test_saving_replaces_the_weights_of_an_earlier_save_and_nothing_else(
+    directory: Path, tmp_path: Path
+) -> None:
+    model = vs.CausalLM.from_pretrained(directory)
+    target = tmp_path / "target"
+    model.save_pretrained(target, max_shard_bytes=20_000)
+    (target / "notes.txt").write_text("mine")
+    model.save_pretrained(target)
+    assert {path.name for path in target.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "notes.txt",
+    }
+
+
+def test_tied_weights_have_no_matrix_of_their_own(tmp_path: Path) -> None:
+    config = vs.tiny_config()
+    weights = files.random_weights(config)
+    copied = {**weights, "lm_head.weight": weights["model.embed_tokens.weight"].copy()}
+    directory = files.write_directory(tmp_path / "model", config, copied)
+    model = vs.CausalLM.from_pretrained(directory)
+    assert_same(read_weights(model, tmp_path / "saved"), weights)
+    copied["lm_head.weight"][0, 0] += 1
+    files.write_directory(directory, config, copied)
+    with pytest.raises(ValueError, match=r"lm_head\.weight differs"):
+        vs.CausalLM.from_pretrained(directory)
+
+
+def test_rotary_buffers_of_old_checkpoints_are_passed_over(directory: Path) -> None:
+    buffer = {"model.layers.0.self_attn.rotary_emb.inv_freq": np.ones(4, np.float32)}
+    files.write_directory(directory, CONFIG, WEIGHTS | buffer)
+    vs.CausalLM.from_pretrained(directory)
+
+
+def test_missing_surplus_and_misshapen_tensors_are_named_together(
+    directory: Path,
+) -> None:
+    weights = dict(WEIGHTS)
+    del weights["model.norm.weight"]
+    weights["model.layers.0.self_attn.q_norm.weight"] = np.ones(8, np.float32)
+    weights["lm_head.weight"] = np.ones((128, 33), np.float32)
+    files.write_directory(directory, CONFIG, weights)
+    with pytest.raises(ValueError, match="missing tensors") as caught:
+        vs.CausalLM.from_pretrained(directory)
+    message = str(caught.value)
+    assert str(directory) in message
+    assert "missing tensors: model.norm.weight" in message
+    assert "surplus tensors: model.layers.0.self_attn.q_norm.weight" in message
+    assert "lm_head.weight has shape [128, 33], expected [128, 32]" in message
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_weight_that_is_not_finite_is_named(directory: Path, value: float) -> None:
+    weights = {name: values.copy() for name, values in WEIGHTS.items()}
+    weights["model.layers.1.mlp.up_proj.weight"][3, 5] = value
+    files.write_directory(directory, CONFIG, weights)
+    with pytest.raises(ValueError, match=r"layers\.1\.mlp\.up_proj\.weight"):
+        vs.CausalLM.from_pretrained(directory)
+
+
+def test_other_dtypes_are_refused_by_name(directory: Path) -> None:
+    weights = WEIGHTS | {"model.norm.weight": np.ones(32, np.float64)}
+    files.write_directory(directory, CONFIG, weights)
+    with pytest.raises(ValueError, match=r"model\.norm\.weight is F64"):
+        vs.CausalLM.from_pretrained(directory)
+
+
+def _drop_weights(directory: Path) -> None:
+    (directory / "model.safetensors").unlink()
+
+
+def _drop_config(directory: Path) -> None:
+    (directory / "config.json").unlink()
+
+
+def _only_pickle(directory: Path) -> None:
+    _drop_weights(directory)
+    (directory / "pytorch_model.bin").write_bytes(b"")
+
+
+def _only_adapter(directory: Path) -> None:
+    _drop_config(directory)
+    (directory / "adapter_config.json").write_text("{}")
+
+
+def _index(directory: Path, weight_map: object) -> None:
+    shutil.move(directory / "model.safetensors", directory / "part.safetensors")
+    (directory / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": weight_map})
+    )
+
+
+def _missing_shard(directory: Path) -> None:
+    _index(directory, dict.fromkeys(WEIGHTS, "other.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (shutil.rmtree, "no such Hugging Face directory"),
+        (_drop_config, "no config.json"),
+        (_drop_weights, "no model.safetensors"),
+        (_only_pickle, "convert pytorch_model.bin to safetensors"),
+        (_only_adapter, "load_adapter"),
+        (_missing_shard, "other.safetensors"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named(
+    directory: Path, damage: Callable[[Path], None], words: str
+) -> None:
+    damage(directory)
+    with pytest.raises(FileNotFoundError) as caught:
+        vs.CausalLM.from_pretrained(directory)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("weight_map", "words"),
+    [
+        (None, "weight_map must map"),
+        ({}, "weight_map must map"),
+        ([], "weight_map must map"),
+        (dict.fromkeys(WEIGHTS, "../part.safetensors"), "the name of a file beside it"),
+        (dict.fromkeys(WEIGHTS, 3), "must hold strings"),
+        (dict.fromkeys([*WEIGHTS, "x"], "part.safetensors"), "x is not in part"),
+        ({"lm_head.weight": "part.safetensors"}, "does not list"),
+    ],
+)
+def test_an_index_that_lies_is_refused(
+    directory: Path, weight_map: object, words: str
+) -> None:
+    _index(directory, weight_map)
+    with pytest.raises(ValueError, match=r"index\.json") as caught:
+        vs.CausalLM.from_pretrained(directory)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
+def test_a_corrupt_config_is_a_value_error_that_names_the_file(
+    directory: Path, content: bytes
+) -> None:
+    (directory / "config.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"config\.json"):
+        vs.CausalLM.from_pretrained(directory)
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("small") / "small.safetensors"
+    save_file({"a": np.arange(6, dtype=np.float32), "b": np.ones((2, 2), "f2")}, path)
+    return path
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_a_cut_file_is_refused_and_a_damaged_one_never_breaks_the_process(
+    small_file: Path, data: st.DataObject
+) -> None:
+    whole = small_file.read_bytes()
+    cut = small_file.with_name("cut.safetensors")
+    cut.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
+    with pytest.raises(ValueError, match=r"cut\.safetensors"):
+        SafetensorsFile(cut)
+    position = data.draw(st.integers(0, len(whole) - 1))
+    damaged = bytearray(whole)
+    damaged[position] ^= data.draw(st.integers(1, 255))
+    cut.write_bytes(damaged)
+    try:
+        file = SafetensorsFile(cut)
+    except ValueError:
+        return
+    for name, shape in file.shapes.items():
+        assert file.read(name).shape == shape
+
+
+def test_only_float32_is_offered_and_others_are_named(directory: Path) -> None:
+    with pytest.raises(ValueError, match="dtype must be one of 'float32', got 'int8'"):
+        vs.CausalLM.from_pretrained(directory, dtype="int8")
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = vs.CausalLM.from_pretrained(directory)
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vaccine_swift.checkpoints.saving.save_file", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        model.save_pretrained(directory)
+    assert caught.value.filename == str(directory)
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+    assert list(directory.parent.iterdir()) == [directory]

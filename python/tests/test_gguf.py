@@ -1,0 +1,258 @@
+"""GGUF files: names, row order, dequantised values, configuration, wrong files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import checkpoint_files as files
+import gguf
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import vaccine_swift as vs
+from vaccine_swift.checkpoints.gguf import GGUFFile
+from vaccine_swift.rotary import llama3_frequency_factors, rotary_configuration
+
+CONFIG = files.gguf_config(rope_theta=100000.0)
+WEIGHTS = files.random_weights(CONFIG)
+FULL_CONFIG = files.gguf_config(
+    tie_word_embeddings=False, attention_bias=True, mlp_bias=True
+)
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 8192,
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.gguf"
+
+
+def read_all(file: GGUFFile) -> dict[str, np.ndarray]:
+    return {name: file.read(name) for name in file.shapes}
+
+
+@pytest.mark.parametrize(
+    "config", [CONFIG, FULL_CONFIG], ids=["tied", "untied, biases"]
+)
+def test_float32_weights_come_back_bit_for_bit_in_the_order_of_hugging_face(
+    path: Path, config: dict[str, Any]
+) -> None:
+    weights = files.random_weights(config)
+    file = GGUFFile(files.write_gguf(path, config, weights))
+    found = read_all(file)
+    assert set(found) == set(weights)
+    for name, values in weights.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
+def test_float16_and_bfloat16_are_widened_exactly(path: Path) -> None:
+    name = "model.layers.1.self_attn.k_proj.weight"
+    files.write_gguf(path, CONFIG, WEIGHTS, quantization="F16")
+    expected = WEIGHTS[name].astype(np.float16).astype(np.float32)
+    np.testing.assert_array_equal(GGUFFile(path).read(name), expected)
+    files.write_gguf(path, CONFIG, WEIGHTS, quantization="BF16")
+    found = GGUFFile(path).read(name)
+    # Eight bits of mantissa, rounded to nearest: at most half a unit of 2^-7.
+    np.testing.assert_allclose(found, WEIGHTS[name], rtol=2**-8)
+    assert not np.any(found.view(np.uint32) & 0xFFFF)
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels"), [("Q4_0", 16), ("Q4_1", 15), ("Q8_0", 254)]
+)
+def test_quantised_rows_are_within_half_a_step_of_the_values(
+    path: Path, kind: str, levels: int
+) -> None:
+    files.write_gguf(path, CONFIG, WEIGHTS, quantization=kind)
+    file = GGUFFile(path)
+    for name in ("self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj"):
+        name = f"model.layers.0.{name}.weight"
+        blocks = WEIGHTS[name].reshape(-1, 32)
+        low, high = blocks.min(1), blocks.max(1)
+        largest = np.abs(blocks).max(1)
+        span = high - low if kind == "Q4_1" else 2 * largest
+        # Q4_0 clips one end by a step; scales are float16.
+        step = span / levels * (2 if kind == "Q4_0" else 1) / 2 + 2**-10 * largest
+        error = np.abs(file.read(name).reshape(-1, 32) - blocks).max(1)
+        assert np.all(error <= step), name
+
+
+@pytest.mark.parametrize(
+    "kind", ["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q5_0", "Q5_1"]
+)
+def test_k_quants_give_what_the_gguf_package_dequantises(path: Path, kind: str) -> None:
+    config = files.gguf_config(hidden_size=256, intermediate_size=256)
+    block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]]
+    generator = np.random.default_rng(0)
+    # Random codes with scales that are small float16 numbers.
+    raw = generator.integers(0, 32, (256, 256 // block * size), dtype=np.uint8)
+    weights = files.random_weights(config)
+    name = "model.layers.0.mlp.up_proj.weight"
+    del weights[name]
+    writer_type = gguf.GGMLQuantizationType[kind]
+    files.write_gguf(
+        path, config, weights, extra={"blk.0.ffn_up.weight": (raw, writer_type)}
+    )
+    found = GGUFFile(path).read(name)
+    np.testing.assert_array_equal(found, gguf.dequantize(raw, writer_type))
+    assert found.shape == (256, 256)
+
+
+def test_the_configuration_is_read_off_metadata_and_tensors(path: Path) -> None:
+    files.write_gguf(path, FULL_CONFIG, files.random_weights(FULL_CONFIG))
+    config = GGUFFile(path).config
+    expected = FULL_CONFIG | {"architectures": ["LlamaForCausalLM"]}
+    assert {key: config[key] for key in expected} == expected
+    assert config["rms_norm_eps"] == 1e-5
+
+
+def test_a_gguf_model_computes_what_its_hugging_face_directory_computes(
+    path: Path, tmp_path: Path
+) -> None:
+    files.write_gguf(path, CONFIG, WEIGHTS, metadata=files.tokenizer_metadata())
+    directory = files.write_directory(tmp_path / "hf", CONFIG, WEIGHTS)
+    ids = [1, 40, 50, 60]
+    model = vs.CausalLM.from_pretrained(path)
+    expected = vs.CausalLM.from_pretrained(directory).logits(ids)
+    np.testing.assert_array_equal(model.logits(ids), expected)
+    model.save_pretrained(tmp_path / "saved")
+    again = vs.CausalLM.from_pretrained(tmp_path / "saved")
+    np.testing.assert_array_equal(again.logits(ids), expected)
+    assert again.tokenizer.encode("hello world") == model.tokenizer.encode(
+        "hello world"
+    )
+
+
+def test_llama3_factors_become_llama3_scaling(path: Path) -> None:
+    config = files.gguf_config(rope_theta=500000.0, head_dim=64, hidden_size=256)
+    fields = rotary_configuration({**config, "rope_scaling": LLAMA3}, [])
+    factors = llama3_frequency_factors(fields, 64)
+    weights = files.random_weights({**config, "head_dim": None})
+    files.write_gguf(path, config, weights, extra={"rope_freqs.weight": factors})
+    assert GGUFFile(path).config["rope_scaling"] == LLAMA3
+    files.write_gguf(
+        path, config, weights, extra={"rope_freqs.weight": factors * np.float32(1.5)}
+    )
+    with pytest.raises(
+        ValueError, match=r"rope_freqs\.weight: not the factors of llama3"
+    ):
+        GGUFFile(path)
+
+
+def test_linear_scaling_is_read_and_yarn_is_refused(path: Path) -> None:
+    scaling = {"llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 4.0}
+    files.write_gguf(path, CONFIG, WEIGHTS, metadata=scaling)
+    assert GGUFFile(path).config["rope_scaling"] == {"rope_type": "linear", "factor": 4}
+    scaling["llama.rope.scaling.type"] = "yarn"
+    files.write_gguf(path, CONFIG, WEIGHTS, metadata=scaling)
+    with pytest.raises(ValueError, match="got 'yarn'"):
+        vs.CausalLM.from_pretrained(path)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"llama.expert_count": 8}, "num_local_experts = 8"),
+        ({"llama.attention.key_length": 16}, "partial_rotary_factor = 0.5"),
+        ({"llama.attention.value_length": 16}, "value_length 16"),
+        ({"llama.attention.sliding_window": 64}, "sliding_window 64"),
+        ({"split.count": 3}, "one of 3 parts"),
+    ],
+)
+def test_what_is_not_implemented_is_refused_by_name(
+    path: Path, metadata: dict[str, Any], words: str
+) -> None:
+    files.write_gguf(path, CONFIG, WEIGHTS, metadata=metadata)
+    with pytest.raises(ValueError, match=r"model\.gguf") as caught:
+        vs.CausalLM.from_pretrained(path)
+    assert words in str(caught.value)
+
+
+def test_another_architecture_is_refused_by_name(path: Path) -> None:
+    writer = gguf.GGUFWriter(path, "qwen2")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(
+        ValueError, match="general.architecture must be 'llama', got 'qw"
+    ):
+        vs.CausalLM.from_pretrained(path)
+
+
+def test_an_unknown_metadata_key_is_warned_of(path: Path) -> None:
+    files.write_gguf(path, CONFIG, WEIGHTS, metadata={"llama.new_feature": 1})
+    with pytest.warns(UserWarning, match=r"llama\.new_feature"):
+        vs.CausalLM.from_pretrained(path)
+
+
+def test_missing_and_surplus_tensors_are_named(path: Path) -> None:
+    weights = dict(WEIGHTS)
+    del weights["model.layers.1.mlp.gate_proj.weight"]
+    extra = {"blk.0.attn_q_norm.weight": np.ones(8, np.float32)}
+    files.write_gguf(path, CONFIG, weights, extra=extra)
+    with pytest.raises(ValueError, match="missing tensors") as caught:
+        vs.CausalLM.from_pretrained(path)
+    message = str(caught.value)
+    assert "model.layers.1.mlp.gate_proj.weight" in message
+    assert "surplus tensors: blk.0.attn_q_norm.weight" in message
+
+
+def test_integer_tensors_are_refused_by_name(path: Path) -> None:
+    extra = {"blk.0.attn_q.table": np.ones(8, np.int32)}
+    files.write_gguf(path, CONFIG, WEIGHTS, extra=extra)
+    with pytest.raises(ValueError, match=r"blk\.0\.attn_q\.table \(I32\)"):
+        GGUFFile(path)
+
+
+def test_no_file_and_another_suffix_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.gguf"):
+        vs.CausalLM.from_pretrained(tmp_path / "none.gguf")
+    (tmp_path / "model.bin").write_bytes(b"GGUF")
+    with pytest.raises(ValueError, match="must be a Hugging Face directory or a .gguf"):
+        vs.CausalLM.from_pretrained(tmp_path / "model.bin")
+
+
+@pytest.fixture(scope="module")
+def whole_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("whole") / "whole.gguf"
+    return files.write_gguf(path, CONFIG, WEIGHTS, metadata=files.tokenizer_metadata())
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_a_cut_file_is_a_value_error_that_names_it(
+    whole_file: Path, data: st.DataObject
+) -> None:
+    whole = whole_file.read_bytes()
+    cut = whole_file.with_name("cut.gguf")
+    cut.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
+    with pytest.raises(ValueError, match=r"cut\.gguf"):
+        GGUFFile(cut)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_damaged_header_gives_a_file_or_a_value_error(
+    whole_file: Path, data: st.DataObject
+) -> None:
+    damaged = bytearray(whole_file.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        position = data.draw(st.integers(0, 8000))
+        damaged[position] ^= data.draw(st.integers(1, 255))
+    path = whole_file.with_name("damaged.gguf")
+    path.write_bytes(damaged)
+    try:
+        model = vs.CausalLM.from_pretrained(path)
+    except (ValueError, MemoryError):
+        return
+    assert model.num_parameters > 0

@@ -1,0 +1,173 @@
+"""The Hugging Face configuration that a GGUF file's metadata stands for.
+
+Only the architecture "llama" (Llama, Mistral, SmolLM2, Vicuna). What has no counterpart
+keeps its GGUF key, so that the check of the configuration meets it.
+
+References: gguf.md of ggml; ``convert_hf_to_gguf.py`` of llama.cpp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vaccine_swift.rotary import llama3_frequency_factors, rotary_configuration
+
+__all__ = ["ROTARY_FACTORS", "hugging_face_configuration"]
+
+ROTARY_FACTORS: Final = "rope_freqs.weight"
+"""The tensor that divides the rotary frequencies, in files of Llama 3.1 and later."""
+
+_PREFIX: Final = "llama."
+_KEYS: Final = {
+    "vocab_size": "vocab_size",
+    "embedding_length": "hidden_size",
+    "feed_forward_length": "intermediate_size",
+    "block_count": "num_hidden_layers",
+    "attention.head_count": "num_attention_heads",
+    "attention.head_count_kv": "num_key_value_heads",
+    "attention.key_length": "head_dim",
+    "attention.layer_norm_rms_epsilon": "rms_norm_eps",
+    "attention.sliding_window": "sliding_window",
+    "attention.scale": "attention_multiplier",
+    "context_length": "max_position_embeddings",
+    "rope.freq_base": "rope_theta",
+    "expert_count": "num_local_experts",
+    "expert_used_count": "num_experts_per_tok",
+    "logit_scale": "logit_scale",
+    "embedding_scale": "embedding_multiplier",
+    "residual_scale": "residual_multiplier",
+}
+_ROTARY_KEYS: Final = (
+    "rope.dimension_count",
+    "rope.scaling.type",
+    "rope.scaling.factor",
+    "rope.scaling.original_context_length",
+    "rope.scaling.finetuned",
+    "rope.scale_linear",
+    "attention.value_length",
+)
+_OFF_WHEN_ZERO: Final = ("num_local_experts", "num_experts_per_tok", "sliding_window")
+
+
+def hugging_face_configuration(
+    metadata: Mapping[str, Any],
+    shapes: Mapping[str, tuple[int, ...]],
+    rotary_factors: npt.NDArray[np.float32] | None,
+) -> dict[str, Any]:
+    """A ``config.json`` for a GGUF file.
+
+    Parameters
+    ----------
+    metadata : mapping
+        The file's key/value pairs.
+    shapes : mapping of str to tuple of int
+        The file's tensors under Hugging Face names; biases and the tied head are read
+        off from what is there.
+    rotary_factors : ndarray, float32 [D / 2], optional
+        The tensor `ROTARY_FACTORS`; recognised as llama3 scaling.
+
+    Returns
+    -------
+    dict
+        In the spelling that transformers 4 and 5 read.
+
+    Raises
+    ------
+    ValueError
+        For another architecture, or rotary settings that have no counterpart.
+    """
+    architecture = metadata.get("general.architecture")
+    if architecture != "llama":
+        raise ValueError(f"general.architecture must be 'llama', got {architecture!r}")
+    values = {
+        key.removeprefix(_PREFIX): _plain(value)
+        for key, value in metadata.items()
+        if key.startswith(_PREFIX)
+    }
+    config: dict[str, Any] = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_act": "silu",
+        "torch_dtype": "float32",
+        "tie_word_embeddings": "lm_head.weight" not in shapes,
+        "attention_bias": any("self_attn" in n and n.endswith("bias") for n in shapes),
+        "mlp_bias": any("mlp" in name and name.endswith("bias") for name in shapes),
+    }
+    for key, value in values.items():
+        if key not in _ROTARY_KEYS:
+            config[_KEYS.get(key, _PREFIX + key)] = value
+    for key in _OFF_WHEN_ZERO:
+        if config.get(key) == 0:
+            del config[key]
+    if "model.embed_tokens.weight" in shapes:
+        config["vocab_size"] = shapes["model.embed_tokens.weight"][0]
+    for name, key in (("bos", "bos"), ("eos", "eos"), ("pad", "padding")):
+        token = metadata.get(f"tokenizer.ggml.{key}_token_id")
+        if token is not None:
+            config[f"{name}_token_id"] = token
+    _read_rotary(values, config, rotary_factors)
+    return config
+
+
+def _read_rotary(
+    values: Mapping[str, Any],
+    config: dict[str, Any],
+    rotary_factors: npt.NDArray[np.float32] | None,
+) -> None:
+    """Head size, rotated share and scaling, into `config`."""
+    rotated = values.get("rope.dimension_count")
+    head_size = values.get("attention.key_length")
+    heads, hidden = config.get("num_attention_heads"), config.get("hidden_size")
+    if head_size is None and isinstance(heads, int) and isinstance(hidden, int):
+        head_size = hidden // max(heads, 1)
+    if head_size != values.get("attention.value_length", head_size):
+        raise ValueError(
+            f"{_PREFIX}attention.value_length {values['attention.value_length']} must "
+            f"equal the key length {head_size}"
+        )
+    if rotated is not None and head_size and rotated != head_size:
+        config["partial_rotary_factor"] = rotated / head_size
+
+    kind = values.get("rope.scaling.type", "linear")
+    factor = values.get("rope.scaling.factor", values.get("rope.scale_linear"))
+    unscaled = kind == "none" or (kind == "linear" and factor in (None, 0, 1))
+    if not unscaled:
+        config["rope_scaling"] = {"rope_type": kind, "factor": factor}
+    if rotary_factors is not None and not np.allclose(rotary_factors, 1.0):
+        if "rope_scaling" in config:
+            raise ValueError(
+                f"{ROTARY_FACTORS} beside rope scaling {kind!r} is not implemented"
+            )
+        original = values.get("rope.scaling.original_context_length", 8192)
+        config["rope_scaling"] = _llama3_scaling(config, rotary_factors, original)
+
+
+def _llama3_scaling(
+    config: Mapping[str, Any], rotary_factors: npt.NDArray[np.float32], original: int
+) -> dict[str, Any]:
+    """The llama3 parameters that give these factors: Meta's, with the largest."""
+    scaling = {
+        "rope_type": "llama3",
+        "factor": float(rotary_factors.max()),
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": original,
+    }
+    faults: list[str] = []
+    fields = rotary_configuration({**config, "rope_scaling": scaling}, faults)
+    if not faults:
+        expected = llama3_frequency_factors(fields, 2 * rotary_factors.size)
+        if np.allclose(rotary_factors, expected, rtol=1e-3):
+            return scaling
+    raise ValueError(f"{ROTARY_FACTORS}: not the factors of llama3 scaling")
+
+
+def _plain(value: Any) -> Any:
+    """A float32 as the shortest decimal that rounds to it: 1e-05, not 9.99…e-06."""
+    if isinstance(value, float) and float(np.float32(value)) == value:
+        return float(str(np.float32(value)))
+    return value

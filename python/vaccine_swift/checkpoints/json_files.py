@@ -1,0 +1,35 @@
+"""JSON files that hold one object."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+__all__ = ["read_json", "read_json_if_any"]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When it is not UTF-8, not JSON, or its top level is no object; names the file.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not readable as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(
+            f"{path}: must hold a JSON object, got {type(content).__name__}"
+        )
+    return content
+
+
+def read_json_if_any(path: Path) -> dict[str, Any]:
+    """The object in a JSON file, empty where there is no file."""
+    return read_json(path) if path.exists() else {}

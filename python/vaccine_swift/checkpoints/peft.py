@@ -1,0 +1,157 @@
+"""LoRA adapters in PEFT's files, ``adapter_config.json`` and its safetensors.
+
+References: PEFT 0.21, ``LoraConfig`` and the checkpoint format of its developer guide.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import save_file
+
+from vaccine_swift.checkpoints.json_files import read_json
+from vaccine_swift.checkpoints.safetensors import SafetensorsFile
+from vaccine_swift.checkpoints.writing import staged_files
+from vaccine_swift.lora import LoRAConfig
+
+__all__ = ["read_adapter", "write_adapter"]
+
+_CONFIG: Final = "adapter_config.json"
+_WEIGHTS: Final = "adapter_model.safetensors"
+
+# Options that change nothing once an adapter is trained, or describe it.
+_IRRELEVANT: Final = frozenset(
+    [
+        "auto_mapping",
+        "base_model_name_or_path",
+        "corda_config",
+        "eva_config",
+        "inference_mode",
+        "loftq_config",
+        "lora_ga_config",
+        "megatron_core",
+        "peft_type",
+        "peft_version",
+        "qalora_group_size",
+        "revision",
+        "runtime_config",
+        "task_type",
+    ]
+)
+_OWN: Final = frozenset({"r", "lora_alpha", "lora_dropout", "target_modules"})
+# The only values that leave the base weights alone before training.
+_INITIALISATIONS: Final = (True, False, None, "gaussian", "orthogonal", "eva")
+
+
+def read_adapter(directory: Path) -> tuple[LoRAConfig, SafetensorsFile]:
+    """The settings and the weights of an adapter that PEFT or this package saved.
+
+    Parameters
+    ----------
+    directory : Path
+        Where the two files are.
+
+    Returns
+    -------
+    tuple of LoRAConfig and SafetensorsFile
+        Weights under PEFT's names, ``base_model.model.….lora_A.weight`` [r, in] and
+        ``….lora_B.weight`` [out, r].
+
+    Raises
+    ------
+    FileNotFoundError
+        When a file is missing.
+    ValueError
+        When a file is corrupt, or the adapter uses an option that is not implemented
+        (DoRA, rsLoRA, rank or alpha patterns, bias, modules_to_save, some layers only
+        …); names the file and every such option.
+    """
+    path = directory / _CONFIG
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    options = read_json(path)
+    faults = []
+    if options.get("peft_type") != "LORA":
+        faults.append(f"peft_type must be 'LORA', got {options.get('peft_type')!r}")
+    if not options.get("target_modules"):
+        faults.append("target_modules is missing")
+    for name, value in options.items():
+        if name == "init_lora_weights":
+            refused = value not in _INITIALISATIONS
+        elif name == "bias":
+            refused = value not in ("none", None)
+        else:
+            refused = bool(value) and name not in _IRRELEVANT | _OWN
+        if refused:
+            faults.append(f"{name} = {value!r} is not implemented")
+    if faults:
+        raise ValueError(f"{path}: " + "; ".join(faults))
+    given = {name: options[name] for name in _OWN if options.get(name) is not None}
+    try:
+        config = LoRAConfig(**given)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    weights = directory / _WEIGHTS
+    if not weights.is_file():
+        pickle = directory / "adapter_model.bin"
+        remedy = "; save the adapter as safetensors with PEFT" * pickle.exists()
+        raise FileNotFoundError(f"{weights}: no such file{remedy}")
+    return config, SafetensorsFile(weights)
+
+
+def write_adapter(
+    directory: Path,
+    config: LoRAConfig,
+    tensors: Mapping[str, npt.NDArray[np.float32]],
+    *,
+    base_model: str | None,
+) -> None:
+    """Save an adapter so that PEFT's ``PeftModel.from_pretrained`` reads it.
+
+    Parameters
+    ----------
+    directory : Path
+        Made where it does not exist; its other files stay.
+    config : LoRAConfig
+        The adapter's settings.
+    tensors : mapping of str to ndarray
+        PEFT names and float32 values.
+    base_model : str, optional
+        Written as ``base_model_name_or_path``.
+
+    Raises
+    ------
+    OSError
+        When the disk refuses; an adapter that was there stays as it was.
+    """
+    options: dict[str, Any] = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base_model,
+        "revision": None,
+        "inference_mode": True,
+        "r": config.r,
+        "lora_alpha": config.lora_alpha,
+        "lora_dropout": config.lora_dropout,
+        "target_modules": list(config.target_modules),
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "init_lora_weights": True,
+        "modules_to_save": None,
+        "rank_pattern": {},
+        "alpha_pattern": {},
+        "use_rslora": False,
+        "use_dora": False,
+        "layers_to_transform": None,
+        "layers_pattern": None,
+        "auto_mapping": None,
+    }
+    with staged_files(directory) as stage:
+        text = json.dumps(options, indent=2, sort_keys=True) + "\n"
+        (stage / _CONFIG).write_text(text, encoding="utf-8")
+        save_file(dict(tensors), stage / _WEIGHTS, metadata={"format": "pt"})

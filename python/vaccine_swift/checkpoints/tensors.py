@@ -1,0 +1,78 @@
+"""What every checkpoint reader offers, and the check of it against a model."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["TensorSource", "check_tensors", "named"]
+
+_NAMED: Final = 8
+
+
+class TensorSource(Protocol):
+    """The tensors of one checkpoint under Hugging Face (or PEFT) names.
+
+    Attributes
+    ----------
+    name : str
+        The file or directory, for messages.
+    shapes : mapping of str to tuple of int
+        Every tensor's shape.
+    """
+
+    name: str
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def read(self, name: str) -> npt.NDArray[np.float32]:
+        """One tensor as float32, C-contiguous; perhaps a read-only view of the file."""
+
+
+def check_tensors(
+    source: TensorSource,
+    expected: Mapping[str, tuple[int, ...]],
+    *,
+    ignored: Collection[str] = (),
+) -> None:
+    """Refuse a checkpoint that does not hold exactly the model's tensors.
+
+    Parameters
+    ----------
+    source : TensorSource
+        What the checkpoint holds.
+    expected : mapping of str to tuple of int
+        What the model has.
+    ignored : collection of str
+        Names that may be there and are not used.
+
+    Raises
+    ------
+    ValueError
+        Naming missing, surplus and misshapen tensors, all in one message.
+    """
+    shapes = source.shapes
+    faults = []
+    if missing := [name for name in expected if name not in shapes]:
+        faults.append(f"missing tensors: {named(missing)}")
+    surplus = [name for name in shapes if name not in expected and name not in ignored]
+    if surplus:
+        faults.append(f"surplus tensors: {named(surplus)}")
+    misshapen = [
+        f"{name} has shape {list(shapes[name])}, expected {list(shape)}"
+        for name, shape in expected.items()
+        if name in shapes and shapes[name] != shape
+    ]
+    if misshapen:
+        faults.append(f"misshapen tensors: {named(misshapen)}")
+    if faults:
+        raise ValueError(f"{source.name}: " + "; ".join(faults))
+
+
+def named(names: Iterable[str]) -> str:
+    """The first names of many, and how many more there are."""
+    names = list(names)
+    text = ", ".join(names[:_NAMED])
+    return text if len(names) <= _NAMED else f"{text} and {len(names) - _NAMED} more"

@@ -1,0 +1,55 @@
+"""What the parts of `CausalLM` share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from vaccine_swift._core import Model, TensorKind
+    from vaccine_swift.lora import LoRAConfig
+    from vaccine_swift.tokenizer import Tokenizer
+
+__all__ = ["ModelBase", "TokenIds", "token_ids"]
+
+TokenIds: TypeAlias = Sequence[int] | npt.NDArray[np.integer]
+
+
+class ModelBase:
+    """The state of a `CausalLM`: the core's model and what describes it."""
+
+    _model: Model
+    _config: dict[str, Any]
+    _generation_config: dict[str, Any]
+    _tokenizer: Tokenizer | None
+    _name: str | None
+    _adapter: LoRAConfig | None
+    _stream: int
+
+    def _shapes(self, kind: TensorKind) -> dict[str, tuple[int, ...]]:
+        return {name: tuple(shape) for name, shape in self._model.tensors(kind)}
+
+    def _read(self, kind: TensorKind, name: str) -> npt.NDArray[np.float32]:
+        return np.asarray(self._model.read(kind, name))
+
+    def _require_adapter(self) -> LoRAConfig:
+        if self._adapter is None:
+            raise RuntimeError(
+                "the model has no adapter; call add_adapter or load_adapter first"
+            )
+        return self._adapter
+
+
+def token_ids(name: str, values: TokenIds) -> npt.NDArray[np.integer]:
+    """One sequence of token ids as an integer array [T], not empty."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must hold at least one token, got none")
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, got {array.dtype}")
+    return array

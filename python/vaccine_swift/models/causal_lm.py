@@ -1,0 +1,275 @@
+"""Loading, making and saving a `CausalLM`."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from vaccine_swift import _core
+from vaccine_swift._arguments import check_range
+from vaccine_swift.checkpoints.gguf import GGUFFile
+from vaccine_swift.checkpoints.json_files import read_json, read_json_if_any
+from vaccine_swift.checkpoints.safetensors import SafetensorsDirectory
+from vaccine_swift.checkpoints.saving import (
+    MAX_SHARD_BYTES,
+    remove_other_weights,
+    write_weights,
+)
+from vaccine_swift.checkpoints.writing import staged_files
+from vaccine_swift.configuration import core_configuration
+from vaccine_swift.models.adapters import Adapters
+from vaccine_swift.models.computation import Computation
+from vaccine_swift.models.generation import Generation
+from vaccine_swift.models.loading import loaded_model
+from vaccine_swift.tokenizer import Tokenizer
+
+__all__ = ["CausalLM"]
+
+_DTYPES: Final = ("float32",)
+_CONFIG: Final = "config.json"
+_GENERATION_CONFIG: Final = "generation_config.json"
+
+
+class CausalLM(Adapters, Computation, Generation):
+    """A causal language model of the Llama family, on the CPU, with one LoRA adapter.
+
+    Llama 2 and 3, Vicuna, SmolLM2, Mistral without a sliding window. Made by
+    `from_pretrained` or `from_config`. The base weights are frozen; training changes
+    the adapter. One model serves one thread at a time.
+
+    Shapes in this class: T tokens, C hidden size, V vocabulary, L layers.
+
+    Examples
+    --------
+    >>> model = CausalLM.from_config(
+    ...     {
+    ...         "model_type": "llama",
+    ...         "vocab_size": 32,
+    ...         "hidden_size": 16,
+    ...         "intermediate_size": 24,
+    ...         "num_hidden_layers": 2,
+    ...         "num_attention_heads": 4,
+    ...         "num_key_value_heads": 2,
+    ...     },
+    ...     seed=0,
+    ... )
+    >>> model
+    CausalLM(llama, 2 layers, 4,944 parameters, no adapter)
+    >>> model.logits([1, 2, 3]).shape
+    (3, 32)
+    """
+
+    def __init__(
+        self,
+        model: _core.Model,
+        config: Mapping[str, Any],
+        *,
+        generation_config: Mapping[str, Any] | None = None,
+        tokenizer: Tokenizer | None = None,
+        name: str | None = None,
+    ) -> None:
+        self._model = model
+        self._config = copy.deepcopy(dict(config))
+        self._generation_config = dict(generation_config or {})
+        self._tokenizer = tokenizer
+        self._name = name
+        self._adapter = None
+        self._stream = 0
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, dtype: str = "float32") -> CausalLM:
+        """Load a model from files.
+
+        Parameters
+        ----------
+        path : str or Path
+            A Hugging Face directory (``config.json``, safetensors in one file or in
+            shards, ``tokenizer.json`` if any) or a ``.gguf`` file. Weights in float16,
+            bfloat16 or quantised form are converted, one tensor at a time.
+        dtype : {"float32"}
+            In which the model computes.
+
+        Returns
+        -------
+        CausalLM
+            With a tokeniser where the files hold one.
+
+        Raises
+        ------
+        FileNotFoundError
+            When `path` or a file in it does not exist; nothing is downloaded.
+        ValueError
+            When a file is truncated or corrupt, the configuration asks for something
+            that is not implemented, or tensors are missing, surplus, misshapen or not
+            finite; names the file and all that is wrong with it.
+        MemoryError
+            When the model does not fit; nothing was allocated.
+
+        Warns
+        -----
+        UserWarning
+            When a GGUF file's tokeniser is not implemented; `tokenizer` is then None.
+        """
+        if dtype not in _DTYPES:
+            known = ", ".join(repr(name) for name in _DTYPES)
+            raise ValueError(f"dtype must be one of {known}, got {dtype!r}")
+        path = Path(path)
+        if path.is_dir():
+            return cls._from_directory(path)
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{path}: no such Hugging Face directory or .gguf file (models are "
+                "not downloaded)"
+            )
+        if path.suffix.lower() != ".gguf":
+            raise ValueError(
+                f"path must be a Hugging Face directory or a .gguf file, got {path}"
+            )
+        return cls._from_gguf(path)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], seed: int = 0) -> CausalLM:
+        """A model with random weights.
+
+        Linear and embedding weights are drawn from N(0, 0.02²), norms are 1, biases 0.
+
+        Parameters
+        ----------
+        config : mapping
+            What a ``config.json`` holds; see
+            `vaccine_swift.configuration.core_configuration`.
+        seed : int
+            From 0 to 2⁶⁴ - 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the configuration is not complete or not implemented; lists every
+            fault.
+        MemoryError
+            When the model does not fit; nothing was allocated.
+        """
+        check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
+        model = _core.Model(core_configuration(config))
+        model.initialise(int(seed))
+        return cls(model, config)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """A copy of the Hugging Face configuration."""
+        return copy.deepcopy(self._config)
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """The tokeniser, None where the model's files hold none."""
+        return self._tokenizer
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of base weights; a tied vocabulary matrix counts once."""
+        return sum(math.prod(shape) for shape in self._shapes("weight").values())
+
+    def __repr__(self) -> str:
+        layers = self._model.configuration["layer_count"]
+        adapter = "no adapter" if self._adapter is None else repr(self._adapter)
+        return (
+            f"CausalLM({self._config['model_type']}, {layers} layers, "
+            f"{self.num_parameters:,} parameters, {adapter})"
+        )
+
+    def save_pretrained(
+        self, directory: str | Path, *, max_shard_bytes: int = MAX_SHARD_BYTES
+    ) -> None:
+        """Save the base weights as a Hugging Face directory.
+
+        Writes ``config.json``, float32 safetensors, the tokeniser's files and
+        ``generation_config.json``, as far as there are any.
+
+        Parameters
+        ----------
+        directory : str or Path
+            Made where it does not exist. Weight files of an earlier save are replaced,
+            other files stay.
+        max_shard_bytes : int
+            Above this the weights go into several files with an index; one file's
+            tensors are held in memory at a time.
+
+        Raises
+        ------
+        RuntimeError
+            When the model has an adapter: merge or remove it first.
+        OSError
+            When the disk refuses; files that were there stay as they were.
+        """
+        check_range("max_shard_bytes", max_shard_bytes, minimum=1, integer=True)
+        if self._adapter is not None:
+            raise RuntimeError(
+                "the model has an adapter; call merge_adapter or remove_adapter first "
+                "(save_adapter saves the adapter alone)"
+            )
+        directory = Path(directory)
+        with staged_files(directory) as stage:
+            write_weights(
+                stage,
+                self._shapes("weight"),
+                lambda name: self._read("weight", name),
+                max_shard_bytes=max_shard_bytes,
+            )
+            kept = frozenset(entry.name for entry in stage.iterdir())
+            _write_json(stage / _CONFIG, self._saved_config())
+            if self._generation_config:
+                _write_json(stage / _GENERATION_CONFIG, self._generation_config)
+            if self._tokenizer is not None:
+                self._tokenizer.write_files(stage)
+        remove_other_weights(directory, kept)
+
+    @classmethod
+    def _from_directory(cls, directory: Path) -> CausalLM:
+        if not (directory / _CONFIG).is_file():
+            adapter = (directory / "adapter_config.json").exists()
+            remedy = (
+                "; it holds an adapter: load the base model, then call "
+                "model.load_adapter"
+            )
+            raise FileNotFoundError(f"{directory}: no {_CONFIG}{remedy * adapter}")
+        config = read_json(directory / _CONFIG)
+        fields = core_configuration(config, source=str(directory / _CONFIG))
+        has_tokenizer = (directory / "tokenizer.json").is_file()
+        return cls(
+            loaded_model(fields, SafetensorsDirectory(directory)),
+            config,
+            generation_config=read_json_if_any(directory / _GENERATION_CONFIG),
+            tokenizer=Tokenizer.from_directory(directory) if has_tokenizer else None,
+            name=str(directory),
+        )
+
+    @classmethod
+    def _from_gguf(cls, path: Path) -> CausalLM:
+        file = GGUFFile(path)
+        fields = core_configuration(file.config, source=str(path))
+        tokenizer = None
+        if "tokenizer.ggml.model" in file.metadata:
+            try:
+                tokenizer = Tokenizer.from_gguf(file.metadata)
+            except ValueError as error:
+                warnings.warn(f"{path}: no tokenizer: {error}", stacklevel=3)
+        return cls(
+            loaded_model(fields, file), file.config, tokenizer=tokenizer, name=str(path)
+        )
+
+    def _saved_config(self) -> dict[str, Any]:
+        """The configuration of the weights as they are saved: float32, one class."""
+        config = {"architectures": [f"{self._config['model_type'].title()}ForCausalLM"]}
+        config |= self._config
+        config.pop("dtype", None)
+        return config | {"torch_dtype": "float32"}
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=2, sort_keys=True) + "\n"
+    path.write_text(text, encoding="utf-8")

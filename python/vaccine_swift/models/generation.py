@@ -1,0 +1,177 @@
+"""Text generation of a `CausalLM`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from vaccine_swift._arguments import check_range
+from vaccine_swift.models.base import ModelBase, TokenIds, token_ids
+from vaccine_swift.tokenizer import Tokenizer
+
+__all__ = ["Generation"]
+
+_INT32_MAX: Final = 2**31 - 1
+
+
+class Generation(ModelBase):
+    """Continuing prompts, batched, with a cache of keys and values."""
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        max_new_tokens: int = 64,
+        temperature: float = 0.0,
+        *,
+        top_p: float = 1.0,
+        seed: int = 0,
+        add_special_tokens: bool = True,
+    ) -> list[str]:
+        """Continue texts.
+
+        Parameters
+        ----------
+        prompts : list of str
+            At least one. A conversation goes through
+            ``model.tokenizer.apply_chat_template`` first.
+        max_new_tokens : int
+            At least 1; a prompt and its continuation must fit the context.
+        temperature : float
+            0 takes the most likely token; above 0 the logits are divided by it and a
+            token is drawn.
+        top_p : float
+            Draw from the smallest set of tokens that holds this much probability, in
+            (0, 1].
+        seed : int
+            Seeds the draws, from 0 to 2⁶⁴ - 1; every prompt has a stream of its own.
+        add_special_tokens : bool
+            Whether the tokeniser puts BOS (if the model has one) before a prompt; give
+            False where the text holds it already, as after a chat template.
+
+        Returns
+        -------
+        list of str
+            The continuations, without the prompts, special tokens left out. Each is
+            the one that the prompt would get alone.
+
+        Raises
+        ------
+        TypeError
+            When `prompts` is not a list of strings.
+        ValueError
+            When an argument is out of range, a prompt is empty or too long.
+        RuntimeError
+            When the model has no tokeniser.
+        MemoryError
+            When the cache does not fit.
+        """
+        if isinstance(prompts, str) or not all(isinstance(p, str) for p in prompts):
+            raise TypeError(f"prompts must be a list of str, got {prompts!r}")
+        tokenizer = self._require_tokenizer()
+        continuations = self.generate_ids(
+            [
+                tokenizer.encode(prompt, add_special_tokens=add_special_tokens)
+                for prompt in prompts
+            ],
+            max_new_tokens,
+            temperature,
+            top_p=top_p,
+            seed=seed,
+        )
+        ends = set(self._end_tokens())
+        return [
+            tokenizer.decode(ids[:-1] if ids and ids[-1] in ends else ids)
+            for ids in continuations
+        ]
+
+    def generate_ids(
+        self,
+        prompts: Sequence[TokenIds],
+        max_new_tokens: int = 64,
+        temperature: float = 0.0,
+        *,
+        top_p: float = 1.0,
+        seed: int = 0,
+        end_tokens: Sequence[int] | None = None,
+    ) -> list[list[int]]:
+        """Continue sequences of token ids.
+
+        Parameters
+        ----------
+        prompts : list of sequences of int
+            At least one, each of at least one token.
+        max_new_tokens, temperature, top_p, seed
+            As in `generate`.
+        end_tokens : sequence of int, optional
+            Tokens that end a continuation. Left out: EOS of the tokeniser and of the
+            model's configuration.
+
+        Returns
+        -------
+        list of list of int
+            New tokens only; an end token, if one came, is the last.
+
+        Raises
+        ------
+        TypeError, ValueError, MemoryError
+            As `generate`.
+
+        Examples
+        --------
+        >>> import vaccine_swift as vs
+        >>> model = vs.CausalLM.from_config(vs.tiny_config())
+        >>> alone = model.generate_ids([[1, 2, 3]], 4)
+        >>> alone == model.generate_ids([[1, 2, 3], [7]], 4)[:1]
+        True
+        """
+        check_range(
+            "max_new_tokens", max_new_tokens, minimum=1, maximum=_INT32_MAX, integer=True
+        )
+        check_range("temperature", temperature, minimum=0)
+        check_range("top_p", top_p, above=0, maximum=1)
+        check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
+        if len(prompts) == 0:
+            raise ValueError("prompts must hold at least one prompt, got none")
+        sequences = [token_ids(f"prompts[{i}]", ids) for i, ids in enumerate(prompts)]
+        lengths = [sequence.size for sequence in sequences]
+        ends = self._end_tokens() if end_tokens is None else list(end_tokens)
+        for token in ends:
+            check_range("end_tokens", token, minimum=0, maximum=_INT32_MAX, integer=True)
+        return self._model.generate(
+            np.concatenate(sequences, dtype=np.int64, casting="unsafe"),
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            max_new_tokens=int(max_new_tokens),
+            temperature=float(temperature),
+            top_p=float(top_p),
+            seed=int(seed),
+            end_tokens=np.asarray(ends, np.int32),
+        )
+
+    def _end_tokens(self) -> list[int]:
+        """EOS by the tokeniser, the configuration and the generation configuration."""
+        ends: set[int] = set()
+        if self._tokenizer is not None and self._tokenizer.eos_token_id is not None:
+            ends.add(self._tokenizer.eos_token_id)
+        for config in (self._config, self._generation_config):
+            ends |= _as_ids(config.get("eos_token_id"))
+        return sorted(ends)
+
+    def _require_tokenizer(self) -> Tokenizer:
+        if self._tokenizer is None:
+            raise RuntimeError(
+                "the model has no tokenizer: there is no tokenizer.json beside its "
+                "weights; use generate_ids, or add the file"
+            )
+        return self._tokenizer
+
+
+def _as_ids(value: Any) -> set[int]:
+    """Token ids of a configuration: none, one or a list."""
+    if value is None:
+        return set()
+    values = value if isinstance(value, list) else [value]
+    for token in values:
+        check_range("eos_token_id", token, minimum=0, maximum=_INT32_MAX, integer=True)
+    return set(values)

@@ -1,0 +1,65 @@
+"""The weights of a checkpoint into the core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from vaccine_swift import _core
+from vaccine_swift.checkpoints.tensors import TensorSource, check_tensors
+
+__all__ = ["loaded_model"]
+
+_HEAD: Final = "lm_head.weight"
+_EMBEDDING: Final = "model.embed_tokens.weight"
+_ROTARY_BUFFER: Final = ".self_attn.rotary_emb.inv_freq"
+
+
+def loaded_model(fields: dict[str, Any], source: TensorSource) -> _core.Model:
+    """A model with the weights of a checkpoint, read one tensor at a time.
+
+    Parameters
+    ----------
+    fields : dict
+        The core's configuration.
+    source : TensorSource
+        The checkpoint. Rotary buffers that old ones hold are passed over, and so is a
+        copy of a tied vocabulary matrix.
+
+    Raises
+    ------
+    ValueError
+        When tensors are missing, surplus, misshapen or not finite; names them.
+    MemoryError
+        When the model does not fit.
+    """
+    model = _core.Model(fields)
+    expected = {name: tuple(shape) for name, shape in model.tensors("weight")}
+    ignored = _ignored_tensors(fields, source)
+    check_tensors(source, expected, ignored=ignored)
+    for name in expected:
+        try:
+            model.write("weight", name, source.read(name))
+        except ValueError as error:
+            raise ValueError(f"{source.name}: {error}") from error
+    model.check_complete()
+    _check_tied_head(source, ignored)
+    return model
+
+
+def _ignored_tensors(fields: Mapping[str, Any], source: TensorSource) -> set[str]:
+    """Tensors that a checkpoint may hold although the model computes them."""
+    ignored = {name for name in source.shapes if name.endswith(_ROTARY_BUFFER)}
+    return ignored | {_HEAD} if fields["tied_embeddings"] else ignored
+
+
+def _check_tied_head(source: TensorSource, ignored: set[str]) -> None:
+    """Refuse a vocabulary matrix of its own where the configuration ties it."""
+    both = _HEAD in ignored and _HEAD in source.shapes
+    if both and not np.array_equal(source.read(_HEAD), source.read(_EMBEDDING)):
+        raise ValueError(
+            f"{source.name}: tie_word_embeddings is true, but {_HEAD} differs from "
+            f"{_EMBEDDING}"
+        )

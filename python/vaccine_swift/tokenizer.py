@@ -1,0 +1,300 @@
+"""Text to token ids and back, with the model's special tokens and chat template."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import tokenizers
+
+from vaccine_swift.chat_template import render_chat
+from vaccine_swift.checkpoints.gguf_vocabulary import build_tokenizer, special_tokens
+from vaccine_swift.checkpoints.json_files import read_json_if_any
+from vaccine_swift.checkpoints.writing import staged_files
+
+__all__ = ["Tokenizer"]
+
+_TOKENIZER: Final = "tokenizer.json"
+_CONFIG: Final = "tokenizer_config.json"
+_SPECIAL_MAP: Final = "special_tokens_map.json"
+_TEMPLATE: Final = "chat_template.jinja"
+_SPECIAL: Final = ("bos_token", "eos_token", "unk_token", "pad_token")
+
+
+class Tokenizer:
+    """A tokeniser: the ``tokenizers`` library with what a model adds to it.
+
+    Made by `from_directory` or `from_gguf`.
+
+    Parameters
+    ----------
+    backend : tokenizers.Tokenizer
+        Does the work.
+    config : mapping
+        What ``tokenizer_config.json`` holds: ``bos_token``, ``eos_token``,
+        ``unk_token``, ``pad_token`` (strings, or dicts with ``content``) and
+        ``chat_template`` are used, the rest is kept for `save`.
+
+    Raises
+    ------
+    ValueError
+        When a special token is not in the vocabulary.
+
+    Examples
+    --------
+    >>> from tokenizers import Tokenizer as Backend, models, pre_tokenizers
+    >>> backend = Backend(models.WordLevel({"a": 0, "b": 1, "<end>": 2}))
+    >>> backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    >>> tokenizer = Tokenizer(backend, {"eos_token": "<end>"})
+    >>> tokenizer.encode("a b"), tokenizer.eos_token_id, len(tokenizer)
+    ([0, 1], 2, 3)
+    """
+
+    def __init__(
+        self, backend: tokenizers.Tokenizer, config: Mapping[str, Any]
+    ) -> None:
+        backend.no_truncation()
+        backend.no_padding()
+        self._backend = backend
+        self._config = dict(config)
+        self._special: dict[str, str] = {}
+        for name in _SPECIAL:
+            token = _content(config.get(name))
+            if token is None:
+                continue
+            if backend.token_to_id(token) is None:
+                raise ValueError(f"{name} {token!r} is not in the vocabulary")
+            self._special[name] = token
+        self._template = _default_template(config.get("chat_template"))
+
+    @classmethod
+    def from_directory(cls, directory: str | Path) -> Tokenizer:
+        """Read ``tokenizer.json`` and what stands beside it.
+
+        Parameters
+        ----------
+        directory : str or Path
+            A Hugging Face directory. ``tokenizer_config.json``,
+            ``special_tokens_map.json`` and ``chat_template.jinja`` are used where they
+            are.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no ``tokenizer.json``.
+        ValueError
+            When a file is corrupt; names it.
+        """
+        directory = Path(directory)
+        path = directory / _TOKENIZER
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file")
+        config = read_json_if_any(directory / _SPECIAL_MAP)
+        config |= {
+            name: value
+            for name, value in read_json_if_any(directory / _CONFIG).items()
+            if value is not None or name not in config
+        }
+        try:
+            # The library raises bare Exception for whatever it cannot parse.
+            backend = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:
+            raise ValueError(f"{path}: truncated or corrupt: {error}") from error
+        template = directory / _TEMPLATE
+        try:
+            if template.is_file():
+                config["chat_template"] = template.read_text(encoding="utf-8")
+            return cls(backend, config)
+        except ValueError as error:
+            raise ValueError(f"{directory}: {error}") from error
+
+    @classmethod
+    def from_gguf(cls, metadata: Mapping[str, Any]) -> Tokenizer:
+        """Build the tokeniser that a GGUF file's vocabulary describes.
+
+        Parameters
+        ----------
+        metadata : mapping
+            The file's key/value pairs. The vocabulary must be byte-level BPE
+            (``tokenizer.ggml.model`` "gpt2").
+
+        Raises
+        ------
+        ValueError
+            When the kind of vocabulary or its pre-tokeniser is not implemented, or the
+            vocabulary is not complete; names the key.
+        """
+        config: dict[str, Any] = dict(special_tokens(metadata))
+        if template := metadata.get("tokenizer.chat_template"):
+            config["chat_template"] = template
+        return cls(build_tokenizer(metadata), config)
+
+    def __len__(self) -> int:
+        """Size of the vocabulary, added tokens included."""
+        return self._backend.get_vocab_size(with_added_tokens=True)
+
+    def __repr__(self) -> str:
+        return f"Tokenizer(size={len(self)}, eos_token={self.eos_token!r})"
+
+    def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
+        """Token ids of a text.
+
+        Parameters
+        ----------
+        text : str
+            Special tokens that are written out in it become their ids.
+        add_special_tokens : bool
+            Whether to put those around it that the model expects, such as BOS.
+
+        Raises
+        ------
+        TypeError
+            When `text` is no string.
+        ValueError
+            When `text` holds half of a surrogate pair.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a str, got {type(text).__name__}")
+        try:
+            encoding = self._backend.encode(text, add_special_tokens=add_special_tokens)
+        except UnicodeEncodeError as error:
+            raise ValueError(f"text must be valid Unicode: {error}") from error
+        return encoding.ids
+
+    def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
+        """The text of token ids; ids beyond the vocabulary give nothing.
+
+        Parameters
+        ----------
+        ids : iterable of int
+            Token ids, each at least 0.
+        skip_special_tokens : bool
+            Whether to leave out special tokens such as EOS.
+
+        Raises
+        ------
+        TypeError
+            When `ids` does not hold integers.
+        ValueError
+            When an id is below 0 or above 2³² - 1.
+        """
+        ids = list(ids)
+        try:
+            return self._backend.decode(ids, skip_special_tokens=skip_special_tokens)
+        except OverflowError:
+            wrong = next(i for i in ids if not 0 <= i < 2**32)
+            raise ValueError(f"ids must be from 0 to 2**32 - 1, got {wrong}") from None
+
+    @property
+    def bos_token(self) -> str | None:
+        """The token that opens a text, if the model has one."""
+        return self._special.get("bos_token")
+
+    @property
+    def bos_token_id(self) -> int | None:
+        """The id of `bos_token`."""
+        return self._token_id("bos_token")
+
+    @property
+    def eos_token(self) -> str | None:
+        """The token that ends a text or a turn, if the model has one."""
+        return self._special.get("eos_token")
+
+    @property
+    def eos_token_id(self) -> int | None:
+        """The id of `eos_token`."""
+        return self._token_id("eos_token")
+
+    @property
+    def chat_template(self) -> str | None:
+        """The chat template's jinja source, if there is one."""
+        return self._template
+
+    def apply_chat_template(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        add_generation_prompt: bool = False,
+    ) -> str:
+        """A conversation as one text, special tokens written out.
+
+        Encode it with ``add_special_tokens=False``.
+
+        Parameters
+        ----------
+        messages : sequence of mapping
+            Each with ``role`` ("system", "user", "assistant") and ``content``.
+        add_generation_prompt : bool
+            Whether the text ends with the opening of an assistant's turn.
+
+        Raises
+        ------
+        TypeError
+            When `messages` is no list of dicts.
+        ValueError
+            When there is no template, or it refuses the messages.
+        """
+        if self._template is None:
+            raise ValueError("chat_template: the tokeniser has none")
+        return render_chat(
+            self._template,
+            messages,
+            add_generation_prompt=add_generation_prompt,
+            special_tokens=self._special,
+        )
+
+    def save(self, directory: str | Path) -> None:
+        """Write ``tokenizer.json`` and ``tokenizer_config.json`` as transformers does.
+
+        Parameters
+        ----------
+        directory : str or Path
+            Made where it does not exist; its other files stay.
+
+        Raises
+        ------
+        OSError
+            When the disk refuses; files that were there stay as they were.
+        """
+        with staged_files(Path(directory)) as stage:
+            self.write_files(stage)
+
+    def write_files(self, directory: Path) -> None:
+        """Write the two files into a directory that exists, plainly."""
+        config = {"tokenizer_class": "PreTrainedTokenizerFast"} | self._config
+        config |= self._special
+        if self._template is not None:
+            config["chat_template"] = self._template
+        text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+        (directory / _CONFIG).write_text(text, encoding="utf-8")
+        backend = self._backend.to_str(pretty=True)
+        (directory / _TOKENIZER).write_text(backend, encoding="utf-8")
+
+    def _token_id(self, name: str) -> int | None:
+        token = self._special.get(name)
+        return None if token is None else self._backend.token_to_id(token)
+
+
+def _content(token: object) -> str | None:
+    """The text of a special token, given bare or as a serialised AddedToken."""
+    if isinstance(token, Mapping):
+        token = token.get("content")
+    if token is None or isinstance(token, str):
+        return token
+    raise ValueError(f"a special token must be a string, got {token!r}")
+
+
+def _default_template(template: object) -> str | None:
+    """The template named "default" where there are several."""
+    if isinstance(template, list):
+        named = {
+            entry.get("name"): entry.get("template")
+            for entry in template
+            if isinstance(entry, Mapping)
+        }
+        template = named.get("default")
+    if template is None or isinstance(template, str):
+        return template
+    raise ValueError(f"chat_template must be a string, got {template!r}")
