@@ -1,0 +1,143 @@
+"""Vaccine and plain steps on SmolLM2-135M: this package against PyTorch.
+
+Each side runs in a process of its own, in turn, with the same threads and the same
+batches (`workload.py`). Useful tokens per second are real tokens / time; padding earns
+nothing. Prints a table and writes `results/<date>-smollm2.json`.
+
+    python python/benchmarks/run.py [--threads 2] [--bfloat16] [--repeats 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import process
+import workload
+from table import print_table
+
+from vaccine_swift.assets import fetch_smollm2
+
+HERE = Path(__file__).resolve().parent
+VOCABULARY = 49152
+PASSES = {"vaccine": 2, "sft": 1}
+
+
+def child(script: str, *arguments: str, threads: int) -> dict[str, Any]:
+    """Run a script of this folder and return what it reports."""
+    command = [sys.executable, str(HERE / script), *arguments]
+    command += ["--threads", str(threads)]
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    environment = os.environ | dict.fromkeys(names, str(threads))
+    finished = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+def figures(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Throughput of the fastest of several runs, the largest peak of memory."""
+    first = workload.WARMUP_STEPS
+    timed = workload.batches(VOCABULARY)[first:]
+    best = min(results, key=lambda result: sum(result["step_seconds"][first:]))
+    seconds = best["step_seconds"][first:]
+    return {
+        "useful_tokens_per_second": sum(map(workload.tokens, timed)) / sum(seconds),
+        "median_step_seconds": statistics.median(seconds),
+        "peak_mib": max(result["peak_mib"] for result in results),
+        "seconds": sum(seconds),
+        "runs": results,
+    }
+
+
+def measure(
+    gguf: Path, *, threads: int, bfloat16: bool, repeats: int
+) -> dict[str, Any]:
+    """Run everything in turn."""
+    gemm = {
+        name: child("gemm.py", name, threads=threads) for name in ("numpy", "torch")
+    }
+    sides = [("engine", "engine_side.py", []), ("torch float32", "torch_side.py", [])]
+    if bfloat16:
+        sides += [
+            (f"torch {dtype}", "torch_side.py", ["--dtype", dtype])
+            for dtype in ("autocast", "bfloat16")
+        ]
+    runs: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for _ in range(repeats):
+        for method in PASSES:
+            for name, script, options in sides:
+                result = child(
+                    script, str(gguf), "--method", method, *options, threads=threads
+                )
+                runs.setdefault(method, {}).setdefault(name, []).append(result)
+    measured = {
+        method: {name: figures(results) for name, results in by_side.items()}
+        for method, by_side in runs.items()
+    }
+    peak = max(result["large"] for result in gemm.values())
+    for method, by_side in measured.items():
+        _add_share_of_peak(by_side, PASSES[method], peak)
+    return {"gemm_gflops": gemm, "peak_gflops": peak, "methods": measured}
+
+
+def _add_share_of_peak(by_side: dict[str, Any], passes: int, peak: float) -> None:
+    counts = by_side["engine"]["runs"][0]
+    operations = sum(
+        workload.step_flops(
+            counts["block_parameters"], counts["head_parameters"], batch, passes=passes
+        )
+        for batch in workload.batches(VOCABULARY)[workload.WARMUP_STEPS :]
+    )
+    for side in by_side.values():
+        side["gflops"] = operations / side["seconds"] / 1e9
+        side["share_of_peak"] = side["gflops"] / peak
+
+
+def main() -> None:
+    """Measure, write the results file, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--bfloat16", action="store_true", help="torch in bfloat16 too")
+    parser.add_argument("--repeats", type=int, default=1, help="the fastest run counts")
+    parser.add_argument("--output", type=Path, default=HERE / "results")
+    arguments = parser.parse_args()
+    today = dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d")
+    results = {
+        "date": today,
+        "command": shlex.join(["python", "python/benchmarks/run.py", *sys.argv[1:]]),
+        "machine": process.machine(),
+        "threads": arguments.threads,
+        "load_average_before": os.getloadavg()[0],
+        "batches": [
+            {
+                "tokens": workload.tokens(batch),
+                "padded_tokens": workload.padded_tokens(batch),
+                "supervised": workload.supervised(batch),
+            }
+            for batch in workload.batches(VOCABULARY)
+        ],
+    } | measure(
+        fetch_smollm2(),
+        threads=arguments.threads,
+        bfloat16=arguments.bfloat16,
+        repeats=arguments.repeats,
+    )
+    path = arguments.output / f"{today}-smollm2.json"
+    temporary = path.with_suffix(".partial")
+    temporary.write_text(json.dumps(results, indent=1) + "\n")
+    temporary.replace(path)
+    print_table(results)
+    print(f"Written to {path}")
+
+
+if __name__ == "__main__":
+    main()

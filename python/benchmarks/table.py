@@ -1,0 +1,58 @@
+"""Prints a results file as a table: `python table.py results/<date>-smollm2.json`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+COLUMNS = (
+    "method",
+    "side",
+    "tokens/s",
+    "speed-up",
+    "median step",
+    "peak memory",
+    "memory ratio",
+    "share of GEMM peak",
+)
+RIVAL = "torch float32"
+
+
+def print_table(results: dict[str, Any]) -> None:
+    """One row for each method and side, compared with PyTorch in float32."""
+    machine = results["machine"]
+    table = Table(
+        *COLUMNS,
+        title=f"SmolLM2-135M, {results['threads']} threads, {results['date']}",
+        caption=f"{machine['processor']}: GEMM peak {results['peak_gflops']:.0f} GFLOP/s",
+    )
+    for method, sides in results["methods"].items():
+        rival = sides[RIVAL]
+        for name, side in sides.items():
+            speed = side["useful_tokens_per_second"]
+            table.add_row(
+                method,
+                name,
+                f"{speed:.1f}",
+                f"{speed / rival['useful_tokens_per_second']:.2f} x",
+                f"{side['median_step_seconds']:.2f} s",
+                f"{side['peak_mib'] / 1024:.2f} GiB",
+                f"{side['peak_mib'] / rival['peak_mib']:.2f}",
+                f"{side['share_of_peak']:.0%}",
+            )
+    console = Console(width=110)
+    console.print(table)
+    run = results["methods"]["vaccine"]["engine"]["runs"][0]
+    print(
+        f"Start of the process to start of the first step, model loaded: "
+        f"{run['first_step_starts_seconds']:.1f} s"
+    )
+
+
+if __name__ == "__main__":
+    print_table(json.loads(Path(sys.argv[1]).read_text()))

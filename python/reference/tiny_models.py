@@ -1,0 +1,124 @@
+"""Tiny random Llamas with a random adapter, and random batches for them.
+
+Weights are drawn with numpy in float32, so that a model is the same with every torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from peft import LoraConfig, get_peft_model
+from torch_oracle import IGNORED, adapter_parameters
+from transformers import LlamaConfig, LlamaForCausalLM
+
+ALL_TARGETS = (
+    "q_proj",
+    "k_proj",
+    "v_proj",
+    "o_proj",
+    "gate_proj",
+    "up_proj",
+    "down_proj",
+)
+
+
+@dataclass(frozen=True)
+class AdapterSettings:
+    """The adapter, in PEFT's words."""
+
+    r: int
+    lora_alpha: float
+    target_modules: tuple[str, ...] = ALL_TARGETS
+
+
+def llama_config(**overrides: Any) -> dict[str, Any]:
+    """A `config.json` of a tiny Llama, every field that matters spelled out."""
+    config: dict[str, Any] = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "vocab_size": 61,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 64,
+        "hidden_act": "silu",
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 10000.0,
+        "rope_scaling": None,
+        "attention_bias": False,
+        "attention_dropout": 0.0,
+        "mlp_bias": False,
+        "tie_word_embeddings": True,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+    } | overrides
+    config.setdefault(
+        "head_dim", config["hidden_size"] // config["num_attention_heads"]
+    )
+    return config
+
+
+def build(
+    config: dict[str, Any], adapter: AdapterSettings, generator: np.random.Generator
+) -> tuple[torch.nn.Module, dict[str, np.ndarray]]:
+    """A float32 PEFT model with random weights; its base weights by their names.
+
+    Linear weights ~ N(0, 1/in), embeddings ~ N(0, 0.3²), norms ~ N(1, 0.2²), biases ~
+    N(0, 0.2²); A ~ N(0, 1/in), B ~ N(0, 1/r), so that the adapter matters as much as
+    the base.
+    """
+    base = LlamaForCausalLM(LlamaConfig(**config)).float().eval()
+    weights = {}
+    tied = config["tie_word_embeddings"]
+    with torch.no_grad():
+        for name, parameter in base.named_parameters():
+            values = _draw(name, tuple(parameter.shape), generator)
+            parameter.copy_(torch.from_numpy(values))
+            weights[name] = values
+    assert tied == ("lm_head.weight" not in weights)
+    model = get_peft_model(
+        base,
+        LoraConfig(
+            r=adapter.r,
+            lora_alpha=adapter.lora_alpha,
+            lora_dropout=0.0,
+            target_modules=list(adapter.target_modules),
+            task_type="CAUSAL_LM",
+        ),
+    )
+    with torch.no_grad():
+        for name, parameter in adapter_parameters(model).items():
+            parameter.copy_(
+                torch.from_numpy(_draw(name, tuple(parameter.shape), generator))
+            )
+    return model.eval(), weights
+
+
+def _draw(
+    name: str, shape: tuple[int, ...], generator: np.random.Generator
+) -> np.ndarray:
+    values = generator.standard_normal(shape)
+    if name.endswith(".bias"):
+        values *= 0.2
+    elif len(shape) == 1:
+        values = 1 + 0.2 * values
+    elif "embed_tokens" in name:
+        values *= 0.3
+    else:
+        values /= np.sqrt(shape[1])
+    return values.astype(np.float32)
+
+
+def random_sequence(
+    length: int, supervised: int, vocabulary: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Random tokens of which the last `supervised` are supervised."""
+    ids = generator.integers(0, vocabulary, length).astype(np.int32)
+    labels = ids.copy()
+    labels[: length - supervised] = IGNORED
+    return ids, labels

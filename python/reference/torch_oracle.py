@@ -1,0 +1,218 @@
+"""The Vaccine step in PyTorch, through transformers and PEFT: the oracle.
+
+Written for clarity, not speed: padded batches, the whole logits, autograd for
+everything. The rule is Algorithm 1 of arXiv:2402.01109; the perturbation enters where
+the authors' hooks put it, at the output of each `self_attn` module, before the residual
+addition.
+
+Shapes: B sequences padded to S positions, T real tokens, C hidden size, L layers, V
+vocabulary.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+IGNORED = -100
+NORM_EPSILON = 1e-7
+
+Sequences = Sequence[tuple[np.ndarray, np.ndarray]]
+"""One `(input_ids, labels)` pair of equal length for each sequence."""
+
+
+@dataclass(frozen=True)
+class PaddedBatch:
+    """Right-padded sequences: `input_ids`, `labels` and `mask` are int64 `[B, S]`."""
+
+    input_ids: torch.Tensor
+    labels: torch.Tensor
+    mask: torch.Tensor
+
+    @classmethod
+    def of(cls, sequences: Sequences, *, pad_id: int = 0) -> PaddedBatch:
+        """Pad on the right with `pad_id`; padding is masked and not supervised."""
+        width = max(len(ids) for ids, _ in sequences)
+        input_ids = torch.full((len(sequences), width), pad_id)
+        labels = torch.full((len(sequences), width), IGNORED)
+        mask = torch.zeros((len(sequences), width), dtype=torch.int64)
+        for row, (ids, targets) in enumerate(sequences):
+            input_ids[row, : len(ids)] = torch.tensor(ids, dtype=torch.int64)
+            labels[row, : len(ids)] = torch.tensor(targets, dtype=torch.int64)
+            mask[row, : len(ids)] = 1
+        return cls(input_ids, labels, mask)
+
+    def packed(self, values: torch.Tensor) -> np.ndarray:
+        """The real tokens of `values` `[B, S, …]`, laid end to end: `[T, …]`."""
+        return values.detach()[self.mask.bool()].numpy()
+
+
+@dataclass
+class StepResult:
+    """What one step computes; arrays are packed, gradients go by PEFT name."""
+
+    loss: float
+    gradients: dict[str, np.ndarray]
+    clean_loss: float | None = None
+    logits: np.ndarray | None = None
+    attention_outputs: np.ndarray | None = None
+    attention_gradients: np.ndarray | None = None
+    perturbations: np.ndarray | None = None
+    perturbation_norms: list[float] = field(default_factory=list)
+    attention_gradient_norm: float = 0.0
+
+
+def attention_modules(model: torch.nn.Module) -> list[torch.nn.Module]:
+    """The `self_attn` modules, first layer first."""
+    return [
+        module for name, module in model.named_modules() if name.endswith(".self_attn")
+    ]
+
+
+@contextmanager
+def attention_hooks(
+    model: torch.nn.Module, perturbations: Sequence[torch.Tensor] | None = None
+) -> Iterator[list[torch.Tensor]]:
+    """Yield a list that the forward pass fills with each layer's attention output.
+
+    With `perturbations`, one `[B, S, C]` for each layer, the output is shifted by it
+    first.
+    """
+    outputs: list[torch.Tensor] = []
+
+    def shift(layer: int) -> Any:
+        def hook(_module: torch.nn.Module, _args: Any, output: Any) -> Any:
+            attention, *rest = output
+            if perturbations is not None:
+                attention = attention + perturbations[layer]
+            if not attention.requires_grad:  # no adapter below this layer
+                attention = attention.detach().requires_grad_()
+            attention.retain_grad()
+            outputs.append(attention)
+            return (attention, *rest)
+
+        return hook
+
+    handles = [
+        module.register_forward_hook(shift(layer))
+        for layer, module in enumerate(attention_modules(model))
+    ]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def causal_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy over supervised tokens, in the dtype of `logits`."""
+    return cross_entropy(
+        logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED
+    )
+
+
+def adapter_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """The LoRA parameters by the names that PEFT saves."""
+    return {
+        name.replace(".default.", "."): parameter
+        for name, parameter in model.named_parameters()
+        if ".lora_" in name
+    }
+
+
+def adapter_state(model: torch.nn.Module) -> dict[str, np.ndarray]:
+    """A copy of the LoRA weights by PEFT name."""
+    return {
+        name: parameter.detach().numpy().copy()
+        for name, parameter in adapter_parameters(model).items()
+    }
+
+
+def step(
+    model: torch.nn.Module, sequences: Sequences, *, rho: float = 0.0
+) -> StepResult:
+    """One gradient: plain for `rho` 0, else Vaccine's two passes.
+
+    Leaves the gradient in the parameters' `.grad`, replacing what was there.
+
+    Parameters
+    ----------
+    model
+        A PEFT model of the Llama family with dropout 0.
+    sequences
+        The batch.
+    rho
+        Total L2 norm of the perturbation over all layers and tokens.
+    """
+    batch = PaddedBatch.of(sequences)
+
+    def forward() -> tuple[torch.Tensor, torch.Tensor]:
+        logits = model(input_ids=batch.input_ids, attention_mask=batch.mask).logits
+        return logits, causal_loss(logits, batch.labels)
+
+    model.zero_grad()
+    with attention_hooks(model) as outputs:
+        logits, clean_loss = forward()
+        clean_loss.backward()
+    result = StepResult(
+        loss=clean_loss.item(),
+        clean_loss=clean_loss.item(),
+        gradients={},
+        logits=batch.packed(logits),
+        attention_outputs=np.stack([batch.packed(output) for output in outputs]),
+        attention_gradients=np.stack([batch.packed(output.grad) for output in outputs]),
+    )
+    if rho > 0:
+        norm = torch.stack([output.grad.norm(2) for output in outputs]).norm(2)
+        shifts = [
+            output.grad.detach() * (rho / (norm + NORM_EPSILON)) for output in outputs
+        ]
+        model.zero_grad()
+        with attention_hooks(model, shifts):
+            _, loss = forward()
+            loss.backward()
+        result.loss = loss.item()
+        result.attention_gradient_norm = norm.item()
+        result.perturbations = np.stack([batch.packed(shift) for shift in shifts])
+        result.perturbation_norms = [shift.norm(2).item() for shift in shifts]
+    result.gradients = {
+        name: parameter.grad.numpy().copy()
+        for name, parameter in adapter_parameters(model).items()
+    }
+    return result
+
+
+def as_float64(model: torch.nn.Module) -> torch.nn.Module:
+    """Make a Llama compute in float64 throughout.
+
+    Llama's normalisation and rotary tables are written in float32 whatever the model's
+    dtype; both are replaced by the same formulas in the dtype of their input.
+    """
+
+    def normalise(self: Any, hidden: torch.Tensor) -> torch.Tensor:
+        variance = hidden.square().mean(-1, keepdim=True)
+        return self.weight * (hidden * torch.rsqrt(variance + self.variance_epsilon))
+
+    def rotate(self: Any, hidden: torch.Tensor, position_ids: torch.Tensor) -> Any:
+        angles = position_ids[..., None].to(hidden.dtype) * self.inv_freq.to(
+            hidden.dtype
+        )
+        angles = torch.cat((angles, angles), dim=-1)
+        return (
+            angles.cos() * self.attention_scaling,
+            angles.sin() * self.attention_scaling,
+        )
+
+    replacements = {"LlamaRMSNorm": normalise, "LlamaRotaryEmbedding": rotate}
+    for module in model.modules():
+        replacement = replacements.get(type(module).__name__)
+        if replacement is not None:
+            module.forward = types.MethodType(replacement, module)
+    return model.double()

@@ -1,0 +1,97 @@
+"""Random Llamas of random shape, in torch and in the engine, with random batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import golden
+import numpy as np
+
+import vaccine_swift as vs
+
+ROPE_SCALINGS = (
+    None,
+    {"rope_type": "linear", "factor": 3.0},
+    {
+        "rope_type": "llama3",
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 64,
+    },
+)
+
+Sequences = list[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass
+class RandomCase:
+    """One model on both sides; the torch side computes in float64."""
+
+    model: vs.CausalLM
+    torch_model: Any
+    rho: float
+    vocabulary: int
+    generator: np.random.Generator
+
+    def sequences(self, count: int, longest: int) -> Sequences:
+        """Random sequences; the first is the longest, each supervises at least one."""
+        result = []
+        for index in range(count):
+            length = longest if index == 0 else int(self.generator.integers(2, longest))
+            ids = self.generator.integers(0, self.vocabulary, length).astype(np.int32)
+            asked = self.generator.random(length) < self.generator.choice([0.1, 0.5, 1])
+            asked[int(self.generator.integers(1, length))] = True
+            result.append((ids, np.where(asked, ids, -100).astype(np.int32)))
+        return result
+
+
+def random_case(oracle: SimpleNamespace, seed: int, **adapter: Any) -> RandomCase:
+    """Draw shapes, biases, rotary scaling, targets and weights from `seed`."""
+    generator = np.random.default_rng(seed)
+    groups = int(generator.integers(1, 4))
+    heads = groups * int(generator.integers(1, 4))
+    config = oracle.models.llama_config(
+        vocab_size=int(generator.integers(40, 400)),
+        hidden_size=heads * int(generator.integers(4, 24)),
+        intermediate_size=int(generator.integers(20, 150)),
+        num_hidden_layers=int(generator.integers(1, 5)),
+        num_attention_heads=heads,
+        num_key_value_heads=groups,
+        head_dim=2 * int(generator.integers(2, 20)),
+        max_position_embeddings=512,
+        rope_theta=float(generator.choice([500.0, 10000.0])),
+        rope_scaling=ROPE_SCALINGS[seed % len(ROPE_SCALINGS)],
+        attention_bias=bool(generator.random() < 0.5),
+        mlp_bias=bool(generator.random() < 0.5),
+        tie_word_embeddings=bool(generator.random() < 0.5),
+    )
+    targets = oracle.models.ALL_TARGETS
+    if seed % 2:
+        count = int(generator.integers(1, len(targets)))
+        targets = tuple(generator.permutation(targets)[:count].tolist())
+    settings = {"r": int(generator.integers(1, 9)), "lora_alpha": 2.0} | adapter
+    torch_model, weights = oracle.models.build(
+        config,
+        oracle.models.AdapterSettings(target_modules=targets, **settings),
+        generator,
+    )
+    state = oracle.step.adapter_state(torch_model)
+    model = vs.CausalLM.from_config(config, seed=0)
+    golden.write_weights(model, weights)
+    model.add_adapter(vs.LoRAConfig(target_modules=list(targets), **settings), seed=0)
+    golden.write_adapter(model, state)
+    return RandomCase(
+        model,
+        oracle.step.as_float64(torch_model),
+        float(generator.choice([0.1, 2.0, 10.0])),
+        config["vocab_size"],
+        generator,
+    )
+
+
+def packed(sequences: Sequences) -> vs.Batch:
+    """The engine's batch."""
+    return vs.Batch.pack([vs.Example(ids, labels) for ids, labels in sequences])
