@@ -75,8 +75,13 @@ package final class AdamW {
     package func step(
         _ model: Decoder, learningRate: Double, maximumNorm: Double
     ) throws(VaccineError) -> Double {
-        guard learningRate >= 0, learningRate.isFinite else {
-            throw .value("learning_rate must be finite and at least 0, got \(learningRate)")
+        guard (0...1e6).contains(learningRate) else {
+            throw .value("learning_rate must be in [0, 1e6], got \(learningRate)")
+        }
+        guard learningRate * settings.weightDecay <= 1 else {
+            throw .value(
+                "learning_rate · weight_decay must be at most 1, got \(learningRate) · "
+                    + "\(settings.weightDecay)")
         }
         guard maximumNorm >= 0, maximumNorm.isFinite else {
             throw .value("max_gradient_norm must be finite and at least 0, got \(maximumNorm)")

@@ -78,8 +78,7 @@ extension Decoder {
         case .vaccine(let rho):
             let first = try forwardForTraining(
                 batch, masks: masks(1), perturbation: nil, interruption: interruption)
-            report.cleanLoss = try attentionGradients(
-                first, into: perturbations, interruption: interruption)
+            report.cleanLoss = try attentionGradients(first, into: perturbations)
             (report.attentionGradientNorm, report.perturbationNorms) = try perturb(
                 perturbations, rho: rho)
         case .random(let variance):
@@ -89,8 +88,7 @@ extension Decoder {
         let second = try forwardForTraining(
             batch, masks: masks(2), perturbation: options.method == .sft ? nil : perturbations,
             interruption: interruption)
-        report.loss = try adapterGradients(
-            second, weight: Float(options.weight), interruption: interruption)
+        report.loss = try adapterGradients(second, weight: Float(options.weight))
         if options.method == .sft {
             report.cleanLoss = report.loss
         } else {

@@ -24,8 +24,9 @@ extension Decoder {
         _ batch: PackedBatch, masks: RandomStream?, perturbation: [Matrix]?,
         interruption: Interruption
     ) throws(VaccineError) -> ForwardResult {
-        let pass = try self.pass(batch, masks: masks, training: true)
-        let final = try forward(pass, interruption: interruption) { index, output in
+        let pass = try self.pass(
+            batch, masks: masks, training: true, interruption: interruption)
+        let final = try forward(pass) { index, output in
             if let perturbation { output.add(perturbation[index]) }
         }
         return ForwardResult(pass: pass, final: final)
@@ -35,18 +36,18 @@ extension Decoder {
     ///
     /// - Parameter gradients: L matrices [T, C], overwritten with g_l = ∂loss/∂e_l.
     package func attentionGradients(
-        _ result: ForwardResult, into gradients: [Matrix], interruption: Interruption
+        _ result: ForwardResult, into gradients: [Matrix]
     ) throws(VaccineError) -> Double {
-        try backward(result, weight: 1, weights: false, interruption: interruption) { index, g in
+        try backward(result, weight: 1, weights: false) { index, g in
             gradients[index].copy(from: g)
         }
     }
 
     /// Loss, with weight · ∂loss/∂adapter added to the adapter's gradients.
     package func adapterGradients(
-        _ result: ForwardResult, weight: Float, interruption: Interruption
+        _ result: ForwardResult, weight: Float
     ) throws(VaccineError) -> Double {
-        try backward(result, weight: weight, weights: true, interruption: interruption) { _, _ in }
+        try backward(result, weight: weight, weights: true) { _, _ in }
     }
 
     /// - Parameters:
@@ -54,7 +55,7 @@ extension Decoder {
     ///     layer's attention output.
     ///   - atAttentionOutput: called with each layer's index and ∂loss/∂e_l, [T, C].
     private func backward(
-        _ result: ForwardResult, weight: Float, weights: Bool, interruption: Interruption,
+        _ result: ForwardResult, weight: Float, weights: Bool,
         atAttentionOutput: (Int, Matrix) -> Void
     ) throws(VaccineError) -> Double {
         let pass = result.pass
@@ -62,17 +63,16 @@ extension Decoder {
             preconditionFailure("a training workspace has room for gradients")
         }
         let dStream = scratch.dStream.rows(0..<pass.tokens)
-        let loss = try loss(
-            pass, result.final, weight: weight, gradient: dStream, interruption: interruption)
+        let loss = try loss(pass, result.final, weight: weight, gradient: dStream)
         guard loss.isFinite else { throw nonFinite(pass, "the loss is \(loss)") }
         for index in layers.indices.reversed() {
-            try interruption.check()
+            try pass.interruption.check()
             let kept = pass.workspace.layer(index)
-            layers[index].backwardToAttentionOutput(
+            try layers[index].backwardToAttentionOutput(
                 pass, kept, scratch, weights: weights, dStream: dStream)
             atAttentionOutput(index, dStream)
             if index == 0 && !weights { break }
-            layers[index].backwardFromAttentionOutput(
+            try layers[index].backwardFromAttentionOutput(
                 pass, kept, scratch, weights: weights, wantsInput: index > 0, dStream: dStream)
         }
         return loss

@@ -7,14 +7,14 @@ extension Decoder {
     package func logits(
         _ inputIDs: [Int32], interruption: Interruption, into logits: Matrix
     ) throws(VaccineError) {
-        let pass = try inferencePass(inputIDs)
-        let x = try forward(pass, interruption: interruption)
+        let pass = try inferencePass(inputIDs, interruption)
+        let x = try forward(pass)
         let normed = pass.scratch.normed.rows(0..<x.rows)
         rmsNormForward(
             x, weight: finalNorm, epsilon: configuration.normEpsilon,
             inverse: pass.scratch.finalInverse, into: normed)
         for start in stride(from: 0, to: x.rows, by: Scratch.lossChunk) {
-            try interruption.check()
+            try pass.interruption.check()
             let rows = start..<min(start + Scratch.lossChunk, x.rows)
             multiply(normed.rows(rows), .normal, head, .transposed, into: logits.rows(rows))
         }
@@ -26,9 +26,9 @@ extension Decoder {
     package func attentionOutputs(
         _ inputIDs: [Int32], interruption: Interruption, into outputs: Matrix
     ) throws(VaccineError) {
-        let pass = try inferencePass(inputIDs)
+        let pass = try inferencePass(inputIDs, interruption)
         let tokens = pass.tokens
-        _ = try forward(pass, interruption: interruption) { index, output in
+        _ = try forward(pass) { index, output in
             outputs.rows(index * tokens..<(index + 1) * tokens).copy(from: output)
         }
     }
@@ -37,15 +37,18 @@ extension Decoder {
     package func loss(
         _ batch: PackedBatch, interruption: Interruption
     ) throws(VaccineError) -> Double {
-        let pass = try self.pass(batch, masks: nil, training: false)
-        let x = try forward(pass, interruption: interruption)
-        return try loss(pass, x, gradient: nil, interruption: interruption)
+        let pass = try self.pass(
+            batch, masks: nil, training: false, interruption: interruption)
+        let x = try forward(pass)
+        return try loss(pass, x, gradient: nil)
     }
 
-    private func inferencePass(_ inputIDs: [Int32]) throws(VaccineError) -> Pass {
+    private func inferencePass(
+        _ inputIDs: [Int32], _ interruption: Interruption
+    ) throws(VaccineError) -> Pass {
         let batch = try PackedBatch(
             inputIDs: inputIDs, labels: nil, offsets: [0, inputIDs.count],
             configuration: configuration)
-        return try pass(batch, masks: nil, training: false)
+        return try pass(batch, masks: nil, training: false, interruption: interruption)
     }
 }

@@ -12,7 +12,7 @@ extension Decoder {
     /// - Returns: the loss, summed in double precision; 0 without any supervised row.
     /// - Complexity: 2·S·V·C operations for the loss and as many for the gradient.
     func loss(
-        _ pass: Pass, _ x: Matrix, weight: Float = 1, gradient: Matrix?, interruption: Interruption
+        _ pass: Pass, _ x: Matrix, weight: Float = 1, gradient: Matrix?
     ) throws(VaccineError) -> Double {
         let batch = pass.batch
         let scratch = pass.scratch
@@ -20,7 +20,7 @@ extension Decoder {
         var total = 0.0
         let count = batch.supervisedRows.count
         for start in stride(from: 0, to: count, by: Scratch.lossChunk) {
-            try interruption.check()
+            try pass.interruption.check()
             let chunk = start..<min(start + Scratch.lossChunk, count)
             let rows = batch.supervisedRows[chunk]
             let size = 0..<chunk.count

@@ -87,7 +87,7 @@ package final class Decoder {
 
     /// The pass of one batch, with scratch memory at hand.
     func pass(
-        _ batch: PackedBatch, masks: RandomStream?, training: Bool
+        _ batch: PackedBatch, masks: RandomStream?, training: Bool, interruption: Interruption
     ) throws(VaccineError) -> Pass {
         try reserve(
             tokens: batch.tokenCount, sequences: batch.sequenceCount, longest: batch.longest,
@@ -97,7 +97,7 @@ package final class Decoder {
         }
         return Pass(
             configuration: configuration, attention: attention, rotary: rotary, batch: batch,
-            workspace: workspace, masks: masks)
+            workspace: workspace, masks: masks, interruption: interruption)
     }
 
     /// Embeds the batch and runs all layers.
@@ -105,16 +105,16 @@ package final class Decoder {
     /// - Parameter perturb: called with each layer's index and attention output [T, C].
     /// - Returns: the residual stream leaving the last layer, shape [T, C].
     func forward(
-        _ pass: Pass, interruption: Interruption, perturb: (Int, Matrix) -> Void = { _, _ in }
+        _ pass: Pass, perturb: (Int, Matrix) -> Void = { _, _ in }
     ) throws(VaccineError) -> Matrix {
         let rows = 0..<pass.tokens
         embed(pass.batch.inputIDs, into: pass.workspace.layer(0).input.rows(rows))
         for (index, layer) in layers.enumerated() {
-            try interruption.check()
+            try pass.interruption.check()
             let next =
                 index + 1 < layers.count
                 ? pass.workspace.layer(index + 1).input : pass.scratch.final
-            layer.forward(
+            try layer.forward(
                 pass, pass.workspace.layer(index), perturb: { perturb(index, $0) },
                 into: next.rows(rows))
         }

@@ -59,6 +59,8 @@ struct Pass {
     let workspace: Workspace
     /// The dropout masks of this pass; nil: dropout off.
     let masks: RandomStream?
+    /// Asked several times in every layer.
+    let interruption: Interruption
 
     var tokens: Int { batch.tokenCount }
     var scratch: Scratch { workspace.scratch }
@@ -84,7 +86,7 @@ extension DecoderLayer {
     ///   - y: the residual stream after the layer, shape [T, C], overwritten.
     func forward(
         _ pass: Pass, _ kept: LayerActivations, perturb: (Matrix) -> Void, into y: Matrix
-    ) {
+    ) throws(VaccineError) {
         let rows = 0..<pass.tokens
         let scratch = pass.scratch
         let normed = scratch.normed.rows(rows)
@@ -97,6 +99,7 @@ extension DecoderLayer {
         queryKeyValue.forward(
             normed, cache: kept.qkvCache, masks: pass.masks, scratch: scratch, into: qkv)
         pass.rotate(qkv)
+        try pass.interruption.check()
         let context = kept.context.rows(rows)
         pass.attention.forward(
             qkv, offsets: pass.batch.offsets, logSums: kept.logSums, scratch: scratch.attention,
@@ -105,6 +108,7 @@ extension DecoderLayer {
             context, cache: kept.outputCache, masks: pass.masks, scratch: scratch, into: middle)
         perturb(middle)
         middle.add(input)
+        try pass.interruption.check()
 
         rmsNormForward(
             middle, weight: feedForwardNorm, epsilon: pass.configuration.normEpsilon,
@@ -112,6 +116,7 @@ extension DecoderLayer {
         let gates = kept.gateUp.rows(rows)
         gateUp.forward(
             normed, cache: kept.gateUpCache, masks: pass.masks, scratch: scratch, into: gates)
+        try pass.interruption.check()
         let activated = scratch.activated.rows(rows)
         swiGLUForward(gates, into: activated)
         down.forward(
@@ -126,7 +131,7 @@ extension DecoderLayer {
     func backwardToAttentionOutput(
         _ pass: Pass, _ kept: LayerActivations, _ backward: BackwardScratch, weights: Bool,
         dStream: Matrix
-    ) {
+    ) throws(VaccineError) {
         let rows = 0..<pass.tokens
         let scratch = pass.scratch
         let (gates, middle) = (kept.gateUp.rows(rows), kept.middle.rows(rows))
@@ -136,6 +141,7 @@ extension DecoderLayer {
         down.backward(
             activated, dY: dStream, cache: kept.downCache, masks: pass.masks, scratch: scratch,
             weights: weights, into: dActivated)
+        try pass.interruption.check()
         let dGates = backward.dGateUp.rows(rows)
         swiGLUBackward(gates, dY: dActivated, into: dGates)
         let normed = scratch.normed.rows(rows)
@@ -161,7 +167,7 @@ extension DecoderLayer {
     func backwardFromAttentionOutput(
         _ pass: Pass, _ kept: LayerActivations, _ backward: BackwardScratch, weights: Bool,
         wantsInput: Bool, dStream: Matrix
-    ) {
+    ) throws(VaccineError) {
         let rows = 0..<pass.tokens
         let scratch = pass.scratch
         let (input, context) = (kept.input.rows(rows), kept.context.rows(rows))
@@ -169,11 +175,13 @@ extension DecoderLayer {
         output.backward(
             context, dY: dStream, cache: kept.outputCache, masks: pass.masks, scratch: scratch,
             weights: weights, into: dContext)
+        try pass.interruption.check()
         let dQKV = backward.dQKV.rows(rows)
         pass.attention.backward(
             kept.qkv.rows(rows), context: context, offsets: pass.batch.offsets,
             logSums: kept.logSums, dContext: dContext, scratch: scratch.attention,
             second: backward.attention, into: dQKV)
+        try pass.interruption.check()
         pass.rotate(dQKV, inverse: true)
         let normed = scratch.normed.rows(rows)
         if weights {

@@ -63,11 +63,11 @@ extension Decoder {
     ) throws(VaccineError) -> Matrix {
         let batch = try PackedBatch(
             inputIDs: ids, labels: nil, offsets: [0, ids.count], configuration: configuration)
-        let pass = try pass(batch, masks: nil, training: false)
+        let pass = try pass(batch, masks: nil, training: false, interruption: interruption)
         let rows = 0..<ids.count
         let keysAndValues = configuration.queryWidth..<pass.workspace.layer(0).qkv.columns
         let cached = cache
-        let x = try forward(pass, interruption: interruption) { index, _ in
+        let x = try forward(pass) { index, _ in
             cached.sequence(prompt, layer: index).rows(rows).copy(
                 from: pass.workspace.layer(index).qkv.rows(rows).columns(keysAndValues))
         }

@@ -116,7 +116,7 @@ import _TestSupport
                 let scratch = model.perturbations(tokens: batch.tokenCount).map {
                     zeros($0.rows, $0.columns)
                 }
-                return try model.attentionGradients(result, into: scratch, interruption: .none)
+                return try model.attentionGradients(result, into: scratch)
             }
             let expected = try (loss(h) - loss(-h)) / Double(2 * h)
             let found = zip(gradient, direction.elements).reduce(0.0) {
