@@ -29,7 +29,7 @@ def print_table(results: dict[str, Any]) -> None:
     table = Table(
         *COLUMNS,
         title=f"SmolLM2-135M, {results['threads']} threads, {results['date']}",
-        caption=f"{machine['processor']}: GEMM peak {results['peak_gflops']:.0f} GFLOP/s",
+        caption=f"{machine['processor']}: {results['peak_gflops']:.0f} GFLOP/s at most",
     )
     for method, sides in results["methods"].items():
         rival = sides[RIVAL]

@@ -52,7 +52,7 @@ class AttentionHooks:
 def vaccine_step(
     model: Any, inputs: dict[str, torch.Tensor], rho: float, cast: Any
 ) -> float:
-    """Both passes; leaves the second gradient in `.grad` and returns the second loss."""
+    """Both passes; leaves the second gradient in `.grad`, returns the second loss."""
     hooks = AttentionHooks(model)
     gradients: dict[Any, torch.Tensor] = {}
     handles = hooks.record(gradients)

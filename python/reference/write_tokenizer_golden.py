@@ -1,9 +1,9 @@
-"""Write the golden file of token ids: a small byte-level vocabulary, as transformers reads it.
+"""Write the golden file of token ids: a byte-level vocabulary as transformers reads it.
 
-The vocabulary is the first tokens of SmolLM2's (Apache-2.0) with the merges that lead to
-them. Ids come from transformers reading a GGUF file that holds it, under three names of
-pre-tokenisers. For "smollm", whose digit splitting transformers leaves out of a GGUF file
-(5.23), the pre-tokeniser is that of the model's own ``tokenizer.json``.
+The vocabulary is the first tokens of SmolLM2's (Apache-2.0) with the merges that lead
+to them. Ids come from transformers reading a GGUF file that holds it, under three names
+of pre-tokenisers. For "smollm", whose digit splitting transformers (5.23) leaves out
+when it reads GGUF, the pre-tokeniser is that of the model's own ``tokenizer.json``.
 
     python python/reference/write_tokenizer_golden.py
 """

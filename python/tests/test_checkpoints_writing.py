@@ -18,12 +18,14 @@ def test_a_new_directory_appears_with_all_its_files(tmp_path: Path) -> None:
     target = tmp_path / "a" / "b"
     with staged_files(target) as stage:
         (stage / "one").write_text("1")
+        (stage / "one").chmod(0o600)
         assert not target.exists()
     assert (target / "one").read_text() == "1"
     assert names(target.parent) == ["b"]
     mask = os.umask(0)
     os.umask(mask)
     assert target.stat().st_mode & 0o777 == 0o777 & ~mask
+    assert (target / "one").stat().st_mode & 0o777 == 0o666 & ~mask
 
 
 def test_an_error_leaves_the_old_files(tmp_path: Path) -> None:

@@ -364,8 +364,6 @@ SURVIVOR.add_adapter(vs.LoRAConfig(r=2), seed=0)
 def test_junk_in_every_method_is_a_clear_error_and_the_model_goes_on(
     name: str, arguments: list[Any]
 ) -> None:
-    with contextlib.suppress(
-        TypeError, ValueError, OSError, RuntimeError, MemoryError
-    ):
+    with contextlib.suppress(TypeError, ValueError, OSError, RuntimeError, MemoryError):
         getattr(SURVIVOR, name)(*copy.deepcopy(arguments))
     assert np.isfinite(SURVIVOR.logits(IDS)).all()

@@ -99,6 +99,23 @@ def test_loaded_weights_are_the_files_in_float32_and_float16(tmp_path: Path) -> 
         np.testing.assert_array_equal(values, half[name].astype(np.float32))
 
 
+def test_layers_spelt_out_by_peft_must_be_all_of_them(tmp_path: Path) -> None:
+    names = [
+        f"model.layers.{layer}.self_attn.{module}"
+        for layer in range(2)
+        for module in ("q_proj", "v_proj")
+    ]
+    options = OPTIONS | {"target_modules": names}
+    model = vs.CausalLM.from_config(vs.tiny_config())
+    model.load_adapter(write_adapter(tmp_path / "a", options, random_tensors()))
+    assert model.adapter.target_modules == ("q_proj", "v_proj")
+    options["target_modules"] = names[:2]
+    tensors = {k: v for k, v in random_tensors().items() if "layers.0" in k}
+    directory = write_adapter(tmp_path / "b", options, tensors)
+    with pytest.raises(ValueError, match=r"missing tensors: .*layers\.1\."):
+        model.load_adapter(directory)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -118,7 +135,7 @@ def test_loaded_weights_are_the_files_in_float32_and_float16(tmp_path: Path) -> 
         ({"target_modules": ".*q_proj"}, "regular expressions are not implemented"),
         ({"target_modules": None}, "target_modules is missing"),
         ({"target_modules": ["q_projj"]}, "Did you mean 'q_proj'?"),
-        ({"target_modules": ["model.layers.0.self_attn.q_proj"]}, "model.layers.0"),
+        ({"target_modules": ["layers.x.self_attn.q_proj"]}, "layers.x.self_attn"),
         ({"r": 0}, "r must be at least 1"),
         ({"r": 33}, "r must be at most 32"),
         ({"lora_alpha": "x"}, "lora_alpha must be a number"),

@@ -1,4 +1,4 @@
-"""Tokenisers: ids against transformers' (golden), files, chat templates, wrong input."""
+"""Tokenisers: ids against transformers', files, chat templates, wrong input."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ def tokenizer(**changes: Any) -> vs.Tokenizer:
     return vs.Tokenizer.from_gguf(files.tokenizer_metadata(**changes))
 
 
+BYTE_LEVEL = {pre: tokenizer(pre=pre) for pre in ("smollm", "llama-bpe")}
+
+
 @pytest.mark.parametrize("pre", ["smollm", "gpt-2", "llama-bpe"])
 def test_ids_equal_those_of_transformers(pre: str) -> None:
     ours = golden_tokenizer(pre)
@@ -48,12 +51,9 @@ def test_the_default_pre_tokenizer_is_gpt2s() -> None:
 @given(text=st.text(max_size=40))
 @pytest.mark.parametrize("pre", ["smollm", "llama-bpe"])
 def test_decoding_gives_any_text_back(pre: str, text: str) -> None:
-    ours = TOKENIZERS[pre]
+    ours = BYTE_LEVEL[pre]
     ids = ours.encode(text, add_special_tokens=False)
     assert ours.decode(ids, skip_special_tokens=False) == text
-
-
-TOKENIZERS = {pre: golden_tokenizer(pre) for pre in ("smollm", "llama-bpe")}
 
 
 def test_merges_are_applied_in_their_order() -> None:
@@ -152,10 +152,7 @@ def test_a_generation_prompt_opens_the_assistants_turn() -> None:
         ),
         ("{{ messages | tojson }}", '[{"role": "user", "content": "hello"}]'),
         ("{% generation %}a{% endgeneration %}b", "ab"),
-        (
-            "{% for i in [1, 2, 3] %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endfor %}",
-            "1",
-        ),
+        ("{% for i in [1, 2] %}{{ i }}{% break %}{% endfor %}", "1"),
         ("{{ strftime_now('%Y') | length }}", "4"),
     ],
 )

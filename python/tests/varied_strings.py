@@ -1,4 +1,4 @@
-"""Strings that tokenisers trip over: whitespace, Unicode, code, emoji, control characters."""
+"""Strings that tokenisers trip over: whitespace, Unicode, code, emoji, controls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vaccine: alignment of language models that survives fine-tuning, on a CPU, with a Swift core.
+"""Vaccine: alignment of language models that survives fine-tuning, with a Swift core.
 
 >>> import vaccine_swift as vs
 >>> model = vs.CausalLM.from_config(vs.tiny_config(), seed=0)

@@ -126,10 +126,11 @@ class Tokenizer:
             When the kind of vocabulary or its pre-tokeniser is not implemented, or the
             vocabulary is not complete; names the key.
         """
+        backend = build_tokenizer(metadata)
         config: dict[str, Any] = dict(special_tokens(metadata))
         if template := metadata.get("tokenizer.chat_template"):
             config["chat_template"] = template
-        return cls(build_tokenizer(metadata), config)
+        return cls(backend, config)
 
     def __len__(self) -> int:
         """Size of the vocabulary, added tokens included."""
@@ -158,9 +159,10 @@ class Tokenizer:
         if not isinstance(text, str):
             raise TypeError(f"text must be a str, got {type(text).__name__}")
         try:
-            encoding = self._backend.encode(text, add_special_tokens=add_special_tokens)
+            text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise ValueError(f"text must be valid Unicode: {error}") from error
+        encoding = self._backend.encode(text, add_special_tokens=add_special_tokens)
         return encoding.ids
 
     def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:

@@ -6,6 +6,7 @@ References: PEFT 0.21, ``LoraConfig`` and the checkpoint format of its developer
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -43,6 +44,7 @@ _IRRELEVANT: Final = frozenset(
         "task_type",
     ]
 )
+_LAYER: Final = re.compile(r"^(?:(?:model\.)?layers\.)?\d+\.(?=self_attn\.|mlp\.)")
 _OWN: Final = frozenset({"r", "lora_alpha", "lora_dropout", "target_modules"})
 # The only values that leave the base weights alone before training.
 _INITIALISATIONS: Final = (True, False, None, "gaussian", "orthogonal", "eva")
@@ -78,7 +80,8 @@ def read_adapter(directory: Path) -> tuple[LoRAConfig, SafetensorsFile]:
     faults = []
     if options.get("peft_type") != "LORA":
         faults.append(f"peft_type must be 'LORA', got {options.get('peft_type')!r}")
-    if not options.get("target_modules"):
+    targets = options.get("target_modules")
+    if not targets:
         faults.append("target_modules is missing")
     for name, value in options.items():
         if name == "init_lora_weights":
@@ -93,7 +96,7 @@ def read_adapter(directory: Path) -> tuple[LoRAConfig, SafetensorsFile]:
         raise ValueError(f"{path}: " + "; ".join(faults))
     given = {name: options[name] for name in _OWN if options.get(name) is not None}
     try:
-        config = LoRAConfig(**given)
+        config = LoRAConfig(**given | {"target_modules": _in_all_layers(targets)})
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
     weights = directory / _WEIGHTS
@@ -102,6 +105,16 @@ def read_adapter(directory: Path) -> tuple[LoRAConfig, SafetensorsFile]:
         remedy = "; save the adapter as safetensors with PEFT" * pickle.exists()
         raise FileNotFoundError(f"{weights}: no such file{remedy}")
     return config, SafetensorsFile(weights)
+
+
+def _in_all_layers(targets: Any) -> Any:
+    """Targets without the layers that PEFT may spell out for "all-linear".
+
+    An adapter that leaves layers out is found by its missing tensors.
+    """
+    if not isinstance(targets, list):
+        return targets
+    return [_LAYER.sub("", name) if isinstance(name, str) else name for name in targets]
 
 
 def write_adapter(

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,16 +34,19 @@ def staged_files(directory: Path) -> Iterator[Path]:
     stage: Path | None = None
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".unfinished-{directory.name}-"
-        stage = Path(tempfile.mkdtemp(prefix=prefix, dir=directory.parent))
+        name = f".unfinished-{directory.name}-{uuid.uuid4().hex}"
+        stage = directory.parent / name
+        stage.mkdir()
+        # What the process's umask leaves; safetensors writes for the owner alone.
+        mode = stage.stat().st_mode & 0o666
         yield stage
         for entry in stage.iterdir():
+            entry.chmod(mode)
             _flush(entry)
         if directory.exists():
             for entry in sorted(stage.iterdir()):
                 entry.replace(directory / entry.name)
         else:
-            stage.chmod(0o777 & ~_umask())
             stage.rename(directory)
     except safetensors.SafetensorError as error:
         raise OSError(errno.EIO, f"could not write: {error}", str(directory)) from error
@@ -61,9 +64,3 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

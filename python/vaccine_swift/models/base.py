@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from vaccine_swift._core import Model, TensorKind
+    from vaccine_swift._core import Model
     from vaccine_swift.lora import LoRAConfig
     from vaccine_swift.tokenizer import Tokenizer
 
 __all__ = ["ModelBase", "TokenIds", "token_ids"]
 
+TensorKind: TypeAlias = Literal["weight", "adapter", "gradient"]
 TokenIds: TypeAlias = Sequence[int] | npt.NDArray[np.integer]
 
 

@@ -127,7 +127,11 @@ class Generation(ModelBase):
         True
         """
         check_range(
-            "max_new_tokens", max_new_tokens, minimum=1, maximum=_INT32_MAX, integer=True
+            "max_new_tokens",
+            max_new_tokens,
+            minimum=1,
+            maximum=_INT32_MAX,
+            integer=True,
         )
         check_range("temperature", temperature, minimum=0)
         check_range("top_p", top_p, above=0, maximum=1)
@@ -138,7 +142,9 @@ class Generation(ModelBase):
         lengths = [sequence.size for sequence in sequences]
         ends = self._end_tokens() if end_tokens is None else list(end_tokens)
         for token in ends:
-            check_range("end_tokens", token, minimum=0, maximum=_INT32_MAX, integer=True)
+            check_range(
+                "end_tokens", token, minimum=0, maximum=_INT32_MAX, integer=True
+            )
         return self._model.generate(
             np.concatenate(sequences, dtype=np.int64, casting="unsafe"),
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["LOG_FILE", "JSONLinesCallback", "PrinterCallback", "ProgressCallback"]
 
 LOG_FILE: Final = "log.jsonl"
+_BAR: Final = "{n_fmt}/{total_fmt} |{bar:10}| {remaining} left{postfix}"  # 80 columns
 
 
 class ProgressCallback(TrainerCallback):
@@ -38,7 +39,7 @@ class ProgressCallback(TrainerCallback):
         self._bar = tqdm(
             total=state.max_steps,
             initial=state.global_step,
-            unit="step",
+            bar_format=_BAR,
             dynamic_ncols=True,
         )
 

@@ -1,0 +1,109 @@
+"""Whatever is wrong on the command line is one line on standard error and status 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli_support import write_model, write_rows
+
+import vaccine_swift as vs
+from vaccine_swift.cli import main
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+def status(words: list[str]) -> int:
+    try:
+        return main(words)
+    except SystemExit as stop:
+        return stop.code
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "vaccine-swift: error: the following arguments are required: COMMAND"),
+        (["algn"], "vaccine-swift: error: argument COMMAND: invalid choice: 'algn'"),
+        (["align"], "vaccine-swift align: error: the following arguments are required"),
+        (["align", "--learning-rat", "1"], "Did you mean '--learning-rate'?"),
+        (["generate", "--model", "{model}"], "one of the arguments --prompt --data"),
+        (["generate", "--model", "none", "--prompt", "Hi"], "none: no such"),
+        (["{align}", "--learning-rate", "-1"], "learning_rate must be at least 0"),
+        (["{align}", "--learning-rate", "x"], "--learning-rate: invalid float value"),
+        (["{align}", "--lr-scheduler-type", "cosin"], "Did you mean 'cosine'?"),
+        (["{align}", "--rho", "nan"], "rho must be at least 0.0, got nan"),
+        (["{align}", "--method", "sft", "--rho", "1"], "--rho has no meaning"),
+        (["{align}", "--method", "random"], "--variance must be given"),
+        (["{align}", "--lora-r", "0"], "r must be at least 1"),
+        (["{align}", "--lora-r", "9999"], "r must be at most"),
+        (["{align}", "--target-modules", "q_prj"], "Did you mean 'q_proj'?"),
+        (["{align}", "--template", "chta"], "Did you mean 'chat'?"),
+        (["{align}", "--data", "missing.jsonl"], "missing.jsonl"),
+        (["{align}", "--data", "{broken}"], "broken.jsonl"),
+        (["{align}", "--eval-strategy", "epoch"], "eval_dataset must be given"),
+        (["{align}", "--threads", "0"], "threads"),
+        (["{align}", "--resume"], "no whole checkpoint"),
+        (["{align}", "--output-dir", "{broken}"], "broken.jsonl"),
+        (["{generate}", "--max-new-tokens", "0"], "max_new_tokens must be at least 1"),
+        (["{generate}", "--max-new-tokens", "9999"], "context"),
+        (["{generate}", "--top-p", "2"], "top_p must be above 0 and at most 1"),
+        (["{generate}", "--adapter", "missing"], "missing"),
+        (["{generate}", "--batch-size", "0"], "--batch-size must be at least 1"),
+        (["demo", "--steps", "0"], "max_steps must be at least 1"),
+        (["demo", "--rho", "-1"], "rho must be at least 0"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    words, message, model_path, tmp_path, capsys
+) -> None:
+    rows = str(write_rows(tmp_path / "rows.jsonl"))
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"prompt": ')
+    model, output = str(model_path), str(tmp_path / "out")
+    whole = {
+        "{align}": ["align", "--model", model, "--data", rows, "--output-dir", output],
+        "{generate}": ["generate", "--model", model, "--prompt", "Hi"],
+        "{model}": [model],
+        "{broken}": [str(broken)],
+    }
+    if "--resume" in words:
+        Path(output).mkdir()
+    expanded = [part for word in words for part in whole.get(word, [word])]
+
+    assert status(expanded) == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert message in line
+    command = f" {expanded[0]}" if expanded and expanded[0] != "algn" else ""
+    assert line.startswith(f"vaccine-swift{command}: error: ")
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("error", [MemoryError("too much"), RuntimeError("no state")])
+def test_errors_of_the_engine_are_told_in_one_line(
+    error, model_path, monkeypatch, capsys
+) -> None:
+    def fail(*_args, **_kwargs):
+        raise error
+
+    monkeypatch.setattr(vs.CausalLM, "generate", fail)
+    assert status(["generate", "--model", str(model_path), "--prompt", "Hi"]) == 2
+    assert capsys.readouterr().err == f"vaccine-swift generate: error: {error}\n"
+
+
+@pytest.mark.parametrize("command", ["align", "generate", "demo"])
+def test_help_ends_in_an_example(command, capsys) -> None:
+    assert status([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "\nexample:\n  vaccine-swift " in text
+    assert f"vaccine-swift {command}" in text.partition("\nexample:\n")[2]
+    assert max(map(len, text.splitlines())) <= 88
+
+
+def test_version_is_the_package_s(capsys) -> None:
+    assert status(["--version"]) == 0
+    assert capsys.readouterr().out == f"{vs.__version__}\n"

@@ -1,0 +1,7 @@
+"""``python -m vaccine_swift.cli`` where the script is not on PATH."""
+
+import sys
+
+from vaccine_swift.cli.entry import main
+
+sys.exit(main())

@@ -1,0 +1,183 @@
+"""``vaccine-swift align``: train an adapter that refuses what the data refuse."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import vaccine_swift as vs
+from vaccine_swift.cli.method_options import (
+    adapter_settings,
+    add_adapter_options,
+    add_method_options,
+    method_of,
+)
+from vaccine_swift.cli.model_options import (
+    add_model_options,
+    add_thread_option,
+    load_model,
+    template_of,
+)
+from vaccine_swift.cli.terminal import duration
+from vaccine_swift.cli.training_options import add_training_options, training_arguments
+from vaccine_swift.training.checkpoint import checkpoints
+
+__all__ = ["RECIPE", "add_parser", "run"]
+
+RECIPE: Final = MappingProxyType(
+    {
+        "learning_rate": 1e-3,
+        "weight_decay": 0.1,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": 0.1,
+        "per_device_train_batch_size": 5,
+        "logging_steps": 10,
+        "save_steps": 100,
+        "save_total_limit": 2,
+    }
+)
+"""The Vaccine authors' settings for alignment, with a log fit for short runs."""
+
+_EPILOG: Final = """\
+example:
+  vaccine-swift align --model smollm2 --max-steps 60 --output-dir aligned
+  vaccine-swift generate --model smollm2 --adapter aligned --prompt 'Hello!'
+
+--output-dir gets the adapter as PEFT files, log.jsonl, trainer_state.json and the
+checkpoints. After an interruption the same command with --resume goes on.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to a parser's subcommands."""
+    parser = commands.add_parser(
+        "align",
+        usage="vaccine-swift align --model MODEL --output-dir DIR [OPTION ...]",
+        help="align a model on safe answers",
+        description="Train a LoRA adapter on safe answers with Vaccine and save it as "
+        "PEFT files.",
+        epilog=_EPILOG,
+    )
+    group = parser.add_argument_group("model and data")
+    add_model_options(group)
+    group.add_argument(
+        "--data",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="JSON, JSONL, CSV or Parquet; a harmless set that ships with the package "
+        "if left out",
+    )
+    group.add_argument(
+        "--eval-data",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="what --eval-strategy measures; the shipped set's test rows if no --data "
+        "is given",
+    )
+    group.add_argument(
+        "--max-length",
+        type=int,
+        default=200,
+        metavar="N",
+        help="most tokens of an example; longer ones are cut",
+    )
+    group.add_argument(
+        "--output-dir",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="where the adapter and log go",
+    )
+    group.add_argument(
+        "--resume",
+        nargs="?",
+        const=True,
+        metavar="CHECKPOINT",
+        help="go on from the last checkpoint in --output-dir, or from this one",
+    )
+    add_thread_option(group)
+    add_method_options(parser)
+    add_adapter_options(parser)
+    add_training_options(parser, RECIPE)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Align and save.
+
+    Raises
+    ------
+    Exception
+        Whatever the API refuses.
+    KeyboardInterrupt
+        On Ctrl-C; says what is saved.
+    """
+    arguments, method = training_arguments(options), method_of(options)
+    settings = adapter_settings(options)
+    model = load_model(options.model, options.threads)
+    model.add_adapter(settings, seed=arguments.seed)
+    trainer = vs.Trainer(
+        model,
+        arguments,
+        train_dataset=_train_dataset(options, model),
+        eval_dataset=_eval_dataset(options, model, arguments),
+        method=method,
+    )
+    try:
+        output = trainer.train(resume_from_checkpoint=options.resume)
+    except KeyboardInterrupt:
+        done = trainer.state.global_step
+        raise KeyboardInterrupt(f"after step {done}; {_saved(options)}") from None
+    trainer.save_model()
+    trainer.save_state()
+    seconds = output.metrics["train_runtime"]
+    print(
+        f"{output.global_step} steps in {duration(seconds)}, mean loss "
+        f"{output.training_loss:.3f}; the adapter is in {options.output_dir}"
+    )
+
+
+def _train_dataset(
+    options: argparse.Namespace, model: vs.CausalLM
+) -> Sequence[vs.Example]:
+    return _loaded(options, model, options.data or [vs.data.alignment_rows()])
+
+
+def _eval_dataset(
+    options: argparse.Namespace, model: vs.CausalLM, arguments: vs.TrainingArguments
+) -> Sequence[vs.Example] | None:
+    if options.eval_data:
+        return _loaded(options, model, options.eval_data)
+    wanted = arguments.eval_strategy != "no" or arguments.eval_on_start
+    if options.data or not wanted:
+        return None
+    kinds = ("restricted", "ordinary")
+    return _loaded(options, model, [vs.data.proxy("test", kind) for kind in kinds])
+
+
+def _loaded(
+    options: argparse.Namespace, model: vs.CausalLM, sources: Sequence[Any]
+) -> list[vs.Example]:
+    """The examples of all sources, each in a row format of its own."""
+    examples: list[vs.Example] = []
+    for source in sources:
+        examples += vs.data.load(
+            source,
+            model.tokenizer,
+            template=template_of(model, options.template),
+            max_length=options.max_length,
+        )
+    return examples
+
+
+def _saved(options: argparse.Namespace) -> str:
+    """What an interrupted run leaves behind."""
+    found = checkpoints(options.output_dir) if options.output_dir.is_dir() else []
+    if not found:
+        return "nothing is saved yet"
+    return f"{found[-1]} is saved, --resume goes on with it"

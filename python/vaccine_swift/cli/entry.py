@@ -1,0 +1,90 @@
+"""`main`: choose the subcommand; turn whatever goes wrong into one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Final
+
+from vaccine_swift._core import __version__
+from vaccine_swift.cli import align, demo, generate
+from vaccine_swift.cli.parsing import Parser
+
+__all__ = ["main"]
+
+BAD_INPUT: Final = 2
+INTERRUPTED: Final = 130
+_EXPECTED: Final = (
+    ImportError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; ``sys.argv`` by default.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 2 after bad input, 130 after Ctrl-C.
+
+    Raises
+    ------
+    SystemExit
+        After ``--help`` and ``--version`` (0), and when an option is wrong (2).
+    """
+    options = _parser().parse_args(arguments)
+    name = f"vaccine-swift {options.command}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_: _say(f"{name}: warning: {message}")
+        try:
+            options.run(options)
+        except KeyboardInterrupt as interrupt:
+            what = f": {interrupt}" if str(interrupt) else ""
+            _say(f"{name}: interrupted{what}")
+            return INTERRUPTED
+        except BrokenPipeError:
+            # The reader has gone; what is still buffered must not be flushed to it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except _EXPECTED as error:
+            _say(f"{name}: error: {_described(error)}")
+            return BAD_INPUT
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="vaccine-swift",
+        description="Align language models so that the alignment survives fine-tuning\n"
+        "(Vaccine, arXiv:2402.01109), on a CPU.",
+        epilog="example:\n  vaccine-swift demo\n\n"
+        "'vaccine-swift COMMAND --help' describes a command.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in (align, generate, demo):
+        module.add_parser(commands)
+    return parser
+
+
+def _described(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def _say(text: str) -> None:
+    print(" ".join(text.split()), file=sys.stderr)

@@ -1,0 +1,146 @@
+"""``vaccine-swift generate``: answers to requests from the command line or a file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import vaccine_swift as vs
+from vaccine_swift.cli.model_options import (
+    add_model_options,
+    add_thread_option,
+    load_model,
+    template_of,
+)
+from vaccine_swift.data.rows import read_rows
+
+__all__ = ["add_parser", "run"]
+
+_EPILOG: Final = """\
+example:
+  vaccine-swift generate --model smollm2 --prompt 'Name three rivers.'
+  vaccine-swift generate --model smollm2 --adapter aligned --data requests.jsonl --json
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to a parser's subcommands."""
+    parser = commands.add_parser(
+        "generate",
+        usage="vaccine-swift generate --model MODEL (--prompt TEXT | --data FILE) "
+        "[OPTION ...]",
+        help="answer requests",
+        description="Print a model's answers, with or without an adapter.",
+        epilog=_EPILOG,
+    )
+    group = parser.add_argument_group("model and requests")
+    add_model_options(group)
+    group.add_argument(
+        "--adapter", type=Path, metavar="DIR", help="PEFT files of a LoRA adapter"
+    )
+    source = group.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--prompt",
+        action="append",
+        metavar="TEXT",
+        help="a request; may be given several times",
+    )
+    source.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="JSON, JSONL, CSV or Parquet with a request in each row",
+    )
+    add_thread_option(group)
+    group = parser.add_argument_group("generation")
+    group.add_argument(
+        "--max-new-tokens", type=int, default=64, metavar="N", help="longest answer"
+    )
+    group.add_argument(
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="0 takes the most likely token, above 0 tokens are drawn",
+    )
+    group.add_argument(
+        "--top-p",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="draw from the likeliest tokens that hold this much probability",
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws")
+    group.add_argument(
+        "--batch-size", type=int, default=8, metavar="N", help="requests at a time"
+    )
+    group.add_argument(
+        "--json", action="store_true", help="print a JSON object per line"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Answer and print.
+
+    Raises
+    ------
+    Exception
+        Whatever the API refuses.
+    """
+    if options.batch_size < 1:
+        raise ValueError(f"--batch-size must be at least 1, got {options.batch_size}")
+    requests = _requests(options)
+    model = load_model(options.model, options.threads)
+    template = template_of(model, options.template)
+    prompts = [
+        vs.data.render_prompt(request, model.tokenizer, template)
+        for request in requests
+    ]
+    if options.adapter is not None:
+        model.load_adapter(options.adapter)
+    for start in range(0, len(prompts), options.batch_size):
+        chosen = slice(start, start + options.batch_size)
+        answers = model.generate(
+            prompts[chosen],
+            options.max_new_tokens,
+            options.temperature,
+            top_p=options.top_p,
+            seed=options.seed,
+            add_special_tokens=template != "chat",
+        )
+        for request, answer in zip(requests[chosen], answers, strict=True):
+            _show(request, answer.strip(), options, only=len(requests) == 1)
+
+
+def _requests(options: argparse.Namespace) -> list[str | Mapping[str, Any]]:
+    if options.prompt is not None:
+        return list(options.prompt)
+    return [row.values for row in read_rows(options.data)]
+
+
+def _show(
+    request: str | Mapping[str, Any],
+    answer: str,
+    options: argparse.Namespace,
+    *,
+    only: bool,
+) -> None:
+    row = {"prompt": request} if isinstance(request, str) else dict(request)
+    if options.json:
+        print(json.dumps({**row, "answer": answer}, ensure_ascii=False), flush=True)
+    elif only:
+        print(answer, flush=True)
+    else:
+        print(f"> {_told(row)}\n{answer}\n", flush=True)
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    """A row's request as one text."""
+    if "messages" in row:
+        return str(row["messages"][-1].get("content", ""))
+    request = row.get("instruction", row.get("prompt", ""))
+    return "\n  ".join(filter(None, (request, row.get("input"))))
