@@ -22,9 +22,8 @@ def model_path(tmp_path_factory) -> Path:
 def test_demo_compares_saves_and_sums_up(
     model_path, tmp_path, monkeypatch, capsys
 ) -> None:
-    monkeypatch.setattr(
-        demo, "load_model", lambda *_: vs.CausalLM.from_pretrained(model_path)
-    )
+    model = vs.CausalLM.from_pretrained(model_path)
+    monkeypatch.setattr(demo, "load_model", lambda *_: (model, model.tokenizer))
     monkeypatch.setenv("COLUMNS", "100")
     output = tmp_path / "demo"
     assert main(["demo", "--steps", "2", "--output-dir", str(output)]) == 0

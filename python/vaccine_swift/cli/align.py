@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -27,7 +27,7 @@ from vaccine_swift.training.checkpoint import checkpoints
 
 __all__ = ["RECIPE", "add_parser", "run"]
 
-RECIPE: Final = MappingProxyType(
+RECIPE: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "learning_rate": 1e-3,
         "weight_decay": 0.1,
@@ -119,13 +119,13 @@ def run(options: argparse.Namespace) -> None:
     """
     arguments, method = training_arguments(options), method_of(options)
     settings = adapter_settings(options)
-    model = load_model(options.model, options.threads)
+    model, tokenizer = load_model(options.model, options.threads)
     model.add_adapter(settings, seed=arguments.seed)
     trainer = vs.Trainer(
         model,
         arguments,
-        train_dataset=_train_dataset(options, model),
-        eval_dataset=_eval_dataset(options, model, arguments),
+        train_dataset=_train_dataset(options, tokenizer),
+        eval_dataset=_eval_dataset(options, tokenizer, arguments),
         method=method,
     )
     try:
@@ -143,33 +143,35 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _train_dataset(
-    options: argparse.Namespace, model: vs.CausalLM
+    options: argparse.Namespace, tokenizer: vs.Tokenizer
 ) -> Sequence[vs.Example]:
-    return _loaded(options, model, options.data or [vs.data.alignment_rows()])
+    return _loaded(options, tokenizer, options.data or [vs.data.alignment_rows()])
 
 
 def _eval_dataset(
-    options: argparse.Namespace, model: vs.CausalLM, arguments: vs.TrainingArguments
+    options: argparse.Namespace,
+    tokenizer: vs.Tokenizer,
+    arguments: vs.TrainingArguments,
 ) -> Sequence[vs.Example] | None:
     if options.eval_data:
-        return _loaded(options, model, options.eval_data)
+        return _loaded(options, tokenizer, options.eval_data)
     wanted = arguments.eval_strategy != "no" or arguments.eval_on_start
     if options.data or not wanted:
         return None
     kinds = ("restricted", "ordinary")
-    return _loaded(options, model, [vs.data.proxy("test", kind) for kind in kinds])
+    return _loaded(options, tokenizer, [vs.data.proxy("test", kind) for kind in kinds])
 
 
 def _loaded(
-    options: argparse.Namespace, model: vs.CausalLM, sources: Sequence[Any]
+    options: argparse.Namespace, tokenizer: vs.Tokenizer, sources: Sequence[Any]
 ) -> list[vs.Example]:
     """The examples of all sources, each in a row format of its own."""
     examples: list[vs.Example] = []
     for source in sources:
         examples += vs.data.load(
             source,
-            model.tokenizer,
-            template=template_of(model, options.template),
+            tokenizer,
+            template=template_of(tokenizer, options.template),
             max_length=options.max_length,
         )
     return examples

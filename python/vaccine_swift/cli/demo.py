@@ -28,7 +28,7 @@ __all__ = ["add_parser", "run"]
 
 Rows: TypeAlias = Sequence[Mapping[str, str]]
 
-SETTINGS: Final = MappingProxyType(
+SETTINGS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "learning_rate": 2e-3,
         "lr_scheduler_type": "cosine",
@@ -103,13 +103,13 @@ def run(options: argparse.Namespace) -> None:
         options.output_dir, max_steps=options.steps, seed=options.seed, **SETTINGS
     )
     method = vs.Vaccine(rho=options.rho)
-    model = load_model(SMOLLM2, options.threads)
+    model, tokenizer = load_model(SMOLLM2, options.threads)
     console.print(
         f"[bold]SmolLM2-135M-Instruct[/bold]: {model.num_parameters:,} parameters, "
         f"{vs.get_num_threads()} threads"
     )
     requests = {kind: _held_out(kind) for kind in _KINDS}
-    before = {kind: _answers(model, rows) for kind, rows in requests.items()}
+    before = {kind: _answers(model, tokenizer, rows) for kind, rows in requests.items()}
     model.add_adapter(
         vs.LoRAConfig(r=8, lora_alpha=4, lora_dropout=0.1), seed=options.seed
     )
@@ -117,7 +117,7 @@ def run(options: argparse.Namespace) -> None:
     trainer = vs.Trainer(
         model,
         arguments,
-        train_dataset=vs.data.load(rows, model.tokenizer, template="chat"),
+        train_dataset=vs.data.load(rows, tokenizer, template="chat"),
         method=method,
     )
     try:
@@ -130,7 +130,7 @@ def run(options: argparse.Namespace) -> None:
 
     comparisons = {}
     for kind, title in _KINDS.items():
-        after = _answers(model, requests[kind])
+        after = _answers(model, tokenizer, requests[kind])
         comparisons[kind] = _compared(requests[kind], before[kind], after)
         console.print()
         console.print(table(title, comparisons[kind]))
@@ -146,20 +146,16 @@ def _held_out(kind: str) -> Rows:
     return list(varied.values())[: _SHOWN[kind]]
 
 
-def _answers(model: vs.CausalLM, rows: Rows) -> list[str]:
+def _answers(model: vs.CausalLM, tokenizer: vs.Tokenizer, rows: Rows) -> list[str]:
     """Greedy answers; "…" at the end of those that are cut."""
-    prompts = [vs.data.render_prompt(row, model.tokenizer, "chat") for row in rows]
+    prompts = [vs.data.render_prompt(row, tokenizer, "chat") for row in rows]
     with status(f"answering {len(rows)} held-out requests"):
         answers = model.generate_ids(
-            [
-                model.tokenizer.encode(text, add_special_tokens=False)
-                for text in prompts
-            ],
+            [tokenizer.encode(text, add_special_tokens=False) for text in prompts],
             _MOST_NEW_TOKENS,
         )
     return [
-        model.tokenizer.decode(ids) + " …" * (len(ids) == _MOST_NEW_TOKENS)
-        for ids in answers
+        tokenizer.decode(ids) + " …" * (len(ids) == _MOST_NEW_TOKENS) for ids in answers
     ]
 
 

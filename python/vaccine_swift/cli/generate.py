@@ -94,11 +94,10 @@ def run(options: argparse.Namespace) -> None:
     if options.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, got {options.batch_size}")
     requests = _requests(options)
-    model = load_model(options.model, options.threads)
-    template = template_of(model, options.template)
+    model, tokenizer = load_model(options.model, options.threads)
+    template = template_of(tokenizer, options.template)
     prompts = [
-        vs.data.render_prompt(request, model.tokenizer, template)
-        for request in requests
+        vs.data.render_prompt(request, tokenizer, template) for request in requests
     ]
     if options.adapter is not None:
         model.load_adapter(options.adapter)

@@ -38,8 +38,8 @@ def add_thread_option(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def load_model(name: str, threads: int | None) -> vs.CausalLM:
-    """Load the model that ``--model`` names, on ``--threads`` threads.
+def load_model(name: str, threads: int | None) -> tuple[vs.CausalLM, vs.Tokenizer]:
+    """Load the model that ``--model`` names and its tokeniser.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def load_model(name: str, threads: int | None) -> vs.CausalLM:
         model = vs.CausalLM.from_pretrained(path)
     if model.tokenizer is None:
         raise ValueError(f"model must have a tokenizer, {name} has none")
-    return model
+    return model, model.tokenizer
 
 
 def _fetched() -> Path:
@@ -63,9 +63,8 @@ def _fetched() -> Path:
         return fetch_smollm2()
 
 
-def template_of(model: vs.CausalLM, name: str | None) -> str:
+def template_of(tokenizer: vs.Tokenizer, name: str | None) -> str:
     """The template by name, or the one that fits the model."""
     if name is not None:
         return name
-    has_chat = model.tokenizer is not None and model.tokenizer.chat_template is not None
-    return "chat" if has_chat else "alpaca"
+    return "alpaca" if tokenizer.chat_template is None else "chat"
