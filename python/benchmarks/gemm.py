@@ -1,7 +1,7 @@
 """How fast this machine multiplies float32 matrices, with one library in one process.
 
-The peak is the best of several timings of one large square product; the model's own
-shapes stand beside it, because no library reaches the peak on all of them.
+One large square product and the products of the model; the best of several timings of
+each. The machine's peak is the best of them all.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ COLUMNS = (
     "peak memory",
     "memory ratio",
     "share of GEMM peak",
+    "processor share",
 )
 RIVAL = "torch float32"
 
@@ -44,10 +45,11 @@ def print_table(results: dict[str, Any]) -> None:
                 f"{side['peak_mib'] / 1024:.2f} GiB",
                 f"{side['peak_mib'] / rival['peak_mib']:.2f}",
                 f"{side['share_of_peak']:.0%}",
+                f"{side['processor_share']:.0%}",
             )
     console = Console(width=110)
     console.print(table)
-    run = results["methods"]["vaccine"]["engine"]["runs"][0]
+    run = next(iter(results["methods"].values()))["engine"]["runs"][0]
     print(
         f"Start of the process to start of the first step, model loaded: "
         f"{run['first_step_starts_seconds']:.1f} s"

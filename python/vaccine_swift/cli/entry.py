@@ -12,7 +12,7 @@ from vaccine_swift._core import __version__
 from vaccine_swift.cli import align, demo, generate
 from vaccine_swift.cli.parsing import Parser
 
-__all__ = ["main"]
+__all__ = ["build_parser", "main"]
 
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         After ``--help`` and ``--version`` (0), and when an option is wrong (2).
     """
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     name = f"vaccine-swift {options.command}"
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> Parser:
+def build_parser() -> Parser:
+    """The parser of all commands; each sets ``run``."""
     parser = Parser(
         prog="vaccine-swift",
         description="Align language models so that the alignment survives fine-tuning\n"

@@ -1,0 +1,131 @@
+"""What the documentation says is run: Python, commands, names, links."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import vaccine_swift as vs
+from vaccine_swift import assets
+from vaccine_swift.cli import entry
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "python" / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "Sources" / "README.md"]
+PAGES += sorted(DOCS.glob("*.md"))
+WITH_PYTHON = [page for page in PAGES if "```python" in page.read_text("utf-8")]
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    text = page.read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture(scope="module")
+def tiny_path(tmp_path_factory) -> Path:
+    """The files of the notebooks' tiny model."""
+    path = ROOT / "examples" / "tiny_model.py"
+    spec = importlib.util.spec_from_file_location("tiny_model", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    directory = tmp_path_factory.mktemp("tiny")
+    module.tiny_model(directory)
+    return directory
+
+
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=name)
+def test_python_blocks_of_a_page_run_in_turn(
+    page, tiny_path, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(assets, "fetch_smollm2", lambda: tiny_path)
+    names = {"vs": vs, "model": vs.CausalLM.from_pretrained(tiny_path)}
+    for block in blocks(page, "python"):
+        exec(compile(block, name(page), "exec"), names)
+
+
+def test_the_readme_trains_saves_and_answers(
+    tiny_path, tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(assets, "fetch_smollm2", lambda: tiny_path)
+    names: dict[str, object] = {}
+    exec(blocks(ROOT / "README.md", "python")[0], names)
+    trained = names["model"].adapter_state()
+    assert any(value.any() for key, value in trained.items() if "lora_B" in key)
+    other = vs.CausalLM.from_pretrained(tiny_path)
+    other.load_adapter("aligned")
+    assert other.adapter == vs.LoRAConfig(r=8, lora_alpha=4, lora_dropout=0.1)
+    assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_of_a_page_exist(page) -> None:
+    for block in blocks(page, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            program, *words = shlex.split(line, comments=True) or [""]
+            if program == "vaccine-swift":
+                entry.build_parser().parse_args(words)
+            elif program == "make":
+                makefile = (ROOT / "Makefile").read_text()
+                for target in words:
+                    assert re.search(rf"^{target}:.*##", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_of_a_page_lead_somewhere(page) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        path, _, anchor = target.partition("#")
+        if target.startswith("http"):
+            continue
+        linked = page.parent / path if path else page
+        assert linked.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", linked.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {_anchor(heading) for heading in headings}
+
+
+def test_the_api_page_names_everything_public() -> None:
+    page = (DOCS / "api.md").read_text("utf-8")
+    words = set(re.findall(r"\w+", page))
+    public = {*vs.__all__, *vs.data.__all__}
+    public |= {member for member in dir(vs.CausalLM) if not member.startswith("_")}
+    assert public <= words
+
+
+def test_everything_public_has_a_docstring() -> None:
+    for exported in (*vs.__all__, *(f"data.{each}" for each in vs.data.__all__)):
+        value = vs
+        for part in exported.split("."):
+            value = getattr(value, part)
+        if callable(value):
+            assert value.__doc__, exported
+            assert "\n" in value.__doc__ or len(value.__doc__) > 20, exported
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=name)
+def test_notebooks_are_stored_as_run_without_errors_or_paths(notebook) -> None:
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell["outputs"]]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert all(output["output_type"] != "error" for output in outputs)
+    told = json.dumps(
+        [{**o, "data": {**o.get("data", {}), "image/png": ""}} for o in outputs]
+    )
+    assert not re.search(r"/(tmp|root|home|work)/", told)
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
