@@ -147,6 +147,7 @@ def main() -> None:
         repeats=arguments.repeats,
         methods=arguments.methods,
     )
+    arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / f"{today}-smollm2.json"
     temporary = path.with_suffix(".partial")
     temporary.write_text(json.dumps(results, indent=1) + "\n")
