@@ -50,11 +50,6 @@ internal import Glibc
             stride: columns)
     }
 
-    /// The next `count` elements of a bit-mask or index array.
-    public func integers(count: Int) -> IntegerArray {
-        unsafe IntegerArray(base: take(count, of: UInt16.self), count: count)
-    }
-
     private func take<Element>(_ count: Int, of: Element.Type) -> UnsafeMutablePointer<Element> {
         let start = byteCount
         let size = count * MemoryLayout<Element>.stride
@@ -64,28 +59,6 @@ internal import Glibc
         }
         precondition(byteCount <= capacity, "arena overflow: the layout changed after measuring")
         return unsafe (base + start).bindMemory(to: Element.self, capacity: count)
-    }
-}
-
-/// A view of 16-bit masks in an arena; the same rules as for `Matrix`.
-@safe public struct IntegerArray: @unchecked Sendable {
-    @usableFromInline let base: UnsafeMutablePointer<UInt16>
-    public let count: Int
-
-    @inlinable init(base: UnsafeMutablePointer<UInt16>, count: Int) {
-        unsafe self.base = unsafe base
-        self.count = count
-    }
-
-    @inlinable public subscript(index: Int) -> UInt16 {
-        get {
-            precondition(index >= 0 && index < count, "index out of range")
-            return unsafe base[index]
-        }
-        nonmutating set {
-            precondition(index >= 0 && index < count, "index out of range")
-            unsafe base[index] = newValue
-        }
     }
 }
 
