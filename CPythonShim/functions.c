@@ -123,15 +123,15 @@ static PyObject *schedule_factor(PyObject *module, PyObject *args, PyObject *key
 
 static PyObject *set_num_threads(PyObject *module, PyObject *args, PyObject *keywords) {
     (void)module;
-    static char *names[] = {"count", NULL};
+    static char *names[] = {"n", NULL};
     PyObject *value;
-    int32_t count;
+    int32_t n;
     Call call;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:set_num_threads", names, &value)
-        || !argument_int32(value, "count", INT32_MIN, &count))
+        || !argument_int32(value, "n", INT32_MIN, &n))
         return NULL;
     call_begin(&call);
-    const VaccineStatus status = vaccine_set_thread_count(count, &call.message);
+    const VaccineStatus status = vaccine_set_thread_count(n, &call.message);
     return call_end(&call, status) ? Py_NewRef(Py_None) : NULL;
 }
 
@@ -160,7 +160,7 @@ PyMethodDef module_functions[] = {
         "schedule_factor($module, /, schedule, step, warmup_steps, total_steps)\n--\n\n"
         "The factor on the peak learning rate at a step counted from 0."),
     FUNCTION(set_num_threads, KEYWORDS,
-        "set_num_threads($module, /, count)\n--\n\nThreads of every computation, 1 to 1024."),
+        "set_num_threads($module, /, n)\n--\n\nThreads of every computation, 1 to 1024."),
     FUNCTION(get_num_threads, METH_NOARGS,
         "get_num_threads($module, /)\n--\n\nThreads of every computation; 1 after a fork."),
     FUNCTION(build_description, METH_NOARGS,

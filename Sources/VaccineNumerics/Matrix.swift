@@ -101,15 +101,6 @@
         }
     }
 
-    /// Copies to the caller's row-major memory.
-    public func copy(to values: inout MutableSpan<Float>) {
-        precondition(values.count >= count, "output too small")
-        for row in 0..<rows {
-            let source = self[row]
-            for index in 0..<columns { values[row * columns + index] = source[index] }
-        }
-    }
-
     /// The first element that is NaN or infinite.
     public func firstNonFinite() -> (row: Int, column: Int)? {
         for row in 0..<rows {

@@ -15,11 +15,11 @@ public enum Threads {
     }
 
     /// - Throws: `VaccineError.value` outside 1...1024.
-    public static func setCount(_ count: Int) throws(VaccineError) {
-        guard (1...1024).contains(count) else {
-            throw .value("count must be in [1, 1024], got \(count)")
+    public static func setCount(_ n: Int) throws(VaccineError) {
+        guard (1...1024).contains(n) else {
+            throw .value("n must be in [1, 1024], got \(n)")
         }
-        requested.store(count, ordering: .relaxed)
+        requested.store(n, ordering: .relaxed)
     }
 
     /// Calls `body` once for every index in `0..<count`; indices are handed out in order to whichever

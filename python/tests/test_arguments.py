@@ -126,6 +126,11 @@ def test_bfloat16_is_refused_with_the_reason() -> None:
         TrainingArguments("out", label_smoothing_factor=0.1)
 
 
+def test_an_array_for_a_choice_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="^adafactor must be False .*got array"):
+        TrainingArguments("out", adafactor=np.zeros(2))
+
+
 BAD_VALUES = [
     ("learning_rate", -1e-3),
     ("learning_rate", math.nan),

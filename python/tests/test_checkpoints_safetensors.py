@@ -112,7 +112,17 @@ def test_tied_weights_have_no_matrix_of_their_own(tmp_path: Path) -> None:
 def test_rotary_buffers_of_old_checkpoints_are_passed_over(directory: Path) -> None:
     buffer = {"model.layers.0.self_attn.rotary_emb.inv_freq": np.ones(4, np.float32)}
     files.write_directory(directory, CONFIG, WEIGHTS | buffer)
-    vs.CausalLM.from_pretrained(directory)
+    model = vs.CausalLM.from_pretrained(directory)
+    assert_same(read_weights(model, directory.parent / "saved"), WEIGHTS)
+
+
+def test_a_tokenizer_file_that_is_not_read_is_warned_of(directory: Path) -> None:
+    (directory / "tokenizer.model").write_bytes(b"")
+    with pytest.warns(
+        UserWarning, match=r"tokenizer\.model is not read.*tokenizer\.json"
+    ):
+        model = vs.CausalLM.from_pretrained(directory)
+    assert model.tokenizer is None
 
 
 def test_missing_surplus_and_misshapen_tensors_are_named_together(

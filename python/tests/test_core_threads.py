@@ -182,8 +182,6 @@ def test_the_thread_count_is_kept(count: int) -> None:
 @pytest.mark.parametrize("count", [0, -1, 1025])
 def test_a_thread_count_out_of_range_is_refused(count: int) -> None:
     before = _core.get_num_threads()
-    with pytest.raises(
-        ValueError, match=rf"^count must be in \[1, 1024\], got {count}"
-    ):
+    with pytest.raises(ValueError, match=rf"^n must be in \[1, 1024\], got {count}"):
         _core.set_num_threads(count)
     assert _core.get_num_threads() == before

@@ -239,12 +239,11 @@ class CausalLM(Adapters, Computation, Generation):
             raise FileNotFoundError(f"{directory}: no {_CONFIG}{remedy * adapter}")
         config = read_json(directory / _CONFIG)
         fields = core_configuration(config, source=str(directory / _CONFIG))
-        has_tokenizer = (directory / "tokenizer.json").is_file()
         return cls(
             loaded_model(fields, SafetensorsDirectory(directory)),
             config,
             generation_config=read_json_if_any(directory / _GENERATION_CONFIG),
-            tokenizer=Tokenizer.from_directory(directory) if has_tokenizer else None,
+            tokenizer=_tokenizer_of(directory),
             name=str(directory),
         )
 
@@ -268,6 +267,18 @@ class CausalLM(Adapters, Computation, Generation):
         config |= self._config
         config.pop("dtype", None)
         return config | {"torch_dtype": "float32"}
+
+
+def _tokenizer_of(directory: Path) -> Tokenizer | None:
+    if (directory / "tokenizer.json").is_file():
+        return Tokenizer.from_directory(directory)
+    if (directory / "tokenizer.model").is_file():
+        warnings.warn(
+            f"{directory}: no tokenizer: tokenizer.model is not read; save the "
+            "tokenizer once with transformers, which writes tokenizer.json",
+            stacklevel=4,
+        )
+    return None
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

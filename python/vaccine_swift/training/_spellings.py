@@ -119,7 +119,8 @@ def translate(given: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
 def _check_only(name: str, value: object) -> None:
     accepted, reason = ONLY[name]
     for choice in accepted:
-        if value == choice and isinstance(value, bool) is isinstance(choice, bool):
+        equal = (value == choice) is True  # an array compares to an array
+        if equal and isinstance(value, bool) is isinstance(choice, bool):
             return
     expected = " or ".join(repr(choice) for choice in accepted)
     raise ValueError(f"{name} must be {expected} ({reason}), got {value!r}")
