@@ -48,7 +48,7 @@ import _TestSupport
     }
 
     @Test(arguments: [0, -1, 1025]) func threadCountOutOfRangeIsRefused(count: Int) {
-        #expect(throws: VaccineError.value("count must be in [1, 1024], got \(count)")) {
+        #expect(throws: VaccineError.value("n must be in [1, 1024], got \(count)")) {
             try Threads.setCount(count)
         }
     }
