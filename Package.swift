@@ -24,7 +24,7 @@ let package = Package(name: "vaccine_swift")
 // MARK: - Public API
 
 package.products = [
-    .library(name: "Vaccine", targets: ["VaccineTransformer", "VaccineTraining"])
+    .library(name: "Vaccine", targets: ["VaccineTransformer", "VaccineTraining", "VaccineDrift"])
 ]
 
 package.targets = [
@@ -33,16 +33,20 @@ package.targets = [
         linkerSettings: [openBLAS, .linkedLibrary("m")]),
     .target(name: "VaccineTransformer", dependencies: ["VaccineNumerics"]),
     .target(name: "VaccineTraining", dependencies: ["VaccineTransformer", "VaccineNumerics"]),
+    .target(name: "VaccineDrift", dependencies: ["VaccineNumerics", "COpenBLAS", "CFortran"]),
 ]
 
 // MARK: - Implementation details
 
 package.targets += [
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "CFortran"),
     .target(name: "CVaccine"),
     .target(
         name: "VaccineABI",
-        dependencies: ["CVaccine", "VaccineNumerics", "VaccineTransformer", "VaccineTraining"]),
+        dependencies: [
+            "CVaccine", "VaccineNumerics", "VaccineTransformer", "VaccineTraining", "VaccineDrift",
+        ]),
 ]
 
 if let pythonInclude {
@@ -76,6 +80,7 @@ package.targets += [
     .testTarget(
         name: "VaccineTransformerTests", dependencies: ["VaccineTransformer", "_TestSupport"]),
     .testTarget(name: "VaccineTrainingTests", dependencies: ["VaccineTraining", "_TestSupport"]),
+    .testTarget(name: "VaccineDriftTests", dependencies: ["VaccineDrift", "_TestSupport"]),
 ]
 
 // MARK: - Settings of every Swift target

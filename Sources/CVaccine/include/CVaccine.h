@@ -40,6 +40,22 @@ typedef struct VaccineIntegers {
     int32_t width;
 } VaccineIntegers;
 
+// Number formats of embeddings.
+typedef enum VaccineElement {
+    VACCINE_FLOAT32 = 0,
+    VACCINE_FLOAT64 = 1,
+    VACCINE_FLOAT16 = 2,
+    VACCINE_BFLOAT16 = 3,
+} VaccineElement;
+
+// An embedding set as the caller holds it: [rows, width] row-major, without gaps.
+typedef struct VaccineEmbeddings {
+    const void *values;
+    int64_t rows;
+    int64_t width;
+    VaccineElement element;
+} VaccineEmbeddings;
+
 // MARK: - Threads and machine
 
 // Threads of every parallel region; 1 after fork in a child. Range 1...1024.
