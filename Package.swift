@@ -41,7 +41,7 @@ package.targets = [
 package.targets += [
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CFortran"),
-    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"] + processor)]),
+    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2", "-Wno-psabi"] + processor)]),
     .target(name: "CVaccine"),
     .target(
         name: "VaccineABI",

@@ -6,7 +6,7 @@
 
 #include <immintrin.h>
 
-#include "include/kernels.h"
+#include "include/weight_product.h"
 #include "packing.h"
 #include "products.h"
 

@@ -1,6 +1,6 @@
 // float32 products for the build's own instruction set.
 
-#include "include/kernels.h"
+#include "include/weight_product.h"
 #include "packing.h"
 #include "products.h"
 

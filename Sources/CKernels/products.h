@@ -3,7 +3,7 @@
 #ifndef VACCINE_PRODUCTS_H
 #define VACCINE_PRODUCTS_H
 
-#include "include/kernels.h"
+#include "include/weight_product.h"
 
 bool product_baseline(VaccineBlock block, const float *a, ptrdiff_t a_stride, VaccineFactor b,
     float *c, ptrdiff_t c_stride);

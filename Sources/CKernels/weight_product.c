@@ -1,15 +1,14 @@
 // Chooses the variant for this processor.
 
-#include "include/kernels.h"
+#include "include/weight_product.h"
 
+#include "processor.h"
 #include "products.h"
 
 #ifdef __x86_64__
 
-static bool has_avx512(void) { return __builtin_cpu_supports("avx512f"); }
-
 bool vaccine_has_bfloat16(void) {
-    return has_avx512() && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512bf16");
+    return has_avx512() && __builtin_cpu_supports("avx512bf16");
 }
 
 bool vaccine_product_float32(VaccineBlock block, const float *a, ptrdiff_t a_stride, VaccineFactor b,

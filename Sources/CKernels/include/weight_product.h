@@ -4,12 +4,9 @@
 // of the calling thread; A is read as it lies. Every element of C is a sum of even blocks of k, each a chain
 // of fused multiply-adds in order: its value depends neither on the number of rows and columns nor on how
 // they are split, and is the same for every instruction set.
-//
-// These are C because the tile must stay in registers and its instruction set is chosen at run time,
-// neither of which Swift offers.
 
-#ifndef VACCINE_KERNELS_H
-#define VACCINE_KERNELS_H
+#ifndef VACCINE_WEIGHT_PRODUCT_H
+#define VACCINE_WEIGHT_PRODUCT_H
 
 #include <stdbool.h>
 #include <stddef.h>
