@@ -58,9 +58,17 @@ typedef struct VaccineEmbeddings {
 
 // MARK: - Threads and machine
 
+// In which frozen weights are held and multiplied.
+typedef enum VaccinePrecision {
+    VACCINE_PRECISION_FLOAT32 = 0,
+    VACCINE_PRECISION_BFLOAT16 = 1,  // refused where the processor does not multiply it
+} VaccinePrecision;
+
 // Threads of every parallel region; 1 after fork in a child. Range 1...1024.
 VaccineStatus vaccine_set_thread_count(int32_t count, VaccineMessage *message);
 int32_t vaccine_thread_count(void);
+// Whether models can be made in the precision.
+bool vaccine_precision_available(VaccinePrecision precision);
 // One line: the BLAS library, its kernel, and the instruction set of this build.
 void vaccine_build_description(VaccineMessage *text);
 
@@ -88,6 +96,7 @@ typedef struct VaccineModelConfiguration {
     double rotary_low_frequency_factor;  // llama3
     double rotary_high_frequency_factor;
     int32_t rotary_original_context_length;
+    VaccinePrecision precision;
 } VaccineModelConfiguration;
 
 // Weights start at zero; write every tensor, then check that the model is complete.
