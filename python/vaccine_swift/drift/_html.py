@@ -162,7 +162,7 @@ def _prompts(content: Content) -> str:
     if not content["prompts"]["ids"]:
         return ""
     parts = [charts.prompt_figure(content), f"<div>{prompt_table(content)}</div>"]
-    return _section("Most drifted prompts", "", parts)
+    return f'<h2>Most drifted prompts</h2><div class="pair">{"".join(parts)}</div>'
 
 
 def _geometry(content: Content) -> str:

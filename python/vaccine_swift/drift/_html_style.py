@@ -37,7 +37,7 @@ border:1px solid var(--edge);border-radius:10px}}
 .vs-drift .tile b{{display:block;font-size:22px;line-height:1.25;font-weight:650}}
 .vs-drift .tile span{{color:var(--soft);font-size:13px;display:block}}
 .vs-drift .charts{{display:grid;gap:14px;
-grid-template-columns:repeat(auto-fit,minmax(min(100%,350px),1fr))}}
+grid-template-columns:repeat(auto-fill,minmax(min(100%,350px),1fr))}}
 .vs-drift figure{{margin:0;max-width:600px;padding:12px 14px 10px}}
 .vs-drift figcaption{{margin-top:4px}}
 .vs-drift svg{{display:block;width:100%;height:auto;overflow:visible}}
@@ -79,6 +79,8 @@ border-bottom:1px solid var(--grid)}}
 .vs-drift summary{{cursor:pointer;font-weight:600;margin-bottom:8px}}
 .vs-drift pre{{background:var(--card);border:1px solid var(--edge);border-radius:10px;
 padding:12px 14px;overflow-x:auto;font-size:12.5px;margin:0}}
+.vs-drift .pair{{display:grid;gap:14px;align-items:start}}
+@media (min-width:800px){{.vs-drift .pair{{grid-template-columns:minmax(0,1fr) minmax(0,2fr)}}}}
 @media (max-width:480px){{.vs-drift main{{padding:18px 12px 32px}}
 .vs-drift .tiles{{grid-template-columns:1fr 1fr}}
 .vs-drift .tile b{{font-size:19px}}
