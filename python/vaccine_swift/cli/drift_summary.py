@@ -14,11 +14,9 @@ def summary(report: Report) -> str:
     """Metrics of all layers together, the layer that moved most, groups, tests."""
     content = report.content
     settings = content["settings"]
-    lines = [
-        f"{settings['prompts']} prompts, {settings['rows']} rows, {settings['layers']} "
-        f"layers of width {settings['width']}, tier {settings['tier']}",
-        "",
-    ]
+    size = f"{settings['layers']} layers of width {settings['width']}"
+    rows = f"{settings['prompts']} prompts, {settings['rows']} rows"
+    lines = [f"{rows}, {size}, tier {settings['tier']}", ""]
     for name, entry in content["overall"].items():
         lines.append(_line(metric(name).label, name, entry))
     drifts = [estimate(each.get("relative_drift"))[0] for each in content["layers"]]

@@ -50,7 +50,8 @@ def page(content: Content, baseline: Content | None, title: str) -> str:
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escaped(title)}</title><style>body{{margin:0}}"
         ".vs-drift{min-height:100vh;background:var(--page)}"
-        f'{STYLE}</style></head><body class="vs-drift"><main>{body}</main></body></html>\n'
+        f'{STYLE}</style></head><body class="vs-drift"><main>{body}</main></body>'
+        "</html>\n"
     )
 
 
@@ -112,7 +113,8 @@ def _tiles(content: Content, baseline: Content | None) -> str:
     )
     return '<div class="tiles">{}</div>'.format(
         "".join(
-            f'<div class="tile"><b>{escaped(value)}</b><span>{escaped(label)}</span></div>'
+            f'<div class="tile"><b>{escaped(value)}</b>'
+            f"<span>{escaped(label)}</span></div>"
             for value, label in tiles
         )
     )
@@ -147,9 +149,9 @@ def _tests(content: Content) -> str:
     if not content["tests"]:
         return ""
     note = (
-        "The unit is the prompt, and p = (1 + k) / (1 + B). When weights differ, drift of "
-        "exactly zero is false by construction: weigh the size of the effect, the floor "
-        "and the contrast between groups."
+        "The unit is the prompt, and p = (1 + k) / (1 + B). When weights differ, drift "
+        "of exactly zero is false by construction: weigh the size of the effect, the "
+        "floor and the contrast between groups."
     )
     figures = [
         charts.null_figure(name, test, f"Null distribution: {test_title(name)}")

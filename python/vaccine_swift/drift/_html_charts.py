@@ -167,7 +167,7 @@ def _thickened(
 def _layer_chart(name: str, count: int, values: Sequence[float]) -> Chart:
     per_cent = metric(name).unit == "%"
     finite = [value for value in values if math.isfinite(value)]
-    near_one = 0.5 < min(finite) and max(finite) < 1.05
+    near_one = min(finite) > 0.5 and max(finite) < 1.05
 
     def text(value: float) -> str:
         return f"{100 * value:.4g} %" if per_cent else f"{value:.4g}"

@@ -8,13 +8,13 @@ from vaccine_swift.drift._heat import GRADIENT
 
 __all__ = ["STYLE"]
 
-# Lines use Okabe and Ito's colours, "Color Universal Design" (2008), which people with any
-# form of colour blindness tell apart; the dark page has lighter ones of the same hues.
-_LIGHT: Final = """--page:#f6f7f9;--card:#fff;--ink:#1b2330;--soft:#5c6675;--grid:#e6e9ee;
---axis:#aab2bd;--a:#0072b2;--b:#d55e00;--c:#009e73;--d:#b0588d;--e:#8a6d00;
+# Lines use Okabe and Ito's colours, "Color Universal Design" (2008), which people with
+# any form of colour blindness tell apart; the dark page has lighter ones of these hues.
+_LIGHT: Final = """--page:#f6f7f9;--card:#fff;--ink:#1b2330;--soft:#5c6675;
+--grid:#e6e9ee;--axis:#aab2bd;--a:#0072b2;--b:#d55e00;--c:#009e73;--d:#b0588d;--e:#8a6d00;
 --edge:#e2e5ea;--wash:#eef2f7"""
-_DARK: Final = """--page:#11151b;--card:#1a2029;--ink:#e7ebf1;--soft:#9aa5b4;--grid:#2a323d;
---axis:#566172;--a:#56b4e9;--b:#f0894a;--c:#3dc79d;--d:#dd94bf;--e:#e0c341;
+_DARK: Final = """--page:#11151b;--card:#1a2029;--ink:#e7ebf1;--soft:#9aa5b4;
+--grid:#2a323d;--axis:#566172;--a:#56b4e9;--b:#f0894a;--c:#3dc79d;--d:#dd94bf;--e:#e0c341;
 --edge:#2a323d;--wash:#222a35"""
 
 STYLE: Final = f"""
@@ -80,7 +80,8 @@ border-bottom:1px solid var(--grid)}}
 .vs-drift pre{{background:var(--card);border:1px solid var(--edge);border-radius:10px;
 padding:12px 14px;overflow-x:auto;font-size:12.5px;margin:0}}
 .vs-drift .pair{{display:grid;gap:14px;align-items:start}}
-@media (min-width:800px){{.vs-drift .pair{{grid-template-columns:minmax(0,1fr) minmax(0,2fr)}}}}
+@media (min-width:800px){{.vs-drift .pair{{
+grid-template-columns:minmax(0,1fr) minmax(0,2fr)}}}}
 @media (max-width:480px){{.vs-drift main{{padding:18px 12px 32px}}
 .vs-drift .tiles{{grid-template-columns:1fr 1fr}}
 .vs-drift .tile b{{font-size:19px}}

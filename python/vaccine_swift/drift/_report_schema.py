@@ -116,17 +116,18 @@ def checked(content: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(
             f"content must have the schema {SCHEMA!r}, got {content.get('schema')!r}"
         )
+    plain: dict[str, Any] = _plain(content)
     for key, kind in _KEYS.items():
-        if key not in content:
+        if key not in plain:
             raise ValueError(f"content must have {key!r}, which is missing")
-        if not isinstance(content[key], kind):
+        if not isinstance(plain[key], kind):
             raise TypeError(
                 f"content[{key!r}] must be {_named(kind)}, "
-                f"got {type(content[key]).__name__}"
+                f"got {type(plain[key]).__name__}"
             )
-    if not content["layers"]:
+    if not plain["layers"]:
         raise ValueError("content['layers'] must hold at least one layer, got none")
-    return _plain(content)
+    return plain
 
 
 def _named(kind: type | tuple[type, ...]) -> str:

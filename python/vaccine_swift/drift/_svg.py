@@ -149,7 +149,10 @@ class Chart:
                 f'text-anchor="middle">{escaped(text)}</text>'
             )
         if self._y.grid:
-            yield f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{base}" y2="{base}"/>'
+            yield (
+                f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" '
+                f'y1="{base}" y2="{base}"/>'
+            )
         if self._x_label:
             yield (
                 f'<text class="name" x="{(_LEFT + WIDTH - _RIGHT) / 2}" '

@@ -9,36 +9,36 @@ from vaccine_swift._arguments import nearest
 from vaccine_swift.drift._report_schema import estimate
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
 __all__ = ["dataframe", "metric_columns"]
 
 _TABLES: Final = ("layers", "groups", "tests", "prompts")
 
 
-def dataframe(content: Mapping[str, Any], table: str) -> pandas.DataFrame:
+def dataframe(content: Mapping[str, Any], table: str) -> pd.DataFrame:
     """As `Report.to_dataframe`."""
     if table not in _TABLES:
         known = ", ".join(map(repr, _TABLES))
         hint = nearest(str(table), _TABLES)
         raise ValueError(f"table must be one of {known}, got {table!r}.{hint}")
     try:
-        import pandas
+        import pandas as pd
     except ImportError as error:
         raise ImportError(
             "to_dataframe needs pandas: pip install 'vaccine-swift[drift]'"
         ) from error
     if table == "prompts":
-        return _prompts(content["prompts"], pandas)
+        return _prompts(content["prompts"], pd)
     if table == "tests":
         rows = [
             {key: value for key, value in test.items() if _is_number(value)}
             for test in content["tests"].values()
         ]
-        index = pandas.Index(list(content["tests"]), name="test")
-        return pandas.DataFrame(rows, index=index)
+        index = pd.Index(list(content["tests"]), name="test")
+        return pd.DataFrame(rows, index=index)
     if table == "layers":
-        frame = pandas.DataFrame([_flat(layer) for layer in content["layers"]])
+        frame = pd.DataFrame([_flat(layer) for layer in content["layers"]])
         return frame.rename_axis("layer")
     rows = [
         {"group": name, "layer": layer, **_flat(entry)}
@@ -46,7 +46,7 @@ def dataframe(content: Mapping[str, Any], table: str) -> pandas.DataFrame:
         for layer, entry in enumerate(group["layers"])
     ]
     columns = ["group", "layer"]
-    return pandas.DataFrame(rows or None, columns=None if rows else columns).set_index(
+    return pd.DataFrame(rows or None, columns=None if rows else columns).set_index(
         columns
     )
 
@@ -63,9 +63,9 @@ def _flat(entries: Mapping[str, Any]) -> dict[str, float]:
     return row
 
 
-def _prompts(prompts: Mapping[str, Any], pandas: Any) -> Any:
-    index = pandas.Index(prompts["ids"], name="id")
-    frame = pandas.DataFrame(prompts["relative_drift"], index=index)
+def _prompts(prompts: Mapping[str, Any], pd: Any) -> Any:
+    index = pd.Index(prompts["ids"], name="id")
+    frame = pd.DataFrame(prompts["relative_drift"], index=index)
     frame = frame.add_prefix("layer_")
     frame.insert(0, "relative_drift", prompts["overall"])
     return frame

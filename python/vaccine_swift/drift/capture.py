@@ -111,7 +111,8 @@ class Probe:
                 raise TypeError(f"dataset[{index}] must be an Example, got {kind}")
             if pool == "response" and (example.labels == IGNORED_LABEL).all():
                 raise ValueError(
-                    f'pool="response" needs supervised tokens, dataset[{index}] has none'
+                    'pool="response" needs supervised tokens, '
+                    f"dataset[{index}] has none"
                 )
         rows = getattr(dataset, "rows", None)
         return cls(

@@ -78,7 +78,7 @@ def _npz(path: Path) -> EmbeddingFile:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except Exception as error:  # noqa: BLE001, zipfile and zlib raise their own
+    except Exception as error:
         raise ValueError(f"{path} cannot be read as npz: {error}") from error
     ids = arrays.pop("ids", None)
     return EmbeddingFile(_layers(path, arrays), ids)
@@ -142,8 +142,8 @@ def _layers(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[A
     for name in names:
         if arrays[name].ndim != 2 or arrays[name].shape != first.shape:
             raise ValueError(
-                f"{path}: arrays must be layers of one shape [N, d], got {names[0]!r} of "
-                f"shape {first.shape} and {name!r} of shape {arrays[name].shape}"
+                f"{path}: arrays must be layers of one shape [N, d], got {names[0]!r} "
+                f"of shape {first.shape} and {name!r} of shape {arrays[name].shape}"
             )
     return np.stack([arrays[name] for name in names])
 

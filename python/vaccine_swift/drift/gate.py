@@ -115,9 +115,10 @@ class Condition:
             measured = _told(self.name, ends)
             reason = f" ({entry['reason']})" if entry.get("reason") else ""
             what = "" if side == "value" else f" at its {side} bound"
+            limit = shown(_metric(self.name), self.limit)
             lines.append(
-                f"{self.name} must be {self.relation} {shown(_metric(self.name), self.limit)}"
-                f"{what}, got {measured}{reason}{place}"
+                f"{self.name} must be {self.relation} {limit}{what}, "
+                f"got {measured}{reason}{place}"
             )
         return lines
 

@@ -17,7 +17,7 @@ from vaccine_swift.drift._report_schema import checked, estimate, shown
 from vaccine_swift.drift.gate import Bound, Condition, check_conditions
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -134,7 +134,7 @@ class Report:
             _write(path, text)
         return text
 
-    def to_dataframe(self, table: str = "layers") -> pandas.DataFrame:
+    def to_dataframe(self, table: str = "layers") -> pd.DataFrame:
         """A part of the report as a pandas table.
 
         Parameters
