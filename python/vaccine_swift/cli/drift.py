@@ -77,7 +77,6 @@ def add_parser(commands: Any) -> None:
         "--assert",
         dest="conditions",
         action="append",
-        default=[],
         metavar="CONDITION",
         help="such as relative_drift<0.05; may be given several times",
     )
@@ -99,7 +98,7 @@ def run(options: argparse.Namespace) -> None:
     Exception
         Whatever the API refuses.
     """
-    for condition in options.conditions:
+    for condition in options.conditions or ():
         Condition.parse(condition)
     baseline = None
     if options.baseline is not None:
@@ -144,7 +143,6 @@ def _add_files(group: Any) -> None:
     group.add_argument(
         "--group",
         action="append",
-        default=[],
         metavar="NAME=FILE",
         help="a text file with the ids of a group; may be given several times",
     )

@@ -53,7 +53,7 @@ def compared_files(options: argparse.Namespace) -> drift.Accumulator:
         },
     )
     accumulator.update(
-        first.values, second.values, ids=ids, groups=_groups(options.group, ids)
+        first.values, second.values, ids=ids, groups=_groups(options.group or [], ids)
     )
     return accumulator
 

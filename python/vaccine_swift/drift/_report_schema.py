@@ -153,5 +153,7 @@ def _digits(value: float) -> str:
     if size != 0 and (size >= 1e5 or size < 1e-3):
         mantissa, exponent = f"{value:.2e}".split("e")
         return f"{mantissa}e{int(exponent)}".replace("-", "−")
-    decimals = max(0, 2 - math.floor(math.log10(size))) if size else 0
+    # Of a similarity near 1, the digits that matter are those of its distance to 1.
+    told = 1 - size if 0.9 < size < 1 else size
+    decimals = min(max(0, 2 - math.floor(math.log10(told))), 6) if told else 0
     return f"{value:,.{decimals}f}".replace(",", "\u202f").replace("-", "−")

@@ -41,7 +41,8 @@ class Monitor(TrainerCallback):
     dataset : sequence of Example
         The probe prompts; a few dozen do.
     every : int
-        Optimiser steps between measurements. The last step is always measured.
+        Optimiser steps between measurements. The last step is always measured; with a
+        `reference`, so is the start.
     reference : CausalLM, optional
         What to measure against; by default the model at the start of training. A
         resumed run starts where it was resumed: give the reference there.
@@ -127,6 +128,8 @@ class Monitor(TrainerCallback):
         self.report = None
         if self._path is not None:
             write_text(self._path, "")
+        if self._given is not None:
+            self._measure(args, state, model)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Measure after every k-th step and after the last one."""
