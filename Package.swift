@@ -29,7 +29,7 @@ package.products = [
 
 package.targets = [
     .target(
-        name: "VaccineNumerics", dependencies: ["COpenBLAS"],
+        name: "VaccineNumerics", dependencies: ["COpenBLAS", "CKernels"],
         linkerSettings: [openBLAS, .linkedLibrary("m")]),
     .target(name: "VaccineTransformer", dependencies: ["VaccineNumerics"]),
     .target(name: "VaccineTraining", dependencies: ["VaccineTransformer", "VaccineNumerics"]),
@@ -41,6 +41,7 @@ package.targets = [
 package.targets += [
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CFortran"),
+    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2", "-Wno-psabi"] + processor)]),
     .target(name: "CVaccine"),
     .target(
         name: "VaccineABI",

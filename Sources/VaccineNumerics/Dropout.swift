@@ -1,17 +1,21 @@
+internal import CKernels
+
 /// Inverted dropout whose mask is a function of (stream, row, column) and is never stored.
 ///
 /// ```
 /// y = x ⊙ mask · 1 / P(mask = 1)
 /// ```
 /// The probability is held in units of 2⁻¹⁶ and the scale is the exact inverse of what is held, so
-/// that the expectation of y is x.
+/// that the expectation of y is x. Elements 16·b … 16·b + 15 of a row take the sixteen 16-bit parts of
+/// four words of the row's stream: first the low halves of their eight 32-bit words, then the high ones.
 /// - SeeAlso: Srivastava et al. 2014, JMLR 15; applied to LoRA's input as in Hu et al. 2021,
 ///   arXiv:2106.09685.
 public struct Dropout: Sendable {
-    @usableFromInline let threshold: Int32
+    /// Elements whose sixteen bits are below this are dropped.
+    public let threshold: Int32
     /// 1 / P(keep).
     public let scale: Float
-    @usableFromInline let stream: RandomStream
+    let stream: RandomStream
 
     /// - Parameter probability: of dropping an element, in [0, 0.5].
     public init(probability: Double, stream: RandomStream) {
@@ -21,24 +25,17 @@ public struct Dropout: Sendable {
         self.stream = stream
     }
 
-    /// The factors (0 or `scale`) of the sixteen elements from column `16 · block`.
-    @inlinable @inline(__always)
-    public func factors(row: RandomStream, block: Int) -> Lanes {
-        let kept = ~((row.sixteen(at: block) &- threshold) &>> 31)
-        return unsafe unsafeBitCast(
-            kept & SIMD16(repeating: Int32(bitPattern: scale.bitPattern)), to: Lanes.self)
+    /// y = dropout(x), on the calling thread.
+    ///
+    /// - Parameters:
+    ///   - firstRow: the mask's row that belongs to row 0 of x.
+    ///   - y: of x's shape, overwritten.
+    public func apply(to x: Matrix, firstRow: Int, into y: Matrix) {
+        precondition(x.hasShape(of: y), "shapes differ")
+        unsafe vaccine_dropout(x.forC, forC, firstRow, y.forC)
     }
 
-    /// The stream of one row, to be handed to `factors`.
-    @inlinable public func row(_ row: Int) -> RandomStream { stream.substream(row) }
-
-    /// y[row] = dropout(x[row]).
-    public func apply(to x: Span<Float>, row: Int, into y: inout MutableSpan<Float>) {
-        let random = self.row(row)
-        sweep(x.count) {
-            y.setLanes(x.lanes(at: $0) * factors(row: random, block: $0 / 16), at: $0)
-        } tail: {
-            y.setLanesTail(x.lanesTail(at: $0) * factors(row: random, block: $0 / 16), at: $0)
-        }
+    var forC: VaccineDropout {
+        VaccineDropout(key: stream.key, threshold: threshold, scale: scale)
     }
 }

@@ -69,10 +69,9 @@
             base: base + range.lowerBound, rows: rows, columns: range.count, stride: stride)
     }
 
-    /// The leading rows × columns elements of the same memory with another shape.
+    /// The leading rows × columns elements of the same memory with another shape, for scratch.
     public func reshaped(rows: Int, columns: Int) -> Matrix {
-        precondition(
-            stride == self.columns && rows * columns <= count, "reshape beyond the memory")
+        precondition(rows * columns <= count, "reshape beyond the memory")
         return unsafe Matrix(base: base, rows: rows, columns: columns, stride: columns)
     }
 

@@ -26,16 +26,6 @@ public struct RandomStream: Sendable, Equatable {
         mixed(key &+ UInt64(bitPattern: Int64(counter)) &* golden)
     }
 
-    /// Sixteen numbers uniform on 0..<65536: block `index` of them.
-    @inlinable @inline(__always) func sixteen(at index: Int) -> SIMD16<Int32> {
-        let words = SIMD4<UInt64>(
-            word(at: 4 * index), word(at: 4 * index + 1), word(at: 4 * index + 2),
-            word(at: 4 * index + 3))
-        let pairs = unsafe unsafeBitCast(words, to: SIMD8<UInt32>.self)
-        let halves = SIMD16<UInt32>(lowHalf: pairs & 0xFFFF, highHalf: pairs &>> 16)
-        return unsafe unsafeBitCast(halves, to: SIMD16<Int32>.self)
-    }
-
     /// Uniform on [0, 1), 53 random bits.
     public func uniform(at counter: Int) -> Double {
         Double(word(at: counter) >> 11) * 0x1p-53

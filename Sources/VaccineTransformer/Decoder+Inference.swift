@@ -16,7 +16,7 @@ extension Decoder {
         for start in stride(from: 0, to: x.rows, by: Scratch.lossChunk) {
             try pass.interruption.check()
             let rows = start..<min(start + Scratch.lossChunk, x.rows)
-            multiply(normed.rows(rows), .normal, head, .transposed, into: logits.rows(rows))
+            multiply(normed.rows(rows), transposing: head, into: logits.rows(rows))
         }
     }
 

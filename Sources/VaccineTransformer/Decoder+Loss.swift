@@ -33,14 +33,14 @@ extension Decoder {
                 selected, weight: finalNorm, epsilon: configuration.normEpsilon,
                 inverse: scratch.finalInverse, into: normed)
             let logits = scratch.logits.rows(size)
-            multiply(normed, .normal, head, .transposed, into: logits)
+            multiply(normed, transposing: head, into: logits)
             let losses = scratch.losses.rows(size)
             crossEntropy(
                 logits, targets: batch.targets[chunk],
                 gradientScale: gradient == nil ? nil : weight / Float(count), losses: losses)
             for row in size { total += Double(losses[row, 0]) }
             guard let gradient, let backward = pass.workspace.backward else { continue }
-            multiply(logits, .normal, head, .normal, into: normed)
+            multiply(logits, by: head, into: normed)
             let dSelected = backward.dSelected.rows(size)
             dSelected.fill(0)
             rmsNormBackward(

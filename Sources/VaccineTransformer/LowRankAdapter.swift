@@ -27,20 +27,15 @@ package struct LowRankAdapter: Sendable {
     func forward(_ x: Matrix, stream: RandomStream?, u: Matrix, dropped: Matrix, addingTo y: Matrix)
     {
         let mask = self.mask(stream)
-        Threads.forEachRange(of: x.rows) { range in
-            for row in range {
-                var projected = u.mutable(row)
-                if let mask {
-                    let masked = dropped.columns(0..<x.columns)
-                    var target = masked.mutable(row)
-                    mask.apply(to: x[row], row: row, into: &target)
-                    project(masked[row], onto: down, scale: 1, into: &projected)
-                } else {
-                    project(x[row], onto: down, scale: 1, into: &projected)
-                }
-                var output = y.mutable(row)
-                expand(u[row], over: up, scale: scale, addingTo: &output)
+        forEachBand(of: x.rows) { band in
+            var input = x.rows(band)
+            if let mask {
+                let masked = dropped.columns(0..<x.columns).rows(band)
+                mask.apply(to: input, firstRow: band.lowerBound, into: masked)
+                input = masked
             }
+            project(input, onto: down, scale: 1, into: u.rows(band))
+            expand(u.rows(band), over: up, scale: scale, addingTo: y.rows(band))
         }
     }
 
@@ -56,29 +51,34 @@ package struct LowRankAdapter: Sendable {
         weights: Bool, addingTo dX: Matrix?
     ) {
         let mask = self.mask(stream)
-        Threads.forEachRange(of: dY.rows) { range in
-            for row in range {
-                var projected = dU.mutable(row)
-                project(dY[row], onto: up, scale: scale, into: &projected)
-                if let dX {
-                    var output = dX.mutable(row)
-                    if let mask {
-                        expand(dU[row], over: down, through: mask, row: row, addingTo: &output)
-                    } else {
-                        expand(dU[row], over: down, scale: 1, addingTo: &output)
-                    }
-                }
-                if weights, let x, let mask {
-                    let masked = dropped.columns(0..<x.columns)
-                    var target = masked.mutable(row)
-                    mask.apply(to: x[row], row: row, into: &target)
-                }
+        forEachBand(of: dY.rows) { band in
+            project(dY.rows(band), onto: up, scale: scale, into: dU.rows(band))
+            if let dX {
+                expand(
+                    dU.rows(band), over: down, through: mask, firstRow: band.lowerBound,
+                    addingTo: dX.rows(band))
+            }
+            if weights, let x, let mask {
+                mask.apply(
+                    to: x.rows(band), firstRow: band.lowerBound,
+                    into: dropped.columns(0..<x.columns).rows(band))
             }
         }
         guard weights, let x else { return }
         let input = mask == nil ? x : dropped.columns(0..<x.columns)
-        accumulateOuter(u, dY, scale: scale, into: upGradient)
-        accumulateOuter(dU, input, scale: 1, into: downGradient)
+        Threads.forEachRange(of: dY.columns, unit: 64) {
+            accumulateOuter(u, dY.columns($0), scale: scale, into: upGradient.columns($0))
+        }
+        Threads.forEachRange(of: x.columns, unit: 64) {
+            accumulateOuter(dU, input.columns($0), scale: 1, into: downGradient.columns($0))
+        }
+    }
+
+    /// Bands of rows that stay in cache from one product to the next.
+    private func forEachBand(of rows: Int, _ body: @Sendable (Range<Int>) -> Void) {
+        Threads.forEach((rows + 31) / 32) { band, _ in
+            body(32 * band..<min(32 * (band + 1), rows))
+        }
     }
 
     private func mask(_ stream: RandomStream?) -> Dropout? {

@@ -32,7 +32,7 @@ package struct Projection {
     func forward(
         _ x: Matrix, cache: Cache, masks: RandomStream?, scratch: Scratch, into y: Matrix
     ) {
-        multiply(x, .normal, weight, .transposed, into: y)
+        multiply(x, transposing: weight, into: y)
         finish(x, cache: cache, masks: masks, scratch: scratch, y)
     }
 
@@ -61,7 +61,7 @@ package struct Projection {
         _ x: Matrix?, dY: Matrix, cache: Cache, masks: RandomStream?, scratch: Scratch,
         weights: Bool, into dX: Matrix?
     ) {
-        if let dX { multiply(dY, .normal, weight, .normal, into: dX) }
+        if let dX { multiply(dY, by: weight, into: dX) }
         for (part, u) in zip(parts, cache.u) {
             part.adapter?.backward(
                 x, dY: dY.columns(part.range), stream: masks?.substream(part.index),

@@ -70,7 +70,7 @@ struct Scratch {
     let dUs: Matrix  // [T, r]
 
     /// Supervised rows whose logits exist at one time.
-    static let lossChunk = 128
+    static let lossChunk = 256
 
     init(_ configuration: ModelConfiguration, _ capacity: BatchCapacity, rank: Int, in arena: Arena)
     {

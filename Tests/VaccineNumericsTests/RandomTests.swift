@@ -30,18 +30,14 @@ import _TestSupport
     func dropoutKeepsTheExpectationAndDropsItsShare(probability: Double) {
         let dropout = Dropout(probability: probability, stream: RandomStream(3))
         let (rows, columns) = (400, 500)
-        let ones = zeros(1, columns)
+        let (ones, out) = (zeros(rows, columns), zeros(rows, columns))
         ones.fill(1)
-        let out = zeros(1, columns)
+        dropout.apply(to: ones, firstRow: 0, into: out)
         var (dropped, total) = (0, 0.0)
-        for row in 0..<rows {
-            var target = out.mutable(0)
-            dropout.apply(to: ones[0], row: row, into: &target)
-            for value in out.elements {
-                #expect(value == 0 || value == dropout.scale)
-                dropped += value == 0 ? 1 : 0
-                total += Double(value)
-            }
+        for value in out.elements {
+            #expect(value == 0 || value == dropout.scale)
+            dropped += value == 0 ? 1 : 0
+            total += Double(value)
         }
         let count = Double(rows * columns)
         let error = 4 * (probability * (1 - probability) / count).squareRoot()
@@ -49,18 +45,32 @@ import _TestSupport
         #expect(abs(total / count - 1) < error / (1 - probability))
     }
 
-    @Test func dropoutMaskIsTheSameWhereverItIsDrawn() {
-        let dropout = Dropout(probability: 0.5, stream: RandomStream(9))
-        let ones = zeros(1, 40)
+    @Test(arguments: [5, 16, 40, 64])
+    func dropoutMaskFollowsItsWords(columns: Int) {
+        let stream = RandomStream(9)
+        let dropout = Dropout(probability: 0.5, stream: stream)
+        let (ones, out) = (zeros(3, columns), zeros(3, columns))
         ones.fill(1)
-        let out = zeros(1, 40)
-        var target = out.mutable(0)
-        dropout.apply(to: ones[0], row: 12, into: &target)
-        let row = dropout.row(12)
-        let drawn = (0..<3).flatMap { block -> [Float] in
-            let factors = dropout.factors(row: row, block: block)
-            return (0..<16).map { factors[$0] }
+        dropout.apply(to: ones, firstRow: 11, into: out)
+        for row in 0..<3 {
+            let words = stream.substream(11 + row)
+            for column in 0..<columns {
+                let (lane, high) = (column % 8, column / 8 % 2)
+                let word = words.word(at: column / 16 * 4 + lane / 2)
+                let bits = word >> UInt64(32 * (lane % 2) + 16 * high) & 0xFFFF
+                let expected = bits < UInt64(dropout.threshold) ? 0 : dropout.scale
+                #expect(out[row, column] == expected)
+            }
         }
-        #expect(out.elements == Array(drawn.prefix(40)))
+    }
+
+    @Test func expansionThroughAMaskIsTheMaskTimesTheExpansion() {
+        let dropout = Dropout(probability: 0.25, stream: RandomStream(4))
+        let (u, a) = (normal(6, 5, seed: 1), normal(5, 70, seed: 2))
+        let (plain, masked, through) = (zeros(6, 70), zeros(6, 70), zeros(6, 70))
+        expand(u, over: a, addingTo: plain)
+        dropout.apply(to: plain, firstRow: 3, into: masked)
+        expand(u, over: a, through: dropout, firstRow: 3, addingTo: through)
+        #expect(relativeError(through.elements, masked.elements) < 1e-6)
     }
 }

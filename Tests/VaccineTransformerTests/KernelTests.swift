@@ -88,19 +88,13 @@ import _TestSupport
     func lowRankProductsEqualTheirPlainTwins(rank: Int, width: Int) {
         let (x, a) = (normal(7, width, seed: 1), normal(rank, width, seed: 2))
         let u = zeros(7, rank)
-        for row in 0..<7 {
-            var target = u.mutable(row)
-            project(x[row], onto: a, scale: 2, into: &target)
-        }
+        project(x, onto: a, scale: 2, into: u)
         let expectedU = zeros(7, rank)
         multiply(x, .normal, a, .transposed, into: expectedU, alpha: 2)
         #expect(relativeError(u.elements, expectedU.elements) < 1e-5)
 
         let (y, expectedY) = (normal(7, width, seed: 3), normal(7, width, seed: 3))
-        for row in 0..<7 {
-            var target = y.mutable(row)
-            expand(u[row], over: a, scale: 0.5, addingTo: &target)
-        }
+        expand(u, over: a, scale: 0.5, addingTo: y)
         multiply(u, .normal, a, .normal, into: expectedY, alpha: 0.5, beta: 1)
         #expect(relativeError(y.elements, expectedY.elements) < 1e-5)
 

@@ -1,0 +1,10 @@
+// The kernels that need C: their tiles must stay in registers, and their instruction set is chosen at run
+// time, neither of which Swift offers.
+
+#ifndef VACCINE_KERNELS_H
+#define VACCINE_KERNELS_H
+
+#include "low_rank.h"
+#include "weight_product.h"
+
+#endif

@@ -1,0 +1,30 @@
+// Chooses the variant for this processor.
+
+#include "include/low_rank.h"
+
+#include "low_rank_variants.h"
+#include "processor.h"
+
+#ifdef __x86_64__
+#define CALL(function, ...) \
+    (has_avx512() ? function##_avx512(__VA_ARGS__) : function##_baseline(__VA_ARGS__))
+#else
+#define CALL(function, ...) function##_baseline(__VA_ARGS__)
+#endif
+
+void vaccine_dropout(VaccineMatrix x, VaccineDropout mask, ptrdiff_t first_row, VaccineMatrix y) {
+    CALL(dropout, x, mask, first_row, y);
+}
+
+void vaccine_project(VaccineMatrix x, VaccineMatrix a, float scale, VaccineMatrix u) {
+    CALL(project, x, a, scale, u);
+}
+
+void vaccine_expand(VaccineMatrix u, VaccineMatrix a, float scale, const VaccineDropout *mask,
+    ptrdiff_t first_row, VaccineMatrix y) {
+    CALL(expand, u, a, scale, mask, first_row, y);
+}
+
+void vaccine_outer(VaccineMatrix u, VaccineMatrix x, float scale, VaccineMatrix g) {
+    CALL(outer, u, x, scale, g);
+}

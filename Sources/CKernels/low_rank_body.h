@@ -1,0 +1,171 @@
+// low_rank.h for one instruction set. The including file defines NAME(function).
+
+#include "include/low_rank.h"
+#include "lanes.h"
+#include "low_rank_variants.h"
+
+enum { ROWS = 4, RANKS = 4 };
+
+static const uint64_t golden = 0x9E3779B97F4A7C15;
+
+// The finaliser of SplitMix64, as in RandomStream.
+INLINE uint64_t mixed(uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+    return z ^ (z >> 31);
+}
+
+INLINE uint64_t row_key(const VaccineDropout *mask, ptrdiff_t row) {
+    return mixed(mask->key ^ mixed((uint64_t)row + golden));
+}
+
+// The factors (0 or the scale) of the 32 elements from column 32 · pair of a row.
+INLINE void factors(const VaccineDropout *mask, uint64_t key, ptrdiff_t pair, Lanes result[2]) {
+    const Words steps = {0, 1, 2, 3, 4, 5, 6, 7};
+    Words z = key + golden * (8 * (uint64_t)pair + steps);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+    z = z ^ (z >> 31);
+    const Halves low = (Halves)z & 0xFFFF, high = (Halves)z >> 16;
+    const Integers scale = (Integers)all(mask->scale);
+    const Integers bits[2] = {
+        (Integers)__builtin_shufflevector(
+            low, high, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+        (Integers)__builtin_shufflevector(
+            low, high, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)};
+    for (int v = 0; v < 2; v++)
+        result[v] = (Lanes)(~((bits[v] - mask->threshold) >> 31) & scale);
+}
+
+void NAME(dropout)(VaccineMatrix x, VaccineDropout mask, ptrdiff_t first_row, VaccineMatrix y) {
+    for (ptrdiff_t t = 0; t < x.rows; t++) {
+        const uint64_t key = row_key(&mask, first_row + t);
+        const float *from = x.values + t * x.stride;
+        float *to = y.values + t * y.stride;
+        for (ptrdiff_t i = 0; i < x.columns; i += 2 * LANES) {
+            Lanes kept[2];
+            factors(&mask, key, i / (2 * LANES), kept);
+            for (int v = 0; v < 2; v++) {
+                const ptrdiff_t column = i + v * LANES, count = x.columns - column;
+                if (count >= LANES)
+                    store(load(from + column) * kept[v], to + column);
+                else if (count > 0)
+                    store_some(load_some(from + column, count) * kept[v], to + column, count);
+            }
+        }
+    }
+}
+
+INLINE void project_tile(const int rows, const int ranks, VaccineMatrix x, ptrdiff_t t,
+    VaccineMatrix a, ptrdiff_t j, float scale, VaccineMatrix u) {
+    const float *from = x.values + t * x.stride, *factor = a.values + j * a.stride;
+    Lanes sums[ROWS][RANKS] = {0};
+    ptrdiff_t i = 0;
+    for (; i + LANES <= x.columns; i += LANES)
+        for (int q = 0; q < ranks; q++) {
+            const Lanes weights = load(factor + q * a.stride + i);
+            for (int r = 0; r < rows; r++)
+                sums[r][q] = multiply_add(load(from + r * x.stride + i), weights, sums[r][q]);
+        }
+    if (i < x.columns)
+        for (int q = 0; q < ranks; q++) {
+            const Lanes weights = load_some(factor + q * a.stride + i, x.columns - i);
+            for (int r = 0; r < rows; r++)
+                sums[r][q] = multiply_add(
+                    load_some(from + r * x.stride + i, x.columns - i), weights, sums[r][q]);
+        }
+    for (int r = 0; r < rows; r++)
+        for (int q = 0; q < ranks; q++)
+            u.values[(t + r) * u.stride + j + q] = total(sums[r][q]) * scale;
+}
+
+void NAME(project)(VaccineMatrix x, VaccineMatrix a, float scale, VaccineMatrix u) {
+    ptrdiff_t t = 0;
+    for (; t + ROWS <= x.rows; t += ROWS) {
+        ptrdiff_t j = 0;
+        for (; j + RANKS <= a.rows; j += RANKS) project_tile(ROWS, RANKS, x, t, a, j, scale, u);
+        for (; j < a.rows; j++) project_tile(ROWS, 1, x, t, a, j, scale, u);
+    }
+    for (; t < x.rows; t++) {
+        ptrdiff_t j = 0;
+        for (; j + RANKS <= a.rows; j += RANKS) project_tile(1, RANKS, x, t, a, j, scale, u);
+        for (; j < a.rows; j++) project_tile(1, 1, x, t, a, j, scale, u);
+    }
+}
+
+// Up to LANES columns from `i`; `scales` holds a factor for each.
+INLINE void expand_tile(const int rows, VaccineMatrix u, ptrdiff_t t, VaccineMatrix a, ptrdiff_t i,
+    const Lanes scales[ROWS], VaccineMatrix y) {
+    const ptrdiff_t count = a.columns - i;
+    const float *factor = u.values + t * u.stride;
+    float *to = y.values + t * y.stride + i;
+    Lanes sums[ROWS] = {0};
+    for (ptrdiff_t j = 0; j < a.rows; j++) {
+        const float *from = a.values + j * a.stride + i;
+        const Lanes weights = count >= LANES ? load(from) : load_some(from, count);
+        for (int r = 0; r < rows; r++)
+            sums[r] = multiply_add(all(factor[r * u.stride + j]), weights, sums[r]);
+    }
+    for (int r = 0; r < rows; r++) {
+        float *place = to + r * y.stride;
+        if (count >= LANES)
+            store(multiply_add(sums[r], scales[r], load(place)), place);
+        else
+            store_some(multiply_add(sums[r], scales[r], load_some(place, count)), place, count);
+    }
+}
+
+INLINE void expand_rows(const int rows, const VaccineDropout *mask, VaccineMatrix u, ptrdiff_t t,
+    VaccineMatrix a, float scale, ptrdiff_t first_row, VaccineMatrix y) {
+    uint64_t keys[ROWS];
+    for (int r = 0; mask != NULL && r < rows; r++) keys[r] = row_key(mask, first_row + t + r);
+    for (ptrdiff_t i = 0; i < a.columns; i += 2 * LANES) {
+        Lanes scales[2][ROWS];
+        for (int r = 0; r < rows; r++) {
+            Lanes kept[2] = {all(1), all(1)};
+            if (mask != NULL) factors(mask, keys[r], i / (2 * LANES), kept);
+            for (int v = 0; v < 2; v++) scales[v][r] = all(scale) * kept[v];
+        }
+        for (int v = 0; v < 2 && i + v * LANES < a.columns; v++)
+            expand_tile(rows, u, t, a, i + v * LANES, scales[v], y);
+    }
+}
+
+void NAME(expand)(VaccineMatrix u, VaccineMatrix a, float scale, const VaccineDropout *mask,
+    ptrdiff_t first_row, VaccineMatrix y) {
+    ptrdiff_t t = 0;
+    if (mask == NULL)
+        for (; t + ROWS <= u.rows; t += ROWS) expand_rows(ROWS, NULL, u, t, a, scale, first_row, y);
+    else
+        for (; t + ROWS <= u.rows; t += ROWS) expand_rows(ROWS, mask, u, t, a, scale, first_row, y);
+    for (; t < u.rows; t++) expand_rows(1, mask, u, t, a, scale, first_row, y);
+}
+
+// Sixteen columns from `i` for `ranks` ranks from `j`.
+INLINE void outer_tile(const int ranks, VaccineMatrix u, ptrdiff_t j, VaccineMatrix x, ptrdiff_t i,
+    float scale, VaccineMatrix g) {
+    const ptrdiff_t count = x.columns - i;
+    Lanes sums[2 * RANKS] = {0};
+    for (ptrdiff_t t = 0; t < x.rows; t++) {
+        const float *from = x.values + t * x.stride + i;
+        const Lanes row = count >= LANES ? load(from) : load_some(from, count);
+        for (int q = 0; q < ranks; q++)
+            sums[q] = multiply_add(all(u.values[t * u.stride + j + q]), row, sums[q]);
+    }
+    for (int q = 0; q < ranks; q++) {
+        float *place = g.values + (j + q) * g.stride + i;
+        if (count >= LANES)
+            store(multiply_add(sums[q], all(scale), load(place)), place);
+        else
+            store_some(multiply_add(sums[q], all(scale), load_some(place, count)), place, count);
+    }
+}
+
+void NAME(outer)(VaccineMatrix u, VaccineMatrix x, float scale, VaccineMatrix g) {
+    for (ptrdiff_t i = 0; i < x.columns; i += LANES) {
+        ptrdiff_t j = 0;
+        for (; j + 2 * RANKS <= u.columns; j += 2 * RANKS)
+            outer_tile(2 * RANKS, u, j, x, i, scale, g);
+        for (; j < u.columns; j++) outer_tile(1, u, j, x, i, scale, g);
+    }
+}

@@ -1,0 +1,25 @@
+// The buffer of packed panels that belongs to the calling thread.
+
+#ifndef VACCINE_PACKING_H
+#define VACCINE_PACKING_H
+
+#include <stddef.h>
+
+// Rows of B that are packed at a time: a panel of them stays in the second-level cache.
+enum { PACKED_ROWS = 576 };
+// Panels that are packed together; a tile's rows of A are read once for all of them.
+enum { PACKED_PANELS = 6 };
+
+// Bytes for PACKED_PANELS panels of PACKED_ROWS float32 rows, aligned for vectors; NULL: no memory.
+// Freed when the thread ends.
+void *packing_buffer(void);
+
+static inline ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+
+// The block length, at most PACKED_ROWS and a multiple of 16, that cuts k into even parts.
+static inline ptrdiff_t packed_rows(ptrdiff_t k) {
+    const ptrdiff_t parts = (k + PACKED_ROWS - 1) / PACKED_ROWS;
+    return ((k + parts - 1) / parts + 15) / 16 * 16;
+}
+
+#endif

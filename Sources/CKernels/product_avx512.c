@@ -1,0 +1,39 @@
+// float32 products with AVX-512: 14 × 32 sums fill 28 of the 32 registers.
+
+#ifdef __x86_64__
+
+#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
+
+#include <immintrin.h>
+
+#include "include/weight_product.h"
+#include "packing.h"
+#include "products.h"
+
+typedef float Word;
+typedef float Vector __attribute__((vector_size(64), aligned(4)));
+typedef Vector WordVector;
+
+#define FUNCTION avx512
+#define LANES 16
+#define TILE_ROWS 14
+#define TILE_COLUMNS 32
+
+static inline __attribute__((always_inline)) Vector multiply_add(
+    Vector sums, float factor, Vector words) {
+    return (Vector)_mm512_fmadd_ps(_mm512_set1_ps(factor), (__m512)words, (__m512)sums);
+}
+
+#include "pack_float32.h"
+#include "transpose.h"
+
+#include "product.h"
+
+bool product_avx512(VaccineBlock block, const float *a, ptrdiff_t a_stride, VaccineFactor b,
+    float *c, ptrdiff_t c_stride) {
+    return avx512(block, a, a_stride, b.values, b.stride, b.transposed, c, c_stride);
+}
+
+#pragma clang attribute pop
+
+#endif
