@@ -136,7 +136,7 @@ def _groups(
         unknown = np.setdiff1d(members, texts)
         if unknown.size:
             raise ValueError(
-                f"--group {name}: {unknown[0]!r} is no id of a row."
+                f"--group {name}: '{unknown[0]}' is no id of a row."
                 f"{nearest(str(unknown[0]), texts[:10_000].tolist())}"
             )
         groups[name] = np.isin(texts, members)

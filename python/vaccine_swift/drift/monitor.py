@@ -66,7 +66,7 @@ class Monitor(TrainerCallback):
     Notes
     -----
     Each measurement also enters the trainer's log as ``drift``, ``drift_low``,
-    ``drift_high`` and ``drift_<group>``, so it is in ``trainer.state.log_history``,
+    ``drift_high`` and ``drift/<group>``, so it is in ``trainer.state.log_history``,
     ``log.jsonl`` and ``trainer_state.json``. Looking often at intervals of one
     measurement each makes a chance excess likely: act on several in a row.
 
@@ -193,7 +193,7 @@ class Monitor(TrainerCallback):
         if self._path is not None:
             append_line(self._path, json.dumps(_finite(self.history[-1])))
         drift = {"drift": value, "drift_low": low, "drift_high": high}
-        drift |= {f"drift_{name}": each for name, each in groups.items()}
+        drift |= {f"drift/{name}": each for name, each in groups.items()}
         state.log_history.append(_finite({**drift, **when}))
         if "jsonl" in args.report_to:
             append_line(
