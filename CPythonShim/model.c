@@ -193,6 +193,11 @@ static PyMethodDef model_methods[] = {
     METHOD(attention_outputs, KEYWORDS,
         "attention_outputs($self, /, input_ids)\n--\n\n"
         "One sequence [T] to float32 attention outputs [L, T, C]."),
+    METHOD(hidden_states, KEYWORDS,
+        "hidden_states($self, /, input_ids, offsets, *, what, layers, rows, bounds)\n--\n\n"
+        "A packed batch to float32 states [layers, bounds - 1, C].\n\n"
+        "`what` is 'attention', 'mlp' or 'residual'. Result row i is the mean of the batch's\n"
+        "rows `rows[bounds[i]:bounds[i + 1]]`."),
     METHOD(loss, KEYWORDS,
         "loss($self, /, input_ids, labels, offsets)\n--\n\n"
         "Mean loss and the number of supervised tokens."),

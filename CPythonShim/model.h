@@ -23,6 +23,7 @@ PyObject *model_write(ModelObject *self, PyObject *args, PyObject *keywords);
 // model_compute.c
 PyObject *model_logits(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_attention_outputs(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_hidden_states(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_loss(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_perturbations(ModelObject *self, PyObject *unused);

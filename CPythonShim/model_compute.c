@@ -87,6 +87,65 @@ static VaccineBatch as_batch(const BatchInput *batch) {
     };
 }
 
+static const char *const states[] = {
+    [VACCINE_STATE_ATTENTION] = "attention",
+    [VACCINE_STATE_MLP] = "mlp",
+    [VACCINE_STATE_RESIDUAL] = "residual",
+    NULL,
+};
+
+// The bounds of an allocation that the core has not seen yet.
+static bool check_state_counts(
+    const ModelObject *self, const Input *layers, const Input *rows, const Input *bounds) {
+    if (layers->count > self->configuration.layer_count) {
+        PyErr_Format(PyExc_ValueError, "layers must name at most %d layers, got %lld",
+            (int)self->configuration.layer_count, (long long)layers->count);
+        return false;
+    }
+    if (2 <= bounds->count && bounds->count <= rows->count + 1) return true;
+    PyErr_Format(PyExc_ValueError,
+        "bounds must rise strictly from 0 to the number of rows (%lld), got %lld entries",
+        (long long)rows->count, (long long)bounds->count);
+    return false;
+}
+
+PyObject *model_hidden_states(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"input_ids", "offsets", "what", "layers", "rows", "bounds", NULL};
+    PyObject *arrays[5], *what;
+    int kind;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO$OOOO:hidden_states", names, &arrays[0],
+            &arrays[1], &what, &arrays[2], &arrays[3], &arrays[4])
+        || !argument_choice(what, "what", states, &kind))
+        return NULL;
+    static const char *const labels[] = {"input_ids", "offsets", "layers", "rows", "bounds"};
+    Input inputs[5] = {0};
+    bool done = true;
+    for (int i = 0; done && i < 5; i++) done = input_integers(arrays[i], labels[i], &inputs[i]);
+    BufferObject *output = NULL;
+    if (done && check_state_counts(self, &inputs[2], &inputs[3], &inputs[4])) {
+        const int64_t shape[]
+            = {inputs[2].count, inputs[4].count - 1, self->configuration.hidden_size};
+        output = buffer_new(state_of((PyObject *)self)->buffer_type, 'f', 3, shape);
+    }
+    Call call;
+    done = output != NULL && model_begin(self, &call);
+    if (done) {
+        const VaccineStateChoice choice = {
+            .kind = (VaccineHiddenState)kind,
+            .layers = input_as_integers(&inputs[2]),
+            .rows = input_as_integers(&inputs[3]),
+            .bounds = input_as_integers(&inputs[4]),
+        };
+        const VaccineStatus status = vaccine_model_hidden_states(self->handle,
+            input_as_integers(&inputs[0]), input_as_integers(&inputs[1]), choice, output->values,
+            call_interrupt(&call), &call.message);
+        done = model_end(self, &call, status);
+    }
+    for (int i = 0; i < 5; i++) input_release(&inputs[i]);
+    if (!done) Py_CLEAR(output);
+    return (PyObject *)output;
+}
+
 PyObject *model_loss(ModelObject *self, PyObject *args, PyObject *keywords) {
     static char *names[] = {"input_ids", "labels", "offsets", NULL};
     PyObject *input_ids, *labels, *offsets;

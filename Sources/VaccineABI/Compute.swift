@@ -57,6 +57,36 @@ public func vaccine_model_attention_outputs(
 }
 
 @c @implementation
+public func vaccine_model_hidden_states(
+    _ model: OpaquePointer!, _ input_ids: VaccineIntegers, _ offsets: VaccineIntegers,
+    _ choice: VaccineStateChoice, _ outputs: UnsafeMutablePointer<Float>!,
+    _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let decoder = try ModelHandle.at(model).decoder
+        let packed = try PackedBatch(
+            inputIDs: input_ids.tokens("input_ids"), labels: nil,
+            offsets: offsets.integers("offsets"), configuration: decoder.configuration)
+        let layers = try choice.layers.integers("layers")
+        let known = 0..<decoder.configuration.layerCount
+        guard !layers.isEmpty, layers.allSatisfy(known.contains),
+            zip(layers, layers.dropFirst()).allSatisfy({ $0 < $1 })
+        else {
+            throw .value("layers must rise strictly within \(known), got \(layers)")
+        }
+        let bounds = try choice.bounds.integers("bounds")
+        let pooling = try Pooling(
+            rows: choice.rows.integers("rows"), bounds: bounds, tokens: packed.tokenCount)
+        try decoder.hiddenStates(
+            HiddenState(choice.kind), of: packed, layers: layers, pooling: pooling,
+            interruption: interrupt.interruption,
+            into: .borrowed(
+                outputs, rows: layers.count * (bounds.count - 1),
+                columns: decoder.configuration.hiddenSize))
+    }
+}
+
+@c @implementation
 public func vaccine_model_loss(
     _ model: OpaquePointer!, _ batch: VaccineBatch, _ loss: UnsafeMutablePointer<Double>!,
     _ supervised: UnsafeMutablePointer<Int64>!, _ interrupt: VaccineInterrupt,
@@ -183,6 +213,17 @@ public func vaccine_model_generate(
             for (place, token) in tokens.enumerated() {
                 output[prompt * limit + place] = token
             }
+        }
+    }
+}
+
+extension HiddenState {
+    init(_ kind: VaccineHiddenState) throws(VaccineError) {
+        switch kind {
+        case VACCINE_STATE_ATTENTION: self = .attention
+        case VACCINE_STATE_MLP: self = .feedForward
+        case VACCINE_STATE_RESIDUAL: self = .residual
+        default: throw .value("kind of state is unknown: \(kind.rawValue)")
         }
     }
 }

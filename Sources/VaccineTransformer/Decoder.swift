@@ -103,10 +103,13 @@ package final class Decoder {
 
     /// Embeds the batch and runs all layers.
     ///
-    /// - Parameter perturb: called with each layer's index and attention output [T, C].
+    /// - Parameters:
+    ///   - perturb: called with each layer's index and attention output [T, C]; may change it.
+    ///   - observe: called with each layer's index and states [T, C], once for every kind.
     /// - Returns: the residual stream leaving the last layer, shape [T, C].
     func forward(
-        _ pass: Pass, perturb: (Int, Matrix) -> Void = { _, _ in }
+        _ pass: Pass, perturb: (Int, Matrix) -> Void = { _, _ in },
+        observe: (HiddenState, Int, Matrix) -> Void = { _, _, _ in }
     ) throws(VaccineError) -> Matrix {
         let rows = 0..<pass.tokens
         embed(pass.batch.inputIDs, into: pass.workspace.layer(0).input.rows(rows))
@@ -115,9 +118,14 @@ package final class Decoder {
             let next =
                 index + 1 < layers.count
                 ? pass.workspace.layer(index + 1).input : pass.scratch.final
+            let attended = { (output: Matrix) in
+                perturb(index, output)
+                observe(.attention, index, output)
+            }
             try layer.forward(
-                pass, pass.workspace.layer(index), perturb: { perturb(index, $0) },
-                into: next.rows(rows))
+                pass, pass.workspace.layer(index), perturb: attended,
+                observe: { observe(.feedForward, index, $0) }, into: next.rows(rows))
+            observe(.residual, index, next.rows(rows))
         }
         return pass.scratch.final.rows(rows)
     }

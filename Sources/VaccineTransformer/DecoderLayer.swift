@@ -84,9 +84,11 @@ extension DecoderLayer {
     /// - Parameters:
     ///   - kept: this layer's activations, written. Their `input` holds the residual stream [T, C].
     ///   - perturb: called with the attention output [T, C] before the residual add; may change it.
+    ///   - observe: called with the feed-forward output [T, C] before the residual add.
     ///   - y: the residual stream after the layer, shape [T, C], overwritten.
     func forward(
-        _ pass: Pass, _ kept: LayerActivations, perturb: (Matrix) -> Void, into y: Matrix
+        _ pass: Pass, _ kept: LayerActivations, perturb: (Matrix) -> Void,
+        observe: (Matrix) -> Void, into y: Matrix
     ) throws(VaccineError) {
         let rows = 0..<pass.tokens
         let scratch = pass.scratch
@@ -122,6 +124,7 @@ extension DecoderLayer {
         swiGLUForward(gates, into: activated)
         down.forward(
             activated, cache: kept.downCache, masks: pass.masks, scratch: scratch, into: y)
+        observe(y)
         y.add(middle)
     }
 

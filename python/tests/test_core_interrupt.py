@@ -52,6 +52,10 @@ CALLS = {
     "loss": "model.loss(*batch)",
     "logits": "model.logits(batch[0][:512])",
     "attention_outputs": "model.attention_outputs(batch[0][:512])",
+    "hidden_states": (
+        "model.hidden_states(batch[0], batch[2], what='mlp', layers=[0],"
+        " rows=[0], bounds=[0, 1])"
+    ),
     "generate": (
         "model.generate(batch[0][:8], np.arange(9), max_new_tokens=500,"
         " temperature=0.0, top_p=1.0, seed=0, end_tokens=[])"

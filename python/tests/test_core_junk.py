@@ -120,6 +120,7 @@ choices = {
     "kind": st.sampled_from(["weight", "adapter", "gradient"]),
     "method": st.sampled_from(["sft", "vaccine", "random"]),
     "moment": st.sampled_from(["first", "second"]),
+    "what": st.sampled_from(["attention", "mlp", "residual"]),
     "schedule": st.sampled_from(
         ["constant", "constant_with_warmup", "linear", "cosine"]
     ),
@@ -147,6 +148,14 @@ CALLS: dict[str, dict[str, st.SearchStrategy]] = {
     "reserve": {"tokens": integers, "sequences": integers, "training": st.booleans()},
     "logits": {"input_ids": ids},
     "attention_outputs": {"input_ids": ids},
+    "hidden_states": {
+        "input_ids": ids,
+        "offsets": offsets,
+        "what": choices["what"],
+        "layers": ids,
+        "rows": ids,
+        "bounds": offsets,
+    },
     "loss": {"input_ids": ids, "labels": ids, "offsets": offsets},
     "forward_backward": {
         "input_ids": ids,

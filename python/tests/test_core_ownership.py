@@ -110,6 +110,9 @@ def every_call(model, parts, settings, floats) -> None:
     model.loss(*parts)
     model.logits(parts[0])
     model.attention_outputs(parts[0])
+    model.hidden_states(
+        *(parts[0], parts[2]), what="mlp", layers=[0], rows=[0, 1], bounds=[0, 2]
+    )
     model.perturbations()
     model.generate(
         *(parts[0], parts[2]),

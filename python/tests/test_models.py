@@ -350,6 +350,7 @@ SURVIVOR.add_adapter(vs.LoRAConfig(r=2), seed=0)
         [
             "logits",
             "attention_outputs",
+            "hidden_states",
             "loss",
             "forward_backward",
             "reserve",

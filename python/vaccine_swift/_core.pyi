@@ -44,6 +44,18 @@ class Model:
     def reserve(self, tokens: int, sequences: int, training: bool) -> None: ...
     def logits(self, input_ids: _SupportsBuffer) -> Buffer: ...
     def attention_outputs(self, input_ids: _SupportsBuffer) -> Buffer: ...
+    def hidden_states(
+        self,
+        input_ids: _SupportsBuffer,
+        offsets: _SupportsBuffer,
+        *,
+        what: Literal["attention", "mlp", "residual"],
+        layers: _SupportsBuffer,
+        rows: _SupportsBuffer,
+        bounds: _SupportsBuffer,
+    ) -> Buffer:
+        """Row i is the mean of `rows[bounds[i]:bounds[i + 1]]`: [layers, rows, C]."""
+
     def loss(
         self,
         input_ids: _SupportsBuffer,

@@ -128,6 +128,24 @@ typedef struct VaccineBatch {
     VaccineIntegers input_ids, labels, offsets;
 } VaccineBatch;
 
+typedef enum VaccineHiddenState {
+    VACCINE_STATE_ATTENTION = 0,  // what attention adds to the residual stream: the output of o_proj
+    VACCINE_STATE_MLP = 1,        // what the feed-forward network adds: the output of down_proj
+    VACCINE_STATE_RESIDUAL = 2,   // the residual stream after the layer
+} VaccineHiddenState;
+
+// Result row i is the mean of the batch's rows `rows[bounds[i]]` to `rows[bounds[i + 1] - 1]`.
+// `layers`: indices that rise strictly.
+typedef struct VaccineStateChoice {
+    VaccineHiddenState kind;
+    VaccineIntegers layers, rows, bounds;
+} VaccineStateChoice;
+
+// States of a packed batch as [layers, bounds - 1, C]; dropout off. Nothing else is kept.
+VaccineStatus vaccine_model_hidden_states(
+    VaccineModel *model, VaccineIntegers input_ids, VaccineIntegers offsets,
+    VaccineStateChoice choice, float *outputs, VaccineInterrupt interrupt, VaccineMessage *message);
+
 // Mean cross-entropy over the batch's supervised tokens, dropout off; gradients untouched.
 VaccineStatus vaccine_model_loss(
     VaccineModel *model, VaccineBatch batch, double *loss, int64_t *supervised,

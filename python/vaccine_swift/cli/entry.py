@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from vaccine_swift._core import __version__
-from vaccine_swift.cli import align, demo, generate
+from vaccine_swift.cli import align, demo, drift, generate
 from vaccine_swift.cli.parsing import Parser
+from vaccine_swift.drift import DriftExceeded
 
 __all__ = ["build_parser", "main"]
 
+GATE_FAILED: Final = 1
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 _EXPECTED: Final = (
@@ -37,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 2 after bad input, 130 after Ctrl-C.
+        Exit status: 0, 1 after a gate that does not hold, 2 after bad input, 130
+        after Ctrl-C.
 
     Raises
     ------
@@ -59,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # The reader has gone; what is still buffered must not be flushed to it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        except DriftExceeded as error:
+            for failure in error.failures:
+                _say(f"{name}: failed: {failure}")
+            return GATE_FAILED
         except _EXPECTED as error:
             _say(f"{name}: error: {_described(error)}")
             return BAD_INPUT
@@ -76,7 +83,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (align, generate, demo):
+    for module in (align, generate, demo, drift):
         module.add_parser(commands)
     return parser
 

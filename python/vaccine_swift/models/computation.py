@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift._arguments import check_range
+from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.batches import Batch
 from vaccine_swift.methods import Method, Vaccine
 from vaccine_swift.models.base import ModelBase, TokenIds, token_ids
+from vaccine_swift.models.pooling import pooled_rows
 from vaccine_swift.models.report import StepReport
 
-__all__ = ["Computation"]
+__all__ = ["Computation", "layer_indices"]
 
 _MAX_UINT64: Final = 2**64 - 1
+_STATES: Final = ("attention", "residual", "mlp")
 
 
 class Computation(ModelBase):
@@ -81,6 +84,73 @@ class Computation(ModelBase):
         """
         ids = token_ids("input_ids", input_ids)
         return np.asarray(self._model.attention_outputs(ids))
+
+    def hidden_states(
+        self,
+        batch: Batch,
+        *,
+        what: Literal["attention", "residual", "mlp"] = "attention",
+        layers: Literal["all"] | Sequence[int] = "all",
+        pool: Literal["tokens", "last", "mean", "response"] = "tokens",
+    ) -> npt.NDArray[np.float32]:
+        """States of chosen layers and tokens of a packed batch, dropout off.
+
+        Only what is returned is kept: of a pass over a model of L layers, the memory
+        is one [T, C] and the result.
+
+        Parameters
+        ----------
+        batch : Batch
+            Its labels matter to ``pool="response"`` only.
+        what : {"attention", "residual", "mlp"}
+            What attention adds to the residual stream (as `attention_outputs`), the
+            stream after the layer, or what the feed-forward network adds to it.
+        layers : "all" or sequence of int
+            Indices from 0 to L - 1 in rising order; negative ones count from the end.
+        pool : {"tokens", "last", "mean", "response"}
+            One row for every token, for the last token of every sequence, for the
+            mean over every sequence's tokens (summed in float64), or for every
+            supervised token (label not -100).
+
+        Returns
+        -------
+        ndarray, float32 [layers, R, C]
+            R rows in the order of the batch's tokens.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an argument is unknown or out of range, or a token or sequence does
+            not fit the model.
+        MemoryError
+            When the result or the scratch does not fit.
+
+        Examples
+        --------
+        >>> import vaccine_swift as vs
+        >>> model = vs.CausalLM.from_config(vs.tiny_config())
+        >>> batch = vs.Batch.pack([vs.Example([1, 2, 3], [-100, 2, 3])])
+        >>> model.hidden_states(batch, what="residual", pool="last").shape
+        (2, 1, 32)
+        """
+        _check_batch(batch)
+        if what not in _STATES:
+            known = ", ".join(map(repr, _STATES))
+            raise ValueError(
+                f"what must be one of {known}, got {what!r}."
+                f"{nearest(str(what), _STATES)}"
+            )
+        rows, bounds = pooled_rows(batch, pool)
+        count = self._model.configuration["layer_count"]
+        states = self._model.hidden_states(
+            batch.input_ids,
+            batch.offsets,
+            what=what,
+            layers=layer_indices(layers, count),
+            rows=rows,
+            bounds=bounds,
+        )
+        return np.asarray(states)
 
     def loss(self, batch: Batch) -> tuple[float, int]:
         """Mean cross-entropy of a batch, dropout off; gradients stay as they are.
@@ -246,6 +316,32 @@ class Computation(ModelBase):
         check_range("tokens", tokens, minimum=1, maximum=2**32, integer=True)
         check_range("sequences", sequences, minimum=1, maximum=2**32, integer=True)
         self._model.reserve(int(tokens), int(sequences), bool(training))
+
+
+def layer_indices(
+    layers: Literal["all"] | Sequence[int], count: int
+) -> npt.NDArray[np.int64]:
+    """Indices of layers from 0 to `count` - 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `layers` is neither "all" nor integers that rise strictly within range.
+    """
+    if isinstance(layers, str):
+        if layers != "all":
+            raise ValueError(f'layers must be "all" or integers, got {layers!r}')
+        return np.arange(count)
+    chosen = np.asarray(layers)
+    if chosen.ndim != 1 or chosen.dtype.kind not in "iu":
+        raise TypeError(f'layers must be "all" or integers, got {layers!r}')
+    indices = np.where(chosen < 0, chosen.astype(np.int64) + count, chosen)
+    inside = (indices >= 0) & (indices < count)
+    if not (indices.size and inside.all() and (np.diff(indices) > 0).all()):
+        raise ValueError(
+            f"layers must rise strictly within -{count} to {count - 1}, got {layers!r}"
+        )
+    return indices.astype(np.int64)
 
 
 def _check_batch(batch: object) -> None:

@@ -1,0 +1,202 @@
+"""``vaccine-swift drift``: how far embeddings have moved, from files or models."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, Final
+
+from vaccine_swift import drift
+from vaccine_swift.cli.drift_inputs import compared_files, compared_models
+from vaccine_swift.cli.drift_summary import summary
+from vaccine_swift.cli.model_options import add_thread_option
+from vaccine_swift.drift.gate import Condition
+from vaccine_swift.models.pooling import POOLS
+
+__all__ = ["add_parser", "run"]
+
+_EPILOG: Final = """\
+examples:
+  vaccine-swift drift before.npy after.npy --html drift.html
+  vaccine-swift drift a.npz b.npz --ids ids.txt --group harmful=harmful.txt
+  vaccine-swift drift a.npy b.npy --assert 'relative_drift<5%' --assert 'cosine>0.99'
+  vaccine-swift drift --reference smollm2 --current aligned --data probe.jsonl
+
+exit status:
+  0 done, 1 a condition of --assert does not hold, 2 bad input
+"""
+_TESTS: Final = ("signflip", "max_t", "contrast")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to a parser's subcommands."""
+    parser = commands.add_parser(
+        "drift",
+        usage="vaccine-swift drift (REFERENCE CURRENT | --reference MODEL --current "
+        "MODEL --data FILE) [OPTION ...]",
+        help="measure embedding drift",
+        description="Compare embeddings of the same rows before and after, or two "
+        "models on the same prompts.",
+        epilog=_EPILOG,
+    )
+    _add_files(parser.add_argument_group("embeddings from files"))
+    _add_models(parser.add_argument_group("embeddings from models"))
+    group = parser.add_argument_group("analysis")
+    group.add_argument(
+        "--tier",
+        choices=("light", "sketch", "full"),
+        default="light",
+        help="what is kept: sums, a projection, or second moments",
+    )
+    group.add_argument(
+        "--tests",
+        metavar="NAMES",
+        help="of signflip, max_t, contrast, with commas; 'none' for none; contrast "
+        "needs two groups",
+    )
+    group.add_argument(
+        "--permutations", type=int, default=999, metavar="B", help="of every test"
+    )
+    group.add_argument(
+        "--confidence", type=float, default=0.95, metavar="X", help="of the intervals"
+    )
+    group.add_argument(
+        "--floor",
+        metavar="DTYPE|X",
+        help="noise floor: float16, bfloat16 or a relative drift",
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="of the tests")
+    add_thread_option(group)
+    group = parser.add_argument_group("results")
+    group.add_argument("--html", type=Path, metavar="FILE", help="write a page")
+    group.add_argument("--json", type=Path, metavar="FILE", help="write all numbers")
+    group.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="a --json of a control, drawn too"
+    )
+    group.add_argument(
+        "--assert",
+        dest="conditions",
+        action="append",
+        metavar="CONDITION",
+        help="such as relative_drift<0.05; may be given several times",
+    )
+    group.add_argument(
+        "--bound",
+        choices=("high", "low", "value"),
+        help="which end of an interval --assert looks at; the stricter one if left out",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure, print, write, judge.
+
+    Raises
+    ------
+    DriftExceeded
+        When a condition does not hold; everything is written by then.
+    Exception
+        Whatever the API refuses.
+    """
+    for condition in options.conditions or ():
+        Condition.parse(condition)
+    baseline = None
+    if options.baseline is not None:
+        baseline = drift.Report.load(options.baseline)
+    from_models = options.reference is not None or options.current is not None
+    if from_models == bool(options.files):
+        raise ValueError(
+            "give either two files, or --reference and --current with --data"
+        )
+    measured = compared_models(options) if from_models else compared_files(options)
+    report = measured.report(
+        tests=_tests(options.tests, measured),
+        permutations=options.permutations,
+        confidence=options.confidence,
+        floor=_floor(options.floor),
+    )
+    print(summary(report), flush=True)
+    if options.json is not None:
+        report.to_json(options.json)
+    if options.html is not None:
+        report.to_html(options.html, baseline=baseline)
+    if options.conditions:
+        report.assert_that(*options.conditions, bound=options.bound)
+
+
+def _add_files(group: Any) -> None:
+    group.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="REFERENCE CURRENT",
+        help="npy, npz, safetensors or Parquet, rows in the same order: [N, d], or "
+        "[L, N, d] with layers",
+    )
+    group.add_argument(
+        "--ids",
+        type=Path,
+        metavar="FILE",
+        help="the prompt of each row: text with one id per line, or npy; each row is a "
+        "prompt of its own if left out",
+    )
+    group.add_argument(
+        "--group",
+        action="append",
+        metavar="NAME=FILE",
+        help="a text file with the ids of a group; may be given several times",
+    )
+
+
+def _add_models(group: Any) -> None:
+    group.add_argument(
+        "--reference",
+        metavar="MODEL",
+        help="a Hugging Face directory, a .gguf file, or smollm2",
+    )
+    group.add_argument(
+        "--current",
+        metavar="MODEL",
+        help="the same, or a directory with an adapter for the reference",
+    )
+    group.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="JSON, JSONL, CSV or Parquet with the prompts; a column id names them",
+    )
+    group.add_argument(
+        "--group-by", metavar="COLUMN", help="column of the data that tells the group"
+    )
+    group.add_argument(
+        "--what",
+        choices=("attention", "residual", "mlp"),
+        default="attention",
+        help="outputs of attention, the residual stream, or outputs of the MLP",
+    )
+    group.add_argument(
+        "--pool",
+        choices=POOLS,
+        default="tokens",
+        help="rows: every token, the last or the mean of a prompt, supervised tokens",
+    )
+    group.add_argument("--template", metavar="NAME", help="as of 'align'")
+    group.add_argument(
+        "--max-length", type=int, default=200, metavar="N", help="tokens of a prompt"
+    )
+    group.add_argument(
+        "--batch-size", type=int, default=8, metavar="N", help="prompts at a time"
+    )
+
+
+def _tests(names: str | None, measured: drift.Accumulator) -> list[str]:
+    if names is None:
+        return list(_TESTS if len(measured.groups) == 2 else _TESTS[:2])
+    return [] if names == "none" else [each.strip() for each in names.split(",")]
+
+
+def _floor(text: str | None) -> str | float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,143 @@
+"""What ``vaccine-swift drift`` compares: files of embeddings, or two models."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import vaccine_swift as vs
+from vaccine_swift import drift
+from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.cli.model_options import load_model, template_of
+from vaccine_swift.drift.files import read_embeddings, read_lines
+
+__all__ = ["compared_files", "compared_models"]
+
+
+def compared_files(options: argparse.Namespace) -> drift.Accumulator:
+    """An accumulator of two files' rows.
+
+    Raises
+    ------
+    Exception
+        Whatever the API refuses.
+    """
+    _refuse(options, "files", ("data", "group_by", "template"))
+    if len(options.files) != 2:
+        raise ValueError(f"two files must be given, got {len(options.files)}")
+    if options.threads is not None:
+        check_range("threads", options.threads, minimum=1, maximum=1024, integer=True)
+        vs.set_num_threads(options.threads)
+    first, second = (read_embeddings(path) for path in options.files)
+    for path, values in zip(options.files, (first.values, second.values), strict=True):
+        if values.ndim not in (2, 3):
+            raise ValueError(
+                f"{path} must be [N, d] or [L, N, d], got shape {values.shape}"
+            )
+    ids = _ids(options, first.ids, second.ids, first.values.shape[-2])
+    layers = first.values.shape[0] if first.values.ndim == 3 else 1
+    accumulator = drift.Accumulator(
+        layers=layers,
+        width=first.values.shape[-1],
+        tier=options.tier,
+        seed=options.seed,
+        metadata={
+            "reference": options.files[0].name,
+            "current": options.files[1].name,
+            "dtype": str(first.values.dtype),
+        },
+    )
+    accumulator.update(
+        first.values, second.values, ids=ids, groups=_groups(options.group or [], ids)
+    )
+    return accumulator
+
+
+def compared_models(options: argparse.Namespace) -> drift.Accumulator:
+    """An accumulator of two models' states.
+
+    Raises
+    ------
+    Exception
+        Whatever the API refuses.
+    """
+    _refuse(options, "models", ("ids", "group"))
+    for name in ("reference", "current", "data"):
+        if getattr(options, name) is None:
+            raise ValueError(f"--{name} must be given to compare models")
+    reference, tokenizer = load_model(options.reference, options.threads)
+    if (Path(options.current) / "adapter_config.json").is_file():
+        current, _ = load_model(options.reference, None)
+        current.load_adapter(options.current)
+    else:
+        current, _ = load_model(options.current, None)
+    dataset = vs.data.load(
+        options.data,
+        tokenizer,
+        template=template_of(tokenizer, options.template),
+        max_length=options.max_length,
+    )
+    return drift.compare(
+        reference,
+        current,
+        dataset,
+        what=options.what,
+        pool=options.pool,
+        groups=options.group_by,
+        tier=options.tier,
+        seed=options.seed,
+        batch_size=options.batch_size,
+        metadata={"data": options.data.name},
+        progress=sys.stderr.isatty(),
+    )
+
+
+def _refuse(options: argparse.Namespace, source: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        if getattr(options, name):
+            option = name.replace("_", "-")
+            raise ValueError(f"--{option} has no meaning for embeddings from {source}")
+
+
+def _ids(
+    options: argparse.Namespace, first: Any, second: Any, count: int
+) -> npt.NDArray[Any]:
+    if options.ids is not None:
+        if options.ids.suffix.lower() == ".npy":
+            ids = np.load(options.ids, allow_pickle=False)
+        else:
+            ids = np.array(read_lines(options.ids))
+        if ids.shape != (count,):
+            raise ValueError(
+                f"--ids must hold {count} ids, one per row, got shape {ids.shape}"
+            )
+        return ids
+    if first is not None and second is not None and not np.array_equal(first, second):
+        raise ValueError("the ids of the two files differ; rows must be in one order")
+    found = first if first is not None else second
+    return np.arange(count) if found is None else found
+
+
+def _groups(
+    given: list[str], ids: npt.NDArray[Any]
+) -> dict[str, npt.NDArray[np.bool_]] | None:
+    texts = ids.astype(str)
+    groups = {}
+    for option in given:
+        name, separator, path = option.partition("=")
+        if not (name and separator and path):
+            raise ValueError(f"--group must be NAME=FILE, got {option!r}")
+        members = np.array(read_lines(Path(path)), dtype=str)
+        unknown = np.setdiff1d(members, texts)
+        if unknown.size:
+            raise ValueError(
+                f"--group {name}: '{unknown[0]}' is no id of a row."
+                f"{nearest(str(unknown[0]), texts[:10_000].tolist())}"
+            )
+        groups[name] = np.isin(texts, members)
+    return groups or None

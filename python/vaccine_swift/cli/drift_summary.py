@@ -1,0 +1,56 @@
+"""The lines that ``vaccine-swift drift`` prints."""
+
+from __future__ import annotations
+
+import math
+
+from vaccine_swift.drift import Report
+from vaccine_swift.drift._report_schema import estimate, metric, shown
+
+__all__ = ["summary"]
+
+
+def summary(report: Report) -> str:
+    """Metrics of all layers together, the layer that moved most, groups, tests."""
+    content = report.content
+    settings = content["settings"]
+    size = f"{settings['layers']} layers of width {settings['width']}"
+    rows = f"{settings['prompts']} prompts, {settings['rows']} rows"
+    lines = [f"{rows}, {size}, tier {settings['tier']}", ""]
+    for name, entry in content["overall"].items():
+        lines.append(_line(metric(name).label, name, entry))
+    drifts = [estimate(each.get("relative_drift"))[0] for each in content["layers"]]
+    known = [index for index, value in enumerate(drifts) if math.isfinite(value)]
+    if len(known) > 1:
+        top = max(known, key=lambda index: drifts[index])
+        entry = content["layers"][top]["relative_drift"]
+        lines.append(_line(f"most in layer {top}", "relative_drift", entry))
+    for group, part in content["groups"].items():
+        entry = part["overall"].get("relative_drift")
+        text = f"relative drift, {group} ({part['prompts']})"
+        lines.append(_line(text, "relative_drift", entry))
+    floor = content["floor"]
+    if floor:
+        below = sum(map(bool, floor["below"]))
+        text = f"below the floor ({floor['source']})"
+        lines.append(f"{text:<34} {below} of {len(floor['below'])} layers")
+    if content["tests"]:
+        lines.append("")
+    for name, test in content["tests"].items():
+        z = "" if test.get("z") is None else f", z = {shown('', test['z'])}"
+        ratio = (test.get("details") or {}).get("ratio")
+        effect = ""
+        if ratio:
+            value, low, high = (shown("", each) for each in estimate(ratio))
+            effect = f", ratio {value} ({low} to {high})"
+        lines.append(
+            f"{name:<34} p = {shown('', test['p_value'])}{z}, "
+            f"{test['permutations']} permutations{effect}"
+        )
+    return "\n".join(lines)
+
+
+def _line(text: str, name: str, entry: dict[str, float] | None) -> str:
+    value, low, high = (shown(name, each) for each in estimate(entry))
+    interval = "" if low == high == "–" else f"  ({low} to {high})"
+    return f"{text:<34} {value}{interval}"

@@ -1,0 +1,159 @@
+"""What a report's dict holds, and how its metrics are told to people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+__all__ = ["METRICS", "SCHEMA", "Metric", "checked", "estimate", "metric", "shown"]
+
+SCHEMA: Final = "vaccine_swift.drift/1"
+
+_KEYS: Final[dict[str, type | tuple[type, ...]]] = {
+    "settings": Mapping,
+    "layers": Sequence,
+    "overall": Mapping,
+    "groups": Mapping,
+    "tests": Mapping,
+    "floor": (Mapping, type(None)),
+    "spectra": (Sequence, type(None)),
+    "cka_map": (Sequence, type(None)),
+    "prompts": Mapping,
+}
+_ESTIMATE: Final = ("value", "low", "high")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How a metric is named and written.
+
+    Parameters
+    ----------
+    label : str
+        For a heading.
+    unit : {"", "%"}
+        "%" where the value is a share that reads best in per cent.
+    """
+
+    label: str
+    unit: str = ""
+
+
+METRICS: Final[dict[str, Metric]] = {
+    "relative_drift": Metric("Relative drift", "%"),
+    "rms": Metric("RMS change of an element"),
+    "mean_l2": Metric("Mean L2 distance"),
+    "cosine": Metric("Cosine"),
+    "translation_share": Metric("Translation share", "%"),
+    "mean_shift": Metric("Mean shift"),
+    "mahalanobis": Metric("Mahalanobis distance of means"),
+    "cka": Metric("CKA, debiased"),
+    "cka_biased": Metric("CKA, biased"),
+    "procrustes": Metric("Procrustes distance"),
+    "procrustes_angle": Metric("Procrustes angle"),
+    "cca": Metric("CCA"),
+    "svcca": Metric("SVCCA"),
+    "pwcca": Metric("PWCCA"),
+    "linear_residual": Metric("Residual of a linear map", "%"),
+    "frechet": Metric("Fréchet distance"),
+    "frechet_null": Metric("Fréchet distance, same-n null"),
+    "subspace_overlap": Metric("Subspace overlap"),
+    "principal_angle": Metric("Largest principal angle"),
+    "effective_rank_reference": Metric("Effective rank, reference"),
+    "effective_rank_current": Metric("Effective rank, current"),
+    "participation_ratio_reference": Metric("Participation ratio, reference"),
+    "participation_ratio_current": Metric("Participation ratio, current"),
+    "hed_rms": Metric("HED, rms"),
+    "hed_paper": Metric("HED, paper"),
+    "hed_vaccine_code": Metric("HED, Vaccine's code"),
+    "hed_booster_code": Metric("HED, Booster's code"),
+}
+"""Known metrics in the order of presentation."""
+
+
+def metric(name: str) -> Metric:
+    """The description of a metric; one is made for ``energy_<name>`` and new ones."""
+    if name in METRICS:
+        return METRICS[name]
+    if name.startswith("energy_"):
+        return Metric(f"Drift energy in {name.removeprefix('energy_')}", "%")
+    return Metric(name.replace("_", " ").capitalize())
+
+
+def shown(name: str, value: float) -> str:
+    """A metric's value for people: three significant digits, its unit."""
+    if not math.isfinite(value):
+        return "–"
+    if metric(name).unit == "%":
+        return f"{_digits(100 * value)} %"
+    return _digits(value)
+
+
+def estimate(entry: Mapping[str, Any] | None) -> tuple[float, float, float]:
+    """Value, low and high of a metric's entry; NaN for what is missing."""
+    entry = entry or {}
+    value, low, high = (
+        math.nan if entry.get(key) is None else float(entry[key]) for key in _ESTIMATE
+    )
+    return value, low, high
+
+
+def checked(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A deep copy in plain Python types, checked against the schema.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is no mapping, of another schema, or a part is missing.
+    """
+    if not isinstance(content, Mapping):
+        raise TypeError(f"content must be a mapping, got {type(content).__name__}")
+    if content.get("schema") != SCHEMA:
+        raise ValueError(
+            f"content must have the schema {SCHEMA!r}, got {content.get('schema')!r}"
+        )
+    plain: dict[str, Any] = _plain(content)
+    for key, kind in _KEYS.items():
+        if key not in plain:
+            raise ValueError(f"content must have {key!r}, which is missing")
+        if not isinstance(plain[key], kind):
+            raise TypeError(
+                f"content[{key!r}] must be {_named(kind)}, "
+                f"got {type(plain[key]).__name__}"
+            )
+    if not plain["layers"]:
+        raise ValueError("content['layers'] must hold at least one layer, got none")
+    return plain
+
+
+def _named(kind: type | tuple[type, ...]) -> str:
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    names = {Mapping: "a mapping", Sequence: "a sequence", type(None): "None"}
+    return " or ".join(names[each] for each in kinds)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _digits(value: float) -> str:
+    size = abs(value)
+    if size != 0 and (size >= 1e5 or size < 1e-3):
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", "−")
+    # Of a similarity near 1, the digits that matter are those of its distance to 1.
+    told = 1 - size if 0.9 < size < 1 else size
+    decimals = min(max(0, 2 - math.floor(math.log10(told))), 6) if told else 0
+    return f"{value:,.{decimals}f}".replace(",", "\u202f").replace("-", "−")

@@ -1,0 +1,101 @@
+"""Axes: where a value lies between 0 and 1, and which ticks to name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+__all__ = ["Scale", "cells", "layers", "linear", "logarithmic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """An axis.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends, low below high.
+    ticks : tuple of (float, str)
+        Values that are named.
+    logarithmic : bool
+        Whether equal ratios are equal lengths.
+    grid : bool
+        Whether a line is drawn at every tick.
+    """
+
+    low: float
+    high: float
+    ticks: tuple[tuple[float, str], ...]
+    logarithmic: bool = False
+    grid: bool = True
+
+    def place(self, value: float) -> float:
+        """From 0 at `low` to 1 at `high`; values outside are at the ends."""
+        low, high = self.low, self.high
+        if self.logarithmic:
+            low, high, value = math.log(low), math.log(high), math.log(max(value, low))
+        return min(max((value - low) / (high - low), 0.0), 1.0)
+
+
+def linear(
+    values: Iterable[float],
+    text: Callable[[float], str] = "{:g}".format,
+    *,
+    zero: bool = False,
+    count: int = 5,
+) -> Scale:
+    """A scale over the finite values with about `count` round ticks.
+
+    `zero` makes the axis start at 0 where no value is negative.
+    """
+    finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    low, high = min(finite), max(finite)
+    if zero and low >= 0:
+        low = 0.0
+    if high - low <= 1e-12 * max(abs(high), abs(low), 1e-300):
+        spread = abs(high) * 0.1 or 1.0
+        low, high = (low, high + spread) if zero else (low - spread, high + spread)
+    step = _round_step((high - low) / count)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    ticks = tuple((k * step, text(k * step)) for k in range(first, last + 1))
+    return Scale(first * step, last * step, ticks)
+
+
+def logarithmic(values: Iterable[float]) -> Scale:
+    """A scale over the positive finite values with a tick at each power of ten."""
+    finite = [each for each in values if math.isfinite(each) and each > 0] or [0.1, 1.0]
+    first = math.floor(math.log10(min(finite)) + 1e-9)
+    last = max(math.ceil(math.log10(max(finite)) - 1e-9), first + 1)
+    step = max(1, (last - first) // 5)
+    ticks = tuple(
+        (10.0**k, f"{10.0**k:g}" if -3 <= k <= 3 else f"1e{k}".replace("-", "−"))
+        for k in range(first, last + 1, step)
+    )
+    return Scale(10.0**first, 10.0**last, ticks, logarithmic=True)
+
+
+def layers(count: int) -> Scale:
+    """A scale over layers 0 to `count` - 1, a tick at round indices."""
+    if count == 1:
+        return Scale(-0.5, 0.5, ((0, "0"),))
+    step = max(1, round(_round_step((count - 1) / 6)))
+    ticks = tuple((float(k), str(k)) for k in range(0, count, step))
+    return Scale(0, count - 1, ticks)
+
+
+def cells(count: int, *, downwards: bool = False, named: bool = True) -> Scale:
+    """A scale over `count` cells of a heat map; value k is the middle of cell k."""
+    step = max(1, round(_round_step(count / 6)))
+    ticks = tuple((float(k), str(k)) for k in range(0, count, step)) if named else ()
+    if not downwards:
+        return Scale(-0.5, count - 0.5, ticks, grid=False)
+    turned = tuple((count - 1 - value, text) for value, text in ticks)
+    return Scale(-0.5, count - 0.5, turned, grid=False)
+
+
+def _round_step(raw: float) -> float:
+    """1, 2 or 5 times a power of ten, at least `raw`."""
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(k * power for k in (1, 2, 5, 10) if k * power >= raw * (1 - 1e-9))

@@ -1,0 +1,203 @@
+"""States of a model over a data set, one batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.batches import IGNORED_LABEL, Batch, Example
+from vaccine_swift.models.computation import layer_indices
+from vaccine_swift.models.pooling import check_pool, pooled_sequences
+
+if TYPE_CHECKING:
+    from vaccine_swift.models import CausalLM
+
+__all__ = ["Capture", "Groups", "Ids", "Probe"]
+
+Ids = str | Sequence[int] | Sequence[str]
+Groups = str | Mapping[str, Sequence[bool] | npt.NDArray[np.bool_]]
+
+_STATES: Final = ("attention", "residual", "mlp")
+_ID_COLUMN: Final = "id"
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What is read of a model.
+
+    Parameters
+    ----------
+    what : {"attention", "residual", "mlp"}
+        As in `CausalLM.hidden_states`.
+    pool : {"tokens", "last", "mean", "response"}
+        Likewise.
+    layers : "all" or sequence of int
+        Likewise.
+    """
+
+    what: str = "attention"
+    pool: str = "tokens"
+    layers: Any = "all"
+
+    def __post_init__(self) -> None:
+        check_pool(self.pool)
+        if self.what not in _STATES:
+            known = ", ".join(map(repr, _STATES))
+            raise ValueError(
+                f"what must be one of {known}, got {self.what!r}."
+                f"{nearest(str(self.what), _STATES)}"
+            )
+
+    def states(self, model: CausalLM, batch: Batch) -> npt.NDArray[np.float32]:
+        """Float32 [layers, R, C] of a batch."""
+        return model.hidden_states(
+            batch,
+            what=self.what,  # type: ignore[arg-type]
+            pool=self.pool,  # type: ignore[arg-type]
+            layers=self.layers,
+        )
+
+    def size(self, model: CausalLM) -> tuple[int, int]:
+        """Number of layers and width of what is read of the model."""
+        fields = model._model.configuration
+        layers = layer_indices(self.layers, fields["layer_count"])
+        return len(layers), fields["hidden_size"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """The prompts that are measured: examples, their ids and groups.
+
+    Build it with `of`.
+    """
+
+    examples: tuple[Example, ...]
+    ids: npt.NDArray[Any]
+    groups: dict[str, npt.NDArray[np.bool_]]
+    batch_size: int
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Sequence[Example],
+        *,
+        ids: Ids | None,
+        groups: Groups | None,
+        pool: str,
+        batch_size: int,
+    ) -> Probe:
+        """Check and collect.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the data set is empty or holds something else than examples, ids are
+            not one for each example or not distinct, a column is missing, a group's
+            mask has another length, or `pool` is "response" and an example supervises
+            nothing.
+        """
+        check_range("batch_size", batch_size, minimum=1, integer=True)
+        examples = tuple(dataset)
+        if not examples:
+            raise ValueError("dataset must hold at least one Example, got none")
+        for index, example in enumerate(examples):
+            if not isinstance(example, Example):
+                kind = type(example).__name__
+                raise TypeError(f"dataset[{index}] must be an Example, got {kind}")
+            if pool == "response" and (example.labels == IGNORED_LABEL).all():
+                raise ValueError(
+                    'pool="response" needs supervised tokens, '
+                    f"dataset[{index}] has none"
+                )
+        rows = getattr(dataset, "rows", None)
+        return cls(
+            examples,
+            _ids(ids, rows, len(examples)),
+            _groups(groups, rows, len(examples)),
+            batch_size,
+        )
+
+    def batches(self) -> Iterator[tuple[Batch, npt.NDArray[np.int64]]]:
+        """Batches in the order of the examples, and each one's example indices."""
+        for start in range(0, len(self.examples), self.batch_size):
+            chosen = np.arange(start, min(start + self.batch_size, len(self.examples)))
+            yield Batch.pack([self.examples[index] for index in chosen]), chosen
+
+    def rows(
+        self, batch: Batch, chosen: npt.NDArray[np.int64], pool: str
+    ) -> tuple[npt.NDArray[Any], dict[str, npt.NDArray[np.bool_]] | None]:
+        """Id and groups of every pooled row of a batch."""
+        example = chosen[pooled_sequences(batch, pool)]
+        groups = {name: mask[example] for name, mask in self.groups.items()}
+        return self.ids[example], groups or None
+
+
+def _ids(ids: Ids | None, rows: Any, count: int) -> npt.NDArray[Any]:
+    if ids is None:
+        if not rows or not all(_ID_COLUMN in row for row in rows):
+            return np.arange(count)
+        ids = _ID_COLUMN
+    given = _column("ids", ids, rows) if isinstance(ids, str) else list(ids)
+    if len(given) != count:
+        raise ValueError(
+            f"ids must have one entry per example, {count}, got {len(given)}"
+        )
+    for index, each in enumerate(given):
+        if isinstance(each, bool) or not isinstance(each, str | int | np.integer):
+            raise TypeError(f"ids[{index}] must be an int or a str, got {each!r}")
+    if len({type(each) is str for each in given}) > 1:
+        raise TypeError("ids must be all int or all str, got both")
+    first: dict[Any, int] = {}
+    for index, each in enumerate(given):
+        if first.setdefault(each, index) != index:
+            raise ValueError(
+                f"ids must be distinct, {each!r} stands at {first[each]} and {index}"
+            )
+    return np.array(given)
+
+
+def _groups(
+    groups: Groups | None, rows: Any, count: int
+) -> dict[str, npt.NDArray[np.bool_]]:
+    if groups is None:
+        return {}
+    if isinstance(groups, str):
+        labels = [str(each) for each in _column("groups", groups, rows)]
+        return {
+            label: np.array([each == label for each in labels])
+            for label in dict.fromkeys(labels)
+        }
+    if not isinstance(groups, Mapping):
+        raise TypeError(
+            "groups must be a column's name or a mapping of name to mask, "
+            f"got {type(groups).__name__}"
+        )
+    masks = {}
+    for name, mask in groups.items():
+        array = np.asarray(mask)
+        if array.dtype != np.bool_ or array.shape != (count,):
+            raise ValueError(
+                f"groups[{name!r}] must be bool of shape ({count},), "
+                f"got {array.dtype} of shape {array.shape}"
+            )
+        masks[str(name)] = array
+    return masks
+
+
+def _column(name: str, column: str, rows: Any) -> list[Any]:
+    if not rows:
+        raise ValueError(
+            f"{name}={column!r} needs a Dataset with rows (vaccine_swift.data.load)"
+        )
+    for index, row in enumerate(rows):
+        if column not in row:
+            raise ValueError(
+                f"{name}={column!r}: row {index} has no such column."
+                f"{nearest(column, row)}"
+            )
+    return [row[column] for row in rows]

@@ -1,0 +1,136 @@
+"""`compare`: two models over one data set, into an accumulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from vaccine_swift.batches import Example
+from vaccine_swift.drift.accumulator import Accumulator
+from vaccine_swift.drift.capture import Capture, Groups, Ids, Probe
+from vaccine_swift.models import CausalLM
+
+__all__ = ["compare"]
+
+
+def compare(
+    reference_model: CausalLM,
+    current_model: CausalLM,
+    dataset: Sequence[Example],
+    *,
+    layers: Literal["all"] | Sequence[int] = "all",
+    what: Literal["attention", "residual", "mlp"] = "attention",
+    pool: Literal["tokens", "last", "mean", "response"] = "tokens",
+    ids: Ids | None = None,
+    groups: Groups | None = None,
+    tier: Literal["light", "sketch", "full"] = "light",
+    batch_size: int = 8,
+    metadata: Mapping[str, Any] | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> Accumulator:
+    """Run both models over the same prompts and accumulate how their states differ.
+
+    States are read batch by batch and dropped, so the memory does not grow with the
+    data set, apart from the accumulator's table of prompts.
+
+    Parameters
+    ----------
+    reference_model, current_model : CausalLM
+        Of one width and, with ``layers="all"``, one depth. They have to share the
+        tokeniser, which is not checked.
+    dataset : sequence of Example
+        The prompts, such as `vaccine_swift.data.load` returns.
+    layers : "all" or sequence of int
+        Indices in rising order.
+    what : {"attention", "residual", "mlp"}
+        What attention adds to the residual stream (Vaccine's embedding), the stream
+        after the layer, or what the feed-forward network adds.
+    pool : {"tokens", "last", "mean", "response"}
+        A row for every token, for the last token or the mean of each prompt, or for
+        every supervised token.
+    ids : sequence of int or str, or str, optional
+        One for each example, all distinct; or the column of ``dataset.rows`` that
+        holds them. By default the column ``id`` where all rows have it, else the
+        examples' positions.
+    groups : mapping of str to bool sequence, or str, optional
+        Name to a mask over the examples; or the column of ``dataset.rows`` whose
+        values are the groups.
+    tier : {"light", "sketch", "full"}
+        What the accumulator keeps, see `Accumulator`.
+    batch_size : int
+        Examples at a time.
+    metadata : mapping, optional
+        Added to what the report says of its origin.
+    progress : bool
+        Show a bar on standard error.
+    **options
+        Further arguments of `Accumulator`.
+
+    Returns
+    -------
+    Accumulator
+        Its `report` gives metrics and tests; merge it with those of other shards.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is not of its kind, the models differ in width or depth, ids
+        repeat, or a state is not finite (names row, column and layer).
+    KeyboardInterrupt
+        On Ctrl-C, within a second.
+
+    References
+    ----------
+    .. [1] Huang, Hu, Liu, "Vaccine", arXiv:2402.01109, section 3 (embedding drift).
+
+    Examples
+    --------
+    >>> import vaccine_swift as vs
+    >>> from vaccine_swift import drift
+    >>> before = vs.CausalLM.from_config(vs.tiny_config(), seed=0)
+    >>> after = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
+    >>> data = [vs.Example([k, 2, 3], [-100, 2, 3]) for k in range(20)]
+    >>> report = drift.compare(before, after, data).report()
+    >>> report.to_dict()["settings"]["prompts"]
+    20
+    """
+    capture = Capture(what, pool, layers)
+    for name, model in (("reference", reference_model), ("current", current_model)):
+        if not isinstance(model, CausalLM):
+            kind = type(model).__name__
+            raise TypeError(f"{name}_model must be a CausalLM, got {kind}")
+    size, other = capture.size(reference_model), capture.size(current_model)
+    if size != other:
+        raise ValueError(
+            f"current_model must have the reference's {size[0]} layers of width "
+            f"{size[1]}, got {other[0]} of width {other[1]}"
+        )
+    probe = Probe.of(dataset, ids=ids, groups=groups, pool=pool, batch_size=batch_size)
+    accumulator = Accumulator(
+        layers=size[0],
+        width=size[1],
+        tier=tier,
+        metadata={
+            "reference": repr(reference_model),
+            "current": repr(current_model),
+            "what": what,
+            "pool": pool,
+            "layers": layers if isinstance(layers, str) else [int(k) for k in layers],
+            **(metadata or {}),
+        },
+        **options,
+    )
+    with tqdm(total=len(probe.examples), unit="prompt", disable=not progress) as bar:
+        for batch, chosen in probe.batches():
+            row_ids, masks = probe.rows(batch, chosen, pool)
+            accumulator.update(
+                capture.states(reference_model, batch),
+                capture.states(current_model, batch),
+                ids=row_ids,
+                groups=masks,
+            )
+            bar.update(len(chosen))
+    return accumulator

@@ -1,0 +1,183 @@
+"""Conditions on a report, and the error when one does not hold."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.drift._report_schema import estimate, shown
+
+__all__ = ["Condition", "DriftExceeded", "check_conditions"]
+
+Bound = Literal["high", "low", "value"]
+
+_OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_TEXT: Final = re.compile(r"\s*([\w.-]+?)\s*(<=|>=|<|>)\s*([^\s<>=]+)\s*")
+_TEST_FIELDS: Final = ("p_value", "statistic", "z", "effect_size")
+
+
+class DriftExceeded(AssertionError):
+    """A condition on a report does not hold.
+
+    Attributes
+    ----------
+    failures : tuple of str
+        One line for each condition that fails.
+    """
+
+    def __init__(self, failures: Iterable[str]) -> None:
+        self.failures = tuple(failures)
+        super().__init__("; ".join(self.failures))
+
+    def __reduce__(self) -> tuple[type[DriftExceeded], tuple[tuple[str, ...]]]:
+        """Pickle by the failures, which are not the message."""
+        return DriftExceeded, (self.failures,)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """``metric < limit``, or with another of ``<=``, ``>``, ``>=``.
+
+    Parameters
+    ----------
+    name : str
+        A metric such as ``relative_drift``; ``group.metric`` for a group; or a
+        test's number such as ``signflip.p_value``.
+    relation : {"<", "<=", ">", ">="}
+        What has to hold.
+    limit : float
+        Finite.
+    """
+
+    name: str
+    relation: str
+    limit: float
+
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """Read ``"relative_drift<0.05"``; the limit may be in per cent, ``"5%"``.
+
+        Raises
+        ------
+        ValueError
+            When it does not have this form.
+
+        Examples
+        --------
+        >>> Condition.parse("relative_drift < 5%")
+        Condition(name='relative_drift', relation='<', limit=0.05)
+        """
+        found = _TEXT.fullmatch(text)
+        try:
+            if found is None:
+                raise ValueError
+            number = found[3]
+            limit = float(number.removesuffix("%")) / (
+                100 if number.endswith("%") else 1
+            )
+            check_range("limit", limit)
+        except ValueError:
+            raise ValueError(
+                f"a condition must look like relative_drift<0.05, got {text!r}"
+            ) from None
+        return cls(found[1], found[2], limit)
+
+    def failures(self, report: Mapping[str, Any], bound: Bound | None) -> list[str]:
+        """A line for each place of the report where the condition does not hold.
+
+        A metric that is known for all layers together is looked at there, another
+        one at every layer. A value that is NaN does not hold.
+
+        Raises
+        ------
+        ValueError
+            When the report has no such metric, group or test.
+        """
+        side = bound or ("high" if self.relation.startswith("<") else "low")
+        holds = _OPERATORS[self.relation]
+        lines = []
+        for place, entry in _places(report, self.name):
+            value, low, high = estimate(entry)
+            ends = {"value": value, "low": low, "high": high}
+            seen = ends[side] if math.isfinite(ends[side]) else value
+            if math.isfinite(seen) and holds(seen, self.limit):
+                continue
+            measured = _told(self.name, ends)
+            reason = f" ({entry['reason']})" if entry.get("reason") else ""
+            what = "" if side == "value" else f" at its {side} bound"
+            limit = shown(_metric(self.name), self.limit)
+            lines.append(
+                f"{self.name} must be {self.relation} {limit}{what}, "
+                f"got {measured}{reason}{place}"
+            )
+        return lines
+
+
+def check_conditions(
+    report: Mapping[str, Any], conditions: Iterable[Condition], bound: Bound | None
+) -> None:
+    """Raise `DriftExceeded` with all failures, if there is one."""
+    if bound not in ("high", "low", "value", None):
+        raise ValueError(f"bound must be 'high', 'low' or 'value', got {bound!r}")
+    failures = [
+        line for condition in conditions for line in condition.failures(report, bound)
+    ]
+    if failures:
+        raise DriftExceeded(failures)
+
+
+def _metric(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _told(name: str, ends: Mapping[str, float]) -> str:
+    key = _metric(name)
+    value, low, high = (shown(key, ends[end]) for end in ("value", "low", "high"))
+    return value if low == high == "–" else f"{value} ({low} to {high})"
+
+
+def _places(
+    report: Mapping[str, Any], name: str
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """Where a name is measured: (" in layer 3", entry) or ("", entry)."""
+    owner, _, key = name.rpartition(".")
+    if owner in report["tests"]:
+        test = report["tests"][owner]
+        if key not in _TEST_FIELDS:
+            raise ValueError(_unknown("test field", name, _names(report)))
+        return [("", {"value": test[key]})]
+    part = report if not owner else report["groups"].get(owner)
+    if part is None:
+        raise ValueError(_unknown("group or test", name, _names(report)))
+    if key in part["overall"]:
+        return [("", part["overall"][key])]
+    found = [
+        (f" in layer {index}", layer[key])
+        for index, layer in enumerate(part["layers"])
+        if key in layer
+    ]
+    if not found:
+        raise ValueError(_unknown("metric", name, _names(report)))
+    return found
+
+
+def _names(report: Mapping[str, Any]) -> list[str]:
+    metrics = {*report["overall"], *(key for each in report["layers"] for key in each)}
+    names = sorted(metrics)
+    names += [f"{group}.relative_drift" for group in report["groups"]]
+    return names + [f"{test}.p_value" for test in report["tests"]]
+
+
+def _unknown(what: str, name: str, known: list[str]) -> str:
+    hint = nearest(name, known) or f" Known are {', '.join(known)}."
+    return f"the report has no {what} {name!r}.{hint}"
