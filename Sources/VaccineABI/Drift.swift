@@ -211,3 +211,44 @@ public func vaccine_drift_layer_map(
         copy(values, to: map)
     }
 }
+
+@c @implementation
+public func vaccine_drift_two_sample(
+    _ x: UnsafePointer<VaccineEmbeddings>!, _ y: UnsafePointer<VaccineEmbeddings>!,
+    _ options: UnsafePointer<VaccineTwoSample>!, _ statistics: UnsafeMutablePointer<Double>!,
+    _ means: UnsafeMutablePointer<Double>!, _ used: UnsafeMutablePointer<Double>!,
+    _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let (x, y) = (try EmbeddingRows(x, "x"), try EmbeddingRows(y, "y"))
+        let o = options.pointee
+        let groups = o.groups == nil ? [] : array(o.groups, Int64(x.rows + y.rows)).map { Int($0) }
+        let relabelling: Relabelling =
+            switch o.relabelling {
+            case VACCINE_RELABEL_GROUPS: .groups(groups)
+            case VACCINE_RELABEL_SWAPS: .swaps(groups)
+            default: .rows
+            }
+        let pairs = try PairSums(x, y)
+        var kernels: [PairwiseKernel] = []
+        for (index, given) in array(o.bandwidths, o.bandwidth_count).enumerated() {
+            let bandwidth =
+                given > 0
+                ? given : TwoSampleTest.medianBandwidth(pairs, sample: 1000, seed: o.seed)
+            guard bandwidth > 0 else {
+                throw .value("bandwidth must be positive, but the median distance is 0")
+            }
+            used[index] = bandwidth
+            kernels.append(.gaussian(bandwidth: bandwidth))
+        }
+        if kernels.isEmpty { kernels = [.negativeDistance] }
+        for (index, kernel) in kernels.enumerated() {
+            let test = try TwoSampleTest(
+                pairs, countX: x.rows, kernel: kernel, relabelling: relabelling,
+                draws: Int(o.draws), unbiased: o.unbiased, paired: o.paired, seed: o.seed,
+                memory: Int(o.memory), interruption: interrupt.interruption)
+            copy(test.statistics, to: statistics + index * Int(o.draws + 1))
+            copy([test.means.x, test.means.y, test.means.between], to: means + 3 * index)
+        }
+    }
+}

@@ -15,11 +15,15 @@ public enum WeightProduct {
 /// ```
 /// y ← x · Wᵀ        x [T, K], y [T, N]
 /// ```
+/// - Parameter parallel: false inside a parallel region.
 /// - Complexity: 2·T·N·K operations, no allocation. W is read once.
 /// - Numerical note: an element of y depends on its row of x alone, neither on T nor on the threads.
-public func multiply(_ x: Matrix, transposing w: Weight, into y: Matrix) {
+public func multiply(
+    _ x: Matrix, transposing w: Weight, into y: Matrix, parallel: Bool = true
+) {
     precondition(
         x.columns == w.columns && y.rows == x.rows && y.columns == w.rows, "shapes differ")
+    guard parallel else { return product(x, w, transposed: true, into: y) }
     forEachTile(rows: y.rows, columns: y.columns) { rows, columns in
         product(
             x.rows(rows), w.rows(columns), transposed: true, into: y.rows(rows).columns(columns))
@@ -30,9 +34,12 @@ public func multiply(_ x: Matrix, transposing w: Weight, into y: Matrix) {
 /// dX ← dY · W        dY [T, N], dX [T, K]
 /// ```
 /// As `multiply(_:transposing:into:)`.
-public func multiply(_ dY: Matrix, by w: Weight, into dX: Matrix) {
+public func multiply(
+    _ dY: Matrix, by w: Weight, into dX: Matrix, parallel: Bool = true
+) {
     precondition(
         dY.columns == w.rows && dX.rows == dY.rows && dX.columns == w.columns, "shapes differ")
+    guard parallel else { return product(dY, w, transposed: false, into: dX) }
     forEachTile(rows: dX.rows, columns: dX.columns) { rows, columns in
         product(
             dY.rows(rows), w, from: columns.lowerBound, transposed: false,

@@ -57,4 +57,29 @@ VaccineStatus vaccine_drift_contrast(const double *values, const uint8_t *first,
 VaccineStatus vaccine_drift_layer_map(const float *sketches, int64_t prompts, int64_t layers,
     int64_t directions, double *map, VaccineInterrupt interrupt, VaccineMessage *message);
 
+// MARK: - Two samples
+
+typedef enum VaccineRelabelling {
+    VACCINE_RELABEL_ROWS = 0,
+    VACCINE_RELABEL_GROUPS = 1,  // groups are of one side each and move as a whole
+    VACCINE_RELABEL_SWAPS = 2,   // groups have both sides, which swap
+} VaccineRelabelling;
+
+typedef struct VaccineTwoSample {
+    const int64_t *groups;  // of the pooled rows, numbered from 0; NULL for rows
+    VaccineRelabelling relabelling;
+    const double *bandwidths;  // of Gaussian kernels; 0 of them: the negative distance
+    int64_t bandwidth_count;   // a bandwidth of 0 asks for the median's, and is overwritten
+    int64_t draws;
+    bool unbiased, paired;
+    uint64_t seed;
+    int64_t memory;  // bytes beside the pooled rows
+} VaccineTwoSample;
+
+// Out, for every kernel: `statistics` [kernels, B + 1]; `means` [kernels, 3]: within x, within y, between;
+// `used` [kernels]: the bandwidths.
+VaccineStatus vaccine_drift_two_sample(const VaccineEmbeddings *x, const VaccineEmbeddings *y,
+    const VaccineTwoSample *options, double *statistics, double *means, double *used,
+    VaccineInterrupt interrupt, VaccineMessage *message);
+
 #endif

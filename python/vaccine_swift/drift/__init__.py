@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from vaccine_swift.drift.accumulator import Accumulator, load
+from vaccine_swift.drift.compare import compare
 from vaccine_swift.drift.gate import DriftExceeded
+from vaccine_swift.drift.monitor import Monitor
 from vaccine_swift.drift.report import Report
+from vaccine_swift.drift.result import Similarity, TestResult
+from vaccine_swift.drift.two_sample import energy_distance, mmd
 
 __all__ = [
+    "Accumulator",
     "DriftExceeded",
+    "Monitor",
     "Report",
+    "Similarity",
+    "TestResult",
+    "compare",
+    "energy_distance",
+    "load",
+    "mmd",
 ]

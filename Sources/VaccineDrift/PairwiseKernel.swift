@@ -1,0 +1,210 @@
+public import VaccineNumerics
+
+/// A function of the squared distance of two rows.
+public enum PairwiseKernel: Sendable, Equatable {
+    /// exp(−|x − y|² / 2σ²).
+    case gaussian(bandwidth: Double)
+    /// −|x − y|, whose quadratic forms are energy distances.
+    case negativeDistance
+
+    /// A constant near the kernel's values, subtracted from them before they are added up in float32; sums
+    /// over the same number of pairs differ by it exactly.
+    var offset: Double { self == .negativeDistance ? 0 : Double(Float(0.36787944)) }
+
+    /// distances → kernel values less the offset, in place.
+    fileprivate func apply(to row: inout MutableSpan<Float>, norm: Float, norms: Span<Float>) {
+        switch self {
+        case .gaussian(let bandwidth):
+            let factor = Lanes(repeating: Float(-1 / (2 * bandwidth * bandwidth)))
+            map(&row, norm, norms) { ($0 * factor).exponential() - Lanes(repeating: 0.36787944) }
+        case .negativeDistance: map(&row, norm, norms) { -$0.squareRoot() }
+        }
+    }
+
+    /// Each dot product becomes f(|x|² + |y|² − 2 x·y).
+    @inline(__always)
+    private func map(
+        _ row: inout MutableSpan<Float>, _ norm: Float, _ norms: Span<Float>,
+        _ f: (Lanes) -> Lanes
+    ) {
+        func distance(_ products: Lanes, _ others: Lanes) -> Lanes {
+            (others + norm - 2 * products).larger(of: .zero)
+        }
+        sweep(row.count) {
+            row.setLanes(f(distance(row.lanes(at: $0), norms.lanes(at: $0))), at: $0)
+        } tail: {
+            row.setLanesTail(f(distance(row.lanesTail(at: $0), norms.lanesTail(at: $0))), at: $0)
+        }
+    }
+}
+
+/// Sums over all pairs of rows i ≠ j of a pooled set, for many weightings of the rows at once.
+///
+/// ```
+/// quadratic_b = Σ a_ib a_jb k(i, j),   linear_b = Σ a_ib k(i, j),   total = Σ k(i, j)
+/// ```
+/// The kernel matrix is made tile by tile, each unordered pair of tiles once, and multiplied with all
+/// weightings as one product; nothing of its size is stored. Every tile's sums are kept apart until they
+/// are added in order, so results do not depend on the threads, nor on how many weightings are given
+/// together.
+public final class PairSums: @unchecked Sendable {
+    /// Rows less their common mean, float32: distances do not change, and cancellation is least.
+    let rows: Matrix
+    private let norms: Matrix
+    private let arena: Arena
+
+    static let tile = 512
+    /// Tiles of one task: what is computed between two looks at the interruption.
+    private static let span = 32
+
+    /// - Throws: `VaccineError.value` for elements that are not finite; `.memory`.
+    public init(_ x: EmbeddingRows, _ y: EmbeddingRows) throws(VaccineError) {
+        precondition(x.width == y.width, "widths differ")
+        try x.checkFinite("x")
+        try y.checkFinite("y")
+        let count = x.rows + y.rows
+        let width = x.width
+        arena = try Arena(byteCount: 4 * count * (width + 17) + 256, purpose: "the pooled rows")
+        let (rows, norms) = (
+            arena.matrix(rows: count, columns: width), arena.matrix(rows: 1, columns: count)
+        )
+        (self.rows, self.norms) = (rows, norms)
+        let mean = Threads.map(width) { column in
+            var sum = 0.0
+            for row in 0..<x.rows { sum += x[row, column] }
+            for row in 0..<y.rows { sum += y[row, column] }
+            return sum / Double(count)
+        }
+        let squares = Threads.map(count) { row in
+            var target = rows.mutable(row)
+            var sum = 0.0
+            for column in 0..<width {
+                let value = row < x.rows ? x[row, column] : y[row - x.rows, column]
+                target[column] = Float(value - mean[column])
+                sum += Double(target[column]) * Double(target[column])
+            }
+            return sum
+        }
+        var target = norms.mutable(0)
+        for row in 0..<count { target[row] = Float(squares[row]) }
+        guard squares.allSatisfy({ $0.isFinite && $0 < 1e37 }) else {
+            throw .value("x and y are too large: squared distances overflow float32")
+        }
+    }
+
+    /// Bytes that `sums` takes for a number of weightings, beside the rows.
+    public static func bytes(weightings: Int) -> Int {
+        4 * Threads.count * (tile * (tile + 16) + tile * (weightings + 16))
+    }
+
+    public struct Sums: Sendable {
+        public var quadratic: [Double]
+        public var linear: [Double]
+        public var total: Double
+    }
+
+    /// - Parameters:
+    ///   - weights: shape [rows, weightings].
+    ///   - partner: distance of the row whose pair is left out with each row, n for rows i and i + n; 0:
+    ///     none is.
+    /// - Complexity: N²·(d + weightings) multiply-adds.
+    public func sums(
+        _ kernel: PairwiseKernel, weights: Matrix, partner: Int, interruption: Interruption
+    ) throws(VaccineError) -> Sums {
+        let count = rows.rows
+        let tiles = (count + PairSums.tile - 1) / PairSums.tile
+        var tasks: [(row: Int, columns: Range<Int>)] = []
+        for row in 0..<tiles {
+            for start in stride(from: row, to: tiles, by: PairSums.span) {
+                tasks.append((row, start..<min(start + PairSums.span, tiles)))
+            }
+        }
+        let scratch = try Arena(
+            byteCount: PairSums.bytes(weightings: weights.columns) + 4096, purpose: "kernel tiles")
+        let workers = (0..<Threads.count).map { _ in
+            (
+                scratch.matrix(rows: PairSums.tile, columns: PairSums.tile),
+                scratch.matrix(rows: PairSums.tile, columns: weights.columns)
+            )
+        }
+        var result = Sums(
+            quadratic: [Double](repeating: 0, count: weights.columns),
+            linear: [Double](repeating: 0, count: weights.columns), total: 0)
+        let wave = 2 * Threads.count
+        for start in stride(from: 0, to: tasks.count, by: wave) {
+            try interruption.check()
+            let chunk = Array(tasks[start..<min(start + wave, tasks.count)])
+            let parts = Results<Sums>(count: chunk.count)
+            Threads.forEach(chunk.count) { index, worker in
+                var part = Sums(
+                    quadratic: [Double](repeating: 0, count: weights.columns),
+                    linear: [Double](repeating: 0, count: weights.columns), total: 0)
+                for column in chunk[index].columns {
+                    self.add(
+                        kernel, chunk[index].row, column, weights, partner, workers[worker].0,
+                        workers[worker].1, to: &part)
+                }
+                parts[index] = part
+            }
+            for index in chunk.indices {
+                guard let part = parts[index] else { continue }
+                for b in 0..<weights.columns {
+                    result.quadratic[b] += part.quadratic[b]
+                    result.linear[b] += part.linear[b]
+                }
+                result.total += part.total
+            }
+        }
+        return result
+    }
+
+    /// The sums of one tile, counted twice off the diagonal.
+    private func add(
+        _ kernel: PairwiseKernel, _ rowTile: Int, _ columnTile: Int, _ weights: Matrix,
+        _ partner: Int, _ tileScratch: Matrix, _ productScratch: Matrix, to part: inout Sums
+    ) {
+        let (i, j) = (range(rowTile), range(columnTile))
+        let k = tileScratch.rows(0..<i.count).columns(0..<j.count)
+        multiply(rows.rows(i), transposing: Weight(rows.rows(j)), into: k, parallel: false)
+        var columnSums = [Double](repeating: 0, count: j.count)
+        var rowSums = [Double](repeating: 0, count: i.count)
+        let others = norms.columns(j)
+        for row in 0..<i.count {
+            var values = k.mutable(row)
+            kernel.apply(to: &values, norm: norms[0, i.lowerBound + row], norms: others[0])
+            for excluded in [0, partner, -partner] {
+                let column = i.lowerBound + row + excluded
+                if j.contains(column) { values[column - j.lowerBound] = 0 }
+            }
+            var sum = 0.0
+            for column in 0..<j.count {
+                sum += Double(values[column])
+                columnSums[column] += Double(values[column])
+            }
+            rowSums[row] = sum
+        }
+        let diagonal = rowTile == columnTile
+        let times = diagonal ? 1.0 : 2.0
+        let products = productScratch.rows(0..<i.count)
+        multiply(k, by: Weight(weights.rows(j)), into: products, parallel: false)
+        for row in 0..<i.count {
+            let (own, product) = (weights[i.lowerBound + row], products[row])
+            for b in 0..<weights.columns where own[b] != 0 {
+                part.quadratic[b] += times * Double(own[b]) * Double(product[b])
+                part.linear[b] += Double(own[b]) * rowSums[row]
+            }
+            part.total += times * rowSums[row]
+        }
+        guard !diagonal else { return }
+        for column in 0..<j.count {
+            let own = weights[j.lowerBound + column]
+            for b in 0..<weights.columns where own[b] != 0 {
+                part.linear[b] += Double(own[b]) * columnSums[column]
+            }
+        }
+    }
+
+    private func range(_ tile: Int) -> Range<Int> {
+        tile * PairSums.tile..<min((tile + 1) * PairSums.tile, rows.rows)
+    }
+}

@@ -1,0 +1,125 @@
+public import VaccineNumerics
+
+/// Kernel two-sample statistics of observed and permuted labels.
+public struct TwoSampleTest: Sendable {
+    /// [draws + 1]; the first is observed.
+    public var statistics: [Double]
+    /// Mean kernel value within x, within y, and between, of the observed labels.
+    public var means: (x: Double, y: Double, between: Double)
+
+    /// ```
+    /// unbiased:  XX / (n(n − 1)) + YY / (m(m − 1)) − 2 XY / (nm)       biased: with n², m²
+    /// ```
+    /// where XX, YY are sums over i ≠ j. With z the indicator of x, XX = zᵀKz, XX + XY = zᵀK1, so every
+    /// permutation is one column of a product with the kernel matrix (Gretton et al. 2012, JMLR 13, Eq. 3).
+    ///
+    /// - Parameters:
+    ///   - draws: permutations B.
+    ///   - paired: rows i of x and y are one pair: labels swap within pairs, and pairs with themselves are
+    ///     left out of the statistic, Σ s_i s_j h_ij / (n(n − 1)) over i ≠ j.
+    ///   - memory: bytes beside the pooled rows; decides how many permutations share a sweep.
+    /// - Throws: `VaccineError.value` when the memory does not suffice for one.
+    public init(
+        _ pairs: PairSums, countX: Int, kernel: PairwiseKernel, relabelling: Relabelling,
+        draws: Int, unbiased: Bool, paired: Bool, seed: UInt64, memory: Int,
+        interruption: Interruption
+    ) throws(VaccineError) {
+        let count = pairs.rows.rows
+        let width = try TwoSampleTest.weightings(draws + 1, rows: count, memory: memory)
+        statistics = []
+        means = (.nan, .nan, .nan)
+        let arena = try Arena(byteCount: 4 * count * (width + 17) + 128, purpose: "permutations")
+        let weights = arena.matrix(rows: count, columns: width)
+        for start in stride(from: 0, through: draws, by: width) {
+            let size = min(width, draws + 1 - start)
+            var sizes = [Int](repeating: 0, count: size)
+            for offset in 0..<size {
+                let labels = relabelling.labels(
+                    draw: start + offset, countX: countX, count: count, seed: seed)
+                sizes[offset] = labels.count { $0 }
+                for row in 0..<count {
+                    weights[row, offset] = labels[row] ? 1 : (paired ? -1 : 0)
+                }
+            }
+            let sums = try pairs.sums(
+                kernel, weights: weights.columns(0..<size), partner: paired ? countX : 0,
+                interruption: interruption)
+            for offset in 0..<size {
+                if paired {
+                    let pairCount = Double(countX)
+                    statistics.append(sums.quadratic[offset] / (pairCount * (pairCount - 1)))
+                    continue
+                }
+                let values = TwoSampleTest.means(
+                    sums, offset, n: Double(sizes[offset]), m: Double(count - sizes[offset]),
+                    unbiased: unbiased)
+                statistics.append(values.x + values.y - 2 * values.between)
+                if start + offset == 0 {
+                    let c = kernel.offset
+                    means = (values.x + c, values.y + c, values.between + c)
+                }
+            }
+        }
+    }
+
+    private static func means(
+        _ sums: PairSums.Sums, _ index: Int, n: Double, m: Double, unbiased: Bool
+    ) -> (x: Double, y: Double, between: Double) {
+        let withinX = sums.quadratic[index]
+        let between = sums.linear[index] - withinX
+        let withinY = sums.total - 2 * sums.linear[index] + withinX
+        return (
+            withinX / (unbiased ? n * (n - 1) : n * n), withinY / (unbiased ? m * (m - 1) : m * m),
+            between / (n * m)
+        )
+    }
+
+    /// How many weightings fit.
+    private static func weightings(
+        _ wanted: Int, rows: Int, memory: Int
+    ) throws(VaccineError) -> Int {
+        let fixed = PairSums.bytes(weightings: 0)
+        let each = PairSums.bytes(weightings: 1) - fixed + 4 * rows
+        let fitting = (memory - fixed - 4 * rows * 17) / each
+        guard fitting >= 1 else {
+            let least = (fixed + 4 * rows * 17 + each + (1 << 20) - 1) >> 20
+            throw .value(
+                "memory must be at least \(least) MB for \(rows) rows, got \(memory >> 20) MB")
+        }
+        return min(wanted, fitting)
+    }
+
+    /// The square root of half the median squared distance of a seeded subsample of pooled rows: the
+    /// bandwidth σ with which the Gaussian kernel is exp(−d² / median).
+    public static func medianBandwidth(_ pairs: PairSums, sample: Int, seed: UInt64) -> Double {
+        let count = pairs.rows.rows
+        var chosen = Array(0..<count)
+        let stream = RandomStream(seed, 0x6D65_6469)
+        for index in 0..<min(sample, count) {
+            let rest = UInt64(count - index)
+            let other = index + Int(stream.word(at: index).multipliedFullWidth(by: rest).high)
+            chosen.swapAt(index, other)
+        }
+        let rows = Array(chosen.prefix(sample))
+        let distances = Results<[Double]>(count: rows.count)
+        Threads.forEach(rows.count) { index, _ in
+            distances[index] = (index + 1..<rows.count).map { other in
+                pairs.squaredDistance(rows[index], rows[other])
+            }
+        }
+        let sorted = rows.indices.flatMap { distances[$0] ?? [] }.sorted()
+        return (quantile(sorted, 0.5) / 2).squareRoot()
+    }
+}
+
+extension PairSums {
+    func squaredDistance(_ i: Int, _ j: Int) -> Double {
+        let (a, b) = (rows[i], rows[j])
+        var sum = 0.0
+        for column in a.indices {
+            let difference = Double(a[column]) - Double(b[column])
+            sum += difference * difference
+        }
+        return sum
+    }
+}

@@ -1,0 +1,123 @@
+"""Accumulators in files: a numpy archive with a checked header."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vaccine_swift.drift._state import SUMS, State
+
+__all__ = ["load_state", "save"]
+
+_FORMAT: Final = "vaccine_swift.drift.accumulator/1"
+_SETTINGS: Final = (
+    "width",
+    "layers",
+    "tier",
+    "seed",
+    "directions",
+    "sketch",
+    "folds",
+    "rows",
+)
+
+
+def save(path: str | os.PathLike[str], state: State, metadata: dict[str, Any]) -> None:
+    """Write beside the target, then rename."""
+    target = Path(path)
+    shape = (0, state.layers)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "keys": state.all_keys,
+        "table": np.concatenate([np.zeros((*shape, SUMS)), *state.table]),
+        "sketches": np.concatenate(
+            [np.zeros((*shape, 2, state.directions), np.float32), *state.sketches]
+        ),
+        "booster": state.booster,
+        "vector": state.vector,
+        "paired": state.paired,
+    }
+    arrays |= {f"group:{name}": mask for name, mask in state.groups.items()}
+    arrays |= {f"energy:{name}": rows for name, rows in state.energy.items()}
+    header = {
+        "format": _FORMAT,
+        "settings": {name: getattr(state, name) for name in _SETTINGS},
+        "ids": state.ids,
+        "metadata": metadata,
+        "checksum": _checksum(arrays),
+    }
+    text = json.dumps(header, default=str).encode()
+    arrays["header"] = np.frombuffer(text, np.uint8)
+    with tempfile.NamedTemporaryFile(
+        dir=target.parent, prefix=f".{target.name}.", delete=False
+    ) as file:
+        try:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, target)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def load_state(path: str | os.PathLike[str]) -> tuple[State, dict[str, Any]]:
+    """The state and metadata that `save` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When it is truncated, changed, of another version, or something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = json.loads(arrays.pop("header").tobytes())
+    except FileNotFoundError:
+        raise
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} is no accumulator file, or truncated: {error}") from error
+    if not isinstance(header, dict) or header.get("format") != _FORMAT:
+        found = header.get("format") if isinstance(header, dict) else None
+        raise ValueError(f"{path} must be of format {_FORMAT!r}, got {found!r}")
+    if header["checksum"] != _checksum(arrays):
+        raise ValueError(f"{path} was changed or damaged: its checksum differs")
+    settings = header["settings"]
+    rows = settings.pop("rows")
+    state = State(**settings)
+    state.rows, state.ids = rows, header["ids"]
+    state.keys, state.table = [arrays["keys"]], [arrays["table"]]
+    state.sketches = [arrays["sketches"]]
+    state.booster, state.vector = arrays["booster"], arrays["vector"]
+    state.paired = arrays["paired"]
+    state.groups = _named(arrays, "group:")
+    state.energy = _named(arrays, "energy:")
+    state.remember()
+    return state, header["metadata"]
+
+
+def _named(arrays: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, Any]:
+    return {
+        name.removeprefix(prefix): values
+        for name, values in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _checksum(arrays: dict[str, npt.NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name}{values.dtype.str}{values.shape}".encode())
+        digest.update(values.data if values.size else b"")
+    return digest.hexdigest()

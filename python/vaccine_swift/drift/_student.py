@@ -1,0 +1,47 @@
+"""Quantiles of Student's t, for jackknife intervals."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["student_quantile"]
+
+
+def student_quantile(share: float, freedom: int) -> float:
+    """The t with P(|T| ≤ t) = `share`, for a whole number of degrees of freedom.
+
+    By bisection of the finite series of Abramowitz & Stegun 26.7.3 and 26.7.4.
+
+    Examples
+    --------
+    >>> round(student_quantile(0.95, 9), 6)
+    2.262157
+    """
+    low, high = 0.0, 1.0
+    while _inside(high, freedom) < share:
+        high *= 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (
+            (middle, high) if _inside(middle, freedom) < share else (low, middle)
+        )
+    return (low + high) / 2
+
+
+def _inside(t: float, freedom: int) -> float:
+    """P(|T| ≤ t)."""
+    angle = math.atan(t / math.sqrt(freedom))
+    cosine, sine = math.cos(angle), math.sin(angle)
+    if freedom % 2 == 0:
+        term, total = 1.0, 1.0
+        for k in range(1, freedom // 2):
+            term *= (2 * k - 1) / (2 * k) * cosine**2
+            total += term
+        return sine * total
+    if freedom == 1:
+        return 2 * angle / math.pi
+    term, total = cosine, cosine
+    for k in range(1, (freedom - 1) // 2):
+        term *= 2 * k / (2 * k + 1) * cosine**2
+        total += term
+    return 2 / math.pi * (angle + sine * total)

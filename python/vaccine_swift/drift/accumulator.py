@@ -1,0 +1,330 @@
+"""The state of a paired drift measurement, which merges exactly."""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.drift._directions import orthonormal_sets
+from vaccine_swift.drift._ids import checked_ids
+from vaccine_swift.drift._rows import layer_rows
+from vaccine_swift.drift._state import State, Update
+
+if TYPE_CHECKING:
+    from vaccine_swift.drift.report import Report
+
+__all__ = ["Accumulator", "Tier", "load"]
+
+Tier = Literal["light", "sketch", "full"]
+_TIERS: Final = ("light", "sketch", "full")
+
+
+class Accumulator:
+    """Collects how far a current model's states are from a reference's, row by row.
+
+    The unit is the prompt: rows with one id belong to one prompt, and intervals and
+    tests resample prompts. Parts of the data can be measured anywhere and merged: the
+    result is that of all data at once (prompt by prompt to the last bit; moments to
+    1e-12), in any order, for any number of threads.
+
+    Parameters
+    ----------
+    width : int
+        Columns d of a row, 1 to 32767.
+    layers : int
+        L, 1 to 32767.
+    tier : {"light", "sketch", "full"}
+        What is kept beside the prompt table. "light": first moments and variances,
+        O(d) a layer. "sketch": also second moments of `sketch` seeded projections.
+        "full": second moments of the whole width, 24·d² bytes a layer and fold.
+    seed : int
+        Of sketches and projections; parts merge only with one seed.
+    directions : int
+        Components r of each prompt's sketched mean states, a multiple of 8; the tests
+        are exact at any r and lose no power where r ≥ d.
+    sketch : int
+        Projections of the tier "sketch".
+    folds : int
+        Groups of prompts for jackknife intervals, at least 2; moments are kept for
+        each.
+    energy : mapping of str to array, optional
+        Named directions [d] or [k, d] of which the share of the drift is reported, as
+        ``energy_<name>``; tier "full" only.
+    metadata : mapping, optional
+        Kept with the report: what the sides are, the dtype, the pooling.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument out of its range; names it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> reference = rng.normal(size=(40, 8))
+    >>> acc = Accumulator(width=8)
+    >>> acc.update(reference, reference + 0.1, ids=range(40))
+    >>> acc.report(tests=[]).to_dict()["layers"][0]["rms"]["value"]
+    0.1
+    """
+
+    def __init__(
+        self,
+        width: int,
+        layers: int = 1,
+        tier: Tier = "light",
+        *,
+        seed: int = 0,
+        directions: int = 64,
+        sketch: int = 128,
+        folds: int = 10,
+        energy: Mapping[str, npt.ArrayLike] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        most = 2**15 - 1
+        check_range("width", width, minimum=1, maximum=most, integer=True)
+        check_range("layers", layers, minimum=1, maximum=most, integer=True)
+        if tier not in _TIERS:
+            hint = nearest(str(tier), _TIERS)
+            raise ValueError(f"tier must be one of {', '.join(_TIERS)}, got {tier!r}{hint}")
+        check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
+        check_range("directions", directions, minimum=8, maximum=most, integer=True)
+        if directions % 8:
+            raise ValueError(f"directions must be a multiple of 8, got {directions}")
+        check_range("sketch", sketch, minimum=1, maximum=most, integer=True)
+        check_range("folds", folds, minimum=2, maximum=1000, integer=True)
+        if energy and tier != "full":
+            raise ValueError(f"energy needs the tier 'full', got tier {tier!r}")
+        self._state = State(
+            width=int(width),
+            layers=int(layers),
+            tier=tier,
+            seed=int(seed),
+            directions=int(directions),
+            sketch=int(sketch),
+            folds=int(folds),
+            energy=orthonormal_sets(energy or {}, int(width)),
+        )
+        self.metadata: dict[str, Any] = dict(metadata or {})
+        self._lock = threading.Lock()
+
+    def update(
+        self,
+        reference: npt.ArrayLike,
+        current: npt.ArrayLike,
+        *,
+        ids: Iterable[str | int],
+        groups: Mapping[str, npt.ArrayLike] | None = None,
+    ) -> None:
+        """Add rows; all or nothing.
+
+        Parameters
+        ----------
+        reference, current : array [N, d] or [L, N, d]
+            Rows of the same prompts through both models: float16, bfloat16, float32
+            or float64.
+        ids : sequence of N str or int
+            The prompt of each row. A prompt's rows come in one update.
+        groups : mapping of str to bool array [N], optional
+            Which rows are of a named group; the same for all rows of a prompt.
+
+        Raises
+        ------
+        TypeError
+            For dtypes that are not real, ids that are neither str nor int.
+        ValueError
+            When shapes, counts or groups do not fit, elements are NaN or infinite
+            (counted, the first located), or an id was seen in an earlier update.
+        KeyboardInterrupt
+            Nothing was added.
+        """
+        with self._lock:
+            state = self._state
+            x = layer_rows(
+                reference, "reference", layers=state.layers, width=state.width
+            )
+            y = layer_rows(current, "current", layers=state.layers, width=state.width)
+            if x[0].shape != y[0].shape:
+                raise ValueError(
+                    f"current must have the reference's {len(x[0])} rows, got {len(y[0])}"
+                )
+            update = Update.of(checked_ids(ids, len(x[0])), groups or {})
+            state.check_new(update.prompts, update.keys)
+            state.add(update, x, y)
+
+    def merge(self, other: Accumulator) -> Accumulator:
+        """Both together; the parts stay as they are.
+
+        Raises
+        ------
+        TypeError
+            When `other` is no accumulator.
+        ValueError
+            When their settings differ, or a prompt is in both; names it.
+        """
+        if not isinstance(other, Accumulator):
+            raise TypeError(f"other must be an Accumulator, got {type(other).__name__}")
+        merged = copy.copy(self)
+        with other._lock:
+            merged._state.merge(other._state)
+        merged.metadata = {**other.metadata, **self.metadata}
+        return merged
+
+    def __add__(self, other: Accumulator) -> Accumulator:
+        return self.merge(other) if isinstance(other, Accumulator) else NotImplemented
+
+    def report(
+        self,
+        tests: Sequence[str] | None = None,
+        *,
+        permutations: int = 999,
+        confidence: float = 0.95,
+        floor: str | float | Accumulator | Report | None = None,
+        contrast: tuple[str, str] | None = None,
+        seed: int = 0,
+        intervals: bool = True,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Report:
+        """Metrics with confidence intervals, and tests.
+
+        Parameters
+        ----------
+        tests : sequence of {"signflip", "max_t", "contrast"}, optional
+            Default: the first two, and the third where there are groups.
+        permutations : int
+            B, of every test and bootstrap; 0 to 1048576.
+        confidence : float
+            Of the intervals, in (0, 1).
+        floor : {"float16", "bfloat16"}, float, Accumulator or Report, optional
+            The relative drift that rounding alone or a repeat run shows; layers below
+            it are marked.
+        contrast : (str, str), optional
+            The groups whose drift is compared, larger first; a name is a group or
+            "rest". Default: the two groups, or the one against the rest.
+        seed : int
+            Of all draws.
+        intervals : bool
+            False leaves the jackknife of second moments out, which costs `folds` times
+            their metrics.
+        metadata : mapping, optional
+            Added to the accumulator's own.
+
+        Returns
+        -------
+        Report
+
+        Raises
+        ------
+        ValueError
+            For an unknown test or group, or an argument out of range.
+        RuntimeError
+            When nothing was added yet.
+        """
+        from vaccine_swift.drift._content import report_content
+        from vaccine_swift.drift.report import Report
+
+        with self._lock:
+            content = report_content(
+                self._state,
+                tests=tests,
+                permutations=permutations,
+                confidence=confidence,
+                floor=floor,
+                contrast=contrast,
+                seed=seed,
+                intervals=intervals,
+                metadata={**self.metadata, **(metadata or {})},
+            )
+        return Report(content)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the state to a file, which appears whole or not at all.
+
+        Raises
+        ------
+        OSError
+            When the disk refuses.
+        """
+        from vaccine_swift.drift._storage import save
+
+        with self._lock:
+            save(path, self._state, self.metadata)
+
+    @property
+    def width(self) -> int:
+        """Columns of a row."""
+        return self._state.width
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return self._state.layers
+
+    @property
+    def tier(self) -> str:
+        """What is kept."""
+        return self._state.tier
+
+    @property
+    def rows(self) -> int:
+        """Rows added so far, in each layer."""
+        return self._state.rows
+
+    @property
+    def prompts(self) -> int:
+        """Prompts added so far."""
+        return len(self._state.ids)
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """Prompts of each group."""
+        return {name: int(mask.sum()) for name, mask in self._state.groups.items()}
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the state."""
+        return self._state.memory
+
+    def __repr__(self) -> str:
+        return (
+            f"Accumulator({self.tier}, {self.layers} layers of width {self.width}, "
+            f"{self.prompts:,} prompts, {self.rows:,} rows)"
+        )
+
+    def __copy__(self) -> Accumulator:
+        return self._restored(*self.__reduce__()[1])
+
+    def __reduce__(self) -> tuple[Any, tuple[State, dict[str, Any]]]:
+        with self._lock:
+            return Accumulator._restored, (self._state.copy(), dict(self.metadata))
+
+    @classmethod
+    def _restored(cls, state: State, metadata: dict[str, Any]) -> Accumulator:
+        self = cls.__new__(cls)
+        self._state = state
+        self.metadata = metadata
+        self._lock = threading.Lock()
+        return self
+
+
+def load(path: str | os.PathLike[str]) -> Accumulator:
+    """Read an accumulator that `Accumulator.save` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When it is truncated, changed, or of another version.
+    """
+    from vaccine_swift.drift._storage import load_state
+
+    return Accumulator._restored(*load_state(path))
