@@ -234,7 +234,7 @@ public func vaccine_drift_two_sample(
         for (index, given) in array(o.bandwidths, o.bandwidth_count).enumerated() {
             let bandwidth =
                 given > 0
-                ? given : TwoSampleTest.medianBandwidth(pairs, sample: 1000, seed: o.seed)
+                ? given : try TwoSampleTest.medianBandwidth(pairs, sample: 1000, seed: o.seed)
             guard bandwidth > 0 else {
                 throw .value("bandwidth must be positive, but the median distance is 0")
             }

@@ -15,6 +15,8 @@ public enum FoldStates {
         reference: EmbeddingRows, current: EmbeddingRows, keys: [UInt64], foldCount: Int,
         sketch: Int, seed: UInt64, interruption: Interruption
     ) throws(VaccineError) -> [Double] {
+        try reference.checkFinite("reference")
+        try current.checkFinite("current")
         let width = sketch > 0 ? sketch : reference.width
         let projection = sketch > 0 ? projection(reference.width, sketch, seed) : nil
         var members = [[Int]](repeating: [], count: foldCount)

@@ -121,6 +121,7 @@ public final class PairSums: @unchecked Sendable {
         }
         let scratch = try Arena(
             byteCount: PairSums.bytes(weightings: weights.columns) + 4096, purpose: "kernel tiles")
+        defer { scratch.keepAlive() }
         let workers = (0..<Threads.count).map { _ in
             (
                 scratch.matrix(rows: PairSums.tile, columns: PairSums.tile),

@@ -26,6 +26,7 @@ public func signFlipNorms(
         byteCount: 4 * (prompts * (width + 16) + block * (prompts + 16) + block * (width + 16))
             + 192,
         purpose: "the sign-flip test")
+    defer { arena.keepAlive() }
     let delta = arena.matrix(rows: prompts, columns: width)
     delta.copy(from: deltas.span)
     let signs = arena.matrix(rows: block, columns: prompts)

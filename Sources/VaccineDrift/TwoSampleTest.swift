@@ -29,6 +29,7 @@ public struct TwoSampleTest: Sendable {
         statistics = []
         means = (.nan, .nan, .nan)
         let arena = try Arena(byteCount: 4 * count * (width + 17) + 128, purpose: "permutations")
+        defer { arena.keepAlive() }
         let weights = arena.matrix(rows: count, columns: width)
         for start in stride(from: 0, through: draws, by: width) {
             let size = min(width, draws + 1 - start)
@@ -91,7 +92,9 @@ public struct TwoSampleTest: Sendable {
 
     /// The square root of half the median squared distance of a seeded subsample of pooled rows: the
     /// bandwidth σ with which the Gaussian kernel is exp(−d² / median).
-    public static func medianBandwidth(_ pairs: PairSums, sample: Int, seed: UInt64) -> Double {
+    public static func medianBandwidth(_ pairs: PairSums, sample: Int, seed: UInt64)
+        throws(VaccineError) -> Double
+    {
         let count = pairs.rows.rows
         var chosen = Array(0..<count)
         let stream = RandomStream(seed, 0x6D65_6469)
@@ -101,25 +104,22 @@ public struct TwoSampleTest: Sendable {
             chosen.swapAt(index, other)
         }
         let rows = Array(chosen.prefix(sample))
-        let distances = Results<[Double]>(count: rows.count)
-        Threads.forEach(rows.count) { index, _ in
-            distances[index] = (index + 1..<rows.count).map { other in
-                pairs.squaredDistance(rows[index], rows[other])
+        let arena = try Arena(
+            byteCount: 4 * rows.count * (pairs.rows.columns + rows.count + 32) + 256,
+            purpose: "the median distance")
+        defer { arena.keepAlive() }
+        let part = arena.matrix(rows: rows.count, columns: pairs.rows.columns)
+        let gram = arena.matrix(rows: rows.count, columns: rows.count)
+        for (place, row) in rows.enumerated() {
+            part.rows(place..<place + 1).copy(from: pairs.rows[row])
+        }
+        multiply(part, transposing: Weight(part), into: gram)
+        var distances: [Double] = []
+        for i in rows.indices {
+            for j in i + 1..<rows.count {
+                distances.append(max(0, Double(gram[i, i] + gram[j, j] - 2 * gram[i, j])))
             }
         }
-        let sorted = rows.indices.flatMap { distances[$0] ?? [] }.sorted()
-        return (quantile(sorted, 0.5) / 2).squareRoot()
-    }
-}
-
-extension PairSums {
-    func squaredDistance(_ i: Int, _ j: Int) -> Double {
-        let (a, b) = (rows[i], rows[j])
-        var sum = 0.0
-        for column in a.indices {
-            let difference = Double(a[column]) - Double(b[column])
-            sum += difference * difference
-        }
-        return sum
+        return (quantile(distances.sorted(), 0.5) / 2).squareRoot()
     }
 }

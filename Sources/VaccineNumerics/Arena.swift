@@ -39,6 +39,10 @@ internal import Glibc
         unsafe base = unsafe mapped
     }
 
+    /// Keeps the memory until here. Matrices do not own theirs: a function that lays out an arena of its own
+    /// defers this.
+    public func keepAlive() { withExtendedLifetime(self) {} }
+
     deinit {
         if let base = unsafe base { unsafe _ = munmap(base, capacity) }
     }

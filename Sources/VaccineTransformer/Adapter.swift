@@ -102,6 +102,7 @@ extension Decoder {
         let widest = layers.flatMap(\.parts).map { $0.0.weight.columns }.max() ?? 0
         let scratch = try Arena(
             byteCount: rows * widest * MemoryLayout<Float>.stride, purpose: "merging")
+        defer { scratch.keepAlive() }
         let block = scratch.matrix(rows: 1, columns: rows * widest)
         for layer in layers {
             for (projection, part) in layer.parts {

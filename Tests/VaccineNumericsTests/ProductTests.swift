@@ -78,6 +78,7 @@ private func rounded(_ x: Matrix) -> Matrix {
     func bfloat16ProductEqualsItsPlainTwinOfRoundedFactors(shape: (Int, Int, Int)) throws {
         let (m, n, k) = shape
         let arena = try Arena(byteCount: 4 * n * (k + 32), purpose: "a test")
+        defer { arena.keepAlive() }
         let weight = arena.weight(rows: n, columns: k, .bfloat16)
         weight.write(normal(n, k, seed: 3))
         let w = zeros(n, k)

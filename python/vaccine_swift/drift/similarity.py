@@ -1,0 +1,248 @@
+"""How alike two sets of states are, row by row of the same prompts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vaccine_swift import _core
+from vaccine_swift._arguments import check_range
+from vaccine_swift.drift._ids import checked_ids, keys_of
+from vaccine_swift.drift._rows import rows
+from vaccine_swift.drift._student import student_quantile
+from vaccine_swift.drift.metrics import PAIRED_METRICS, estimates
+from vaccine_swift.drift.result import Similarity
+
+__all__ = [
+    "cca",
+    "cka",
+    "effective_rank",
+    "frechet_distance",
+    "linear_residual",
+    "participation_ratio",
+    "principal_angle",
+    "procrustes",
+    "pwcca",
+    "subspace_overlap",
+    "svcca",
+]
+
+_FOLDS: Final = 10
+
+
+def cka(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    debiased: bool = True,
+    ids: Iterable[str | int] | None = None,
+    confidence: float = 0.95,
+) -> Similarity:
+    """Linear centred kernel alignment: alike up to rotation and scale?
+
+    Debiased, h(x, y) / √(h(x, x) h(y, y)) with the unbiased HSIC estimator h: at most
+    1, 0 in the mean for independent rows, negative by chance. Biased,
+    ‖Sxy‖² / (‖Sxx‖ ‖Syy‖) in [0, 1], which nears 1 for anything when n is not far
+    above d.
+
+    Parameters
+    ----------
+    x, y : array [n, d]
+        Rows of the same prompts; float16, bfloat16, float32 or float64.
+    debiased : bool
+    ids : sequence of n str or int, optional
+        The prompt of each row. With them the result has an `interval`, by leaving out
+        each of ten folds of prompts.
+    confidence : float
+        Of the interval, in (0, 1).
+
+    Returns
+    -------
+    Similarity
+        A float with `interval` and `reason`; NaN with a reason for fewer than four
+        rows or a side that does not vary.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that do not fit; names the argument.
+
+    References
+    ----------
+    Kornblith et al. 2019, arXiv:1905.00414; Song et al. 2012, JMLR 13.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(50, 3))
+    >>> float(cka(x, 2 * x[:, ::-1])).__round__(12)
+    1.0
+    """
+    return _paired(x, y, "cka" if debiased else "cka_biased", ids, confidence)
+
+
+def procrustes(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    angle: bool = False,
+    ids: Iterable[str | int] | None = None,
+    confidence: float = 0.95,
+) -> Similarity:
+    """What is left between two sets after the best rotation of their centred rows.
+
+    tr Sxx + tr Syy - 2 ‖Sxy‖∗, a squared distance ≥ 0; or the angle
+    arccos(‖Sxy‖∗ / √(tr Sxx tr Syy)) in [0, π/2], which ignores scale. Arguments and
+    result as of `cka`; Williams et al. 2021, arXiv:2110.14739.
+    """
+    return _paired(x, y, "procrustes_angle" if angle else "procrustes", ids, confidence)
+
+
+def cca(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    ids: Iterable[str | int] | None = None,
+    confidence: float = 0.95,
+) -> Similarity:
+    """The mean canonical correlation, in [0, 1]; NaN unless n > d. As `cka`."""
+    return _paired(x, y, "cca", ids, confidence)
+
+
+def svcca(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    ids: Iterable[str | int] | None = None,
+    confidence: float = 0.95,
+) -> Similarity:
+    """`cca` after keeping 99 % of each side's variance; arXiv:1706.05806."""
+    return _paired(x, y, "svcca", ids, confidence)
+
+
+def pwcca(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    ids: Iterable[str | int] | None = None,
+    confidence: float = 0.95,
+) -> Similarity:
+    """Canonical correlations weighted by what they explain of x; arXiv:1806.05759."""
+    return _paired(x, y, "pwcca", ids, confidence)
+
+
+def linear_residual(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    ids: Iterable[str | int] | None = None,
+    confidence: float = 0.95,
+) -> Similarity:
+    """The share of y's variance that no linear map of x gives; NaN unless n > d."""
+    return _paired(x, y, "linear_residual", ids, confidence)
+
+
+def subspace_overlap(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    ids: Iterable[str | int] | None = None,
+    confidence: float = 0.95,
+) -> Similarity:
+    """‖Uxᵀ Uy‖² / k of the ten leading principal directions, in [0, 1]. As `cka`."""
+    return _paired(x, y, "subspace_overlap", ids, confidence)
+
+
+def principal_angle(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    ids: Iterable[str | int] | None = None,
+    confidence: float = 0.95,
+) -> Similarity:
+    """The largest angle between these subspaces, in [0, π/2]. As `cka`."""
+    return _paired(x, y, "principal_angle", ids, confidence)
+
+
+def frechet_distance(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    ids: Iterable[str | int] | None = None,
+    confidence: float = 0.95,
+) -> Similarity:
+    """The Fréchet distance of the Gaussians with the sets' means and covariances.
+
+    |mx - my|² + tr(Cx + Cy - 2 (Cx^½ Cy Cx^½)^½) ≥ 0, a squared distance. It is
+    biased upwards by about d² / (2 n) of the variance: compare with two halves of one
+    set. Arguments as of `cka`; Dowson & Landau 1982.
+    """
+    return _paired(x, y, "frechet", ids, confidence)
+
+
+def effective_rank(x: npt.ArrayLike) -> Similarity:
+    """exp of the entropy of the covariance's spectrum, in [1, d]; Roy & Vetterli 2007.
+
+    Parameters
+    ----------
+    x : array [n, d]
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no finite array [n, d].
+    """
+    return _paired(x, x, "effective_rank_reference", None, 0.95)
+
+
+def participation_ratio(x: npt.ArrayLike) -> Similarity:
+    """(tr S)² / ‖S‖² of the covariance S, in [1, d]. As `effective_rank`."""
+    return _paired(x, x, "participation_ratio_reference", None, 0.95)
+
+
+def _paired(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    metric: str,
+    ids: Iterable[str | int] | None,
+    confidence: float,
+) -> Similarity:
+    first, second = rows(x, "x"), rows(y, "y")
+    if first.shape != second.shape:
+        raise ValueError(
+            f"y must have the shape of x, {list(first.shape)}, got {list(second.shape)}"
+        )
+    check_range("confidence", confidence, above=0.0, below=1.0)
+    width = first.shape[1]
+    folds = 1 if ids is None else _FOLDS
+    keys = (
+        np.zeros(len(first), np.uint64)
+        if ids is None
+        else keys_of(checked_ids(ids, len(first)))
+    )
+    states = np.empty((folds, _core.drift_state_counts(width)[1]))
+    try:
+        _core.drift_paired(first, second, keys, folds, 0, 0, states)
+    except ValueError as error:
+        text = str(error).replace("reference must", "x must")
+        raise ValueError(text.replace("current must", "y must")) from None
+    used = int((states[:, 0] > 0).sum())
+    t = student_quantile(confidence, used - 1) if used > 1 else math.nan
+    values: Any = np.empty((len(PAIRED_METRICS), 4))
+    _core.drift_paired_metrics(
+        states,
+        folds,
+        width,
+        t,
+        folds > 1,
+        np.zeros(0),
+        np.zeros(0, np.int64),
+        values,
+        np.zeros(0),
+    )
+    told = estimates(PAIRED_METRICS, values)[metric]
+    return Similarity(told["value"], (told["low"], told["high"]), told.get("reason"))
