@@ -48,10 +48,8 @@ struct MomentMetrics {
         case .linearResidual: return try linearResidual()
         case .frechet: return try frechet()
         case .frechetNull: return try frechetNull()
-        case .subspaceOverlap:
-            let cosines = try principalCosines()
-            return cosines.reduce(0) { $0 + $1 * $1 } / Double(cosines.count)
-        case .principalAngle: return acos(min(1, try principalCosines().last ?? 1))
+        case .subspaceOverlap: return try subspaceOverlap()
+        case .principalAngle: return try principalAngle()
         }
     }
 
@@ -203,13 +201,34 @@ extension MomentMetrics {
         return 2 * values.reduce(0, +) / n + bures / (n - 1)
     }
 
-    /// Cosines of the angles between the leading principal subspaces, descending.
-    private func principalCosines() throws(Undefined) -> [Double] {
+    /// The leading principal directions of both sides, as columns.
+    private func subspaces() throws(Undefined) -> (DoubleMatrix, DoubleMatrix) {
         guard traceX > 0, traceY > 0 else { throw .noVariance }
         let rank = min(MomentMetrics.subspaceRank, moments.width, Int(n) - 1)
-        let overlap = product(
-            eigenX.vectors.firstColumns(rank), transposed: true, eigenY.vectors.firstColumns(rank))
-        do { return try singularValues(overlap).values } catch { throw .noConvergence }
+        return (eigenX.vectors.firstColumns(rank), eigenY.vectors.firstColumns(rank))
+    }
+
+    private func subspaceOverlap() throws(Undefined) -> Double {
+        let (x, y) = try subspaces()
+        return product(x, transposed: true, y).squaredNorm / Double(x.columns)
+    }
+
+    /// From its cosine, the least singular value of XᵀY, and its sine, the largest of Y − X·XᵀY: exact for
+    /// small angles too.
+    private func principalAngle() throws(Undefined) -> Double {
+        let (x, y) = try subspaces()
+        let overlap = product(x, transposed: true, y)
+        var rest = y
+        for (index, value) in product(x, overlap).elements.enumerated() {
+            rest.elements[index] -= value
+        }
+        do {
+            let cosine = try singularValues(overlap).values.last ?? 1
+            let sine = try singularValues(rest).values.first ?? 0
+            return atan2(sine, cosine)
+        } catch {
+            throw .noConvergence
+        }
     }
 }
 

@@ -101,10 +101,9 @@ def test_merged_shards_equal_the_whole(tier, parts):
     assert result["cka_map"] == whole["cka_map"]
     for mine, theirs in zip(result["layers"], whole["layers"], strict=True):
         for name in mine.keys() - {"hed_booster_code"}:
-            close = 1e-12 if name != "principal_angle" else 1e-7  # arccos near 1
             for key in ("value", "low", "high"):
                 assert mine[name][key] == pytest.approx(
-                    theirs[name][key], rel=close, abs=1e-12, nan_ok=True
+                    theirs[name][key], rel=1e-12, abs=1e-12, nan_ok=True
                 ), name
 
 

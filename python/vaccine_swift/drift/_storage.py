@@ -80,7 +80,7 @@ def load_state(path: str | os.PathLike[str]) -> tuple[State, dict[str, Any]]:
         When it is truncated, changed, of another version, or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop("header").tobytes())
     except FileNotFoundError:

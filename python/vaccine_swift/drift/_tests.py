@@ -134,7 +134,7 @@ def _contrast(
     each = [
         TestResult.of(
             statistics[0, column],
-            statistics[1:, column][np.isfinite(statistics[1:, column])],
+            statistics[1:, column],
             effect_size=math.exp(statistics[0, column]),
             groups=names,
             prompts=[int(first.sum()), int((~first).sum())],

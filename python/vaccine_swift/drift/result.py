@@ -60,6 +60,7 @@ class TestResult:
         **details: Any,
     ) -> TestResult:
         """The result of comparing a statistic with its draws, one-sided."""
+        null = null[np.isfinite(null)]
         mean = float(null.mean()) if null.size else math.nan
         std = float(null.std()) if null.size else math.nan
         counts, edges = np.histogram(null, _BINS)
