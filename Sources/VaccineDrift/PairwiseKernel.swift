@@ -1,3 +1,4 @@
+internal import Glibc
 public import VaccineNumerics
 
 /// A function of the squared distance of two rows.
@@ -7,17 +8,23 @@ public enum PairwiseKernel: Sendable, Equatable {
     /// −|x − y|, whose quadratic forms are energy distances.
     case negativeDistance
 
-    /// A constant near the kernel's values, subtracted from them before they are added up in float32; sums
-    /// over the same number of pairs differ by it exactly.
-    var offset: Double { self == .negativeDistance ? 0 : Double(Float(0.36787944)) }
+    /// Of a squared distance.
+    func value(_ squaredDistance: Double) -> Double {
+        switch self {
+        case .gaussian(let bandwidth): exp(-squaredDistance / (2 * bandwidth * bandwidth))
+        case .negativeDistance: -squaredDistance.squareRoot()
+        }
+    }
 
-    /// distances → kernel values less the offset, in place.
-    fileprivate func apply(to row: inout MutableSpan<Float>, norm: Float, norms: Span<Float>) {
+    /// Dot products with one row become kernel values less `offset`, in place.
+    fileprivate func apply(
+        to row: inout MutableSpan<Float>, norm: Float, norms: Span<Float>, offset: Float
+    ) {
         switch self {
         case .gaussian(let bandwidth):
             let factor = Lanes(repeating: Float(-1 / (2 * bandwidth * bandwidth)))
-            map(&row, norm, norms) { ($0 * factor).exponential() - Lanes(repeating: 0.36787944) }
-        case .negativeDistance: map(&row, norm, norms) { -$0.squareRoot() }
+            map(&row, norm, norms) { ($0 * factor).exponential() - offset }
+        case .negativeDistance: map(&row, norm, norms) { -$0.squareRoot() - offset }
         }
     }
 
@@ -101,6 +108,33 @@ public final class PairSums: @unchecked Sendable {
         public var quadratic: [Double]
         public var linear: [Double]
         public var total: Double
+        /// What was subtracted from every kernel value before it was added up in float32, so that sums
+        /// stay small; not yet added back.
+        public var offset = 0.0
+    }
+
+    /// The mean kernel value of some pairs, for the offset.
+    private func typicalValue(_ kernel: PairwiseKernel) -> Double {
+        let step = max(1, rows.rows / 64)
+        let chosen = Array(stride(from: 0, to: rows.rows, by: step))
+        var (sum, count) = (0.0, 0.0)
+        for (place, i) in chosen.enumerated() {
+            for j in chosen[(place + 1)...] {
+                sum += kernel.value(squaredDistance(i, j))
+                count += 1
+            }
+        }
+        return count > 0 ? sum / count : 0
+    }
+
+    private func squaredDistance(_ i: Int, _ j: Int) -> Double {
+        let (a, b) = (rows[i], rows[j])
+        var sum = 0.0
+        for column in a.indices {
+            let difference = Double(a[column]) - Double(b[column])
+            sum += difference * difference
+        }
+        return sum
     }
 
     /// - Parameters:
@@ -128,9 +162,11 @@ public final class PairSums: @unchecked Sendable {
                 scratch.matrix(rows: PairSums.tile, columns: weights.columns)
             )
         }
+        let offset = Float(typicalValue(kernel))
         var result = Sums(
             quadratic: [Double](repeating: 0, count: weights.columns),
-            linear: [Double](repeating: 0, count: weights.columns), total: 0)
+            linear: [Double](repeating: 0, count: weights.columns), total: 0,
+            offset: Double(offset))
         let wave = 2 * Threads.count
         for start in stride(from: 0, to: tasks.count, by: wave) {
             try interruption.check()
@@ -142,7 +178,8 @@ public final class PairSums: @unchecked Sendable {
                     linear: [Double](repeating: 0, count: weights.columns), total: 0)
                 for column in chunk[index].columns {
                     self.add(
-                        kernel, chunk[index].row, column, weights, partner, workers[worker].0,
+                        kernel, offset, chunk[index].row, column, weights, partner,
+                        workers[worker].0,
                         workers[worker].1, to: &part)
                 }
                 parts[index] = part
@@ -161,7 +198,8 @@ public final class PairSums: @unchecked Sendable {
 
     /// The sums of one tile, counted twice off the diagonal.
     private func add(
-        _ kernel: PairwiseKernel, _ rowTile: Int, _ columnTile: Int, _ weights: Matrix,
+        _ kernel: PairwiseKernel, _ offset: Float, _ rowTile: Int, _ columnTile: Int,
+        _ weights: Matrix,
         _ partner: Int, _ tileScratch: Matrix, _ productScratch: Matrix, to part: inout Sums
     ) {
         let (i, j) = (range(rowTile), range(columnTile))
@@ -172,7 +210,9 @@ public final class PairSums: @unchecked Sendable {
         let others = norms.columns(j)
         for row in 0..<i.count {
             var values = k.mutable(row)
-            kernel.apply(to: &values, norm: norms[0, i.lowerBound + row], norms: others[0])
+            kernel.apply(
+                to: &values, norm: norms[0, i.lowerBound + row], norms: others[0],
+                offset: offset)
             for excluded in [0, partner, -partner] {
                 let column = i.lowerBound + row + excluded
                 if j.contains(column) { values[column - j.lowerBound] = 0 }

@@ -55,10 +55,7 @@ public struct TwoSampleTest: Sendable {
                     sums, offset, n: Double(sizes[offset]), m: Double(count - sizes[offset]),
                     unbiased: unbiased)
                 statistics.append(values.x + values.y - 2 * values.between)
-                if start + offset == 0 {
-                    let c = kernel.offset
-                    means = (values.x + c, values.y + c, values.between + c)
-                }
+                if start + offset == 0 { means = values }
             }
         }
     }
@@ -66,9 +63,11 @@ public struct TwoSampleTest: Sendable {
     private static func means(
         _ sums: PairSums.Sums, _ index: Int, n: Double, m: Double, unbiased: Bool
     ) -> (x: Double, y: Double, between: Double) {
-        let withinX = sums.quadratic[index]
-        let between = sums.linear[index] - withinX
-        let withinY = sums.total - 2 * sums.linear[index] + withinX
+        let c = sums.offset
+        let withinX = sums.quadratic[index] + c * n * (n - 1)
+        let between = sums.linear[index] - sums.quadratic[index] + c * n * m
+        let withinY =
+            sums.total - 2 * sums.linear[index] + sums.quadratic[index] + c * m * (m - 1)
         return (
             withinX / (unbiased ? n * (n - 1) : n * n), withinY / (unbiased ? m * (m - 1) : m * m),
             between / (n * m)
