@@ -2,19 +2,9 @@
 
 #include "drift.h"
 
-#include "arguments.h"
-#include "arrays.h"
-#include "call.h"
-#include "types.h"
+#include "drift_call.h"
 
 enum { TABLE_SUMS = 7, TABLE_METRICS = 7, VECTOR_METRICS = 3, PAIRED_METRICS = 19, ESTIMATE = 4 };
-
-// Sizes up to which products of four stay within 64 bits.
-static const int64_t MOST = 1 << 15, MOST_ROWS = (int64_t)1 << 32;
-
-static bool size(PyObject *value, const char *name, int64_t least, int64_t most, int64_t *result) {
-    return argument_int64(value, name, least, most, result);
-}
 
 static bool same_shape(const VaccineEmbeddings *reference, const VaccineEmbeddings *current) {
     if (reference->rows == current->rows && reference->width == current->width) return true;
@@ -34,17 +24,6 @@ static bool check_order(
     if (!fine) PyErr_SetString(PyExc_ValueError, "order and starts must divide the rows");
     return fine;
 }
-
-#define FINISH(status)                                                                             \
-    const bool done = call_end(&call, status);                                                     \
-    arrays_release(&arrays);                                                                       \
-    return done ? Py_NewRef(Py_None) : NULL
-
-#define FAIL                                                                                       \
-    do {                                                                                           \
-        arrays_release(&arrays);                                                                   \
-        return NULL;                                                                               \
-    } while (0)
 
 static PyObject *drift_table(PyObject *module, PyObject *args) {
     (void)module;
@@ -314,57 +293,6 @@ static PyObject *drift_layer_map(PyObject *module, PyObject *args) {
     FINISH(status);
 }
 
-static PyObject *drift_two_sample(PyObject *module, PyObject *args) {
-    (void)module;
-    PyObject *a[13];
-    Arrays arrays = {.count = 0};
-    VaccineEmbeddings x, y;
-    VaccineTwoSample options = {.groups = NULL};
-    int64_t relabelling;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOO:drift_two_sample", &a[0], &a[1], &a[2], &a[3], &a[4],
-            &a[5], &a[6], &a[7], &a[8], &a[9], &a[10], &a[11], &a[12])
-        || !size(a[3], "relabelling", 0, 2, &relabelling)
-        || !size(a[5], "draws", 0, 1 << 20, &options.draws)
-        || !argument_bool(a[6], "unbiased", &options.unbiased)
-        || !argument_bool(a[7], "paired", &options.paired)
-        || !argument_uint64(a[8], "seed", &options.seed)
-        || !size(a[9], "memory", 0, INT64_MAX, &options.memory))
-        return NULL;
-    options.relabelling = (VaccineRelabelling)relabelling;
-    options.bandwidth_count = PyObject_Length(a[4]);
-    if (options.bandwidth_count < 0 || !array_embeddings(&arrays, a[0], "x", &x)
-        || !array_embeddings(&arrays, a[1], "y", &y))
-        FAIL;
-    if (x.width != y.width || (options.paired && x.rows != y.rows)) {
-        PyErr_SetString(PyExc_ValueError, "x and y must have one width, and pairs one count");
-        FAIL;
-    }
-    const int64_t rows = x.rows + y.rows;
-    const int64_t kernels = options.bandwidth_count > 0 ? options.bandwidth_count : 1;
-    if (relabelling != VACCINE_RELABEL_ROWS) {
-        options.groups = array_read(&arrays, a[2], "groups", 'l', rows);
-        if (options.groups == NULL) FAIL;
-        for (int64_t i = 0; i < rows; i++) {
-            if (options.groups[i] < 0 || options.groups[i] >= rows) {
-                PyErr_SetString(PyExc_ValueError, "groups must be numbered from 0");
-                FAIL;
-            }
-        }
-    }
-    options.bandwidths = array_read(&arrays, a[4], "bandwidths", 'd', options.bandwidth_count);
-    if (options.bandwidths == NULL) FAIL;
-    double *statistics
-        = array_write(&arrays, a[10], "statistics", 'd', kernels * (options.draws + 1));
-    double *means = statistics ? array_write(&arrays, a[11], "means", 'd', kernels * 3) : NULL;
-    double *used = means ? array_write(&arrays, a[12], "used", 'd', options.bandwidth_count) : NULL;
-    if (used == NULL) FAIL;
-    Call call;
-    call_begin(&call);
-    const VaccineStatus status = vaccine_drift_two_sample(
-        &x, &y, &options, statistics, means, used, call_interrupt(&call), &call.message);
-    FINISH(status);
-}
-
 static PyObject *drift_state_counts(PyObject *module, PyObject *value) {
     (void)module;
     int64_t width;
@@ -372,8 +300,6 @@ static PyObject *drift_state_counts(PyObject *module, PyObject *value) {
     return Py_BuildValue("LL", (long long)vaccine_drift_vector_count(width),
         (long long)vaccine_drift_paired_count(width));
 }
-
-#define FUNCTION(name) {#name, name, METH_VARARGS, NULL}
 
 PyMethodDef drift_functions[] = {
     FUNCTION(drift_table),
@@ -386,7 +312,6 @@ PyMethodDef drift_functions[] = {
     FUNCTION(drift_sign_flips),
     FUNCTION(drift_contrast),
     FUNCTION(drift_layer_map),
-    FUNCTION(drift_two_sample),
     {"drift_state_counts", drift_state_counts, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

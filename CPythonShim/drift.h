@@ -5,6 +5,6 @@
 
 #include <Python.h>
 
-extern PyMethodDef drift_functions[];
+extern PyMethodDef drift_functions[], two_sample_functions[];
 
 #endif

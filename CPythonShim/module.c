@@ -22,7 +22,9 @@ static int module_execute(PyObject *module) {
         || (state->model_type = add_type(module, &model_spec)) == NULL
         || (state->adamw_type = add_type(module, &adamw_spec)) == NULL)
         return -1;
-    if (PyModule_AddFunctions(module, drift_functions) < 0) return -1;
+    if (PyModule_AddFunctions(module, drift_functions) < 0
+        || PyModule_AddFunctions(module, two_sample_functions) < 0)
+        return -1;
     if (PyModule_AddStringConstant(module, "__version__", VACCINE_VERSION) < 0) return -1;
     return calls_stop_at_exit() ? 0 : -1;
 }

@@ -21,11 +21,11 @@ extension EmbeddingRows {
     }
 }
 
-private func array<Element>(_ values: UnsafePointer<Element>?, _ count: Int64) -> [Element] {
+func array<Element>(_ values: UnsafePointer<Element>?, _ count: Int64) -> [Element] {
     Array(UnsafeBufferPointer(start: values, count: Int(count)))
 }
 
-private func copy<Element>(_ values: [Element], to target: UnsafeMutablePointer<Element>?) {
+func copy<Element>(_ values: [Element], to target: UnsafeMutablePointer<Element>?) {
     target?.update(from: values, count: values.count)
 }
 
@@ -209,46 +209,5 @@ public func vaccine_drift_layer_map(
             means: array(sketches, prompts * layers * 2 * directions), prompts: Int(prompts),
             layers: Int(layers), interruption: interrupt.interruption)
         copy(values, to: map)
-    }
-}
-
-@c @implementation
-public func vaccine_drift_two_sample(
-    _ x: UnsafePointer<VaccineEmbeddings>!, _ y: UnsafePointer<VaccineEmbeddings>!,
-    _ options: UnsafePointer<VaccineTwoSample>!, _ statistics: UnsafeMutablePointer<Double>!,
-    _ means: UnsafeMutablePointer<Double>!, _ used: UnsafeMutablePointer<Double>!,
-    _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
-) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
-        let (x, y) = (try EmbeddingRows(x, "x"), try EmbeddingRows(y, "y"))
-        let o = options.pointee
-        let groups = o.groups == nil ? [] : array(o.groups, Int64(x.rows + y.rows)).map { Int($0) }
-        let relabelling: Relabelling =
-            switch o.relabelling {
-            case VACCINE_RELABEL_GROUPS: .groups(groups)
-            case VACCINE_RELABEL_SWAPS: .swaps(groups)
-            default: .rows
-            }
-        let pairs = try PairSums(x, y)
-        var kernels: [PairwiseKernel] = []
-        for (index, given) in array(o.bandwidths, o.bandwidth_count).enumerated() {
-            let bandwidth =
-                given > 0
-                ? given : try TwoSampleTest.medianBandwidth(pairs, sample: 1000, seed: o.seed)
-            guard bandwidth > 0 else {
-                throw .value("bandwidth must be positive, but the median distance is 0")
-            }
-            used[index] = bandwidth
-            kernels.append(.gaussian(bandwidth: bandwidth))
-        }
-        if kernels.isEmpty { kernels = [.negativeDistance] }
-        for (index, kernel) in kernels.enumerated() {
-            let test = try TwoSampleTest(
-                pairs, countX: x.rows, kernel: kernel, relabelling: relabelling,
-                draws: Int(o.draws), unbiased: o.unbiased, paired: o.paired, seed: o.seed,
-                memory: Int(o.memory), interruption: interrupt.interruption)
-            copy(test.statistics, to: statistics + index * Int(o.draws + 1))
-            copy([test.means.x, test.means.y, test.means.between], to: means + 3 * index)
-        }
     }
 }

@@ -57,7 +57,7 @@ public enum PairwiseKernel: Sendable, Equatable {
 public final class PairSums: @unchecked Sendable {
     /// Rows less their common mean, float32: distances do not change, and cancellation is least.
     let rows: Matrix
-    private let norms: Matrix
+    let norms: Matrix
     private let arena: Arena
 
     static let tile = 512

@@ -82,4 +82,19 @@ VaccineStatus vaccine_drift_two_sample(const VaccineEmbeddings *x, const Vaccine
     const VaccineTwoSample *options, double *statistics, double *means, double *used,
     VaccineInterrupt interrupt, VaccineMessage *message);
 
+// Out: `statistics` [d], `p_values` [d].
+VaccineStatus vaccine_drift_kolmogorov_smirnov(const VaccineEmbeddings *x, const VaccineEmbeddings *y,
+    double *statistics, double *p_values, VaccineMessage *message);
+// Out: `powers` [projections]: W_p^p of each; p 1 or 2.
+VaccineStatus vaccine_drift_sliced_wasserstein(const VaccineEmbeddings *x, const VaccineEmbeddings *y,
+    int64_t projections, int64_t p, uint64_t seed, double *powers, VaccineInterrupt interrupt,
+    VaccineMessage *message);
+// Out: `shares` [n]; k below n.
+VaccineStatus vaccine_drift_neighbour_overlap(const VaccineEmbeddings *x, const VaccineEmbeddings *y,
+    int64_t k, double *shares, VaccineInterrupt interrupt, VaccineMessage *message);
+// `folds` [n + m]: of each pooled row, 0 ..< count. Out: `scores` [n + m].
+VaccineStatus vaccine_drift_classifier_scores(const VaccineEmbeddings *x, const VaccineEmbeddings *y,
+    const int64_t *folds, int64_t count, double *scores, VaccineInterrupt interrupt,
+    VaccineMessage *message);
+
 #endif

@@ -23,21 +23,32 @@ from vaccine_swift.drift.similarity import (
     svcca,
 )
 from vaccine_swift.drift.two_sample import energy_distance, mmd
+from vaccine_swift.drift.unpaired import (
+    FeatureTests,
+    classifier_auc,
+    knn_overlap,
+    ks,
+    sliced_wasserstein,
+)
 
 __all__ = [
     "Accumulator",
     "DriftExceeded",
+    "FeatureTests",
     "Monitor",
     "Report",
     "Similarity",
     "TestResult",
     "cca",
     "cka",
+    "classifier_auc",
     "compare",
     "effective_rank",
     "energy_distance",
     "frechet_distance",
     "hed",
+    "knn_overlap",
+    "ks",
     "linear_residual",
     "load",
     "mmd",
@@ -45,6 +56,7 @@ __all__ = [
     "principal_angle",
     "procrustes",
     "pwcca",
+    "sliced_wasserstein",
     "subspace_overlap",
     "svcca",
 ]

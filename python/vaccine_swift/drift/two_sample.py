@@ -14,7 +14,7 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.drift._rows import rows
 from vaccine_swift.drift.result import TestResult
 
-__all__ = ["energy_distance", "mmd"]
+__all__ = ["energy_distance", "group_numbers", "mmd"]
 
 _ROWS: Final = 0
 _GROUPS: Final = 1
@@ -218,14 +218,7 @@ def _relabelling(groups: Any, n: int, m: int) -> tuple[int, npt.NDArray[np.int64
     """How labels are permuted, and the group of each pooled row numbered from 0."""
     if groups is None:
         return _ROWS, np.zeros(0, np.int64)
-    parts = groups if isinstance(groups, tuple) and len(groups) == 2 else (groups,)
-    names = np.concatenate([np.asarray(part).ravel() for part in parts])
-    if len(names) != n + m:
-        raise ValueError(
-            f"groups must have one element for each of {n} + {m} rows, got {len(names)}"
-        )
-    _, numbers = np.unique(names, return_inverse=True)
-    numbers = np.ascontiguousarray(numbers.ravel(), np.int64)
+    numbers = group_numbers(groups, n, m)
     shared = np.intersect1d(numbers[:n], numbers[n:])
     if not len(shared):
         return _GROUPS, numbers
@@ -235,6 +228,24 @@ def _relabelling(groups: Any, n: int, m: int) -> tuple[int, npt.NDArray[np.int64
         "groups must each have rows of one side, or each of both; "
         f"{len(shared)} of {numbers.max() + 1} have both"
     )
+
+
+def group_numbers(groups: Any, n: int, m: int) -> npt.NDArray[np.int64]:
+    """The group of each pooled row, numbered from 0.
+
+    Raises
+    ------
+    ValueError
+        When there is not one for each of n + m rows.
+    """
+    parts = groups if isinstance(groups, tuple) and len(groups) == 2 else (groups,)
+    names = np.concatenate([np.asarray(part).ravel() for part in parts])
+    if len(names) != n + m:
+        raise ValueError(
+            f"groups must have one element for each of {n} + {m} rows, got {len(names)}"
+        )
+    _, numbers = np.unique(names, return_inverse=True)
+    return np.ascontiguousarray(numbers.ravel(), np.int64)
 
 
 def _bytes(memory: str | int) -> int:

@@ -1,0 +1,32 @@
+// What the drift analyser's functions share: sizes, and the end of a call.
+
+#ifndef VACCINE_SHIM_DRIFT_CALL_H
+#define VACCINE_SHIM_DRIFT_CALL_H
+
+#include "arguments.h"
+#include "arrays.h"
+#include "call.h"
+#include "types.h"
+
+// Sizes up to which products of four stay within 64 bits.
+static const int64_t MOST = 1 << 15, MOST_ROWS = (int64_t)1 << 32;
+
+static inline bool size(
+    PyObject *value, const char *name, int64_t least, int64_t most, int64_t *result) {
+    return argument_int64(value, name, least, most, result);
+}
+
+#define FINISH(status)                                                                             \
+    const bool done = call_end(&call, status);                                                     \
+    arrays_release(&arrays);                                                                       \
+    return done ? Py_NewRef(Py_None) : NULL
+
+#define FAIL                                                                                       \
+    do {                                                                                           \
+        arrays_release(&arrays);                                                                   \
+        return NULL;                                                                               \
+    } while (0)
+
+#define FUNCTION(name) {#name, name, METH_VARARGS, NULL}
+
+#endif

@@ -1,0 +1,284 @@
+"""Further comparisons of two embedding sets: by column, projection, classifier, rank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vaccine_swift import _core
+from vaccine_swift._arguments import check_range
+from vaccine_swift.drift._ids import checked_ids
+from vaccine_swift.drift._rows import rows
+from vaccine_swift.drift.result import Similarity, TestResult
+
+__all__ = ["FeatureTests", "classifier_auc", "knn_overlap", "ks", "sliced_wasserstein"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureTests:
+    """A test of every column, with corrections for their number.
+
+    Parameters
+    ----------
+    statistics, p_values : array [d]
+    holm : array [d]
+        P-values that bound the chance of any false rejection (Holm 1979).
+    benjamini_hochberg : array [d]
+        P-values that bound the share of false rejections (1995).
+    """
+
+    statistics: npt.NDArray[np.float64]
+    p_values: npt.NDArray[np.float64]
+    holm: npt.NDArray[np.float64]
+    benjamini_hochberg: npt.NDArray[np.float64]
+
+    def rejected(
+        self, level: float = 0.05, *, correction: str = "holm"
+    ) -> npt.NDArray[np.bool_]:
+        """Which columns differ at a level; correction "holm" or "benjamini_hochberg".
+
+        Raises
+        ------
+        ValueError
+            For another correction or a level outside (0, 1).
+        """
+        check_range("level", level, above=0.0, below=1.0)
+        if correction not in ("holm", "benjamini_hochberg"):
+            raise ValueError(
+                "correction must be 'holm' or 'benjamini_hochberg', "
+                f"got {correction!r}"
+            )
+        return getattr(self, correction) <= level
+
+
+def ks(x: npt.ArrayLike, y: npt.ArrayLike) -> FeatureTests:
+    """The two-sample Kolmogorov-Smirnov test of every column.
+
+    Parameters
+    ----------
+    x, y : array [n, d] and [m, d]
+
+    Returns
+    -------
+    FeatureTests
+        Statistics D = max |F - G| in [0, 1] and asymptotic p-values
+        Q(√(nm / (n + m)) D) of Kolmogorov's distribution Q. Rows must be independent:
+        of several rows of a prompt, take one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that do not fit; names the argument.
+    """
+    first, second = _pair(x, y)
+    statistics, p_values = np.empty((2, first.shape[1]))
+    _core.drift_kolmogorov_smirnov(first, second, statistics, p_values)
+    count = len(p_values)
+    order = np.argsort(p_values, kind="stable")
+    ranked = p_values[order]
+    holm, hochberg = np.empty((2, count))
+    holm[order] = np.maximum.accumulate(ranked * np.arange(count, 0, -1)).clip(max=1)
+    steps = ranked * count / np.arange(1, count + 1)
+    hochberg[order] = np.minimum.accumulate(steps[::-1])[::-1].clip(max=1)
+    return FeatureTests(statistics, p_values, holm, hochberg)
+
+
+def sliced_wasserstein(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    projections: int = 128,
+    p: int = 2,
+    seed: int = 0,
+) -> float:
+    """The sliced Wasserstein distance: (mean over directions of W_p^p)^(1/p).
+
+    Parameters
+    ----------
+    x, y : array [n, d] and [m, d]
+    projections : int
+        Random directions.
+    p : {1, 2}
+    seed : int
+        Of the directions.
+
+    Returns
+    -------
+    float
+        ≥ 0, in the unit of the columns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that do not fit; names the argument.
+
+    References
+    ----------
+    Bonneel et al. 2015, doi:10.1007/s10851-014-0506-3.
+    """
+    first, second = _pair(x, y)
+    check_range("projections", projections, minimum=1, maximum=2**20, integer=True)
+    check_range("p", p, minimum=1, maximum=2, integer=True)
+    check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
+    powers = np.empty(projections)
+    _core.drift_sliced_wasserstein(first, second, projections, p, seed, powers)
+    return float(powers.mean() ** (1 / p))
+
+
+def knn_overlap(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    k: int = 10,
+    ids: Iterable[str | int] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Similarity:
+    """How many of a row's nearest neighbours in x are its partner's in y.
+
+    The mean over rows of |N_k(x_i) ∩ N_k(y_i)| / k, by Euclidean distance.
+
+    Parameters
+    ----------
+    x, y : array [n, d]
+        Rows of the same prompts, n > k.
+    k : int
+    ids : sequence of n str or int, optional
+        The prompt of each row; with them the result has an interval, by 999 bootstrap
+        draws of prompts.
+    confidence : float
+    seed : int
+
+    Returns
+    -------
+    Similarity
+        In [0, 1]; k / (n - 1) for unrelated sets.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that do not fit; names the argument.
+    """
+    first, second = _pair(x, y)
+    if len(first) != len(second):
+        raise ValueError(f"y must have the {len(first)} rows of x, got {len(second)}")
+    check_range("k", k, minimum=1, maximum=len(first) - 1, integer=True)
+    check_range("confidence", confidence, above=0.0, below=1.0)
+    shares = np.empty(len(first))
+    _core.drift_neighbour_overlap(first, second, int(k), shares)
+    if ids is None:
+        return Similarity(shares.mean())
+    _, owner = np.unique(
+        [str(each) for each in checked_ids(ids, len(first))], return_inverse=True
+    )
+    sums, counts = np.bincount(owner, shares), np.bincount(owner)
+    drawn = np.random.default_rng(seed).multinomial(
+        len(counts), np.full(len(counts), 1 / len(counts)), 999
+    )
+    means = (drawn @ sums) / (drawn @ counts)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, (tail, 1 - tail))
+    return Similarity(shares.mean(), (float(low), float(high)))
+
+
+def classifier_auc(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    folds: int = 5,
+    groups: Any = None,
+    permutations: int = 0,
+    seed: int = 0,
+) -> TestResult:
+    """How well a linear classifier tells the sets apart: its cross-validated AUC.
+
+    A logistic regression with an L2 penalty of 1 on standardised columns, fitted by
+    Newton's method on all folds but one, scores the rows of the one left out.
+
+    Parameters
+    ----------
+    x, y : array [n, d] and [m, d]
+    folds : int
+        2 to the number of rows or groups.
+    groups : (array [n], array [m]) or array [n + m], optional
+        Group (prompt) of each row; a group stays in one fold.
+    permutations : int
+        B label permutations, each a whole cross-validation; 0: no test.
+    seed : int
+        Of folds and permutations.
+
+    Returns
+    -------
+    TestResult
+        `statistic` is the AUC in [0, 1], 0.5 for sets alike; `effect_size` is
+        2 AUC - 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that do not fit; names the argument.
+    """
+    from vaccine_swift.drift.two_sample import group_numbers
+
+    first, second = _pair(x, y)
+    n, total = len(first), len(first) + len(second)
+    check_range("permutations", permutations, minimum=0, maximum=2**20, integer=True)
+    check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
+    numbers = np.arange(total) if groups is None else group_numbers(groups, n, total - n)
+    units = int(numbers.max()) + 1
+    check_range("folds", folds, minimum=2, maximum=units, integer=True)
+    rng = np.random.default_rng(seed)
+    of_unit = rng.permutation(np.arange(units) % folds)
+    of_row = np.ascontiguousarray(of_unit[numbers], np.int64)
+    pooled = np.concatenate([_floats(first), _floats(second)])
+    observed = _auc(pooled, np.arange(total), n, of_row, int(folds))
+    null = np.array(
+        [
+            _auc(pooled, rng.permutation(total), n, of_row, int(folds))
+            for _ in range(permutations)
+        ]
+    )
+    return TestResult.of(observed, null, effect_size=2 * observed - 1)
+
+
+def _auc(
+    pooled: npt.NDArray[np.float64],
+    order: npt.NDArray[np.int64],
+    n: int,
+    folds: npt.NDArray[np.int64],
+    count: int,
+) -> float:
+    """The AUC with the first n rows of an order on one side."""
+    scores = np.empty(len(pooled))
+    _core.drift_classifier_scores(
+        np.ascontiguousarray(pooled[order[:n]]),
+        np.ascontiguousarray(pooled[order[n:]]),
+        np.ascontiguousarray(folds[order]),
+        count,
+        scores,
+    )
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse.ravel()]
+    m = len(pooled) - n
+    return float((ranks[n:].sum() - m * (m + 1) / 2) / (n * m))
+
+
+def _floats(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    if values.dtype == np.uint16:  # the bits of bfloat16
+        values = (values.astype(np.uint32) << 16).view(np.float32)
+    return values.astype(np.float64)
+
+
+def _pair(
+    x: npt.ArrayLike, y: npt.ArrayLike
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    first, second = rows(x, "x"), rows(y, "y")
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"y must have the {first.shape[1]} columns of x, got {second.shape[1]}"
+        )
+    return first, second
