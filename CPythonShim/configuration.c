@@ -4,7 +4,7 @@
 #include "arguments.h"
 #include "model.h"
 
-typedef enum FieldKind { INT32, FLOAT, DOUBLE, BOOL, ROTARY_SCALING } FieldKind;
+typedef enum FieldKind { INT32, FLOAT, DOUBLE, BOOL, ROTARY_SCALING, PRECISION } FieldKind;
 
 typedef struct Field {
     const char *name;
@@ -34,6 +34,7 @@ static const Field fields[] = {
     FIELD(rotary_low_frequency_factor, DOUBLE),
     FIELD(rotary_high_frequency_factor, DOUBLE),
     FIELD(rotary_original_context_length, INT32),
+    FIELD(precision, PRECISION),
 };
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };
 
@@ -41,6 +42,12 @@ static const char *const rotary_scalings[] = {
     [VACCINE_ROTARY_DEFAULT] = "default",
     [VACCINE_ROTARY_LINEAR] = "linear",
     [VACCINE_ROTARY_LLAMA3] = "llama3",
+    NULL,
+};
+
+static const char *const precisions[] = {
+    [VACCINE_PRECISION_FLOAT32] = "float32",
+    [VACCINE_PRECISION_BFLOAT16] = "bfloat16",
     NULL,
 };
 
@@ -59,6 +66,10 @@ static bool set_field(void *target, const Field *field, PyObject *value) {
             if (!argument_choice(value, field->name, rotary_scalings, &choice)) return false;
             *(VaccineRotaryScaling *)target = (VaccineRotaryScaling)choice;
             return true;
+        case PRECISION:
+            if (!argument_choice(value, field->name, precisions, &choice)) return false;
+            *(VaccinePrecision *)target = (VaccinePrecision)choice;
+            return true;
     }
     Py_UNREACHABLE();
 }
@@ -71,6 +82,7 @@ static PyObject *get_field(const void *source, FieldKind kind) {
         case BOOL: return PyBool_FromLong(*(const bool *)source);
         case ROTARY_SCALING:
             return PyUnicode_FromString(rotary_scalings[*(const VaccineRotaryScaling *)source]);
+        case PRECISION: return PyUnicode_FromString(precisions[*(const VaccinePrecision *)source]);
     }
     Py_UNREACHABLE();
 }

@@ -140,6 +140,13 @@ static PyObject *get_num_threads(PyObject *module, PyObject *unused) {
     return PyLong_FromLong(vaccine_thread_count());
 }
 
+static PyObject *dtypes(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return vaccine_precision_available(VACCINE_PRECISION_BFLOAT16)
+               ? Py_BuildValue("(ss)", "float32", "bfloat16")
+               : Py_BuildValue("(s)", "float32");
+}
+
 static PyObject *build_description(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     VaccineMessage text;
@@ -163,6 +170,8 @@ PyMethodDef module_functions[] = {
         "set_num_threads($module, /, n)\n--\n\nThreads of every computation, 1 to 1024."),
     FUNCTION(get_num_threads, METH_NOARGS,
         "get_num_threads($module, /)\n--\n\nThreads of every computation; 1 after a fork."),
+    FUNCTION(dtypes, METH_NOARGS,
+        "dtypes($module, /)\n--\n\nPrecisions of models on this processor, the fastest last."),
     FUNCTION(build_description, METH_NOARGS,
         "build_description($module, /)\n--\n\n"
         "One line: the BLAS library, its kernel, the instruction set of the build."),

@@ -2,6 +2,7 @@
 
 #include "arguments.h"
 #include "call.h"
+#include "drift.h"
 #include "functions.h"
 #include "types.h"
 #include "vaccine_shim_version.h"
@@ -21,6 +22,7 @@ static int module_execute(PyObject *module) {
         || (state->model_type = add_type(module, &model_spec)) == NULL
         || (state->adamw_type = add_type(module, &adamw_spec)) == NULL)
         return -1;
+    if (PyModule_AddFunctions(module, drift_functions) < 0) return -1;
     if (PyModule_AddStringConstant(module, "__version__", VACCINE_VERSION) < 0) return -1;
     return calls_stop_at_exit() ? 0 : -1;
 }

@@ -4,8 +4,10 @@
 //   Word                         a 4-byte step along k: one float32, or a pair of bfloat16
 //   Vector                       LANES floats; WordVector: LANES words
 //   multiply_add(sums, factor, words)   sums + factor · words, for one word of A
+//   words_of                     rows of A as words
 //   pack_rows, pack_columns      bring B into panels, from rows (normal) or columns (transposed)
-// Strides and k count words; so both precisions share everything but the three last lines.
+//   WORD                         values along k in a word
+// Both precisions share everything but these.
 
 #include <string.h>
 
@@ -61,11 +63,9 @@ static void some_columns(int rows, int columns, ptrdiff_t k, const Word *a, ptrd
     for (int r = 0; r < rows; r++) memcpy(c + r * c_stride, whole + r * TILE_COLUMNS, bytes);
 }
 
-// All rows of A with one packed panel of `columns` columns.
-static void panel_rows(ptrdiff_t first, int rows, ptrdiff_t columns, ptrdiff_t k, const Word *a,
-    ptrdiff_t a_stride, const Word *panel, float *c, ptrdiff_t c_stride, bool accumulate) {
-    a += first * a_stride;
-    c += first * c_stride;
+// A tile's rows of A with one packed panel of `columns` columns.
+static void panel_rows(int rows, ptrdiff_t columns, ptrdiff_t k, const Word *a, ptrdiff_t a_stride,
+    const Word *panel, float *c, ptrdiff_t c_stride, bool accumulate) {
     for (ptrdiff_t j = 0; j < columns; j += TILE_COLUMNS) {
         if (columns - j >= TILE_COLUMNS)
             some_rows(rows, k, a, a_stride, panel + j, c + j, c_stride, accumulate);
@@ -75,28 +75,41 @@ static void panel_rows(ptrdiff_t first, int rows, ptrdiff_t columns, ptrdiff_t k
     }
 }
 
-static bool FUNCTION(VaccineBlock block, const Word *a, ptrdiff_t a_stride, const Word *b,
-    ptrdiff_t b_stride, bool transposed, float *c, ptrdiff_t c_stride) {
+// All rows of A with the packed panels of `columns` columns, of k words each.
+static void packed_panels(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t k, const float *a,
+    ptrdiff_t a_stride, ptrdiff_t a_count, const Word *packed, float *c, ptrdiff_t c_stride,
+    bool accumulate) {
+    for (ptrdiff_t i = 0; i < m; i += TILE_ROWS) {
+        const int rows = (int)smaller(m - i, TILE_ROWS);
+        Word buffer[BUFFERED_WORDS];
+        ptrdiff_t stride = a_stride;
+        const Word *words = words_of(a + i * a_stride, &stride, rows, a_count, buffer);
+        for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL)
+            panel_rows(rows, smaller(columns - p, VACCINE_PANEL), k, words, stride, packed + p * k,
+                c + i * c_stride + p, c_stride, accumulate);
+    }
+}
+
+bool FUNCTION(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWeight b, float *c,
+    ptrdiff_t c_stride) {
     Word *packed = packing_buffer();
     if (packed == NULL) return false;
-    const ptrdiff_t step = packed_rows(block.k);
-    for (ptrdiff_t j = 0; j < block.n; j += PACKED_PANELS * VACCINE_PANEL) {
-        const ptrdiff_t columns = smaller(block.n - j, PACKED_PANELS * VACCINE_PANEL);
-        for (ptrdiff_t start = 0; start < block.k; start += step) {
-            const ptrdiff_t k = smaller(block.k - start, step);
-            const bool accumulate = block.accumulate || start > 0;
+    const ptrdiff_t words = (shape.k + WORD - 1) / WORD, step = packed_rows(words);
+    for (ptrdiff_t j = 0; j < shape.n; j += PACKED_PANELS * VACCINE_PANEL) {
+        const ptrdiff_t columns = smaller(shape.n - j, PACKED_PANELS * VACCINE_PANEL);
+        for (ptrdiff_t start = 0; start < words; start += step) {
+            const ptrdiff_t k = smaller(words - start, step);
+            const ptrdiff_t count = smaller(shape.k - start * WORD, k * WORD);
             for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL) {
                 const ptrdiff_t width = smaller(columns - p, VACCINE_PANEL);
-                if (transposed)
-                    pack_columns(b + (j + p) * b_stride + start, b_stride, width, k, packed + p * k);
+                if (b.transposed)
+                    pack_columns((const Word *)b.values + (j + p) * (b.stride / WORD) + start,
+                        b.stride / WORD, width, k, packed + p * k);
                 else
-                    pack_rows(b, b_stride, j + p, width, start, k, packed + p * k);
+                    pack_rows(b, start * WORD, count, j + p, width, packed + p * k);
             }
-            for (ptrdiff_t i = 0; i < block.m; i += TILE_ROWS)
-                for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL)
-                    panel_rows(i, (int)smaller(block.m - i, TILE_ROWS),
-                        smaller(columns - p, VACCINE_PANEL), k, a + start, a_stride,
-                        packed + p * k, c + j + p, c_stride, accumulate);
+            packed_panels(shape.m, columns, k, a + start * WORD, a_stride, count, packed, c + j,
+                c_stride, start > 0);
         }
     }
     return true;

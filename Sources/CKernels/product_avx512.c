@@ -14,7 +14,7 @@ typedef float Word;
 typedef float Vector __attribute__((vector_size(64), aligned(4)));
 typedef Vector WordVector;
 
-#define FUNCTION avx512
+#define FUNCTION product_avx512
 #define LANES 16
 #define TILE_ROWS 14
 #define TILE_COLUMNS 32
@@ -28,11 +28,6 @@ static inline __attribute__((always_inline)) Vector multiply_add(
 #include "transpose.h"
 
 #include "product.h"
-
-bool product_avx512(VaccineBlock block, const float *a, ptrdiff_t a_stride, VaccineFactor b,
-    float *c, ptrdiff_t c_stride) {
-    return avx512(block, a, a_stride, b.values, b.stride, b.transposed, c, c_stride);
-}
 
 #pragma clang attribute pop
 

@@ -8,7 +8,7 @@ typedef float Word;
 typedef float Vector __attribute__((vector_size(32), aligned(4)));
 typedef Vector WordVector;
 
-#define FUNCTION baseline
+#define FUNCTION product_baseline
 #define LANES 8
 #define TILE_ROWS 6
 #define TILE_COLUMNS 16
@@ -29,8 +29,3 @@ static void pack_columns(
 }
 
 #include "product.h"
-
-bool product_baseline(VaccineBlock block, const float *a, ptrdiff_t a_stride, VaccineFactor b,
-    float *c, ptrdiff_t c_stride) {
-    return baseline(block, a, a_stride, b.values, b.stride, b.transposed, c, c_stride);
-}

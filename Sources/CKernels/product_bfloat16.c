@@ -3,7 +3,7 @@
 #ifdef __x86_64__
 
 #pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512bf16"))), apply_to = function)
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))), apply_to = function)
 
 #include <immintrin.h>
 
@@ -16,7 +16,7 @@ typedef uint32_t Word;
 typedef float Vector __attribute__((vector_size(64), aligned(4)));
 typedef uint32_t WordVector __attribute__((vector_size(64), aligned(4)));
 
-#define FUNCTION bfloat16_pairs
+#define FUNCTION product_avx512_bfloat16
 #define LANES 16
 #define TILE_ROWS 14
 #define TILE_COLUMNS 32
@@ -27,14 +27,40 @@ static inline __attribute__((always_inline)) Vector multiply_add(
         (__m512)sums, (__m512bh)_mm512_set1_epi32((int)factor), (__m512bh)words);
 }
 
-// Two rows of B become one row of pairs; `stride`, `start` and `k` count pairs.
-static void pack_rows(const uint32_t *b, ptrdiff_t stride, ptrdiff_t column, ptrdiff_t width,
-    ptrdiff_t start, ptrdiff_t k, uint32_t *panel) {
-    const uint16_t *values = (const uint16_t *)b;
-    for (ptrdiff_t i = start; i < start + k; i++, panel += VACCINE_PANEL) {
-        const uint16_t *even = values + 2 * i * 2 * stride + column, *odd = even + 2 * stride;
-        for (ptrdiff_t j = 0; j < VACCINE_PANEL; j++)
-            panel[j] = j < width ? even[j] | (uint32_t)odd[j] << 16 : 0;
+enum { WORD = 2, BUFFERED_STRIDE = PACKED_ROWS + 16, BUFFERED_WORDS = TILE_ROWS * BUFFERED_STRIDE };
+
+// Sixteen pairs from 32 floats, of which `count` are there.
+static inline __m512i pairs_of(const float *values, ptrdiff_t count) {
+    const __mmask32 inside = count < 32 ? ((__mmask32)1 << count) - 1 : 0xFFFFFFFF;
+    return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps((__mmask16)(inside >> 16), values + 16),
+        _mm512_maskz_loadu_ps((__mmask16)inside, values));
+}
+
+static inline const uint32_t *words_of(
+    const float *a, ptrdiff_t *stride, int rows, ptrdiff_t count, uint32_t *buffer) {
+    for (int r = 0; r < rows; r++)
+        for (ptrdiff_t i = 0; i < count; i += 32)
+            _mm512_storeu_si512(
+                buffer + r * BUFFERED_STRIDE + i / 2, pairs_of(a + r * *stride + i, count - i));
+    *stride = BUFFERED_STRIDE;
+    return buffer;
+}
+
+// Two rows of B become one row of pairs.
+static void pack_rows(VaccineWeight b, ptrdiff_t start, ptrdiff_t k, ptrdiff_t column, ptrdiff_t width,
+    uint32_t *panel) {
+    const uint16_t *even = (const uint16_t *)b.values + start * b.stride + column;
+    for (ptrdiff_t i = 0; i < k; i += 2, even += 2 * b.stride, panel += VACCINE_PANEL) {
+        const uint16_t *odd = even + b.stride;
+        const bool paired = i + 1 < k;
+        for (ptrdiff_t j = 0; j < VACCINE_PANEL; j += 16) {
+            const __mmask16 inside =
+                width - j >= 16 ? 0xFFFF : width > j ? (__mmask16)((1 << (width - j)) - 1) : 0;
+            const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(inside, even + j));
+            const __m512i high = _mm512_cvtepu16_epi32(
+                _mm256_maskz_loadu_epi16(paired ? inside : 0, odd + j));
+            _mm512_storeu_si512(panel + j, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+        }
     }
 }
 
@@ -42,19 +68,25 @@ static void pack_rows(const uint32_t *b, ptrdiff_t stride, ptrdiff_t column, ptr
 
 #include "product.h"
 
-bool product_avx512_bfloat16(VaccineBlock block, const uint16_t *a, ptrdiff_t a_stride,
-    VaccineFactor b, float *c, ptrdiff_t c_stride) {
-    block.k /= 2;
-    return bfloat16_pairs(
-        block, (const uint32_t *)a, a_stride / 2, b.values, b.stride / 2, b.transposed, c, c_stride);
-}
-
-void round_avx512_bfloat16(const float *values, ptrdiff_t count, uint16_t *result) {
-    for (ptrdiff_t i = 0; i < count; i += 16) {
-        const __mmask16 inside = count - i < 16 ? (__mmask16)((1 << (count - i)) - 1) : 0xFFFF;
-        const __m256bh rounded = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(inside, values + i));
-        _mm512_mask_cvtepi32_storeu_epi16(
-            result + i, inside, _mm512_cvtepu16_epi32((__m256i)rounded));
+// Four rows of A with one row of the weight at a time.
+void row_product_avx512_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+    VaccineWeight b, float *c, ptrdiff_t c_stride) {
+    const uint16_t *weight = b.values;
+    for (ptrdiff_t t = 0; t < shape.m; t += 4) {
+        const int rows = (int)smaller(shape.m - t, 4);
+        for (ptrdiff_t o = 0; o < shape.n; o++) {
+            __m512 sums[4] = {0};
+            for (ptrdiff_t i = 0; i < shape.k; i += 32) {
+                const ptrdiff_t count = smaller(shape.k - i, 32);
+                const __mmask32 inside = count < 32 ? ((__mmask32)1 << count) - 1 : 0xFFFFFFFF;
+                const __m512i values = _mm512_maskz_loadu_epi16(inside, weight + o * b.stride + i);
+                for (int r = 0; r < rows; r++)
+                    sums[r] = _mm512_dpbf16_ps(sums[r],
+                        (__m512bh)pairs_of(a + (t + r) * a_stride + i, count), (__m512bh)values);
+            }
+            for (int r = 0; r < rows; r++)
+                c[(t + r) * c_stride + o] = _mm512_reduce_add_ps(sums[r]);
+        }
     }
 }
 

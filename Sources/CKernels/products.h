@@ -5,15 +5,16 @@
 
 #include "include/weight_product.h"
 
-bool product_baseline(VaccineBlock block, const float *a, ptrdiff_t a_stride, VaccineFactor b,
-    float *c, ptrdiff_t c_stride);
+bool product_baseline(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWeight b, float *c,
+    ptrdiff_t c_stride);
 
 #ifdef __x86_64__
-bool product_avx512(VaccineBlock block, const float *a, ptrdiff_t a_stride, VaccineFactor b,
+bool product_avx512(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWeight b, float *c,
+    ptrdiff_t c_stride);
+bool product_avx512_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWeight b,
     float *c, ptrdiff_t c_stride);
-bool product_avx512_bfloat16(VaccineBlock block, const uint16_t *a, ptrdiff_t a_stride,
-    VaccineFactor b, float *c, ptrdiff_t c_stride);
-void round_avx512_bfloat16(const float *values, ptrdiff_t count, uint16_t *result);
+void row_product_avx512_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+    VaccineWeight b, float *c, ptrdiff_t c_stride);
 #endif
 
 #endif

@@ -85,6 +85,16 @@ func release<Object: AnyObject>(_ pointer: OpaquePointer?, as: Object.Type) {
     Unmanaged<Object>.fromOpaque(UnsafeRawPointer(pointer)).release()
 }
 
+extension Precision {
+    init(_ precision: VaccinePrecision) throws(VaccineError) {
+        switch precision {
+        case VACCINE_PRECISION_FLOAT32: self = .float32
+        case VACCINE_PRECISION_BFLOAT16: self = .bfloat16
+        default: throw .value("precision: unknown number \(precision.rawValue)")
+        }
+    }
+}
+
 extension TensorKind {
     init(_ kind: VaccineTensorKind) throws(VaccineError) {
         switch kind {

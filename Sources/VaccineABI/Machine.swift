@@ -15,6 +15,11 @@ public func vaccine_set_thread_count(
 public func vaccine_thread_count() -> Int32 { Int32(Threads.count) }
 
 @c @implementation
+public func vaccine_precision_available(_ precision: VaccinePrecision) -> Bool {
+    (try? Precision(precision))?.isAvailable ?? false
+}
+
+@c @implementation
 public func vaccine_build_description(_ text: UnsafeMutablePointer<VaccineMessage>!) {
     #if arch(x86_64)
         let instructions = "x86-64-v3 (AVX2, FMA)"
@@ -23,7 +28,9 @@ public func vaccine_build_description(_ text: UnsafeMutablePointer<VaccineMessag
     #else
         let instructions = "baseline"
     #endif
-    write("float32 on \(BLAS.description); Swift kernels for \(instructions)", to: text)
+    write(
+        "\(WeightProduct.description); \(BLAS.description); Swift kernels for \(instructions)",
+        to: text)
 }
 
 @c @implementation

@@ -148,6 +148,7 @@ extension ModelConfiguration {
                     originalContextLength: Int(c.rotary_original_context_length))
             default: throw .value("rotary_scaling: unknown kind \(c.rotary_scaling.rawValue)")
             }
+        let precision = try Precision(c.precision)
         self.init(
             vocabularySize: Int(c.vocabulary_size), hiddenSize: Int(c.hidden_size),
             feedForwardSize: Int(c.feed_forward_size), layerCount: Int(c.layer_count),
@@ -156,6 +157,6 @@ extension ModelConfiguration {
             normEpsilon: c.norm_epsilon, tiedEmbeddings: c.tied_embeddings,
             queryKeyValueBias: c.query_key_value_bias,
             attentionOutputBias: c.attention_output_bias, feedForwardBias: c.feed_forward_bias,
-            rotaryBase: c.rotary_base, rotaryScaling: scaling)
+            rotaryBase: c.rotary_base, rotaryScaling: scaling, precision: precision)
     }
 }

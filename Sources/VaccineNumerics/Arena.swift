@@ -52,7 +52,7 @@ internal import Glibc
             stride: stride)
     }
 
-    private func take<Element>(_ count: Int, of: Element.Type) -> UnsafeMutablePointer<Element> {
+    func take<Element>(_ count: Int, of: Element.Type) -> UnsafeMutablePointer<Element> {
         let start = byteCount
         let size = count * MemoryLayout<Element>.stride
         byteCount += (size + Arena.alignment - 1) / Arena.alignment * Arena.alignment

@@ -1,5 +1,15 @@
 internal import CKernels
 
+/// The kernels behind the products with frozen weights.
+public enum WeightProduct {
+    /// Precisions and instructions on this processor.
+    public static var description: String {
+        let instructions = unsafe String(cString: vaccine_product_instructions())
+        return "float32 with \(instructions)"
+            + (Precision.bfloat16.isAvailable ? ", bfloat16 with AVX-512 BF16" : "")
+    }
+}
+
 /// Products with a frozen weight W [N, K], which is packed block by block as it is read.
 ///
 /// ```
@@ -7,44 +17,76 @@ internal import CKernels
 /// ```
 /// - Complexity: 2·T·N·K operations, no allocation. W is read once.
 /// - Numerical note: an element of y depends on its row of x alone, neither on T nor on the threads.
-public func multiply(_ x: Matrix, transposing w: Matrix, into y: Matrix) {
+public func multiply(_ x: Matrix, transposing w: Weight, into y: Matrix) {
     precondition(
         x.columns == w.columns && y.rows == x.rows && y.columns == w.rows, "shapes differ")
-    product(x, w, transposed: true, into: y)
+    forEachTile(rows: y.rows, columns: y.columns) { rows, columns in
+        product(
+            x.rows(rows), w.rows(columns), transposed: true, into: y.rows(rows).columns(columns))
+    }
 }
 
 /// ```
 /// dX ← dY · W        dY [T, N], dX [T, K]
 /// ```
 /// As `multiply(_:transposing:into:)`.
-public func multiply(_ dY: Matrix, by w: Matrix, into dX: Matrix) {
+public func multiply(_ dY: Matrix, by w: Weight, into dX: Matrix) {
     precondition(
         dY.columns == w.rows && dX.rows == dY.rows && dX.columns == w.columns, "shapes differ")
-    product(dY, w, transposed: false, into: dX)
+    forEachTile(rows: dX.rows, columns: dX.columns) { rows, columns in
+        product(
+            dY.rows(rows), w, from: columns.lowerBound, transposed: false,
+            into: dX.rows(rows).columns(columns))
+    }
 }
 
-private func product(_ a: Matrix, _ b: Matrix, transposed: Bool, into c: Matrix) {
-    forEachTile(rows: c.rows, columns: c.columns) { rows, columns in
-        let (aPart, cPart) = (a.rows(rows), c.rows(rows).columns(columns))
-        let bPart = transposed ? b.rows(columns) : b.columns(columns)
-        let done = unsafe vaccine_product_float32(
-            VaccineBlock(m: rows.count, n: columns.count, k: a.columns, accumulate: false),
-            aPart.base, a.stride,
-            VaccineFactor(values: bPart.base, stride: b.stride, transposed: transposed),
-            cPart.base, c.stride)
-        precondition(done, "no memory for packing")
+/// As `multiply(_:transposing:into:)`, for few rows: nothing is packed, so that W streams from memory once
+/// for four rows. The order of additions is another, and as little dependent on T.
+public func multiplyRows(_ x: Matrix, _ w: Weight, into y: Matrix) {
+    precondition(
+        x.columns == w.columns && y.rows == x.rows && y.columns == w.rows, "shapes differ")
+    Threads.forEachRange(of: w.rows, unit: 16) { outputs in
+        for start in stride(from: outputs.lowerBound, to: outputs.upperBound, by: 64) {
+            let block = start..<min(start + 64, outputs.upperBound)
+            let (part, result) = (w.rows(block), y.columns(block))
+            switch part.storage {
+            case .float32(let matrix): project(x, onto: matrix, scale: 1, into: result)
+            case .bfloat16:
+                unsafe vaccine_row_product_bfloat16(
+                    VaccineShape(m: x.rows, n: block.count, k: x.columns), x.base, x.stride,
+                    part.forC(transposed: true), result.base, result.stride)
+            }
+        }
     }
+}
+
+/// One tile on the calling thread; `from`: the first column of W that belongs to the tile.
+private func product(
+    _ a: Matrix, _ w: Weight, from column: Int = 0, transposed: Bool, into c: Matrix
+) {
+    let shape = VaccineShape(m: c.rows, n: c.columns, k: a.columns)
+    var factor = unsafe w.forC(transposed: transposed)
+    let done: Bool
+    switch w.precision {
+    case .float32:
+        unsafe factor.values += column * MemoryLayout<Float>.stride
+        done = unsafe vaccine_product_float32(shape, a.base, a.stride, factor, c.base, c.stride)
+    case .bfloat16:
+        unsafe factor.values += column * MemoryLayout<UInt16>.stride
+        done = unsafe vaccine_product_bfloat16(shape, a.base, a.stride, factor, c.base, c.stride)
+    }
+    precondition(done, "no memory for packing")
 }
 
 /// Cuts a result into tiles for the threads: columns first, because a column's panel is packed by whoever
 /// computes it; rows only where there are more threads than wide tiles.
-func forEachTile(
+private func forEachTile(
     rows: Int, columns: Int, _ body: @Sendable (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
 ) {
+    guard rows > 0, columns > 0 else { return }
     let panel = Int(VACCINE_PANEL)
     let panels = (columns + panel - 1) / panel
     let threads = Threads.count
-    guard rows > 0, columns > 0 else { return }
     let columnTasks =
         panels >= 3 * threads
         ? threads * ((panels + 6 * threads - 1) / (6 * threads)) : max(1, panels / 3)

@@ -94,13 +94,28 @@ extension Decoder {
     }
 
     /// W += (α / r) · B · A for every adapted projection, then removes the adapter.
+    ///
+    /// In bfloat16 the sum is formed in float32 and rounded.
+    /// - Throws: `VaccineError.state` if there is none, `.memory` before anything is changed.
     package func mergeAdapter() throws(VaccineError) {
+        let rows = 256
+        let widest = layers.flatMap(\.parts).map { $0.0.weight.columns }.max() ?? 0
+        let scratch = try Arena(
+            byteCount: rows * widest * MemoryLayout<Float>.stride, purpose: "merging")
+        let block = scratch.matrix(rows: 1, columns: rows * widest)
         for layer in layers {
             for (projection, part) in layer.parts {
                 guard let adapter = part.adapter else { continue }
-                multiply(
-                    adapter.up, .transposed, adapter.down, .normal,
-                    into: projection.weight.rows(part.range), alpha: adapter.scale, beta: 1)
+                let weight = projection.weight.rows(part.range)
+                for start in stride(from: 0, to: weight.rows, by: rows) {
+                    let range = start..<min(start + rows, weight.rows)
+                    let sum = block.reshaped(rows: range.count, columns: weight.columns)
+                    weight.rows(range).read(into: sum)
+                    multiply(
+                        adapter.up.columns(range), .transposed, adapter.down, .normal, into: sum,
+                        alpha: adapter.scale, beta: 1)
+                    weight.rows(range).write(sum)
+                }
             }
         }
         try removeAdapter()
@@ -153,17 +168,5 @@ extension DecoderLayer {
         for index in output.parts.indices { change(&output.parts[index]) }
         for index in gateUp.parts.indices { change(&gateUp.parts[index]) }
         for index in down.parts.indices { change(&down.parts[index]) }
-    }
-}
-
-extension Matrix {
-    /// self[i] = value(i), i counting row by row.
-    func fillInOrder(_ value: @Sendable (Int) -> Float) {
-        Threads.forEachRange(of: rows) { range in
-            for row in range {
-                var target = mutable(row)
-                for column in target.indices { target[column] = value(row * columns + column) }
-            }
-        }
     }
 }

@@ -52,9 +52,9 @@ extension Decoder {
             let stream = RandomStream(seed, UInt64(index))
             switch tensor.layout {
             case .vector:
-                tensor.matrix.fill(tensor.name.hasSuffix(".bias") ? 0 : 1)
+                tensor.fillInOrder { _ in tensor.name.hasSuffix(".bias") ? 0 : 1 }
             case .matrix, .transposed:
-                tensor.matrix.fillInOrder { 0.02 * stream.normal(at: $0) }
+                tensor.fillInOrder { 0.02 * stream.normal(at: $0) }
             }
             written.insert(tensor.name)
         }

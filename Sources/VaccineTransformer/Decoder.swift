@@ -11,9 +11,9 @@ package final class Decoder {
     package let configuration: ModelConfiguration
     package internal(set) var layers: [DecoderLayer]
     package internal(set) var adapter: AdapterMemory?
-    let embedding: Matrix  // [V, C]
+    let embedding: Weight  // [V, C]
     let finalNorm: Matrix  // [1, C]
-    let head: Matrix  // [V, C], the embedding if they are tied
+    let head: Weight  // [V, C], the embedding if they are tied
     let attention: Attention
     let rotary: RotaryEmbedding
     /// Scratch with every layer's activations, and scratch with one layer's. They are apart so that
@@ -42,16 +42,17 @@ package final class Decoder {
 
     private static func layOut(
         _ configuration: ModelConfiguration, in arena: Arena
-    ) -> (Matrix, [DecoderLayer], Matrix, Matrix, RotaryEmbedding) {
+    ) -> (Weight, [DecoderLayer], Matrix, Weight, RotaryEmbedding) {
         let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
-        let embedding = arena.matrix(rows: vocabulary, columns: hidden)
+        let precision = configuration.precision
+        let embedding = arena.weight(rows: vocabulary, columns: hidden, precision)
         let layers = (0..<configuration.layerCount).map {
             DecoderLayer(configuration, index: $0, in: arena)
         }
         let finalNorm = arena.matrix(rows: 1, columns: hidden)
         let head =
             configuration.tiedEmbeddings
-            ? embedding : arena.matrix(rows: vocabulary, columns: hidden)
+            ? embedding : arena.weight(rows: vocabulary, columns: hidden, precision)
         let rotary = RotaryEmbedding(
             configuration, positions: configuration.contextLength, in: arena)
         return (embedding, layers, finalNorm, head, rotary)
@@ -130,6 +131,8 @@ package final class Decoder {
     }
 
     func embed(_ ids: [Int32], into x: Matrix) {
-        for (row, id) in ids.enumerated() { x.rows(row..<row + 1).copy(from: embedding[Int(id)]) }
+        for (row, id) in ids.enumerated() {
+            embedding.rows(Int(id)..<Int(id) + 1).read(into: x.rows(row..<row + 1))
+        }
     }
 }

@@ -32,7 +32,8 @@ package struct DecoderLayer {
                     name: name, range: start..<start + count, index: next, adapter: nil)
             }
             return Projection(
-                weight: arena.matrix(rows: start, columns: input),
+                weight: arena.weight(
+                    rows: start, columns: input, configuration.precision),
                 bias: bias ? arena.matrix(rows: 1, columns: start) : nil, parts: parts)
         }
         attentionNorm = arena.matrix(rows: 1, columns: hidden)

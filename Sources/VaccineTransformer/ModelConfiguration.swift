@@ -28,13 +28,16 @@ public struct ModelConfiguration: Sendable, Equatable {
     public var feedForwardBias: Bool
     public var rotaryBase: Double
     public var rotaryScaling: RotaryScaling
+    /// Of the linear maps and the embedding; norms, biases and the adapter are float32.
+    public var precision: Precision
 
     public init(
         vocabularySize: Int, hiddenSize: Int, feedForwardSize: Int, layerCount: Int,
         headCount: Int, keyValueHeadCount: Int, headSize: Int, contextLength: Int,
         normEpsilon: Float = 1e-5, tiedEmbeddings: Bool = false, queryKeyValueBias: Bool = false,
         attentionOutputBias: Bool = false, feedForwardBias: Bool = false,
-        rotaryBase: Double = 10_000, rotaryScaling: RotaryScaling = .none
+        rotaryBase: Double = 10_000, rotaryScaling: RotaryScaling = .none,
+        precision: Precision = .float32
     ) {
         self.vocabularySize = vocabularySize
         self.hiddenSize = hiddenSize
@@ -51,6 +54,7 @@ public struct ModelConfiguration: Sendable, Equatable {
         self.feedForwardBias = feedForwardBias
         self.rotaryBase = rotaryBase
         self.rotaryScaling = rotaryScaling
+        self.precision = precision
     }
 
     /// Width of the queries, H·D, and of the attention context before the output projection.
@@ -81,6 +85,10 @@ public struct ModelConfiguration: Sendable, Equatable {
         }
         if !(rotaryBase > 0 && rotaryBase.isFinite) {
             faults.append("rotary_base must be positive, got \(rotaryBase)")
+        }
+        if !precision.isAvailable {
+            faults.append(
+                "precision must be float32: this processor does not multiply \(precision)")
         }
         faults += rotaryScaling.faults
         if !faults.isEmpty { throw .value(faults.joined(separator: "; ")) }

@@ -14,48 +14,87 @@ package enum TensorKind: Sendable {
 package struct NamedTensor: Sendable {
     package enum Layout: Sendable { case vector, matrix, transposed }
 
-    package let name: String
     /// As the model holds it.
-    package let matrix: Matrix
+    enum Storage {
+        case values(Matrix)
+        case weight(Weight)
+    }
+
+    package let name: String
+    let storage: Storage
     /// How files hold it: a vector has one dimension; B is [out, r] in files and [r, out] here.
     package let layout: Layout
 
     package init(name: String, matrix: Matrix, layout: Layout) {
         self.name = name
-        self.matrix = matrix
+        storage = .values(matrix)
         self.layout = layout
+    }
+
+    init(name: String, weight: Weight) {
+        self.name = name
+        storage = .weight(weight)
+        layout = .matrix
+    }
+
+    /// The floats in memory.
+    ///
+    /// - Precondition: it is not a weight in another precision than float32.
+    package var matrix: Matrix {
+        switch storage {
+        case .values(let matrix): return matrix
+        case .weight(let weight):
+            guard let matrix = weight.matrix else { preconditionFailure("not held as floats") }
+            return matrix
+        }
+    }
+
+    /// Rows and columns in memory.
+    private var size: (rows: Int, columns: Int) {
+        switch storage {
+        case .values(let matrix): (matrix.rows, matrix.columns)
+        case .weight(let weight): (weight.rows, weight.columns)
+        }
     }
 
     /// The shape in files; `columns` is 0 for a vector.
     package var shape: (rows: Int, columns: Int) {
         switch layout {
-        case .vector: (matrix.columns, 0)
-        case .matrix: (matrix.rows, matrix.columns)
-        case .transposed: (matrix.columns, matrix.rows)
+        case .vector: (size.columns, 0)
+        case .matrix: size
+        case .transposed: (size.columns, size.rows)
         }
     }
 
     /// Copies to row-major memory of the file's shape.
     package func read(into output: Matrix) {
-        if layout == .transposed {
-            transpose(matrix, into: output)
-        } else {
-            output.copy(from: matrix)
+        switch storage {
+        case .weight(let weight): weight.read(into: output)
+        case .values(let matrix) where layout == .transposed: transpose(matrix, into: output)
+        case .values(let matrix): output.copy(from: matrix)
         }
     }
 
     /// Copies from row-major memory of the file's shape.
     package func write(_ values: Matrix) {
-        if layout == .transposed {
-            transpose(values, into: matrix)
-        } else {
-            matrix.copy(from: values)
+        switch storage {
+        case .weight(let weight): weight.write(values)
+        case .values(let matrix) where layout == .transposed: transpose(values, into: matrix)
+        case .values(let matrix): matrix.copy(from: values)
+        }
+    }
+
+    /// Element i, in the order of rows, becomes value(i).
+    func fillInOrder(_ value: @Sendable (Int) -> Float) {
+        switch storage {
+        case .weight(let weight): weight.fillInOrder(value)
+        case .values(let matrix): matrix.fillInOrder(value)
         }
     }
 
     /// The file's shape as a matrix; a vector is one row.
     package var fileRowsAndColumns: (Int, Int) {
-        layout == .vector ? (1, matrix.columns) : shape
+        layout == .vector ? (1, size.columns) : shape
     }
 }
 
@@ -74,7 +113,7 @@ extension Decoder {
 
     private var weights: [NamedTensor] {
         var tensors = [
-            NamedTensor(name: "model.embed_tokens.weight", matrix: embedding, layout: .matrix)
+            NamedTensor(name: "model.embed_tokens.weight", weight: embedding)
         ]
         for (index, layer) in layers.enumerated() {
             let prefix = "model.layers.\(index)"
@@ -90,8 +129,7 @@ extension Decoder {
                 let name = "\(prefix).\(block(of: part.name)).\(part.name)"
                 tensors.append(
                     NamedTensor(
-                        name: "\(name).weight", matrix: projection.weight.rows(part.range),
-                        layout: .matrix))
+                        name: "\(name).weight", weight: projection.weight.rows(part.range)))
                 if let bias = projection.bias {
                     tensors.append(
                         NamedTensor(
@@ -103,7 +141,7 @@ extension Decoder {
         tensors.append(
             NamedTensor(name: "model.norm.weight", matrix: finalNorm, layout: .vector))
         if !configuration.tiedEmbeddings {
-            tensors.append(NamedTensor(name: "lm_head.weight", matrix: head, layout: .matrix))
+            tensors.append(NamedTensor(name: "lm_head.weight", weight: head))
         }
         return tensors
     }

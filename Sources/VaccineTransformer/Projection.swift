@@ -19,7 +19,7 @@ package struct Projection {
     }
 
     /// Shape [out, in].
-    package let weight: Matrix
+    package let weight: Weight
     /// Shape [1, out].
     package let bias: Matrix?
     package var parts: [Part]

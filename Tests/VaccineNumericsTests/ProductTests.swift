@@ -20,6 +20,15 @@ private func plainProduct(
     }
 }
 
+/// Rounded to the 8 significant bits of bfloat16, to nearest even.
+private func rounded(_ x: Matrix) -> Matrix {
+    let values = x.elements.map { value -> Float in
+        let bits = value.bitPattern
+        return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
+    }
+    return matrix(values, rows: x.rows, columns: x.columns)
+}
+
 @Suite struct ProductTests {
     @Test(
         arguments: [(1, 1, 1), (3, 5, 7), (70, 200, 33), (300, 64, 130)],
@@ -49,14 +58,66 @@ private func plainProduct(
         #expect(relativeError(c.elements, expected) < 1e-6)
     }
 
+    /// Shapes with whole and partial tiles and panels, odd lengths, and several blocks of k.
+    static let weightShapes = [(1, 1, 1), (3, 5, 7), (14, 32, 16), (29, 70, 50), (40, 33, 1301)]
+
+    @Test(arguments: weightShapes)
+    func weightProductEqualsItsPlainTwin(shape: (Int, Int, Int)) {
+        let (m, n, k) = shape
+        let (x, dY, w) = (normal(m, k, seed: 1), normal(m, n, seed: 2), normal(n, k, seed: 3))
+        let (y, dX) = (zeros(m, n), zeros(m, k))
+        multiply(x, transposing: Weight(w), into: y)
+        multiply(dY, by: Weight(w), into: dX)
+        let expected = plainProduct(x, .normal, w, .transposed, alpha: 1, beta: 0, c: y)
+        let expectedBack = plainProduct(dY, .normal, w, .normal, alpha: 1, beta: 0, c: dX)
+        #expect(relativeError(y.elements, expected) < 1e-6)
+        #expect(relativeError(dX.elements, expectedBack) < 1e-6)
+    }
+
+    @Test(.enabled(if: Precision.bfloat16.isAvailable), arguments: weightShapes)
+    func bfloat16ProductEqualsItsPlainTwinOfRoundedFactors(shape: (Int, Int, Int)) throws {
+        let (m, n, k) = shape
+        let arena = try Arena(byteCount: 4 * n * (k + 32), purpose: "a test")
+        let weight = arena.weight(rows: n, columns: k, .bfloat16)
+        weight.write(normal(n, k, seed: 3))
+        let w = zeros(n, k)
+        weight.read(into: w)
+        let (x, dY) = (rounded(normal(m, k, seed: 1)), rounded(normal(m, n, seed: 2)))
+        let (y, dX, few) = (zeros(m, n), zeros(m, k), zeros(m, n))
+        multiply(x, transposing: weight, into: y)
+        multiply(dY, by: weight, into: dX)
+        multiplyRows(x, weight, into: few)
+        let expected = plainProduct(x, .normal, w, .transposed, alpha: 1, beta: 0, c: y)
+        let expectedBack = plainProduct(dY, .normal, w, .normal, alpha: 1, beta: 0, c: dX)
+        #expect(relativeError(y.elements, expected) < 1e-6)
+        #expect(relativeError(few.elements, expected) < 1e-6)
+        #expect(relativeError(dX.elements, expectedBack) < 1e-6)
+    }
+
+    @Test(arguments: [1, 2, 5]) func weightProductDependsNeitherOnOtherRowsNorOnThreads(
+        threads: Int
+    ) throws {
+        let (x, w) = (normal(30, 700, seed: 6), normal(300, 700, seed: 7))
+        let (alone, together) = (zeros(30, 300), zeros(30, 300))
+        for row in 0..<30 {
+            multiply(
+                x.rows(row..<row + 1), transposing: Weight(w), into: alone.rows(row..<row + 1))
+        }
+        let before = Threads.count
+        defer { try? Threads.setCount(before) }
+        try Threads.setCount(threads)
+        multiply(x, transposing: Weight(w), into: together)
+        #expect(together.elements == alone.elements)
+    }
+
     @Test(arguments: [1, 3, 4, 9]) func rowProductDoesNotDependOnTheOtherRows(rows: Int) {
         let x = normal(rows, 100, seed: 6)
         let w = normal(70, 100, seed: 7)
         let together = zeros(rows, 70)
-        multiplyRows(x, w, into: together)
+        multiplyRows(x, Weight(w), into: together)
         for row in 0..<rows {
             let alone = zeros(1, 70)
-            multiplyRows(x.rows(row..<row + 1), w, into: alone)
+            multiplyRows(x.rows(row..<row + 1), Weight(w), into: alone)
             #expect(alone.elements == together.rows(row..<row + 1).elements)
         }
         let expected = plainProduct(

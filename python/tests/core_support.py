@@ -37,6 +37,7 @@ def configuration(**changes: Any) -> dict[str, Any]:
         "rotary_low_frequency_factor": 1.0,
         "rotary_high_frequency_factor": 4.0,
         "rotary_original_context_length": 64,
+        "precision": "float32",
     } | changes
 
 

@@ -50,6 +50,7 @@ def test_sizes_and_flags_become_the_cores_fields() -> None:
         "rotary_low_frequency_factor": 1.0,
         "rotary_high_frequency_factor": 4.0,
         "rotary_original_context_length": 256,
+        "precision": "float32",
     }
 
 

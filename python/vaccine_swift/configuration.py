@@ -53,7 +53,7 @@ _ROTARY: Final = frozenset({"rope_theta", "rope_scaling", "rope_parameters"})
 
 
 def core_configuration(
-    config: Mapping[str, Any], *, source: str = "config"
+    config: Mapping[str, Any], *, dtype: str = "float32", source: str = "config"
 ) -> dict[str, Any]:
     """The core's description of the model that a Hugging Face configuration describes.
 
@@ -65,6 +65,8 @@ def core_configuration(
         and ``num_attention_heads`` must be there; the rest defaults as in transformers.
         Rotary settings may be spelt ``rope_theta`` and ``rope_scaling``, or
         ``rope_parameters`` as transformers 5 writes them.
+    dtype : str
+        In which the model computes: one of ``_core.dtypes()``.
     source : str
         Named at the head of error messages.
 
@@ -115,7 +117,7 @@ def core_configuration(
     if "sliding_window" in config:
         values["sliding_window"] = config["sliding_window"]
 
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = {"precision": dtype}
     for key, field in _SIZES.items():
         if key not in values:
             faults.append(f"{key} is missing")

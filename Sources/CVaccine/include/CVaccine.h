@@ -13,54 +13,22 @@
 #ifndef CVACCINE_H
 #define CVACCINE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-typedef enum VaccineStatus {
-    VACCINE_OK = 0,
-    VACCINE_VALUE = 1,        // ValueError: shape, range, configuration, non-finite number
-    VACCINE_MEMORY = 2,       // MemoryError: refused before allocating
-    VACCINE_STATE = 3,        // RuntimeError: the call does not fit the handle's state
-    VACCINE_INTERRUPTED = 4,  // KeyboardInterrupt (or what the poll raised)
-} VaccineStatus;
-
-typedef struct VaccineMessage {
-    char text[1024];  // UTF-8, NUL-terminated, cut to fit
-} VaccineMessage;
-
-typedef struct VaccineInterrupt {
-    bool (*poll)(void *context);  // true: stop now
-    void *context;
-} VaccineInterrupt;
-
-// Integers as the caller holds them: `width` is 4 (int32) or 8 (int64).
-typedef struct VaccineIntegers {
-    const void *values;
-    int64_t count;
-    int32_t width;
-} VaccineIntegers;
-
-// Number formats of embeddings.
-typedef enum VaccineElement {
-    VACCINE_FLOAT32 = 0,
-    VACCINE_FLOAT64 = 1,
-    VACCINE_FLOAT16 = 2,
-    VACCINE_BFLOAT16 = 3,
-} VaccineElement;
-
-// An embedding set as the caller holds it: [rows, width] row-major, without gaps.
-typedef struct VaccineEmbeddings {
-    const void *values;
-    int64_t rows;
-    int64_t width;
-    VaccineElement element;
-} VaccineEmbeddings;
+#include "CVaccineTypes.h"
+#include "VaccineDrift.h"
 
 // MARK: - Threads and machine
+
+// In which frozen weights are held and multiplied.
+typedef enum VaccinePrecision {
+    VACCINE_PRECISION_FLOAT32 = 0,
+    VACCINE_PRECISION_BFLOAT16 = 1,  // refused where the processor does not multiply it
+} VaccinePrecision;
 
 // Threads of every parallel region; 1 after fork in a child. Range 1...1024.
 VaccineStatus vaccine_set_thread_count(int32_t count, VaccineMessage *message);
 int32_t vaccine_thread_count(void);
+// Whether models can be made in the precision.
+bool vaccine_precision_available(VaccinePrecision precision);
 // One line: the BLAS library, its kernel, and the instruction set of this build.
 void vaccine_build_description(VaccineMessage *text);
 
@@ -88,6 +56,7 @@ typedef struct VaccineModelConfiguration {
     double rotary_low_frequency_factor;  // llama3
     double rotary_high_frequency_factor;
     int32_t rotary_original_context_length;
+    VaccinePrecision precision;
 } VaccineModelConfiguration;
 
 // Weights start at zero; write every tensor, then check that the model is complete.

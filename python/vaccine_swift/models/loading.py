@@ -10,11 +10,29 @@ import numpy as np
 from vaccine_swift import _core
 from vaccine_swift.checkpoints.tensors import TensorSource, check_tensors
 
-__all__ = ["loaded_model"]
+__all__ = ["available_dtype", "loaded_model"]
 
 _HEAD: Final = "lm_head.weight"
 _EMBEDDING: Final = "model.embed_tokens.weight"
 _ROTARY_BUFFER: Final = ".self_attn.rotary_emb.inv_freq"
+
+
+def available_dtype(dtype: str) -> str:
+    """The precision that a caller asks for, if this processor multiplies it.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a precision that the processor lacks.
+    """
+    available = _core.dtypes()
+    if dtype == "auto":
+        return available[-1]
+    if dtype not in available:
+        known = ", ".join(map(repr, (*available, "auto")))
+        lacking = " (this processor does not multiply it)" * (dtype == "bfloat16")
+        raise ValueError(f"dtype must be one of {known}, got {dtype!r}{lacking}")
+    return dtype
 
 
 def loaded_model(fields: dict[str, Any], source: TensorSource) -> _core.Model:

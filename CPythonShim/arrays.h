@@ -1,0 +1,32 @@
+// numpy arrays of the package's own Python code, handed over for one call: exact formats, no conversion.
+
+#ifndef VACCINE_SHIM_ARRAYS_H
+#define VACCINE_SHIM_ARRAYS_H
+
+#include <Python.h>
+#include <stdbool.h>
+
+#include "CVaccine.h"
+
+enum { MAXIMUM_ARRAYS = 12 };
+
+// The buffers of one call, released together.
+typedef struct Arrays {
+    Py_buffer views[MAXIMUM_ARRAYS];
+    int count;
+} Arrays;
+
+void arrays_release(Arrays *arrays);
+
+// The memory of a C-contiguous array of the struct format ('d', 'f', 'l' for int64, 'L' for uint64, 'B')
+// that holds `count` elements. NULL with TypeError or ValueError that names the argument.
+const void *array_read(
+    Arrays *arrays, PyObject *object, const char *name, char format, int64_t count);
+// The same, to be written.
+void *array_write(Arrays *arrays, PyObject *object, const char *name, char format, int64_t count);
+
+// A contiguous 2-D array of float32, float64, float16, or uint16 that holds the bits of bfloat16.
+bool array_embeddings(
+    Arrays *arrays, PyObject *object, const char *name, VaccineEmbeddings *embeddings);
+
+#endif

@@ -1,0 +1,213 @@
+// The drift analyser: the caller's numbers in, the caller's memory out.
+
+public import CVaccine
+internal import VaccineDrift
+internal import VaccineNumerics
+
+extension EmbeddingRows {
+    init(_ embeddings: UnsafePointer<VaccineEmbeddings>, _ name: String) throws(VaccineError) {
+        let e = embeddings.pointee
+        guard let values = e.values, e.rows > 0, e.width > 0 else {
+            throw .value("\(name) must have at least one row and one column")
+        }
+        let element: Element =
+            switch e.element {
+            case VACCINE_FLOAT64: .float64
+            case VACCINE_FLOAT16: .float16
+            case VACCINE_BFLOAT16: .bfloat16
+            default: .float32
+            }
+        self.init(base: values, rows: Int(e.rows), width: Int(e.width), element: element)
+    }
+}
+
+private func array<Element>(_ values: UnsafePointer<Element>?, _ count: Int64) -> [Element] {
+    Array(UnsafeBufferPointer(start: values, count: Int(count)))
+}
+
+private func copy<Element>(_ values: [Element], to target: UnsafeMutablePointer<Element>?) {
+    target?.update(from: values, count: values.count)
+}
+
+private func copy(_ estimates: [Estimate], to target: UnsafeMutablePointer<Double>?) {
+    copy(estimates.flatMap { [$0.value, $0.low, $0.high, Double($0.reason.rawValue)] }, to: target)
+}
+
+@c @implementation
+public func vaccine_drift_vector_count(_ width: Int64) -> Int64 {
+    Int64(FoldStates.vectorCount(width: Int(width)))
+}
+
+@c @implementation
+public func vaccine_drift_paired_count(_ width: Int64) -> Int64 {
+    Int64(FoldStates.pairedCount(width: Int(width)))
+}
+
+@c @implementation
+public func vaccine_drift_table(
+    _ reference: UnsafePointer<VaccineEmbeddings>!, _ current: UnsafePointer<VaccineEmbeddings>!,
+    _ order: UnsafePointer<Int64>!, _ starts: UnsafePointer<Int64>!,
+    _ keys: UnsafePointer<UInt64>!, _ prompts: Int64, _ directions: Int64, _ folds: Int64,
+    _ seed: UInt64, _ sums: UnsafeMutablePointer<Double>!,
+    _ sketches: UnsafeMutablePointer<Float>!, _ moments: UnsafeMutablePointer<Double>!,
+    _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let (x, y) = (
+            try EmbeddingRows(reference, "reference"), try EmbeddingRows(current, "current")
+        )
+        let table = try PromptTable(
+            reference: x, current: y, order: array(order, Int64(x.rows)).map { Int($0) },
+            starts: array(starts, prompts + 1).map { Int($0) }, keys: array(keys, prompts),
+            directions: Int(directions), folds: Int(folds), seed: seed,
+            interruption: interrupt.interruption)
+        copy(table.sums, to: sums)
+        copy(table.sketches, to: sketches)
+        copy(table.moments, to: moments)
+    }
+}
+
+@c @implementation
+public func vaccine_drift_paired(
+    _ reference: UnsafePointer<VaccineEmbeddings>!, _ current: UnsafePointer<VaccineEmbeddings>!,
+    _ keys: UnsafePointer<UInt64>!, _ folds: Int64, _ sketch: Int64, _ seed: UInt64,
+    _ states: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let (x, y) = (
+            try EmbeddingRows(reference, "reference"), try EmbeddingRows(current, "current")
+        )
+        let result = try FoldStates.paired(
+            reference: x, current: y, keys: array(keys, Int64(x.rows)), foldCount: Int(folds),
+            sketch: Int(sketch), seed: seed, interruption: interrupt.interruption)
+        copy(result, to: states)
+    }
+}
+
+@c @implementation
+public func vaccine_drift_merge_vector(
+    _ a: UnsafeMutablePointer<Double>!, _ b: UnsafePointer<Double>!, _ count: Int64,
+    _ width: Int64
+) {
+    let size = count * vaccine_drift_vector_count(width)
+    copy(FoldStates.mergeVector(array(a, size), array(b, size), width: Int(width)), to: a)
+}
+
+@c @implementation
+public func vaccine_drift_merge_paired(
+    _ a: UnsafeMutablePointer<Double>!, _ b: UnsafePointer<Double>!, _ count: Int64,
+    _ width: Int64
+) {
+    let size = vaccine_drift_paired_count(width)
+    for index in 0..<Int(count) {
+        let place = a + index * Int(size)
+        copy(
+            FoldStates.mergePaired(
+                array(place, size), array(b + index * Int(size), size), width: Int(width)),
+            to: place)
+    }
+}
+
+@c @implementation
+public func vaccine_drift_table_metrics(
+    _ table: UnsafePointer<Double>!, _ keys: UnsafePointer<UInt64>!, _ prompts: Int64,
+    _ layers: Int64, _ width: Int64, _ draws: Int64, _ confidence: Double, _ seed: UInt64,
+    _ estimates: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let values = try tableMetrics(
+            table: array(table, prompts * layers * Int64(PromptTable.sumCount)),
+            layers: Int(layers), width: Int(width), keys: array(keys, prompts),
+            draws: Int(draws), confidence: confidence, seed: seed,
+            interruption: interrupt.interruption)
+        copy(values, to: estimates)
+    }
+}
+
+@c @implementation
+public func vaccine_drift_vector_metrics(
+    _ states: UnsafePointer<Double>!, _ folds: Int64, _ width: Int64, _ t: Double,
+    _ estimates: UnsafeMutablePointer<Double>!, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let size = folds * vaccine_drift_vector_count(width)
+        copy(FoldMetrics.vector(array(states, size), width: Int(width), t: t), to: estimates)
+    }
+}
+
+@c @implementation
+public func vaccine_drift_paired_metrics(
+    _ states: UnsafePointer<Double>!, _ folds: Int64, _ width: Int64, _ t: Double,
+    _ intervals: Bool, _ directions: UnsafePointer<Double>!, _ set_rows: UnsafePointer<Int64>!,
+    _ sets: Int64, _ spectrum: Int64, _ estimates: UnsafeMutablePointer<Double>!,
+    _ spectra: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let sizes = array(set_rows, sets).map { $0 * width }
+        var start: Int64 = 0
+        var parts: [[Double]] = []
+        for size in sizes {
+            parts.append(array(directions + Int(start), size))
+            start += size
+        }
+        let result = try FoldMetrics.paired(
+            array(states, folds * vaccine_drift_paired_count(width)), width: Int(width), t: t,
+            intervals: intervals, directions: parts, spectrumCount: Int(spectrum),
+            interruption: interrupt.interruption)
+        copy(result.metrics + result.energies, to: estimates)
+        copy(result.spectra.reference, to: spectra)
+        copy(result.spectra.current, to: spectra + Int(spectrum))
+    }
+}
+
+@c @implementation
+public func vaccine_drift_sign_flips(
+    _ deltas: UnsafePointer<Float>!, _ keys: UnsafePointer<UInt64>!, _ prompts: Int64,
+    _ layers: Int64, _ directions: Int64, _ draws: Int64, _ seed: UInt64,
+    _ norms: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let values = try signFlipNorms(
+            deltas: array(deltas, prompts * layers * directions), layers: Int(layers),
+            keys: array(keys, prompts), draws: Int(draws), seed: seed,
+            interruption: interrupt.interruption)
+        copy(values, to: norms)
+    }
+}
+
+@c @implementation
+public func vaccine_drift_contrast(
+    _ values: UnsafePointer<Double>!, _ first: UnsafePointer<UInt8>!,
+    _ keys: UnsafePointer<UInt64>!, _ prompts: Int64, _ measures: Int64, _ draws: Int64,
+    _ confidence: Double, _ seed: UInt64, _ statistics: UnsafeMutablePointer<Double>!,
+    _ bounds: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let contrast = try Contrast(
+            values: array(values, prompts * measures), measures: Int(measures),
+            isFirst: array(first, prompts).map { $0 != 0 }, keys: array(keys, prompts),
+            draws: Int(draws), confidence: confidence, seed: seed,
+            interruption: interrupt.interruption)
+        copy(contrast.statistics, to: statistics)
+        copy(contrast.intervals.flatMap { [$0.low, $0.high] }, to: bounds)
+    }
+}
+
+@c @implementation
+public func vaccine_drift_layer_map(
+    _ sketches: UnsafePointer<Float>!, _ prompts: Int64, _ layers: Int64, _ directions: Int64,
+    _ map: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let values = try layerMap(
+            means: array(sketches, prompts * layers * 2 * directions), prompts: Int(prompts),
+            layers: Int(layers), interruption: interrupt.interruption)
+        copy(values, to: map)
+    }
+}

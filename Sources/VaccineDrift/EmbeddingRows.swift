@@ -1,0 +1,94 @@
+public import VaccineNumerics
+
+/// An embedding set as the caller holds it: [rows, width] row-major in one of four number formats, read as
+/// double precision.
+@safe public struct EmbeddingRows: @unchecked Sendable {
+    public enum Element: Sendable { case float32, float64, float16, bfloat16 }
+
+    private let base: UnsafeRawPointer
+    public let rows: Int
+    public let width: Int
+    public let element: Element
+
+    /// - Parameter base: rows · width elements, which outlive this view.
+    public init(base: UnsafeRawPointer, rows: Int, width: Int, element: Element) {
+        unsafe self.base = unsafe base
+        self.rows = rows
+        self.width = width
+        self.element = element
+    }
+
+    /// Row `row` as eights of doubles, zeros beyond the width.
+    ///
+    /// - Parameter target: ⌈width / 8⌉ eights, overwritten.
+    func read(_ row: Int, into target: inout [SIMD8<Double>]) {
+        precondition(row >= 0 && row < rows && target.count * 8 >= width, "row out of range")
+        switch element {
+        case .float32:
+            unsafe convert(base.assumingMemoryBound(to: Float.self), row, &target) { Double($0) }
+        case .float64:
+            unsafe convert(base.assumingMemoryBound(to: Double.self), row, &target) { $0 }
+        case .float16:
+            unsafe convert(base.assumingMemoryBound(to: Float16.self), row, &target) { Double($0) }
+        case .bfloat16:
+            unsafe convert(base.assumingMemoryBound(to: UInt16.self), row, &target) {
+                Double(Float(bitPattern: UInt32($0) << 16))
+            }
+        }
+    }
+
+    /// Row `row` as `width` doubles.
+    func read(_ row: Int, into target: inout [Double], from start: Int) {
+        precondition(row >= 0 && row < rows && start + width <= target.count, "row out of range")
+        for column in 0..<width { target[start + column] = self[row, column] }
+    }
+
+    public subscript(row: Int, column: Int) -> Double {
+        precondition(
+            row >= 0 && row < rows && column >= 0 && column < width, "place out of range")
+        let index = row * width + column
+        switch element {
+        case .float32: return unsafe Double(base.assumingMemoryBound(to: Float.self)[index])
+        case .float64: return unsafe base.assumingMemoryBound(to: Double.self)[index]
+        case .float16: return unsafe Double(base.assumingMemoryBound(to: Float16.self)[index])
+        case .bfloat16:
+            let bits = unsafe base.assumingMemoryBound(to: UInt16.self)[index]
+            return Double(Float(bitPattern: UInt32(bits) << 16))
+        }
+    }
+
+    @inline(__always)
+    private func convert<Value>(
+        _ values: UnsafePointer<Value>, _ row: Int, _ target: inout [SIMD8<Double>],
+        _ double: (Value) -> Double
+    ) {
+        let source = unsafe values + row * width
+        let whole = width / 8
+        for block in 0..<whole {
+            var eight = SIMD8<Double>.zero
+            for lane in 0..<8 { eight[lane] = unsafe double(source[8 * block + lane]) }
+            target[block] = eight
+        }
+        guard whole * 8 < width else { return }
+        var eight = SIMD8<Double>.zero
+        for lane in 0..<(width - 8 * whole) {
+            eight[lane] = unsafe double(source[8 * whole + lane])
+        }
+        target[whole] = eight
+    }
+
+    /// - Parameter name: the argument in the message.
+    /// - Throws: `VaccineError.value` that counts NaN and infinite elements and locates the first.
+    public func checkFinite(_ name: String) throws(VaccineError) {
+        let counts = Threads.map(rows) { row in
+            var count = 0.0
+            for column in 0..<width where !self[row, column].isFinite { count += 1 }
+            return count
+        }
+        guard let row = counts.firstIndex(where: { $0 > 0 }) else { return }
+        let column = (0..<width).first { !self[row, $0].isFinite } ?? 0
+        throw .value(
+            "\(name) must be finite, but \(Int(counts.reduce(0, +))) elements are NaN or infinite, "
+                + "the first at row \(row), column \(column)")
+    }
+}

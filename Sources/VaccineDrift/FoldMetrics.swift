@@ -1,0 +1,114 @@
+public import VaccineNumerics
+
+/// Metrics of folds' moments with delete-a-fold jackknife intervals.
+public enum FoldMetrics {
+    /// The metrics that first moments give: mean shift, Mahalanobis distance with a diagonal covariance,
+    /// translation share.
+    ///
+    /// - Parameters:
+    ///   - states: [folds, VectorMoments.stateCount].
+    ///   - t: quantile of Student's t with folds − 1 degrees of freedom.
+    public static func vector(_ states: [Double], width: Int, t: Double) -> [Estimate] {
+        let size = VectorMoments.stateCount(width: width)
+        let folds = stride(from: 0, to: states.count, by: size)
+            .map { VectorMoments(state: states[$0..<$0 + size], width: width) }
+            .filter { $0.count > 0 }
+        func pooled(without left: Int?) -> VectorMoments {
+            var total = VectorMoments(width: width)
+            for (fold, moments) in folds.enumerated() where fold != left { total.merge(moments) }
+            return total
+        }
+        let (whole, parts) = (pooled(without: nil), folds.indices.map { pooled(without: $0) })
+        func estimate(_ metric: (VectorMoments) throws(Undefined) -> Double) -> Estimate {
+            func value(_ moments: VectorMoments) -> Result<Double, Undefined> {
+                result { () throws(Undefined) in try metric(moments) }
+            }
+            return jackknife(whole: value(whole), without: parts.map(value), t: t)
+        }
+        return [
+            estimate { (m) throws(Undefined) in try m.meanShift() },
+            estimate { (m) throws(Undefined) in try m.mahalanobis() },
+            estimate { (m) throws(Undefined) in try m.translationShare() },
+        ]
+    }
+
+    /// What second moments give.
+    public struct Paired: Sendable {
+        /// In the order of `MomentMetric`.
+        public var metrics: [Estimate]
+        /// The share of the drift along each set of directions.
+        public var energies: [Estimate]
+        /// The leading eigenvalues as shares of the trace.
+        public var spectra: (reference: [Double], current: [Double])
+    }
+
+    /// - Parameters:
+    ///   - states: [folds, PairedMoments.stateCount].
+    ///   - intervals: whether leave-one-out values are computed, at folds times the cost.
+    ///   - directions: sets of orthonormal directions, each [k, width] flat.
+    ///   - spectrumCount: leading eigenvalues wanted.
+    /// - Complexity: O((folds + 1) · width³).
+    public static func paired(
+        _ states: [Double], width: Int, t: Double, intervals: Bool, directions: [[Double]],
+        spectrumCount: Int, interruption: Interruption
+    ) throws(VaccineError) -> Paired {
+        let size = PairedMoments.stateCount(width: width)
+        let folds = stride(from: 0, to: states.count, by: size)
+            .map { PairedMoments(state: states[$0..<$0 + size], width: width) }
+            .filter { $0.count > 0 }
+        let directions = directions.map {
+            DoubleMatrix(rows: $0.count / width, columns: width, $0)
+        }
+        let tasks = intervals && folds.count > 1 ? folds.count + 1 : 1
+        let results = Results<Evaluation>(count: tasks)
+        let wave = max(1, Threads.count)
+        for start in stride(from: 0, to: tasks, by: wave) {
+            try interruption.check()
+            Threads.forEach(min(wave, tasks - start)) { index, _ in
+                var total = PairedMoments(width: width)
+                for (fold, moments) in folds.enumerated() where fold != start + index - 1 {
+                    total.merge(moments)
+                }
+                results[start + index] = Evaluation(
+                    total, directions, spectrumCount: start + index == 0 ? spectrumCount : 0)
+            }
+        }
+        let evaluations = (0..<tasks).compactMap { results[$0] }
+        guard let whole = evaluations.first else { preconditionFailure("one task at least") }
+        func estimate(_ value: (Evaluation) -> Result<Double, Undefined>) -> Estimate {
+            jackknife(whole: value(whole), without: evaluations.dropFirst().map(value), t: t)
+        }
+        return Paired(
+            metrics: MomentMetric.allCases.map { metric in estimate { $0.metrics[metric.rawValue] }
+            },
+            energies: directions.indices.map { index in estimate { $0.energies[index] } },
+            spectra: whole.spectra)
+    }
+}
+
+/// All values of one pair of moments.
+private struct Evaluation {
+    var metrics: [Result<Double, Undefined>]
+    var energies: [Result<Double, Undefined>]
+    var spectra: (reference: [Double], current: [Double]) = ([], [])
+
+    init(_ moments: PairedMoments, _ directions: [DoubleMatrix], spectrumCount: Int) {
+        do throws(Undefined) {
+            let evaluated = try MomentMetrics(moments)
+            metrics = MomentMetric.allCases.map { metric in
+                result { () throws(Undefined) in try evaluated.value(metric) }
+            }
+            energies = directions.map { directions in
+                result { () throws(Undefined) in try evaluated.energy(along: directions) }
+            }
+            spectra = evaluated.spectra(spectrumCount)
+        } catch {
+            metrics = MomentMetric.allCases.map { _ in .failure(error) }
+            energies = directions.map { _ in .failure(error) }
+        }
+    }
+}
+
+private func result(_ body: () throws(Undefined) -> Double) -> Result<Double, Undefined> {
+    do throws(Undefined) { return .success(try body()) } catch { return .failure(error) }
+}

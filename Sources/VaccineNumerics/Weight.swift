@@ -1,0 +1,138 @@
+internal import CKernels
+
+/// The number format in which frozen weights are held and multiplied.
+public enum Precision: Sendable, Equatable {
+    case float32
+    /// Half the memory, and where the processor multiplies it about twice the speed. Factors are rounded
+    /// to 8 significant bits; sums are float32.
+    case bfloat16
+
+    /// Whether this processor multiplies in this format.
+    public var isAvailable: Bool { self == .float32 || vaccine_has_bfloat16() }
+}
+
+/// A frozen matrix [rows, columns], row-major, in one of the precisions.
+@safe public struct Weight: @unchecked Sendable {
+    @safe enum Storage {
+        case float32(Matrix)
+        /// Rows lie an even number of elements apart; the gap holds zeros.
+        case bfloat16(UnsafeMutablePointer<UInt16>, stride: Int)
+    }
+
+    let storage: Storage
+    public let rows: Int
+    public let columns: Int
+
+    /// A float32 matrix as a weight, no copy.
+    public init(_ matrix: Matrix) {
+        storage = .float32(matrix)
+        rows = matrix.rows
+        columns = matrix.columns
+    }
+
+    init(bfloat16 base: UnsafeMutablePointer<UInt16>, rows: Int, columns: Int, stride: Int) {
+        unsafe storage = .bfloat16(base, stride: stride)
+        self.rows = rows
+        self.columns = columns
+    }
+
+    public var precision: Precision {
+        if case .float32 = storage { .float32 } else { .bfloat16 }
+    }
+
+    /// The floats of a float32 weight; nil for another precision.
+    public var matrix: Matrix? {
+        if case .float32(let matrix) = storage { matrix } else { nil }
+    }
+
+    /// The rows of `range`, no copy.
+    public func rows(_ range: Range<Int>) -> Weight {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows out of range")
+        switch storage {
+        case .float32(let matrix): return Weight(matrix.rows(range))
+        case .bfloat16(let base, let stride):
+            return unsafe Weight(
+                bfloat16: base + range.lowerBound * stride, rows: range.count, columns: columns,
+                stride: stride)
+        }
+    }
+
+    /// output = self, exactly.
+    public func read(into output: Matrix) {
+        precondition(output.rows == rows && output.columns == columns, "shapes differ")
+        switch storage {
+        case .float32(let matrix): output.copy(from: matrix)
+        case .bfloat16(let base, let stride):
+            for row in 0..<rows {
+                var target = output.mutable(row)
+                for column in 0..<columns {
+                    let bits = unsafe UInt32(base[row * stride + column]) << 16
+                    target[column] = Float(bitPattern: bits)
+                }
+            }
+        }
+    }
+
+    /// self = values, rounded to nearest even.
+    public func write(_ values: Matrix) {
+        precondition(values.rows == rows && values.columns == columns, "shapes differ")
+        switch storage {
+        case .float32(let matrix): matrix.copy(from: values)
+        case .bfloat16(let base, let stride):
+            for row in 0..<rows {
+                unsafe vaccine_to_bfloat16(
+                    values.base + row * values.stride, columns, base + row * stride)
+            }
+        }
+    }
+
+    /// What C reads; `transposed`: as the factor [columns, rows].
+    func forC(transposed: Bool) -> VaccineWeight {
+        switch storage {
+        case .float32(let matrix):
+            unsafe VaccineWeight(
+                values: matrix.base, stride: matrix.stride, transposed: transposed)
+        case .bfloat16(let base, let stride):
+            unsafe VaccineWeight(values: base, stride: stride, transposed: transposed)
+        }
+    }
+}
+
+extension Matrix {
+    /// self[i] = value(i), i counting row by row.
+    public func fillInOrder(_ value: @Sendable (Int) -> Float) {
+        Threads.forEachRange(of: rows) { range in
+            for row in range {
+                var target = mutable(row)
+                for column in target.indices { target[column] = value(row * columns + column) }
+            }
+        }
+    }
+}
+
+extension Weight {
+    /// self[i] = value(i), rounded, i counting row by row.
+    public func fillInOrder(_ value: @Sendable (Int) -> Float) {
+        switch storage {
+        case .float32(let matrix): matrix.fillInOrder(value)
+        case .bfloat16(let base, let stride):
+            for row in 0..<rows {
+                for column in 0..<columns {
+                    var element = value(row * columns + column)
+                    unsafe vaccine_to_bfloat16(&element, 1, base + row * stride + column)
+                }
+            }
+        }
+    }
+}
+
+extension Arena {
+    /// The next weight.
+    public func weight(rows: Int, columns: Int, _ precision: Precision) -> Weight {
+        if precision == .float32 { return Weight(matrix(rows: rows, columns: columns)) }
+        let stride = columns % 1024 == 0 ? columns + 32 : (columns + 1) / 2 * 2
+        return unsafe Weight(
+            bfloat16: take(rows * stride, of: UInt16.self), rows: rows, columns: columns,
+            stride: stride)
+    }
+}
