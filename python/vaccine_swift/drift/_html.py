@@ -60,9 +60,9 @@ def fragment(content: Content) -> str:
     figures = charts.layer_figure(content, "relative_drift")
     figures += charts.group_figure(content, "relative_drift")
     return (
-        f'<div class="vs-drift"><style>{STYLE}</style>{_lead(content)}'
+        f'<div class="vs-drift inset"><style>{STYLE}</style>{_lead(content)}'
         f'{_tiles(content, None)}<div class="charts">{figures}</div>'
-        f"{test_table(content)}</div>"
+        f"{_space(test_table(content))}</div>"
     )
 
 

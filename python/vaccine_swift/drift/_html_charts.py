@@ -30,9 +30,8 @@ Content = Mapping[str, Any]
 def layer_figure(content: Content, name: str, baseline: Content | None = None) -> str:
     """A metric over the layers, with its interval, the floor and a baseline."""
     series = [estimate(layer.get(name)) for layer in content["layers"]]
-    other = [
-        estimate(layer.get(name)) for layer in (baseline or {}).get("layers") or []
-    ][: len(series)]
+    others = baseline["layers"] if baseline else []
+    other = [estimate(layer.get(name)) for layer in others][: len(series)]
     floor = content["floor"] if name == "relative_drift" else None
     levels = [float(each) for each in floor["layers"]] if floor else []
     ends = [end for triple in series for end in triple]
@@ -43,10 +42,10 @@ def layer_figure(content: Content, name: str, baseline: Content | None = None) -
     )
     key = []
     if levels:
-        chart.line(list(enumerate(levels)), "quiet dashed thin", "noise floor")
+        chart.line(_across(levels), "quiet dashed thin", "noise floor")
         key.append(("quiet dashed", f"noise floor ({floor['source']})"))
     if other:
-        chart.line([(x, y[0]) for x, y in enumerate(other)], "b dashed", "baseline")
+        chart.line(_across([each[0] for each in other]), "b dashed", "baseline")
         key.append(("b dashed", "baseline"))
     _curve(chart, name, series, "a", "")
     if key:
@@ -165,19 +164,22 @@ def _thickened(
 
 
 def _layer_chart(name: str, count: int, values: Sequence[float]) -> Chart:
-    per_cent = metric(name).unit == "%"
     finite = [value for value in values if math.isfinite(value)]
     near_one = min(finite) > 0.5 and max(finite) < 1.05
 
-    def text(value: float) -> str:
-        return f"{100 * value:.4g} %" if per_cent else f"{value:.4g}"
-
     return Chart(
         _scales.layers(count),
-        _scales.linear(finite, text, zero=not near_one),
+        _scales.linear(finite, zero=not near_one, per_cent=metric(name).unit == "%"),
         label=f"{metric(name).label} over the layers",
         x_label="layer",
     )
+
+
+def _across(values: Sequence[float]) -> list[tuple[float, float]]:
+    """Points over the layers; the value of a single layer goes from side to side."""
+    if len(values) == 1:
+        return [(-0.5, values[0]), (0.5, values[0])]
+    return [(float(layer), value) for layer, value in enumerate(values)]
 
 
 def _curve(
@@ -187,7 +189,9 @@ def _curve(
     style: str,
     group: str,
 ) -> None:
-    band = [(x, low, high) for x, (_, low, high) in enumerate(series)]
+    band = [(float(x), low, high) for x, (_, low, high) in enumerate(series)]
+    if len(band) == 1:
+        band = [(side, *band[0][1:]) for side in (-0.06, 0.06)]
     points = [(x, value) for x, (value, _, _) in enumerate(series)]
     chart.band(band, style)
     chart.line(points, style)

@@ -21,6 +21,7 @@ STYLE: Final = f"""
 .vs-drift{{{_LIGHT};color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",
 Roboto,"Helvetica Neue",Arial,sans-serif;font-variant-numeric:tabular-nums}}
 @media (prefers-color-scheme:dark){{.vs-drift{{{_DARK}}}}}
+.vs-drift.inset{{background:var(--page);border-radius:10px;padding:14px}}
 .vs-drift *{{box-sizing:border-box}}
 .vs-drift main{{max-width:1240px;margin:0 auto;padding:28px 20px 48px}}
 .vs-drift h1{{font-size:26px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em}}

@@ -199,7 +199,7 @@ def _curve(
 
 def _layer_axis(axes: Axes, count: int, name: str) -> None:
     axes.set(xlabel="layer", ylabel=metric(name).label.lower())
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     if count > 1:
         axes.set_xlim(0, count - 1)
     if metric(name).unit == "%":

@@ -154,6 +154,8 @@ def _digits(value: float) -> str:
         mantissa, exponent = f"{value:.2e}".split("e")
         return f"{mantissa}e{int(exponent)}".replace("-", "−")
     # Of a similarity near 1, the digits that matter are those of its distance to 1.
-    told = 1 - size if 0.9 < size < 1 else size
-    decimals = min(max(0, 2 - math.floor(math.log10(told))), 6) if told else 0
+    if 0.9 < size < 1:
+        decimals = min(1 - math.floor(math.log10(1 - size)), 6)
+    else:
+        decimals = max(0, 2 - math.floor(math.log10(size))) if size else 0
     return f"{value:,.{decimals}f}".replace(",", "\u202f").replace("-", "−")

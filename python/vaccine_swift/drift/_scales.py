@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = ["Scale", "cells", "layers", "linear", "logarithmic"]
@@ -41,9 +41,9 @@ class Scale:
 
 def linear(
     values: Iterable[float],
-    text: Callable[[float], str] = "{:g}".format,
     *,
     zero: bool = False,
+    per_cent: bool = False,
     count: int = 5,
 ) -> Scale:
     """A scale over the finite values with about `count` round ticks.
@@ -59,7 +59,12 @@ def linear(
         low, high = (low, high + spread) if zero else (low - spread, high + spread)
     step = _round_step((high - low) / count)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    ticks = tuple((k * step, text(k * step)) for k in range(first, last + 1))
+    factor, unit = (100, " %") if per_cent else (1, "")
+    decimals = max(0, -math.floor(math.log10(factor * step) + 1e-9))
+    ticks = tuple(
+        (k * step, f"{factor * k * step:.{decimals}f}{unit}".replace("-", "−"))
+        for k in range(first, last + 1)
+    )
     return Scale(first * step, last * step, ticks)
 
 

@@ -92,8 +92,8 @@ def _safetensors(path: Path) -> EmbeddingFile:
 
 def _parquet(path: Path) -> EmbeddingFile:
     try:
-        import pyarrow as pa
-        import pyarrow.parquet as parquet
+        import pyarrow as pa  # type: ignore[import-untyped]
+        import pyarrow.parquet as parquet  # type: ignore[import-untyped]
     except ImportError as error:
         raise ImportError(
             f"reading {path} needs pyarrow: pip install 'vaccine-swift[data]'"

@@ -1,0 +1,30 @@
+"""The examples on distribution: as their users run them, on two worker processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_shards_on_worker_processes_equal_one_process(engine, tmp_path) -> None:
+    pytest.importorskip("distributed" if engine == "dask" else engine)
+    package = Path(sys.modules["vaccine_swift"].__file__).parents[1]
+    run = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"02_drift_on_{engine}.py")],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(package)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "equal to one process, layer by layer" in run.stdout
+    assert "350 prompts, 4 layers" in run.stdout

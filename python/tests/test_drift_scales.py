@@ -1,0 +1,56 @@
+"""Axes of the page's charts."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaccine_swift.drift import _scales
+
+finite = st.floats(-1e12, 1e12, allow_subnormal=False)
+
+
+@given(values=st.lists(finite, min_size=1, max_size=5), zero=st.booleans())
+def test_every_value_is_between_the_ends_and_ticks_rise(values, zero) -> None:
+    scale = _scales.linear(values, zero=zero)
+    assert scale.low < scale.high
+    assert all(0 <= scale.place(value) <= 1 for value in values)
+    ticks = [value for value, _ in scale.ticks]
+    assert ticks == sorted(set(ticks))
+    assert 2 <= len(ticks) <= 9
+    spread = max(max(values) - min(values), 1e-9)
+    if spread > 1e-6 * max(map(abs, values)):
+        names = [text for _, text in scale.ticks]
+        assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.999, 1.0], ["0.9990", "0.9992", "0.9994", "0.9996", "0.9998", "1.0000"]),
+        ([0, 0.12], ["0 %", "5 %", "10 %", "15 %"]),
+        ([-0.001, 0.001], ["−0.10 %", "−0.05 %", "0.00 %", "0.05 %", "0.10 %"]),
+    ],
+)
+def test_ticks_are_named_with_the_digits_that_tell_them_apart(values, expected) -> None:
+    scale = _scales.linear(values, per_cent="%" in expected[0])
+    assert [text for _, text in scale.ticks] == expected
+
+
+@given(values=st.lists(st.floats(1e-30, 1e30), min_size=1, max_size=5))
+def test_a_logarithmic_scale_reaches_round_powers(values) -> None:
+    scale = _scales.logarithmic(values)
+    assert scale.low <= min(values) * (1 + 1e-9)
+    assert max(values) <= scale.high * (1 + 1e-9)
+    assert math.log10(scale.low) == pytest.approx(round(math.log10(scale.low)))
+    assert scale.place(scale.low) == 0
+    assert scale.place(scale.high) == 1
+
+
+def test_cells_put_the_first_row_on_top_when_asked() -> None:
+    up, down = _scales.cells(4), _scales.cells(4, downwards=True)
+    assert [up.place(k) for k in (0, 3)] == [0.125, 0.875]
+    assert down.ticks[0] == (3, "0")
