@@ -22,8 +22,8 @@ static Py_buffer *acquire(Arrays *arrays, PyObject *object, const char *name, in
     Py_buffer *view = &arrays->views[arrays->count];
     if (PyObject_GetBuffer(object, view, flags) < 0) {
         if (PyErr_ExceptionMatches(PyExc_BufferError) || PyErr_ExceptionMatches(PyExc_ValueError))
-            PyErr_Format(PyExc_ValueError, "%s must be a contiguous, writable array of a plain dtype",
-                name);
+            PyErr_Format(
+                PyExc_ValueError, "%s must be a contiguous, writable array of a plain dtype", name);
         return NULL;
     }
     arrays->count++;

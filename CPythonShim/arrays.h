@@ -1,4 +1,5 @@
-// numpy arrays of the package's own Python code, handed over for one call: exact formats, no conversion.
+// numpy arrays of the package's own Python code, handed over for one call: exact formats, no
+// conversion.
 
 #ifndef VACCINE_SHIM_ARRAYS_H
 #define VACCINE_SHIM_ARRAYS_H
@@ -18,8 +19,8 @@ typedef struct Arrays {
 
 void arrays_release(Arrays *arrays);
 
-// The memory of a C-contiguous array of the struct format ('d', 'f', 'l' for int64, 'L' for uint64, 'B')
-// that holds `count` elements. NULL with TypeError or ValueError that names the argument.
+// The memory of a C-contiguous array of the struct format ('d', 'f', 'l' for int64, 'L' for uint64,
+// 'B') that holds `count` elements. NULL with TypeError or ValueError that names the argument.
 const void *array_read(
     Arrays *arrays, PyObject *object, const char *name, char format, int64_t count);
 // The same, to be written.

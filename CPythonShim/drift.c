@@ -1,4 +1,5 @@
-// The drift analyser's functions: arrays in, arrays filled. Their callers are the package's own modules.
+// The drift analyser's functions: arrays in, arrays filled. Their callers are the package's own
+// modules.
 
 #include "drift.h"
 
@@ -15,7 +16,8 @@ static bool same_shape(const VaccineEmbeddings *reference, const VaccineEmbeddin
     return false;
 }
 
-// Indices that address the rows: every entry of `order` a row, `starts` ascending from 0 to the end.
+// Indices that address the rows: every entry of `order` a row, `starts` ascending from 0 to the
+// end.
 static bool check_order(
     const int64_t *order, const int64_t *starts, int64_t prompts, int64_t rows) {
     bool fine = starts[0] == 0 && starts[prompts] == rows;
@@ -52,14 +54,14 @@ static PyObject *drift_table(PyObject *module, PyObject *args) {
     double *sums = array_write(&arrays, a[8], "sums", 'd', prompts * TABLE_SUMS);
     float *sketches
         = sums ? array_write(&arrays, a[9], "sketches", 'f', prompts * 2 * directions) : NULL;
-    double *moments = sketches ? array_write(&arrays, a[10], "moments", 'd',
-                                     folds * vaccine_drift_vector_count(x.width))
-                               : NULL;
+    double *moments = sketches
+        ? array_write(&arrays, a[10], "moments", 'd', folds * vaccine_drift_vector_count(x.width))
+        : NULL;
     if (moments == NULL) FAIL;
     Call call;
     call_begin(&call);
-    const VaccineStatus status = vaccine_drift_table(&x, &y, order, starts, keys, prompts, directions,
-        folds, seed, sums, sketches, moments, call_interrupt(&call), &call.message);
+    const VaccineStatus status = vaccine_drift_table(&x, &y, order, starts, keys, prompts,
+        directions, folds, seed, sums, sketches, moments, call_interrupt(&call), &call.message);
     FINISH(status);
 }
 
@@ -138,9 +140,9 @@ static PyObject *drift_table_metrics(PyObject *module, PyObject *args) {
     if (prompts < 0) return NULL;
     const double *table = array_read(&arrays, a[0], "table", 'd', prompts * layers * TABLE_SUMS);
     const uint64_t *keys = table ? array_read(&arrays, a[1], "keys", 'L', prompts) : NULL;
-    double *estimates = keys ? array_write(&arrays, a[7], "estimates", 'd',
-                                   (layers + 1) * TABLE_METRICS * ESTIMATE)
-                             : NULL;
+    double *estimates = keys
+        ? array_write(&arrays, a[7], "estimates", 'd', (layers + 1) * TABLE_METRICS * ESTIMATE)
+        : NULL;
     if (estimates == NULL) FAIL;
     Call call;
     call_begin(&call);
@@ -155,8 +157,7 @@ static PyObject *drift_vector_metrics(PyObject *module, PyObject *args) {
     Arrays arrays = {.count = 0};
     int64_t folds, width;
     double t;
-    if (!PyArg_ParseTuple(
-            args, "OOOOO:drift_vector_metrics", &a[0], &a[1], &a[2], &a[3], &a[4])
+    if (!PyArg_ParseTuple(args, "OOOOO:drift_vector_metrics", &a[0], &a[1], &a[2], &a[3], &a[4])
         || !size(a[1], "folds", 1, MOST, &folds) || !size(a[2], "width", 1, MOST, &width)
         || !argument_double(a[3], "t", &t))
         return NULL;
@@ -185,9 +186,9 @@ static PyObject *drift_paired_metrics(PyObject *module, PyObject *args) {
         || !argument_double(a[3], "t", &t) || !argument_bool(a[4], "intervals", &intervals))
         return NULL;
     const int64_t sets = PyObject_Length(a[6]);
-    const double *states = sets < 0 ? NULL
-                                    : array_read(&arrays, a[0], "states", 'd',
-                                          folds * vaccine_drift_paired_count(width));
+    const double *states = sets < 0
+        ? NULL
+        : array_read(&arrays, a[0], "states", 'd', folds * vaccine_drift_paired_count(width));
     const int64_t *set_rows = states ? array_read(&arrays, a[6], "set_rows", 'l', sets) : NULL;
     for (int64_t i = 0; set_rows != NULL && i < sets; i++) {
         if (set_rows[i] < 0 || set_rows[i] > MOST) {
@@ -198,9 +199,9 @@ static PyObject *drift_paired_metrics(PyObject *module, PyObject *args) {
     }
     const double *directions
         = set_rows ? array_read(&arrays, a[5], "directions", 'd', rows * width) : NULL;
-    double *estimates = directions ? array_write(&arrays, a[7], "estimates", 'd',
-                                         (PAIRED_METRICS + sets) * ESTIMATE)
-                                   : NULL;
+    double *estimates = directions
+        ? array_write(&arrays, a[7], "estimates", 'd', (PAIRED_METRICS + sets) * ESTIMATE)
+        : NULL;
     spectrum = estimates ? PyObject_Length(a[8]) : -1;
     if (spectrum < 0) FAIL;
     spectrum /= 2;
@@ -212,9 +213,9 @@ static PyObject *drift_paired_metrics(PyObject *module, PyObject *args) {
     }
     Call call;
     call_begin(&call);
-    const VaccineStatus status = vaccine_drift_paired_metrics(states, folds, width, t, intervals,
-        directions, set_rows, sets, spectrum, estimates, spectra, call_interrupt(&call),
-        &call.message);
+    const VaccineStatus status
+        = vaccine_drift_paired_metrics(states, folds, width, t, intervals, directions, set_rows,
+            sets, spectrum, estimates, spectra, call_interrupt(&call), &call.message);
     FINISH(status);
 }
 
@@ -251,8 +252,8 @@ static PyObject *drift_contrast(PyObject *module, PyObject *args) {
     int64_t measures, draws;
     double confidence;
     uint64_t seed;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOO:drift_contrast", &a[0], &a[1], &a[2], &a[3], &a[4], &a[5],
-            &a[6], &a[7], &a[8])
+    if (!PyArg_ParseTuple(args, "OOOOOOOOO:drift_contrast", &a[0], &a[1], &a[2], &a[3], &a[4],
+            &a[5], &a[6], &a[7], &a[8])
         || !size(a[3], "measures", 1, MOST, &measures) || !size(a[4], "draws", 0, 1 << 20, &draws)
         || !argument_double(a[5], "confidence", &confidence)
         || !argument_uint64(a[6], "seed", &seed))
@@ -268,8 +269,8 @@ static PyObject *drift_contrast(PyObject *module, PyObject *args) {
     if (bounds == NULL) FAIL;
     Call call;
     call_begin(&call);
-    const VaccineStatus status = vaccine_drift_contrast(values, first, keys, prompts, measures, draws,
-        confidence, seed, statistics, bounds, call_interrupt(&call), &call.message);
+    const VaccineStatus status = vaccine_drift_contrast(values, first, keys, prompts, measures,
+        draws, confidence, seed, statistics, bounds, call_interrupt(&call), &call.message);
     FINISH(status);
 }
 

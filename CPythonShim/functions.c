@@ -143,8 +143,8 @@ static PyObject *get_num_threads(PyObject *module, PyObject *unused) {
 static PyObject *dtypes(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     return vaccine_precision_available(VACCINE_PRECISION_BFLOAT16)
-               ? Py_BuildValue("(ss)", "float32", "bfloat16")
-               : Py_BuildValue("(s)", "float32");
+        ? Py_BuildValue("(ss)", "float32", "bfloat16")
+        : Py_BuildValue("(s)", "float32");
 }
 
 static PyObject *build_description(PyObject *module, PyObject *unused) {

@@ -67,8 +67,7 @@ static PyObject *drift_kolmogorov_smirnov(PyObject *module, PyObject *args) {
     PyObject *a[4];
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
-    if (!PyArg_ParseTuple(
-            args, "OOOO:drift_kolmogorov_smirnov", &a[0], &a[1], &a[2], &a[3]))
+    if (!PyArg_ParseTuple(args, "OOOO:drift_kolmogorov_smirnov", &a[0], &a[1], &a[2], &a[3]))
         return NULL;
     if (!two_sets(&arrays, a[0], a[1], &x, &y)) FAIL;
     double *statistics = array_write(&arrays, a[2], "statistics", 'd', x.width);
@@ -88,8 +87,8 @@ static PyObject *drift_sliced_wasserstein(PyObject *module, PyObject *args) {
     VaccineEmbeddings x, y;
     int64_t projections, p;
     uint64_t seed;
-    if (!PyArg_ParseTuple(args, "OOOOOO:drift_sliced_wasserstein", &a[0], &a[1], &a[2], &a[3],
-            &a[4], &a[5])
+    if (!PyArg_ParseTuple(
+            args, "OOOOOO:drift_sliced_wasserstein", &a[0], &a[1], &a[2], &a[3], &a[4], &a[5])
         || !size(a[2], "projections", 1, 1 << 20, &projections) || !size(a[3], "p", 1, 2, &p)
         || !argument_uint64(a[4], "seed", &seed))
         return NULL;
@@ -121,8 +120,8 @@ static PyObject *drift_neighbour_overlap(PyObject *module, PyObject *args) {
     if (shares == NULL) FAIL;
     Call call;
     call_begin(&call);
-    const VaccineStatus status = vaccine_drift_neighbour_overlap(
-        &x, &y, k, shares, call_interrupt(&call), &call.message);
+    const VaccineStatus status
+        = vaccine_drift_neighbour_overlap(&x, &y, k, shares, call_interrupt(&call), &call.message);
     FINISH(status);
 }
 
@@ -132,8 +131,7 @@ static PyObject *drift_classifier_scores(PyObject *module, PyObject *args) {
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
     int64_t count;
-    if (!PyArg_ParseTuple(
-            args, "OOOOO:drift_classifier_scores", &a[0], &a[1], &a[2], &a[3], &a[4])
+    if (!PyArg_ParseTuple(args, "OOOOO:drift_classifier_scores", &a[0], &a[1], &a[2], &a[3], &a[4])
         || !size(a[3], "count", 2, MOST, &count))
         return NULL;
     if (!two_sets(&arrays, a[0], a[1], &x, &y)) FAIL;

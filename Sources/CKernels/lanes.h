@@ -17,8 +17,8 @@ enum { LANES = 16 };
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE Lanes all(float value) {
-    return (Lanes){value, value, value, value, value, value, value, value, value, value, value, value,
-        value, value, value, value};
+    return (Lanes){value, value, value, value, value, value, value, value, value, value, value,
+        value, value, value, value, value};
 }
 
 INLINE Lanes load(const float *from) { return *(const Lanes *)from; }
@@ -43,9 +43,9 @@ INLINE float total(Lanes x) {
     typedef float Eight __attribute__((vector_size(32)));
     typedef float Four __attribute__((vector_size(16)));
     const Eight eight = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7)
-                        + __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+        + __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
     const Four four = __builtin_shufflevector(eight, eight, 0, 1, 2, 3)
-                      + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+        + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
     return (four[0] + four[2]) + (four[1] + four[3]);
 }
 

@@ -6,7 +6,7 @@
 #include "processor.h"
 
 #ifdef __x86_64__
-#define CALL(function, ...) \
+#define CALL(function, ...)                                                                        \
     (has_avx512() ? function##_avx512(__VA_ARGS__) : function##_baseline(__VA_ARGS__))
 #else
 #define CALL(function, ...) function##_baseline(__VA_ARGS__)

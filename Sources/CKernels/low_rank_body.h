@@ -28,13 +28,11 @@ INLINE void factors(const VaccineDropout *mask, uint64_t key, ptrdiff_t pair, La
     z = z ^ (z >> 31);
     const Halves low = (Halves)z & 0xFFFF, high = (Halves)z >> 16;
     const Integers scale = (Integers)all(mask->scale);
-    const Integers bits[2] = {
-        (Integers)__builtin_shufflevector(
-            low, high, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+    const Integers bits[2] = {(Integers)__builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7,
+                                  16, 17, 18, 19, 20, 21, 22, 23),
         (Integers)__builtin_shufflevector(
             low, high, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)};
-    for (int v = 0; v < 2; v++)
-        result[v] = (Lanes)(~((bits[v] - mask->threshold) >> 31) & scale);
+    for (int v = 0; v < 2; v++) result[v] = (Lanes)(~((bits[v] - mask->threshold) >> 31) & scale);
 }
 
 void NAME(dropout)(VaccineMatrix x, VaccineDropout mask, ptrdiff_t first_row, VaccineMatrix y) {

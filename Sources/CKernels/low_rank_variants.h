@@ -5,11 +5,12 @@
 
 #include "include/low_rank.h"
 
-#define DECLARE(suffix)                                                                             \
-    void dropout_##suffix(VaccineMatrix x, VaccineDropout mask, ptrdiff_t first_row, VaccineMatrix y); \
-    void project_##suffix(VaccineMatrix x, VaccineMatrix a, float scale, VaccineMatrix u);          \
-    void expand_##suffix(VaccineMatrix u, VaccineMatrix a, float scale, const VaccineDropout *mask, \
-        ptrdiff_t first_row, VaccineMatrix y);                                                      \
+#define DECLARE(suffix)                                                                            \
+    void dropout_##suffix(                                                                         \
+        VaccineMatrix x, VaccineDropout mask, ptrdiff_t first_row, VaccineMatrix y);               \
+    void project_##suffix(VaccineMatrix x, VaccineMatrix a, float scale, VaccineMatrix u);         \
+    void expand_##suffix(VaccineMatrix u, VaccineMatrix a, float scale,                            \
+        const VaccineDropout *mask, ptrdiff_t first_row, VaccineMatrix y);                         \
     void outer_##suffix(VaccineMatrix u, VaccineMatrix x, float scale, VaccineMatrix g);
 
 DECLARE(baseline)

@@ -1,5 +1,5 @@
-// float32: a word is a value. Rows of B become a panel [k, VACCINE_PANEL] with zeros beyond `width`; rows
-// of A are read in place.
+// float32: a word is a value. Rows of B become a panel [k, VACCINE_PANEL] with zeros beyond
+// `width`; rows of A are read in place.
 
 #include <string.h>
 

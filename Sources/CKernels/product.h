@@ -20,8 +20,7 @@ static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t
     Vector sums[TILE_ROWS][VECTORS];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
-        for (int v = 0; v < VECTORS; v++)
-            sums[r][v] = (Vector){0};
+        for (int v = 0; v < VECTORS; v++) sums[r][v] = (Vector){0};
     for (ptrdiff_t i = 0; i < k; i++, b += VACCINE_PANEL) {
         WordVector words[VECTORS];
         for (int v = 0; v < VECTORS; v++) words[v] = *(const WordVector *)(b + v * LANES);
@@ -38,15 +37,16 @@ static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t
         }
 }
 
-#define CASE(rows) \
+#define CASE(rows)                                                                                 \
     case rows: tile(rows, k, a, a_stride, b, c, c_stride, accumulate); break;
 
 static __attribute__((noinline)) void some_rows(int rows, ptrdiff_t k, const Word *a,
     ptrdiff_t a_stride, const Word *b, float *c, ptrdiff_t c_stride, bool accumulate) {
     switch (rows) {
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+        CASE(1)
+        CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 #if TILE_ROWS > 6
-        CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+            CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
 #endif
     }
 }

@@ -19,8 +19,8 @@ typedef Vector WordVector;
 #define TILE_ROWS 14
 #define TILE_COLUMNS 32
 
-static inline __attribute__((always_inline)) Vector multiply_add(
-    Vector sums, float factor, Vector words) {
+static inline
+    __attribute__((always_inline)) Vector multiply_add(Vector sums, float factor, Vector words) {
     return (Vector)_mm512_fmadd_ps(_mm512_set1_ps(factor), (__m512)words, (__m512)sums);
 }
 

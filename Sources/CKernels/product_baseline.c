@@ -13,8 +13,8 @@ typedef Vector WordVector;
 #define TILE_ROWS 6
 #define TILE_COLUMNS 16
 
-static inline __attribute__((always_inline)) Vector multiply_add(
-    Vector sums, float factor, Vector words) {
+static inline
+    __attribute__((always_inline)) Vector multiply_add(Vector sums, float factor, Vector words) {
     const Vector factors = {factor, factor, factor, factor, factor, factor, factor, factor};
     return __builtin_elementwise_fma(factors, words, sums);
 }

@@ -1,8 +1,9 @@
-// bfloat16 products with AVX-512 BF16: one instruction multiplies pairs and adds them to a float32 sum.
+// bfloat16 products with AVX-512 BF16: one instruction multiplies pairs and adds them to a float32
+// sum.
 
 #ifdef __x86_64__
 
-#pragma clang attribute push( \
+#pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))), apply_to = function)
 
 #include <immintrin.h>
@@ -32,7 +33,8 @@ enum { WORD = 2, BUFFERED_STRIDE = PACKED_ROWS + 16, BUFFERED_WORDS = TILE_ROWS 
 // Sixteen pairs from 32 floats, of which `count` are there.
 static inline __m512i pairs_of(const float *values, ptrdiff_t count) {
     const __mmask32 inside = count < 32 ? ((__mmask32)1 << count) - 1 : 0xFFFFFFFF;
-    return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps((__mmask16)(inside >> 16), values + 16),
+    return (__m512i)_mm512_cvtne2ps_pbh(
+        _mm512_maskz_loadu_ps((__mmask16)(inside >> 16), values + 16),
         _mm512_maskz_loadu_ps((__mmask16)inside, values));
 }
 
@@ -47,18 +49,19 @@ static inline const uint32_t *words_of(
 }
 
 // Two rows of B become one row of pairs.
-static void pack_rows(VaccineWeight b, ptrdiff_t start, ptrdiff_t k, ptrdiff_t column, ptrdiff_t width,
-    uint32_t *panel) {
+static void pack_rows(VaccineWeight b, ptrdiff_t start, ptrdiff_t k, ptrdiff_t column,
+    ptrdiff_t width, uint32_t *panel) {
     const uint16_t *even = (const uint16_t *)b.values + start * b.stride + column;
     for (ptrdiff_t i = 0; i < k; i += 2, even += 2 * b.stride, panel += VACCINE_PANEL) {
         const uint16_t *odd = even + b.stride;
         const bool paired = i + 1 < k;
         for (ptrdiff_t j = 0; j < VACCINE_PANEL; j += 16) {
-            const __mmask16 inside =
-                width - j >= 16 ? 0xFFFF : width > j ? (__mmask16)((1 << (width - j)) - 1) : 0;
+            const __mmask16 inside = width - j >= 16 ? 0xFFFF
+                : width > j                          ? (__mmask16)((1 << (width - j)) - 1)
+                                                     : 0;
             const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(inside, even + j));
-            const __m512i high = _mm512_cvtepu16_epi32(
-                _mm256_maskz_loadu_epi16(paired ? inside : 0, odd + j));
+            const __m512i high
+                = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(paired ? inside : 0, odd + j));
             _mm512_storeu_si512(panel + j, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
         }
     }

@@ -1,5 +1,5 @@
-// Columns of B into a panel, for AVX-512: 16 × 16 words at a time through registers. Written for 4-byte
-// words, whatever they hold.
+// Columns of B into a panel, for AVX-512: 16 × 16 words at a time through registers. Written for
+// 4-byte words, whatever they hold.
 
 #include <immintrin.h>
 #include <string.h>
@@ -44,8 +44,8 @@ static void pack_columns(
             break;
         }
         for (ptrdiff_t j = 0; j < whole; j += 16)
-            transpose_16(b + j * stride + i, 4 * stride, panel + i * VACCINE_PANEL + j,
-                4 * VACCINE_PANEL);
+            transpose_16(
+                b + j * stride + i, 4 * stride, panel + i * VACCINE_PANEL + j, 4 * VACCINE_PANEL);
     }
     for (ptrdiff_t i = 0; i < k; i++)
         for (ptrdiff_t j = whole; j < VACCINE_PANEL; j++)

@@ -19,14 +19,14 @@ void vaccine_to_bfloat16(const float *values, ptrdiff_t count, uint16_t *result)
 
 bool vaccine_has_bfloat16(void) { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 
-bool vaccine_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWeight b,
-    float *c, ptrdiff_t c_stride) {
+bool vaccine_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+    VaccineWeight b, float *c, ptrdiff_t c_stride) {
     return has_avx512() ? product_avx512(shape, a, a_stride, b, c, c_stride)
                         : product_baseline(shape, a, a_stride, b, c, c_stride);
 }
 
-bool vaccine_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWeight b,
-    float *c, ptrdiff_t c_stride) {
+bool vaccine_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+    VaccineWeight b, float *c, ptrdiff_t c_stride) {
     return product_avx512_bfloat16(shape, a, a_stride, b, c, c_stride);
 }
 
@@ -41,13 +41,13 @@ const char *vaccine_product_instructions(void) { return has_avx512() ? "AVX-512"
 
 bool vaccine_has_bfloat16(void) { return false; }
 
-bool vaccine_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWeight b,
-    float *c, ptrdiff_t c_stride) {
+bool vaccine_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+    VaccineWeight b, float *c, ptrdiff_t c_stride) {
     return product_baseline(shape, a, a_stride, b, c, c_stride);
 }
 
-bool vaccine_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWeight b,
-    float *c, ptrdiff_t c_stride) {
+bool vaccine_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+    VaccineWeight b, float *c, ptrdiff_t c_stride) {
     (void)shape, (void)a, (void)a_stride, (void)b, (void)c, (void)c_stride;
     return false;
 }

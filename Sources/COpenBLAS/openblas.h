@@ -1,6 +1,6 @@
-// OpenBLAS: its CBLAS interface, the thread control, and the LAPACK routines of double precision that are
-// used. Matrices of LAPACK are column-major; lengths of option strings are left out, as OpenBLAS's own
-// callers do.
+// OpenBLAS: its CBLAS interface, the thread control, and the LAPACK routines of double precision
+// that are used. Matrices of LAPACK are column-major; lengths of option strings are left out, as
+// OpenBLAS's own callers do.
 #include <cblas.h>
 
 // Cholesky factor of a symmetric positive definite matrix.

@@ -127,7 +127,8 @@ def test_shards_of_the_prompts_merge_to_the_whole(models) -> None:
     whole = whole.report(tests=["signflip"]).to_dict()
     for ours, theirs in zip(merged["layers"], whole["layers"], strict=True):
         for name, entry in ours.items():
-            if math.isfinite(entry["value"]):
+            # The Booster profile sums norms of updates, which shards cut otherwise.
+            if math.isfinite(entry["value"]) and name != "hed_booster_code":
                 assert entry["value"] == pytest.approx(
                     theirs[name]["value"], rel=1e-5
                 ), name

@@ -53,8 +53,7 @@ def oracle(name, x, y):
     weights = np.abs(u.T @ root(sxx, -0.5) @ sxx).sum(1)
     return {
         "cka_biased": (sxy**2).sum() / np.linalg.norm(sxx) / np.linalg.norm(syy),
-        "cka": unbiased_hsic(x, y)
-        / np.sqrt(unbiased_hsic(x, x) * unbiased_hsic(y, y)),
+        "cka": unbiased_hsic(x, y) / np.sqrt(unbiased_hsic(x, x) * unbiased_hsic(y, y)),
         "procrustes": np.trace(sxx) + np.trace(syy) - 2 * nuclear,
         "procrustes_angle": np.arccos(nuclear / np.sqrt(np.trace(sxx) * np.trace(syy))),
         "cca": rho.mean(),

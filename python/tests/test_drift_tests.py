@@ -70,7 +70,9 @@ def test_a_p_value_is_at_least_its_floor():
 def test_max_t_finds_the_layer_that_drifts():
     delta = np.random.default_rng(3).normal(size=(4, 40, 6))
     delta[2] += 0.7
-    result = results_of(measured(delta, layers=4), "signflip", "max_t", permutations=499)
+    result = results_of(
+        measured(delta, layers=4), "signflip", "max_t", permutations=499
+    )
     assert result["max_t"]["details"]["layer"] == 2
     assert result["max_t"]["p_value"] == 0.002
     adjusted = [layer["p_adjusted"] for layer in result["signflip"]["layers"]]

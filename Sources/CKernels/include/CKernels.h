@@ -1,5 +1,5 @@
-// The kernels that need C: their tiles must stay in registers, and their instruction set is chosen at run
-// time, neither of which Swift offers.
+// The kernels that need C: their tiles must stay in registers, and their instruction set is chosen
+// at run time, neither of which Swift offers.
 
 #ifndef VACCINE_KERNELS_H
 #define VACCINE_KERNELS_H

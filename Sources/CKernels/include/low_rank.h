@@ -1,6 +1,6 @@
-// The skinny products of low-rank adaptation, with the dropout mask made where it is used. Rank r is small
-// (4 to 64), so these are bound by memory: a general product would spend its time packing. Factors are
-// rank-major: a [r, n].
+// The skinny products of low-rank adaptation, with the dropout mask made where it is used. Rank r
+// is small (4 to 64), so these are bound by memory: a general product would spend its time packing.
+// Factors are rank-major: a [r, n].
 //
 // Every result depends on its own row alone and is the same for every instruction set.
 
@@ -16,8 +16,8 @@ typedef struct VaccineMatrix {
     ptrdiff_t rows, columns, stride;
 } VaccineMatrix;
 
-// An inverted dropout mask as a function of (row, column): an element is kept where sixteen random bits
-// are at least `threshold`, and then multiplied by `scale`.
+// An inverted dropout mask as a function of (row, column): an element is kept where sixteen random
+// bits are at least `threshold`, and then multiplied by `scale`.
 typedef struct VaccineDropout {
     uint64_t key;
     int32_t threshold;

@@ -1,9 +1,9 @@
 // Products with a frozen weight, on vector registers.
 //
-// C ← A · B, row-major. B is read in panels of VACCINE_PANEL columns, which are packed into a buffer of the
-// calling thread; A is read as it lies. Every element of C is a sum of even blocks of k, each a chain of
-// fused multiply-adds in order: its value depends neither on the number of rows and columns nor on how
-// they are split, and in float32 is the same for every instruction set.
+// C ← A · B, row-major. B is read in panels of VACCINE_PANEL columns, which are packed into a
+// buffer of the calling thread; A is read as it lies. Every element of C is a sum of even blocks of
+// k, each a chain of fused multiply-adds in order: its value depends neither on the number of rows
+// and columns nor on how they are split, and in float32 is the same for every instruction set.
 
 #ifndef VACCINE_WEIGHT_PRODUCT_H
 #define VACCINE_WEIGHT_PRODUCT_H
@@ -20,8 +20,9 @@ typedef struct VaccineShape {
     ptrdiff_t m, n, k;
 } VaccineShape;
 
-// The weight, [k, n]: element (i, j) is values[i * stride + j], or values[j * stride + i] if it is held
-// transposed. bfloat16 rows have an even stride, and a row of odd length is followed by a zero.
+// The weight, [k, n]: element (i, j) is values[i * stride + j], or values[j * stride + i] if it is
+// held transposed. bfloat16 rows have an even stride, and a row of odd length is followed by a
+// zero.
 typedef struct VaccineWeight {
     const void *values;
     ptrdiff_t stride;
@@ -29,15 +30,15 @@ typedef struct VaccineWeight {
 } VaccineWeight;
 
 // False where the packing buffer could not be allocated.
-bool vaccine_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWeight b,
-    float *c, ptrdiff_t c_stride);
+bool vaccine_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+    VaccineWeight b, float *c, ptrdiff_t c_stride);
 
 // A is rounded to bfloat16, products are added up in float32. Only where vaccine_has_bfloat16().
-bool vaccine_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWeight b,
-    float *c, ptrdiff_t c_stride);
+bool vaccine_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+    VaccineWeight b, float *c, ptrdiff_t c_stride);
 
-// As vaccine_product_… with a transposed weight, for few rows: nothing is packed, and an element is a sum
-// in sixteen lanes.
+// As vaccine_product_… with a transposed weight, for few rows: nothing is packed, and an element is
+// a sum in sixteen lanes.
 void vaccine_row_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
     VaccineWeight b, float *c, ptrdiff_t c_stride);
 

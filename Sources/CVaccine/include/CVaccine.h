@@ -3,12 +3,15 @@
 // Rules, once for all functions:
 // - Shapes use the project's alphabet: B sequences, T packed tokens, C hidden size, V vocabulary,
 //   L layers, r rank. [T, C] is row-major float32.
-// - A fallible function returns VaccineStatus; on failure it fills `message` (never NULL) and leaves
+// - A fallible function returns VaccineStatus; on failure it fills `message` (never NULL) and
+// leaves
 //   every output and the model's weights as they were.
 // - Pointers passed in are borrowed for the call. Handles come from `_create` and go to `_destroy`
 //   (NULL is allowed there). Strings handed out live as long as their handle.
-// - One handle serves one thread at a time; the caller serialises. Different handles are independent.
-// - A long call polls `interrupt` several times a second and returns VACCINE_INTERRUPTED when it says so.
+// - One handle serves one thread at a time; the caller serialises. Different handles are
+// independent.
+// - A long call polls `interrupt` several times a second and returns VACCINE_INTERRUPTED when it
+// says so.
 
 #ifndef CVACCINE_H
 #define CVACCINE_H
@@ -71,9 +74,9 @@ VaccineStatus vaccine_model_check_complete(VaccineModel *model, VaccineMessage *
 // MARK: - Tensors by name
 
 typedef enum VaccineTensorKind {
-    VACCINE_WEIGHT = 0,     // Hugging Face names: model.layers.0.self_attn.q_proj.weight
-    VACCINE_ADAPTER = 1,    // PEFT names: base_model.model.model.layers.0.….lora_A.weight
-    VACCINE_GRADIENT = 2,   // the same names as the adapter
+    VACCINE_WEIGHT = 0,    // Hugging Face names: model.layers.0.self_attn.q_proj.weight
+    VACCINE_ADAPTER = 1,   // PEFT names: base_model.model.model.layers.0.….lora_A.weight
+    VACCINE_GRADIENT = 2,  // the same names as the adapter
 } VaccineTensorKind;
 
 typedef struct VaccineTensorInfo {
@@ -83,25 +86,22 @@ typedef struct VaccineTensorInfo {
 } VaccineTensorInfo;
 
 int64_t vaccine_model_tensor_count(const VaccineModel *model, VaccineTensorKind kind);
-VaccineStatus vaccine_model_tensor_info(
-    const VaccineModel *model, VaccineTensorKind kind, int64_t index, VaccineTensorInfo *info,
-    VaccineMessage *message);
+VaccineStatus vaccine_model_tensor_info(const VaccineModel *model, VaccineTensorKind kind,
+    int64_t index, VaccineTensorInfo *info, VaccineMessage *message);
 // `output` has room for the tensor's elements.
-VaccineStatus vaccine_model_read_tensor(
-    const VaccineModel *model, VaccineTensorKind kind, const char *name, float *output,
-    int64_t capacity, VaccineMessage *message);
+VaccineStatus vaccine_model_read_tensor(const VaccineModel *model, VaccineTensorKind kind,
+    const char *name, float *output, int64_t capacity, VaccineMessage *message);
 // Refuses unknown names, another shape, and NaN or infinity. Gradients cannot be written.
-VaccineStatus vaccine_model_write_tensor(
-    VaccineModel *model, VaccineTensorKind kind, const char *name, const float *values,
-    int64_t rows, int64_t columns, VaccineMessage *message);
+VaccineStatus vaccine_model_write_tensor(VaccineModel *model, VaccineTensorKind kind,
+    const char *name, const float *values, int64_t rows, int64_t columns, VaccineMessage *message);
 
 // MARK: - Adapter
 
 // `targets`: names among q_proj k_proj v_proj o_proj gate_proj up_proj down_proj, for all layers.
 // down ~ U(±1/√in) (Kaiming with a = √5), up = 0. dropout in [0, 0.5].
-VaccineStatus vaccine_model_add_adapter(
-    VaccineModel *model, int32_t rank, double alpha, double dropout, const char *const *targets,
-    int32_t target_count, uint64_t seed, VaccineMessage *message);
+VaccineStatus vaccine_model_add_adapter(VaccineModel *model, int32_t rank, double alpha,
+    double dropout, const char *const *targets, int32_t target_count, uint64_t seed,
+    VaccineMessage *message);
 VaccineStatus vaccine_model_remove_adapter(VaccineModel *model, VaccineMessage *message);
 // W += (alpha / r) · B A, then removes the adapter.
 VaccineStatus vaccine_model_merge_adapter(VaccineModel *model, VaccineMessage *message);
@@ -111,16 +111,13 @@ VaccineStatus vaccine_model_merge_adapter(VaccineModel *model, VaccineMessage *m
 // Allocates all scratch for batches up to this size, so that later steps allocate nothing.
 // `training` is true for forward_backward, false for evaluation. Fails with VACCINE_MEMORY.
 VaccineStatus vaccine_model_reserve(
-    VaccineModel *model, int64_t tokens, int64_t sequences, bool training,
-    VaccineMessage *message);
+    VaccineModel *model, int64_t tokens, int64_t sequences, bool training, VaccineMessage *message);
 // One sequence [T] to logits [T, V]; dropout off.
-VaccineStatus vaccine_model_logits(
-    VaccineModel *model, VaccineIntegers input_ids, float *logits, VaccineInterrupt interrupt,
-    VaccineMessage *message);
+VaccineStatus vaccine_model_logits(VaccineModel *model, VaccineIntegers input_ids, float *logits,
+    VaccineInterrupt interrupt, VaccineMessage *message);
 // One sequence [T] to attention outputs [L, T, C]; dropout off.
-VaccineStatus vaccine_model_attention_outputs(
-    VaccineModel *model, VaccineIntegers input_ids, float *outputs, VaccineInterrupt interrupt,
-    VaccineMessage *message);
+VaccineStatus vaccine_model_attention_outputs(VaccineModel *model, VaccineIntegers input_ids,
+    float *outputs, VaccineInterrupt interrupt, VaccineMessage *message);
 
 // A packed batch: sequences laid end to end. `offsets` has B + 1 entries, 0 first, T last.
 // labels[t] = -100: not supervised; position t - 1 predicts labels[t] (as in transformers).
@@ -129,7 +126,8 @@ typedef struct VaccineBatch {
 } VaccineBatch;
 
 typedef enum VaccineHiddenState {
-    VACCINE_STATE_ATTENTION = 0,  // what attention adds to the residual stream: the output of o_proj
+    VACCINE_STATE_ATTENTION = 0,  // what attention adds to the residual stream: the output of
+                                  // o_proj
     VACCINE_STATE_MLP = 1,        // what the feed-forward network adds: the output of down_proj
     VACCINE_STATE_RESIDUAL = 2,   // the residual stream after the layer
 } VaccineHiddenState;
@@ -142,14 +140,13 @@ typedef struct VaccineStateChoice {
 } VaccineStateChoice;
 
 // States of a packed batch as [layers, bounds - 1, C]; dropout off. Nothing else is kept.
-VaccineStatus vaccine_model_hidden_states(
-    VaccineModel *model, VaccineIntegers input_ids, VaccineIntegers offsets,
-    VaccineStateChoice choice, float *outputs, VaccineInterrupt interrupt, VaccineMessage *message);
+VaccineStatus vaccine_model_hidden_states(VaccineModel *model, VaccineIntegers input_ids,
+    VaccineIntegers offsets, VaccineStateChoice choice, float *outputs, VaccineInterrupt interrupt,
+    VaccineMessage *message);
 
 // Mean cross-entropy over the batch's supervised tokens, dropout off; gradients untouched.
-VaccineStatus vaccine_model_loss(
-    VaccineModel *model, VaccineBatch batch, double *loss, int64_t *supervised,
-    VaccineInterrupt interrupt, VaccineMessage *message);
+VaccineStatus vaccine_model_loss(VaccineModel *model, VaccineBatch batch, double *loss,
+    int64_t *supervised, VaccineInterrupt interrupt, VaccineMessage *message);
 
 // MARK: - Training
 
@@ -162,15 +159,15 @@ typedef enum VaccineMethodKind {
 typedef struct VaccineStepOptions {
     VaccineMethodKind method;
     double magnitude;
-    double weight;    // the gradient of this batch is multiplied by it before it is accumulated
-    uint64_t seed;    // dropout and random perturbation are a function of (seed, stream)
+    double weight;  // the gradient of this batch is multiplied by it before it is accumulated
+    uint64_t seed;  // dropout and random perturbation are a function of (seed, stream)
     uint64_t stream;
 } VaccineStepOptions;
 
 typedef struct VaccineStepReport {
-    double loss;                     // the loss whose gradient was taken (perturbed if the method perturbs)
-    double clean_loss;               // the first pass's loss; equal to `loss` for SFT; NaN for random
-    double gradient_norm;            // L2 norm of the accumulated adapter gradients
+    double loss;           // the loss whose gradient was taken (perturbed if the method perturbs)
+    double clean_loss;     // the first pass's loss; equal to `loss` for SFT; NaN for random
+    double gradient_norm;  // L2 norm of the accumulated adapter gradients
     double attention_gradient_norm;  // ‖(g_1 … g_L)‖₂ of the first pass; 0 where there is none
     int64_t tokens;                  // T
     int64_t supervised;
@@ -179,9 +176,9 @@ typedef struct VaccineStepReport {
 
 // Adds weight · ∂loss/∂adapter to the gradients. On failure all gradients are zeroed.
 // `perturbation_norms` has room for L values: ‖ε_l‖₂.
-VaccineStatus vaccine_model_forward_backward(
-    VaccineModel *model, VaccineBatch batch, VaccineStepOptions options, VaccineStepReport *report,
-    double *perturbation_norms, VaccineInterrupt interrupt, VaccineMessage *message);
+VaccineStatus vaccine_model_forward_backward(VaccineModel *model, VaccineBatch batch,
+    VaccineStepOptions options, VaccineStepReport *report, double *perturbation_norms,
+    VaccineInterrupt interrupt, VaccineMessage *message);
 VaccineStatus vaccine_model_zero_gradients(VaccineModel *model, VaccineMessage *message);
 // Tokens T of the last perturbed step, 0 if there was none; then ε as [L, T, C].
 int64_t vaccine_model_perturbation_tokens(const VaccineModel *model);
@@ -189,9 +186,8 @@ VaccineStatus vaccine_model_read_perturbations(
     const VaccineModel *model, float *output, int64_t capacity, VaccineMessage *message);
 
 // The bare rule: ε_l = g_l · ρ / (‖(g_1 … g_n)‖₂ + 1e-7), norm in double precision.
-VaccineStatus vaccine_perturbation(
-    const float *const *gradients, const int64_t *counts, int64_t count, double rho,
-    float *const *outputs, VaccineMessage *message);
+VaccineStatus vaccine_perturbation(const float *const *gradients, const int64_t *counts,
+    int64_t count, double rho, float *const *outputs, VaccineMessage *message);
 
 // MARK: - Optimiser
 
@@ -200,24 +196,20 @@ typedef struct VaccineAdamW VaccineAdamW;
 typedef enum VaccineMoment { VACCINE_FIRST_MOMENT = 0, VACCINE_SECOND_MOMENT = 1 } VaccineMoment;
 
 // Decoupled weight decay on every adapter matrix. Fails without an adapter.
-VaccineStatus vaccine_adamw_create(
-    const VaccineModel *model, double beta1, double beta2, double epsilon, double weight_decay,
-    VaccineAdamW **optimiser, VaccineMessage *message);
+VaccineStatus vaccine_adamw_create(const VaccineModel *model, double beta1, double beta2,
+    double epsilon, double weight_decay, VaccineAdamW **optimiser, VaccineMessage *message);
 void vaccine_adamw_destroy(VaccineAdamW *optimiser);
 // Clips the model's gradients to `max_gradient_norm` (0: no clipping), updates the adapter.
 // A non-finite gradient is refused by name before any weight changes.
-VaccineStatus vaccine_adamw_step(
-    VaccineAdamW *optimiser, VaccineModel *model, double learning_rate, double max_gradient_norm,
-    double *gradient_norm, VaccineMessage *message);
+VaccineStatus vaccine_adamw_step(VaccineAdamW *optimiser, VaccineModel *model, double learning_rate,
+    double max_gradient_norm, double *gradient_norm, VaccineMessage *message);
 int64_t vaccine_adamw_step_count(const VaccineAdamW *optimiser);
 VaccineStatus vaccine_adamw_set_step_count(
     VaccineAdamW *optimiser, int64_t count, VaccineMessage *message);
-VaccineStatus vaccine_adamw_read_moment(
-    const VaccineAdamW *optimiser, VaccineMoment moment, const char *name, float *output,
-    int64_t capacity, VaccineMessage *message);
-VaccineStatus vaccine_adamw_write_moment(
-    VaccineAdamW *optimiser, VaccineMoment moment, const char *name, const float *values,
-    int64_t rows, int64_t columns, VaccineMessage *message);
+VaccineStatus vaccine_adamw_read_moment(const VaccineAdamW *optimiser, VaccineMoment moment,
+    const char *name, float *output, int64_t capacity, VaccineMessage *message);
+VaccineStatus vaccine_adamw_write_moment(VaccineAdamW *optimiser, VaccineMoment moment,
+    const char *name, const float *values, int64_t rows, int64_t columns, VaccineMessage *message);
 
 typedef enum VaccineSchedule {
     VACCINE_SCHEDULE_CONSTANT = 0,
@@ -240,11 +232,10 @@ typedef struct VaccineGenerationOptions {
     VaccineIntegers end_tokens;
 } VaccineGenerationOptions;
 
-// Prompts packed as in VaccineBatch. `output` is [B, maximum_new_tokens] int32, `lengths` [B] counts
-// the tokens written for each prompt (an end token, if met, is the last one).
-VaccineStatus vaccine_model_generate(
-    VaccineModel *model, VaccineIntegers input_ids, VaccineIntegers offsets,
-    VaccineGenerationOptions options, int32_t *output, int64_t *lengths,
+// Prompts packed as in VaccineBatch. `output` is [B, maximum_new_tokens] int32, `lengths` [B]
+// counts the tokens written for each prompt (an end token, if met, is the last one).
+VaccineStatus vaccine_model_generate(VaccineModel *model, VaccineIntegers input_ids,
+    VaccineIntegers offsets, VaccineGenerationOptions options, int32_t *output, int64_t *lengths,
     VaccineInterrupt interrupt, VaccineMessage *message);
 
 #endif

@@ -39,6 +39,11 @@ def compared_files(options: argparse.Namespace) -> drift.Accumulator:
             raise ValueError(
                 f"{path} must be [N, d] or [L, N, d], got shape {values.shape}"
             )
+    if first.values.shape != second.values.shape:
+        raise ValueError(
+            f"{options.files[1]} must have the shape of {options.files[0]}, "
+            f"{list(first.values.shape)}, got {list(second.values.shape)}"
+        )
     ids = _ids(options, first.ids, second.ids, first.values.shape[-2])
     layers = first.values.shape[0] if first.values.ndim == 3 else 1
     accumulator = drift.Accumulator(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,12 @@ from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.drift._report_schema import SCHEMA
 from vaccine_swift.drift._student import student_quantile
 from vaccine_swift.drift._tests import run_tests
-from vaccine_swift.drift.metrics import PAIRED_METRICS, TABLE_METRICS, VECTOR_METRICS, estimates
+from vaccine_swift.drift.metrics import (
+    PAIRED_METRICS,
+    TABLE_METRICS,
+    VECTOR_METRICS,
+    estimates,
+)
 
 if TYPE_CHECKING:
     from vaccine_swift.drift._state import State
@@ -48,7 +52,7 @@ class Prompts:
             keys[order],
             np.concatenate(state.table)[order],
             np.concatenate(state.sketches)[order],
-            {name: mask[order] for name, mask in sorted(state.groups.items())},
+            {name: mask[order] for name, mask in state.groups.items()},
         )
 
     def chosen(self, mask: npt.NDArray[np.bool_]) -> Prompts:
@@ -93,7 +97,7 @@ def report_content(
     prompts = Prompts.of(state)
     draws = _Draws(int(permutations), float(confidence), int(seed))
     layers, overall = _table_metrics(prompts, state.width, draws)
-    spectra = _add_moment_metrics(layers, state, confidence, intervals)
+    spectra = _add_moment_metrics(layers, state, confidence, intervals=intervals)
     for layer, norm in zip(layers, state.booster.tolist(), strict=True):
         layer["hed_booster_code"] = _plain(norm)
     overall["hed_booster_code"] = _plain(float(state.booster.sum()))
@@ -114,7 +118,9 @@ def report_content(
             "report_seed": int(seed),
             "groups": {name: int(mask.sum()) for name, mask in prompts.groups.items()},
             "version": _core.__version__,
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "created": datetime.datetime.now(datetime.UTC).isoformat(
+                timespec="seconds"
+            ),
             "metadata": dict(metadata),
         },
         "layers": layers,
@@ -170,7 +176,7 @@ def _group(prompts: Prompts, width: int, draws: _Draws) -> dict[str, Any]:
 
 
 def _add_moment_metrics(
-    layers: list[dict[str, Any]], state: State, confidence: float, intervals: bool
+    layers: list[dict[str, Any]], state: State, confidence: float, *, intervals: bool
 ) -> list[dict[str, list[float]]] | None:
     """Adds vector and second-moment metrics to every layer; returns spectra."""
     used = int((state.vector[0, :, 0] > 0).sum())

@@ -26,7 +26,9 @@ def checked_ids(ids: Any, count: int) -> list[str | int]:
         raise TypeError(f"ids must be a sequence, got {type(ids).__name__}")
     plain = [_plain(each) for each in ids]
     if len(plain) != count:
-        raise ValueError(f"ids must have one id for each of {count} rows, got {len(plain)}")
+        raise ValueError(
+            f"ids must have one id for each of {count} rows, got {len(plain)}"
+        )
     return plain
 
 

@@ -230,9 +230,7 @@ class State:
         count = self.layers * self.folds
         _core.drift_merge_vector(self.vector, part.vector, count, self.width)
         if self.moment_width:
-            _core.drift_merge_paired(
-                self.paired, part.paired, count, self.moment_width
-            )
+            _core.drift_merge_paired(self.paired, part.paired, count, self.moment_width)
 
     def remember(self) -> None:
         """Know the prompts of tables that were put in place."""

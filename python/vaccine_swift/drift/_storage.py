@@ -18,6 +18,14 @@ from vaccine_swift.drift._state import SUMS, State
 
 __all__ = ["load_state", "save"]
 
+_DAMAGE: Final = (
+    OSError,
+    EOFError,
+    KeyError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _FORMAT: Final = "vaccine_swift.drift.accumulator/1"
 _SETTINGS: Final = (
     "width",
@@ -63,7 +71,7 @@ def save(path: str | os.PathLike[str], state: State, metadata: dict[str, Any]) -
             np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
-            os.replace(file.name, target)
+            Path(file.name).replace(target)
         except BaseException:
             Path(file.name).unlink(missing_ok=True)
             raise
@@ -80,13 +88,25 @@ def load_state(path: str | os.PathLike[str]) -> tuple[State, dict[str, Any]]:
         When it is truncated, changed, of another version, or something else.
     """
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with (
+            Path(path).open("rb") as file,
+            np.load(file, allow_pickle=False) as archive,
+        ):
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop("header").tobytes())
     except FileNotFoundError:
         raise
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} is no accumulator file, or truncated: {error}") from error
+    except (
+        OSError,
+        EOFError,
+        KeyError,
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise ValueError(
+            f"{path} is no accumulator file, or truncated: {error}"
+        ) from error
     if not isinstance(header, dict) or header.get("format") != _FORMAT:
         found = header.get("format") if isinstance(header, dict) else None
         raise ValueError(f"{path} must be of format {_FORMAT!r}, got {found!r}")

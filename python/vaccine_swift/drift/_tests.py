@@ -66,14 +66,12 @@ def _sign_flip_norms(
     _, layers, _, directions = prompts.sketches.shape
     norms = np.empty((draws + 1, layers + 1))
     deltas = np.ascontiguousarray(prompts.sketches[:, :, 1])
-    _core.drift_sign_flips(
-        deltas, prompts.keys, layers, directions, draws, seed, norms
-    )
+    _core.drift_sign_flips(deltas, prompts.keys, layers, directions, draws, seed, norms)
     return norms
 
 
 def _signflip(prompts: Prompts, norms: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """Is the mean of the prompts' mean drift larger than signs by chance make it?
+    """Test the mean of the prompts' mean drift against that under random signs.
 
     The effect size is that mean's norm over the root mean square norm: 1 if all
     prompts move alike, about 1/√P if they move at random.
@@ -91,13 +89,11 @@ def _signflip(prompts: Prompts, norms: npt.NDArray[np.float64]) -> dict[str, Any
 
 
 def _max_t(norms: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """Does any layer drift? The largest studentised mean over layers."""
+    """Test whether any layer drifts: the largest studentised mean over layers."""
     studentised = _studentised(norms[:, :-1])
     largest = studentised.max(1)
     layer = int(studentised[0].argmax())
-    result = TestResult.of(
-        largest[0], largest[1:], effect_size=largest[0], layer=layer
-    )
+    result = TestResult.of(largest[0], largest[1:], effect_size=largest[0], layer=layer)
     return result.to_dict()
 
 
@@ -108,7 +104,7 @@ def _contrast(
     confidence: float,
     seed: int,
 ) -> dict[str, Any]:
-    """Is relative drift larger on the prompts of one group than on the other's?
+    """Test whether relative drift is larger on one group of prompts than on another.
 
     The statistic is the logarithm of the ratio of the group means of the prompts'
     relative drift, the effect size the ratio.
@@ -146,7 +142,9 @@ def _contrast(
         )
         for column in range(measures)
     ]
-    return _with_layers(each[-1], each[:-1], _adjusted(_studentised(statistics[:, :-1])))
+    return _with_layers(
+        each[-1], each[:-1], _adjusted(_studentised(statistics[:, :-1]))
+    )
 
 
 def _contrasted(

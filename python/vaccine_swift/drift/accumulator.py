@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range, nearest
@@ -94,7 +93,9 @@ class Accumulator:
         check_range("layers", layers, minimum=1, maximum=most, integer=True)
         if tier not in _TIERS:
             hint = nearest(str(tier), _TIERS)
-            raise ValueError(f"tier must be one of {', '.join(_TIERS)}, got {tier!r}{hint}")
+            raise ValueError(
+                f"tier must be one of {', '.join(_TIERS)}, got {tier!r}{hint}"
+            )
         check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
         check_range("directions", directions, minimum=8, maximum=most, integer=True)
         if directions % 8:
@@ -154,7 +155,8 @@ class Accumulator:
             y = layer_rows(current, "current", layers=state.layers, width=state.width)
             if x[0].shape != y[0].shape:
                 raise ValueError(
-                    f"current must have the reference's {len(x[0])} rows, got {len(y[0])}"
+                    f"current must have the reference's {len(x[0])} rows, "
+                    f"got {len(y[0])}"
                 )
             update = Update.of(checked_ids(ids, len(x[0])), groups or {})
             state.check_new(update.prompts, update.keys)

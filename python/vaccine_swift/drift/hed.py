@@ -74,7 +74,9 @@ def hed(
         )
     if batch_size is not None:
         check_range("batch_size", batch_size, minimum=1, integer=True)
-    keep = np.ones(x.shape[:-1], np.bool_) if mask is None else _mask(mask, x.shape[:-1])
+    keep = (
+        np.ones(x.shape[:-1], np.bool_) if mask is None else _mask(mask, x.shape[:-1])
+    )
     squares, count = 0.0, int(keep.sum())
     norms = 0.0
     for part_x, part_y, part in _batches(x, y, keep, batch_size):

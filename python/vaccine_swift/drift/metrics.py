@@ -1,4 +1,4 @@
-"""Names of the metrics in the order of the core's arrays, and why one is not defined."""
+"""Names of the metrics in the order of the core's arrays, and reasons for NaN."""
 
 from __future__ import annotations
 

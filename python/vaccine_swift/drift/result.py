@@ -112,6 +112,7 @@ class Similarity(float):
         interval: tuple[float, float] = (math.nan, math.nan),
         reason: str | None = None,
     ) -> Similarity:
+        """A float with its interval and reason."""
         self = super().__new__(cls, value)
         self.interval = interval
         self.reason = reason

@@ -42,7 +42,7 @@ def cka(
     ids: Iterable[str | int] | None = None,
     confidence: float = 0.95,
 ) -> Similarity:
-    """Linear centred kernel alignment: alike up to rotation and scale?
+    """Linear centred kernel alignment: how alike up to rotation and scale.
 
     Debiased, h(x, y) / √(h(x, x) h(y, y)) with the unbiased HSIC estimator h: at most
     1, 0 in the mean for independent rows, negative by chance. Biased,
@@ -185,7 +185,7 @@ def frechet_distance(
 
 
 def effective_rank(x: npt.ArrayLike) -> Similarity:
-    """exp of the entropy of the covariance's spectrum, in [1, d]; Roy & Vetterli 2007.
+    """Exp of the entropy of the covariance's spectrum, in [1, d]; Roy & Vetterli 2007.
 
     Parameters
     ----------

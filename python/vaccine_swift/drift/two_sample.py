@@ -19,6 +19,7 @@ __all__ = ["energy_distance", "group_numbers", "mmd"]
 _ROWS: Final = 0
 _GROUPS: Final = 1
 _SWAPS: Final = 2
+_MEMORY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", re.IGNORECASE)
 _UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -97,12 +98,23 @@ def mmd(
         bandwidths = np.zeros(1)
     else:
         bandwidths = np.atleast_1d(np.asarray(bandwidth, np.float64)).ravel()
-        if not bandwidths.size or not (np.isfinite(bandwidths) & (bandwidths > 0)).all():
+        if (
+            not bandwidths.size
+            or not (np.isfinite(bandwidths) & (bandwidths > 0)).all()
+        ):
             raise ValueError(
                 f"bandwidth must be 'median' or positive numbers, got {bandwidth!r}"
             )
     statistics, means, used = _permuted(
-        x, y, bandwidths, permutations, groups, paired, seed, memory, unbiased=True
+        x,
+        y,
+        bandwidths,
+        permutations,
+        groups,
+        seed,
+        memory,
+        paired=paired,
+        unbiased=True,
     )
     mean = statistics.mean(0)
     within = means[:, :2].mean()
@@ -150,7 +162,15 @@ def energy_distance(
     Székely & Rizzo 2013, Journal of Statistical Planning and Inference 143.
     """
     statistics, means, _ = _permuted(
-        x, y, np.zeros(0), permutations, groups, False, seed, memory, unbiased=False
+        x,
+        y,
+        np.zeros(0),
+        permutations,
+        groups,
+        seed,
+        memory,
+        paired=False,
+        unbiased=False,
     )
     between = -means[0, 2]
     return TestResult.of(
@@ -166,10 +186,10 @@ def _permuted(
     bandwidths: npt.NDArray[np.float64],
     permutations: int,
     groups: Any,
-    paired: bool,
     seed: int,
     memory: str | int,
     *,
+    paired: bool,
     unbiased: bool,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     first, second = rows(x, "x"), rows(y, "y")
@@ -251,7 +271,9 @@ def group_numbers(groups: Any, n: int, m: int) -> npt.NDArray[np.int64]:
 def _bytes(memory: str | int) -> int:
     """A number of bytes, or a text such as "256MB"."""
     if isinstance(memory, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)i?B?\s*", memory, re.IGNORECASE)
+        match = re.fullmatch(
+            r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)i?B?\s*", memory, re.IGNORECASE
+        )
         if match is None:
             raise ValueError(f"memory must be such as '256MB', got {memory!r}")
         return int(float(match[1]) * _UNITS[match[2].upper()])

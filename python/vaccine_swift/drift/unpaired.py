@@ -1,4 +1,4 @@
-"""Further comparisons of two embedding sets: by column, projection, classifier, rank."""
+"""Embedding sets compared by column, projection, neighbours and classifier."""
 
 from __future__ import annotations
 
@@ -49,8 +49,7 @@ class FeatureTests:
         check_range("level", level, above=0.0, below=1.0)
         if correction not in ("holm", "benjamini_hochberg"):
             raise ValueError(
-                "correction must be 'holm' or 'benjamini_hochberg', "
-                f"got {correction!r}"
+                f"correction must be 'holm' or 'benjamini_hochberg', got {correction!r}"
             )
         return getattr(self, correction) <= level
 
@@ -228,7 +227,9 @@ def classifier_auc(
     n, total = len(first), len(first) + len(second)
     check_range("permutations", permutations, minimum=0, maximum=2**20, integer=True)
     check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
-    numbers = np.arange(total) if groups is None else group_numbers(groups, n, total - n)
+    numbers = (
+        np.arange(total) if groups is None else group_numbers(groups, n, total - n)
+    )
     units = int(numbers.max()) + 1
     check_range("folds", folds, minimum=2, maximum=units, integer=True)
     rng = np.random.default_rng(seed)

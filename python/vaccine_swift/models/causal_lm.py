@@ -107,8 +107,9 @@ class CausalLM(Adapters, Computation, Generation):
             When `path` or a file in it does not exist; nothing is downloaded.
         ValueError
             When the processor does not multiply `dtype`, a file is truncated or
-            corrupt, the configuration asks for something that is not implemented, or tensors are missing, surplus, misshapen or not
-            finite; names the file and all that is wrong with it.
+            corrupt, the configuration asks for something that is not implemented, or
+            tensors are missing, surplus, misshapen or not finite; names the file and
+            all that is wrong with it.
         MemoryError
             When the model does not fit; nothing was allocated.
 

@@ -1,0 +1,149 @@
+"""KS, sliced Wasserstein, neighbours and classifier against numpy and scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vaccine_swift import drift
+
+
+def sets(seed=0, n=80, m=60, d=5, shift=0.5):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)), rng.normal(size=(m, d)) + shift
+
+
+def test_ks_statistics_are_the_largest_gaps_of_distribution_functions():
+    x, y = sets()
+    x[:, 0], y[:, 0] = np.round(x[:, 0]), np.round(y[:, 0])  # ties
+    result = drift.ks(x, y)
+    for column in range(5):
+        places = np.concatenate([x[:, column], y[:, column]])
+        f, g = ((side[:, column] <= places[:, None]).mean(1) for side in (x, y))
+        expected = np.abs(f - g).max()
+        assert result.statistics[column] == pytest.approx(expected, abs=1e-12)
+
+
+def test_ks_p_values_are_scipys_asymptotic_ones():
+    stats = pytest.importorskip("scipy.stats")
+    x, y = sets()
+    result = drift.ks(x, y)
+    scale = np.sqrt(80 * 60 / 140)
+    expected = stats.kstwobign.sf(scale * result.statistics)
+    assert result.p_values == pytest.approx(expected, rel=1e-9)
+
+
+def test_corrections_equal_their_definitions():
+    x, y = sets(shift=0.2)
+    result = drift.ks(x, y)
+    p = result.p_values
+    order = np.argsort(p)
+    for rank, column in enumerate(order):
+        holm = max((5 - k) * p[order[k]] for k in range(rank + 1))
+        hochberg = min(5 * p[order[k]] / (k + 1) for k in range(rank, 5))
+        assert result.holm[column] == pytest.approx(min(holm, 1))
+        assert result.benjamini_hochberg[column] == pytest.approx(min(hochberg, 1))
+    assert (result.rejected() == (result.holm <= 0.05)).all()
+    with pytest.raises(ValueError, match="correction must be"):
+        result.rejected(correction="none")
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_sliced_wasserstein_in_one_dimension_is_wasserstein(p):
+    x, y = sets(n=60, m=40, d=1)
+    grid = (np.arange(12_000) + 0.5) / 12_000
+    a, b = (np.sort(side[:, 0])[(grid * len(side)).astype(int)] for side in (x, y))
+    expected = (np.abs(a - b) ** p).mean() ** (1 / p)
+    assert drift.sliced_wasserstein(x, y, p=p, projections=3) == pytest.approx(
+        expected, rel=1e-9
+    )
+
+
+def test_sliced_wasserstein_of_a_translation_is_its_length_over_root_d():
+    x, _ = sets(n=50, d=20)
+    shift = np.full(20, 3.0)
+    result = drift.sliced_wasserstein(x, x + shift, projections=4000)
+    expected = np.linalg.norm(shift) / np.sqrt(20)
+    assert result == pytest.approx(expected, rel=0.05)
+
+
+def test_neighbour_overlap_equals_brute_force():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(90, 4))
+    y = x + 0.4 * rng.normal(size=x.shape)
+
+    def nearest(z):
+        d = ((z[:, None] - z[None]) ** 2).sum(-1)
+        np.fill_diagonal(d, np.inf)
+        return np.argsort(d, 1)[:, :7]
+
+    shares = [
+        len(set(a) & set(b)) / 7
+        for a, b in zip(nearest(x).tolist(), nearest(y).tolist(), strict=True)
+    ]
+    result = drift.knn_overlap(x, y, k=7, ids=range(90))
+    assert result == pytest.approx(np.mean(shares))
+    assert result.interval[0] < result < result.interval[1]
+    assert drift.knn_overlap(x, 2 * x + 1, k=7) == 1.0
+
+
+def logistic_scores(z, t, held):
+    """Newton's method, plainly."""
+    mean, std = z.mean(0), z.std(0)
+    design = np.column_stack([(z - mean) / std, np.ones(len(z))])
+    penalty = np.diag([1.0] * z.shape[1] + [0.0])
+    w = np.zeros(design.shape[1])
+    for _ in range(50):
+        chance = 1 / (1 + np.exp(-design @ w))
+        gradient = design.T @ (chance - t) + penalty @ w
+        w -= np.linalg.solve(
+            design.T @ (design * (chance * (1 - chance))[:, None]) + penalty, gradient
+        )
+    return np.column_stack([(held - mean) / std, np.ones(len(held))]) @ w
+
+
+def test_classifier_auc_equals_a_plain_cross_validation():
+    x, y = sets()
+    folds = np.random.default_rng(3).permutation(np.arange(140) % 5)
+    pooled, labels = np.concatenate([x, y]), np.repeat([0, 1], [80, 60])
+    scores = np.empty(140)
+    for fold in range(5):
+        inside = folds == fold
+        scores[inside] = logistic_scores(
+            pooled[~inside], labels[~inside], pooled[inside]
+        )
+    expected = (scores[80:, None] > scores[None, :80]).mean()
+    result = drift.classifier_auc(x, y, seed=3)
+    assert result.statistic == pytest.approx(expected, abs=1e-9)
+    assert result.effect_size == pytest.approx(2 * expected - 1, abs=1e-9)
+
+
+def test_classifier_finds_a_shift_and_keeps_groups_together():
+    x, y = sets(shift=1.5)
+    result = drift.classifier_auc(x, y, permutations=19)
+    assert result.statistic > 0.9
+    assert result.p_value == 0.05
+    rng = np.random.default_rng(4)
+    prompts = rng.normal(size=(20, 5)).repeat(10, 0)
+    ids = np.repeat(np.arange(20), 10)
+    together = drift.classifier_auc(
+        prompts[:100], prompts[100:], groups=(ids[:100], ids[100:])
+    )
+    apart = drift.classifier_auc(prompts[:100], prompts[100:])
+    assert together.statistic < apart.statistic
+
+
+def test_bad_arguments_are_named():
+    x, y = sets()
+    for call, text in [
+        (lambda: drift.ks(x, y[:, :2]), "y must have the 5 columns"),
+        (lambda: drift.sliced_wasserstein(x, y, p=3), "p must be"),
+        (lambda: drift.sliced_wasserstein(x, y, projections=0), "projections must be"),
+        (lambda: drift.knn_overlap(x, y), "y must have the 80 rows of x"),
+        (lambda: drift.knn_overlap(x, x, k=80), "k must be"),
+        (lambda: drift.classifier_auc(x, y, folds=1), "folds must be"),
+        (lambda: drift.classifier_auc(x, y, groups=[1]), "groups must have one"),
+        (lambda: drift.ks(x, np.where(y > 1, np.inf, y)), "y must be finite"),
+    ]:
+        with pytest.raises(ValueError, match=text):
+            call()
