@@ -118,9 +118,7 @@ def report_content(
             "report_seed": int(seed),
             "groups": {name: int(mask.sum()) for name, mask in prompts.groups.items()},
             "version": _core.__version__,
-            "created": datetime.datetime.now(datetime.UTC).isoformat(
-                timespec="seconds"
-            ),
+            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "metadata": dict(metadata),
         },
         "layers": layers,
