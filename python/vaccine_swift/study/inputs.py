@@ -1,0 +1,130 @@
+"""What the cells of a study are made from: the model's files and all rows."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from vaccine_swift import assets
+from vaccine_swift._arguments import check_range
+from vaccine_swift.data.exchanges import read_exchanges
+from vaccine_swift.data.formats import find_format
+from vaccine_swift.data.ordering import shuffled, spread
+from vaccine_swift.data.rows import read_rows
+from vaccine_swift.models.loading import available_dtype
+from vaccine_swift.study._checks import SMOLLM2
+from vaccine_swift.study.attack import attack_rows
+from vaccine_swift.study.splits import attacking_rows, safety_rows, split_task
+from vaccine_swift.study.tasks import Row, Task, load_task
+from vaccine_swift.threads import show_config
+
+if TYPE_CHECKING:
+    from vaccine_swift.study.grid import Cell
+
+__all__ = ["KINDS", "Inputs"]
+
+Rows: TypeAlias = list[Row]
+
+KINDS: Final = ("restricted", "ordinary")
+_MODEL_FILES: Final = ("*.json", "*.safetensors", "*.jinja")
+_BUILD: Final = ("version", "core", "threads")
+
+
+class Inputs:
+    """The files of one model, and the rows of every cell.
+
+    Parameters
+    ----------
+    model : str
+        As `StudyConfig.model`.
+
+    Attributes
+    ----------
+    path : Path
+        The model's directory or file.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.path = assets.fetch_smollm2() if model == SMOLLM2 else Path(model)
+        self._digest = _digest_of_files(self.path)
+        self._task = functools.cache(_task)
+        self._alignment = functools.cache(_alignment)
+        self._safety = functools.cache(safety_rows)
+        self._harmful = functools.cache(attacking_rows)
+
+    def environment(self, cell: Cell) -> dict[str, Any]:
+        """What the bits of a result depend on, beside settings and rows."""
+        build = show_config()
+        return {name: build[name] for name in _BUILD} | {
+            "model": self._digest,
+            "dtype": available_dtype(cell.settings["dtype"]),
+        }
+
+    def task(self, cell: Cell) -> Task:
+        """The user's task; its test rows are those that are asked."""
+        names = ("task", "task_data", "evaluate_on")
+        return self._task(*(cell.settings[name] for name in names))
+
+    def alignment(self, cell: Cell) -> Rows:
+        """The rows that the model is aligned on."""
+        path = cell.settings["align_data"]
+        if path is not None:
+            return self._alignment(cell.seed, path, cell.settings["align_samples"])
+        generator = random.Random(cell.seed)
+        chosen: Rows = []
+        for kind in KINDS:
+            rows = shuffled(self._rows(cell, kind, "train"), generator)
+            size = cell.settings[f"align_{kind}"]
+            check_range(f"align_{kind}", size, maximum=len(rows))
+            chosen += spread(rows, lambda row: row.get("act", row["instruction"]))[:size]
+        return shuffled(chosen, generator)
+
+    def attack(self, cell: Cell) -> Rows:
+        """The user's rows with their share of harmful ones."""
+        return attack_rows(
+            self.task(cell),
+            samples=cell.settings["samples"],
+            poison=cell.poison,
+            seed=cell.seed,
+            harmful=self._harmful(cell.settings["harmful_data"]),
+        )
+
+    def held_out(self, cell: Cell, kind: str) -> Rows:
+        """Requests that are evaluated; the first are a fair sample."""
+        return self._rows(cell, kind, cell.settings["evaluate_on"])
+
+    def probe(self, cell: Cell) -> Rows:
+        """Requests whose drift is measured, of as many acts as there are."""
+        size = cell.settings["drift_prompts"]
+        return [row for kind in KINDS for row in self.held_out(cell, kind)[:size]]
+
+    def _rows(self, cell: Cell, kind: str, split: Any) -> Rows:
+        return self._safety(kind, cell.settings[f"{kind}_data"], split)
+
+
+def _task(name: str, path: str | None, split: Any) -> Task:
+    options = {} if path is None else {"path": path}
+    return split_task(load_task(name, **options), split)
+
+
+def _alignment(seed: int, path: str, samples: int | None) -> Rows:
+    """Rows of a user's file; the safe ones, where it tells."""
+    labelled = find_format(read_rows(path), None) == "beavertails"
+    rows = read_exchanges(path, safe=True if labelled else None)
+    check_range("align_samples", samples or len(rows), maximum=len(rows))
+    return shuffled(rows, random.Random(seed))[:samples]
+
+
+def _digest_of_files(path: Path) -> str:
+    files: Sequence[Path] = [path]
+    if path.is_dir():
+        files = sorted(file for each in _MODEL_FILES for file in path.glob(each))
+    total = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as content:
+            total.update(hashlib.file_digest(content, "sha256").digest())
+    return total.hexdigest()

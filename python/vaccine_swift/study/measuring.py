@@ -1,0 +1,114 @@
+"""What a cell's models are measured by: the evaluation's metrics, and drift."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from vaccine_swift import drift
+from vaccine_swift.study.evaluation import evaluate
+
+if TYPE_CHECKING:
+    from vaccine_swift.data import Dataset
+    from vaccine_swift.models import CausalLM
+    from vaccine_swift.study.grid import Cell
+    from vaccine_swift.study.tasks import Task
+
+__all__ = ["drift_numbers", "measured"]
+
+_GROUPS: Final = ("restricted", "ordinary")
+_OF_LAYERS: Final = ("relative_drift", "rms", "cosine")
+
+
+def measured(
+    model: CausalLM,
+    task: Task,
+    rows: Mapping[str, Sequence[dict[str, Any]]],
+    cell: Cell,
+) -> dict[str, Any]:
+    """All metrics of the evaluation by name, as plain types.
+
+    Parameters
+    ----------
+    model : CausalLM
+        Aligned or attacked.
+    task : Task
+        Its test rows are asked.
+    rows : mapping
+        "restricted" and "ordinary" to held-out rows.
+    cell : Cell
+        Its settings choose profile, judge, template and limit.
+    """
+    settings = cell.settings
+    metrics = evaluate(
+        model,
+        task=task,
+        restricted=rows["restricted"],
+        ordinary=rows["ordinary"],
+        profile=settings["profile"],
+        judge=settings["judge"],
+        template=settings["template"],
+        limit=settings["limit"],
+    )
+    return {
+        name: {
+            "value": each.value,
+            "units": list(each.units),
+            "unit_ids": list(each.unit_ids),
+            "profile": each.profile,
+            "details": dict(each.details),
+        }
+        for name, each in metrics.items()
+    }
+
+
+def drift_numbers(
+    reference: CausalLM, current: CausalLM, probe: Dataset
+) -> dict[str, Any]:
+    """Drift of attention outputs from the aligned to the attacked model.
+
+    Parameters
+    ----------
+    reference, current : CausalLM
+        Before and after the attack.
+    probe : Dataset
+        Rows have ``kind``: restricted or ordinary.
+
+    Returns
+    -------
+    dict
+        ``layers``: relative drift, rms and cosine of each layer, for all prompts
+        ("overall") and for each kind; ``overall``: the relative drift of all layers
+        with its interval, likewise; ``contrast``: the ratio of restricted to ordinary
+        drift, its interval and p-value; ``floor``: what rounding alone shows, for each
+        layer, or None.
+    """
+    report = drift.compare(
+        reference, current, probe, pool="mean", groups="kind"
+    ).report(
+        tests=["contrast"],
+        contrast=_GROUPS,
+        floor="bfloat16" if reference.dtype == "bfloat16" else None,
+    )
+    content = report.to_dict()
+    parts = {"overall": content} | {name: content["groups"][name] for name in _GROUPS}
+    contrast = content["tests"]["contrast"]
+    return {
+        "layers": {
+            name: [
+                {metric: layer[metric]["value"] for metric in _OF_LAYERS}
+                for layer in part["layers"]
+            ]
+            for name, part in parts.items()
+        },
+        "overall": {
+            name: part["overall"]["relative_drift"] for name, part in parts.items()
+        },
+        "contrast": {
+            "ratio": contrast["ratio"]["value"],
+            "low": contrast["ratio"]["low"],
+            "high": contrast["ratio"]["high"],
+            "p_value": contrast["p_value"],
+        },
+        "floor": content["floor"],
+    }

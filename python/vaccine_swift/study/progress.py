@@ -1,0 +1,106 @@
+"""What a person sees of a study: a bar over the whole grid, a line for each stage."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from vaccine_swift.study.store import Stage
+
+__all__ = ["GridProgress", "expected_seconds"]
+
+_BAR: Final = "{n_fmt}/{total_fmt} stages |{bar:10}| {postfix}"
+
+
+class GridProgress:
+    """A bar on standard error with the time that is left.
+
+    Parameters
+    ----------
+    stages : iterable of Stage
+        All that is to do.
+    shown : bool
+        False: say nothing.
+    """
+
+    def __init__(self, stages: Iterable[Stage], *, shown: bool) -> None:
+        self._left = {stage.folder: stage for stage in stages}
+        self._done: list[tuple[Stage, float]] = []
+        self._began = 0.0
+        self._shown = shown
+        self._bar: tqdm[Any] = tqdm(
+            total=len(self._left),
+            bar_format=_BAR,
+            dynamic_ncols=True,
+            disable=not shown,
+        )
+
+    def begin(self, stage: Stage, what: str) -> None:
+        """Start the clock of a stage."""
+        self._began = time.perf_counter()
+        self._left.pop(stage.folder, None)
+        self.report(stage, what, 0.0)
+
+    def report(self, stage: Stage, what: str, share: float) -> None:
+        """Show the share of a stage that is done, and the time left for all."""
+        spent = time.perf_counter() - self._began
+        later = expected_seconds(self._left.values(), self._done)
+        now = spent * (1 - share) / share if share else None
+        if now is None:
+            now = expected_seconds([stage], self._done)
+        told = what if share == 0 else f"{what} {share:.0%}"
+        if now is not None and later is not None:
+            told += f", {tqdm.format_interval(now + later)} left"
+        self._bar.set_postfix_str(told)
+
+    def end(self, stage: Stage, what: str) -> None:
+        """Write the line of a finished stage."""
+        seconds = time.perf_counter() - self._began
+        self._done.append((stage, seconds))
+        if self._shown:
+            line = f"{what}: {tqdm.format_interval(seconds)}"
+            self._bar.write(line, file=sys.stderr)
+        self._bar.update()
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        self._bar.close()
+
+
+def expected_seconds(
+    stages: Iterable[Stage], done: Iterable[tuple[Stage, float]]
+) -> float | None:
+    """Time that stages will take, by the pace of those that are done.
+
+    Parameters
+    ----------
+    stages : iterable of Stage
+        To be done.
+    done : iterable of (Stage, float)
+        With the seconds that each took. Stages of a kind that is not among them go by
+        the pace of all others.
+
+    Returns
+    -------
+    float or None
+        Seconds; None where nothing is done yet and something is to do.
+    """
+    wanted = list(stages)
+    pace = _pace(done)
+    if wanted and not pace:
+        return None
+    return sum(stage.cost * pace.get(stage.name, pace[""]) for stage in wanted)
+
+
+def _pace(done: Iterable[tuple[Stage, float]]) -> Mapping[str, float]:
+    """Seconds per unit of cost, by kind of stage; "" is all kinds."""
+    sums: dict[str, tuple[float, float]] = {}
+    for stage, seconds in done:
+        for name in (stage.name, ""):
+            total, cost = sums.get(name, (0.0, 0.0))
+            sums[name] = total + seconds, cost + stage.cost
+    return {name: total / cost for name, (total, cost) in sums.items()}

@@ -1,0 +1,103 @@
+"""`StudyResult`: the rows of a study, summed up, compared and shown."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vaccine_swift.study import report, statistics
+from vaccine_swift.study.folder import RESULTS
+
+__all__ = ["StudyResult"]
+
+
+@dataclass(frozen=True, repr=False)
+class StudyResult:
+    """What a study found: a row for each finished cell and seed.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        As `run` writes them to ``results.jsonl``.
+    directory : Path, optional
+        The study's folder, where reports go by default.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    directory: Path | None = None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> StudyResult:
+        """Read the results of a study's folder, or a ``results.jsonl`` file.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        ValueError
+            When a line is not JSON; names it.
+        """
+        file = Path(path)
+        if file.is_dir():
+            file = file / RESULTS
+        rows = []
+        lines = file.read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines, start=1):
+            try:
+                rows.append(json.loads(line))
+            except ValueError as error:
+                raise ValueError(f"{file}, line {number}: {error}") from error
+        return cls(rows, file.parent)
+
+    def summary(self) -> list[dict[str, Any]]:
+        """Mean, interval and spread of every metric for each cell; see `statistics`."""
+        return statistics.summary(self.rows)
+
+    def differences(self, baseline: str = "sft") -> list[dict[str, Any]]:
+        """Paired differences of every method from a baseline; see `statistics`."""
+        return statistics.differences(self.rows, baseline=baseline)
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write the report, one page that needs no other file.
+
+        Parameters
+        ----------
+        path : path, optional
+            ``report.html`` in the study's folder by default.
+
+        Returns
+        -------
+        Path
+            Where it is.
+        """
+        target = self._target("report.html") if path is None else Path(path)
+        report.write_html(self.rows, target)
+        return target
+
+    def to_csv(self, directory: str | os.PathLike[str] | None = None) -> None:
+        """Write ``summary.csv`` and ``differences.csv``, by default in the folder."""
+        report.write_csv(self.rows, self._target("") if directory is None else Path(directory))
+
+    def to_figures(self, directory: str | os.PathLike[str] | None = None) -> None:
+        """Write the report's pictures as PNG, by default in the folder.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib (``pip install 'vaccine-swift[plot]'``).
+        """
+        report.write_figures(self.rows, self._target("") if directory is None else Path(directory))
+
+    def __repr__(self) -> str:
+        methods = dict.fromkeys(row["label"] for row in self.rows)
+        seeds = {row["seed"] for row in self.rows}
+        return f"StudyResult({len(self.rows)} rows, {len(seeds)} seeds, {', '.join(methods)})"
+
+    def _target(self, name: str) -> Path:
+        if self.directory is None:
+            raise ValueError("a path must be given where the study has no directory")
+        return self.directory / name

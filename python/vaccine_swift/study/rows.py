@@ -1,0 +1,112 @@
+"""A line of ``results.jsonl``: one cell and seed, with all that led to it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from vaccine_swift.study.config import named_judge
+from vaccine_swift.study.store import digest
+from vaccine_swift.threads import show_config
+
+if TYPE_CHECKING:
+    from vaccine_swift.study.grid import Cell
+
+__all__ = ["SCHEMA", "result_row"]
+
+SCHEMA: Final = 1
+
+_LIBRARIES: Final = ("numpy", "safetensors", "tokenizers")
+
+
+def result_row(
+    study: str, cell: Cell, kept: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The row of a finished cell.
+
+    Parameters
+    ----------
+    study : str
+        Hash of the study's configuration.
+    cell : Cell
+        Which.
+    kept : mapping
+        "align" (unless unaligned), "before", "attack", "after" and "drift" to what the
+        store kept: ``result``, ``seconds``, ``date``.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
+    """
+    align = kept.get("align", {}).get("result", {})
+    attack = kept["attack"]["result"]
+    seconds = {name: stage["seconds"] for name, stage in kept.items()}
+    return {
+        "schema": SCHEMA,
+        "study": study,
+        "cell": digest(named_judge(cell.effective)),
+        "method": cell.method,
+        "rho": cell.rho,
+        "variance": align.get("variance"),
+        "every": cell.every,
+        "label": cell.label,
+        "poison": cell.poison,
+        "samples": cell.settings["samples"],
+        "task": cell.settings["task"],
+        "lora": cell.settings["lora"],
+        "seed": cell.seed,
+        "metrics": {when: kept[when]["result"] for when in ("before", "after")},
+        "drift": kept["drift"]["result"],
+        "drift_curve": attack["drift_curve"],
+        "losses": {"align": align.get("losses", []), "attack": attack["losses"]},
+        "rows": {"align": align.get("rows"), "attack": attack["rows"]},
+        "settings": named_judge(cell.settings),
+        "versions": _versions(),
+        "hardware": _hardware(),
+        "seconds": {
+            "align": seconds.get("align", 0.0),
+            "attack": seconds["attack"],
+            "evaluate": seconds["before"] + seconds["after"],
+            "drift": seconds["drift"],
+        },
+        "date": max(stage["date"] for stage in kept.values()),
+    }
+
+
+def _versions() -> dict[str, Any]:
+    build = show_config()
+    return {
+        "vaccine_swift": build["version"],
+        "core": build["core"],
+        "python": build["python"],
+        **{name: importlib.metadata.version(name) for name in _LIBRARIES},
+    }
+
+
+def _hardware() -> dict[str, Any]:
+    build = show_config()
+    return {
+        "processor": _processor() or build["machine"],
+        "processors": build["processors"],
+        "threads": build["threads"],
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "system": platform.platform(),
+    }
+
+
+def _processor() -> str | None:
+    """The processor's name where Linux tells it."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    lines = (line.partition(":") for line in text.splitlines())
+    return next(
+        (value.strip() for name, _, value in lines if name.strip() == "model name"),
+        None,
+    )

@@ -1,0 +1,208 @@
+"""The stages of a cell: align, evaluate, attack, evaluate again, measure drift."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from vaccine_swift import drift
+from vaccine_swift.models import CausalLM
+from vaccine_swift.study.config import named_judge
+from vaccine_swift.study.inputs import KINDS
+from vaccine_swift.study.measuring import drift_numbers, measured
+from vaccine_swift.study.store import Stage, Store, digest
+from vaccine_swift.study.training import examples, train
+
+if TYPE_CHECKING:
+    from vaccine_swift.study.grid import Cell
+    from vaccine_swift.study.inputs import Inputs
+
+__all__ = ["Workshop"]
+
+_OF_TRAINING: Final = (
+    *("rank", "dropout", "template", "schedule", "warmup", "weight_decay"),
+    *("max_grad_norm", "max_length"),
+)
+_OF_DATA: Final = ("align_data", "align_samples", "align_restricted", "align_ordinary")
+_OF_EVALUATION: Final = ("template", "profile", "limit")
+_EVALUATION_COST: Final = 300.0
+_DRIFT_COST: Final = 50.0
+
+Report = Callable[[float], None]
+
+
+class Workshop:
+    """Makes the stages of cells, and models from what stages left.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The model's files and all rows.
+    store : Store
+        Where the adapters of finished stages lie.
+    """
+
+    def __init__(self, inputs: Inputs, store: Store) -> None:
+        self._inputs = inputs
+        self._store = store
+
+    def stages(self, cell: Cell) -> dict[str, Stage]:
+        """The stages of a cell in the order of work.
+
+        Returns
+        -------
+        dict
+            "align" (unless unaligned), "before", "attack", "after", "drift". Work that
+            two cells share has the same key.
+        """
+        align = None if cell.method == "none" else self._align(cell)
+        attack = self._attack(cell, align)
+        stages = {
+            "before": self._evaluate(cell, align, None),
+            "attack": attack,
+            "after": self._evaluate(cell, align, attack),
+            "drift": self._drift(cell, align, attack),
+        }
+        return stages if align is None else {"align": align} | stages
+
+    def model(self, cell: Cell, *, attacked: bool) -> CausalLM:
+        """A cell's model before or after the attack.
+
+        Raises
+        ------
+        FileNotFoundError
+            When the stage is not done.
+        """
+        stages = self.stages(cell)
+        attack = stages["attack"] if attacked else None
+        return self._model(cell, stages.get("align"), attack)
+
+    def _align(self, cell: Cell) -> Stage:
+        rows = self._inputs.alignment(cell)
+
+        def work(directory: Path, report: Report) -> dict[str, Any]:
+            model = self._model(cell, None, None)
+            return train(model, rows, cell, "align", directory, report=report)
+
+        key = self._training(cell, "align", rows) | {
+            "method": cell.method,
+            "rho": cell.rho,
+            "every": cell.every,
+        }
+        passes = 2 if cell.method == "vaccine" else 1
+        return Stage("align", key, _steps_cost(cell, "align") * passes, work)
+
+    def _attack(self, cell: Cell, align: Stage | None) -> Stage:
+        rows = self._inputs.attack(cell)
+
+        def work(directory: Path, report: Report) -> dict[str, Any]:
+            model = self._model(cell, align, None)
+            monitor = drift.Monitor(
+                examples(self._inputs.probe(cell), model, cell),
+                every=cell.settings["drift_every"],
+                groups="kind",
+            )
+            result = train(
+                model, rows, cell, "attack", directory, report=report, callbacks=[monitor]
+            )
+            kept = ("step", "relative_drift", "low", "high", "groups")
+            curve = [{name: each[name] for name in kept} for each in monitor.history]
+            return result | {"drift_curve": curve}
+
+        key = self._training(cell, "attack", rows) | {
+            "align": align and align.folder,
+            "lora": "double" if align is None else cell.settings["lora"],
+            "curve": [cell.settings["drift_every"], digest(self._inputs.probe(cell))],
+        }
+        return Stage("attack", key, _steps_cost(cell, "attack"), work)
+
+    def _evaluate(
+        self, cell: Cell, align: Stage | None, attack: Stage | None
+    ) -> Stage:
+        task = self._inputs.task(cell)
+        rows = {kind: self._inputs.held_out(cell, kind) for kind in KINDS}
+
+        def work(directory: Path, report: Report) -> dict[str, Any]:
+            return measured(self._model(cell, align, attack), task, rows, cell)
+
+        key = self._trained(cell, align, attack) | {
+            "settings": {name: cell.settings[name] for name in _OF_EVALUATION},
+            "judge": _identity_of_judge(cell),
+            "data": digest([rows, task.name, task.test, task.labels]),
+        }
+        return Stage("evaluate", key, _EVALUATION_COST, work)
+
+    def _drift(self, cell: Cell, align: Stage | None, attack: Stage) -> Stage:
+        rows = self._inputs.probe(cell)
+
+        def work(directory: Path, report: Report) -> dict[str, Any]:
+            reference = self._model(cell, align, None)
+            current = self._model(cell, align, attack)
+            return drift_numbers(reference, current, examples(rows, reference, cell))
+
+        key = self._trained(cell, align, attack) | {
+            "template": cell.settings["template"],
+            "max_length": cell.settings["max_length"],
+            "data": digest(rows),
+        }
+        return Stage("drift", key, _DRIFT_COST, work)
+
+    def _model(
+        self, cell: Cell, align: Stage | None, attack: Stage | None
+    ) -> CausalLM:
+        """The model with what the stages trained.
+
+        Two adapters: the first is merged. One: the attack's is the alignment's, gone on
+        with.
+        """
+        model = CausalLM.from_pretrained(
+            self._inputs.path, dtype=cell.settings["dtype"]
+        )
+        double = cell.settings["lora"] == "double"
+        if align is not None and (double or attack is None):
+            model.load_adapter(self._store.path(align))
+            if double:
+                model.merge_adapter()
+        if attack is not None:
+            model.load_adapter(self._store.path(attack))
+        return model
+
+    def _training(self, cell: Cell, part: str, rows: Any) -> dict[str, Any]:
+        """What determines a training, apart from what it starts from."""
+        own = [name for name in cell.settings if name.startswith(f"{part}_")]
+        own = [name for name in own if name not in _OF_DATA]
+        return {
+            "environment": self._inputs.environment(cell),
+            "seed": cell.seed,
+            "settings": {name: cell.settings[name] for name in (*own, *_OF_TRAINING)},
+            "data": digest(rows),
+        }
+
+    def _trained(
+        self, cell: Cell, align: Stage | None, attack: Stage | None
+    ) -> dict[str, Any]:
+        """What determines a model."""
+        return {
+            "environment": self._inputs.environment(cell),
+            "align": align and align.folder,
+            "attack": attack and attack.folder,
+            "lora": cell.settings["lora"] if align else None,
+        }
+
+
+def _steps_cost(cell: Cell, part: str) -> float:
+    return cell.settings[f"{part}_steps"] * cell.settings[f"{part}_batch"]
+
+
+def _identity_of_judge(cell: Cell) -> list[str]:
+    """Name, and for a function of one's own what it says."""
+    judge = cell.settings["judge"]
+    name = named_judge(cell.settings)["judge"]
+    if not callable(judge):
+        return [name]
+    try:
+        return [name, inspect.getsource(judge if inspect.isroutine(judge) else type(judge))]
+    except (OSError, TypeError):
+        return [name]

@@ -1,0 +1,122 @@
+"""The results of stages on disk, each under a hash of all that determines it."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from vaccine_swift.checkpoints.json_files import read_json
+from vaccine_swift.training._files import new_directory
+
+__all__ = ["STAGES", "Stage", "Store", "digest", "without_nan"]
+
+STAGES: Final = "stages"
+_RESULT: Final = "result.json"
+_LENGTH: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A piece of work whose result is kept.
+
+    Parameters
+    ----------
+    name : {"align", "evaluate", "attack", "drift"}
+        What is done.
+    key : mapping
+        All that determines the result, ready for JSON.
+    cost : float
+        Expected work, in units of its own, for the time that is left.
+    work : callable
+        Called with an empty directory, where files may be left, and a function to call
+        with the share that is done; returns the result, ready for JSON.
+    """
+
+    name: str
+    key: Mapping[str, Any]
+    cost: float
+    work: Callable[[Path, Callable[[float], None]], dict[str, Any]]
+
+    @property
+    def folder(self) -> str:
+        """``<name>-<hash of the key>``."""
+        return f"{self.name}-{digest(self.key)}"
+
+
+class Store:
+    """The stages of a study in ``OUT/stages``.
+
+    A stage's directory appears whole or not at all, with ``result.json`` that holds
+    ``key``, ``result``, ``seconds`` and ``date``.
+
+    Parameters
+    ----------
+    directory : path
+        The study's output folder.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._stages = directory / STAGES
+
+    def path(self, stage: Stage) -> Path:
+        """Where the stage's files are or will be."""
+        return self._stages / stage.folder
+
+    def has(self, stage: Stage) -> bool:
+        """Whether the stage is done."""
+        return (self.path(stage) / _RESULT).is_file()
+
+    def read(self, stage: Stage) -> dict[str, Any]:
+        """What `run` kept.
+
+        Raises
+        ------
+        OSError, ValueError
+            When it is not there or not readable.
+        """
+        return read_json(self.path(stage) / _RESULT)
+
+    def run(self, stage: Stage, report: Callable[[float], None]) -> dict[str, Any]:
+        """Do the work and keep its result.
+
+        Raises
+        ------
+        Exception
+            Whatever the work raises; nothing is kept then.
+        """
+        self._stages.mkdir(parents=True, exist_ok=True)
+        began = time.perf_counter()
+        with new_directory(self.path(stage)) as directory:
+            content = {
+                "key": dict(stage.key),
+                "result": without_nan(stage.work(directory, report)),
+                "seconds": round(time.perf_counter() - began, 3),
+                "date": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
+            }
+            text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+            (directory / _RESULT).write_text(text + "\n", encoding="utf-8")
+        return content
+
+
+def digest(value: Any) -> str:
+    """A hash of anything that JSON can hold."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
+
+
+def without_nan(value: Any) -> Any:
+    """The value in plain types, with None for what JSON does not have."""
+    if isinstance(value, Mapping):
+        return {str(key): without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
