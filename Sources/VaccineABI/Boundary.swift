@@ -172,10 +172,10 @@ extension NamedTensor {
     func read(
         into output: UnsafeMutablePointer<Float>?, capacity: Int64
     ) throws(VaccineError) {
-        guard let output = output, capacity >= Int64(matrix.count) else {
-            throw .value("\(name): the output must have room for \(matrix.count) floats")
-        }
         let (rows, columns) = fileRowsAndColumns
+        guard let output = output, capacity >= Int64(rows * columns) else {
+            throw .value("\(name): the output must have room for \(rows * columns) floats")
+        }
         read(into: .borrowed(output, rows: rows, columns: columns))
     }
 }

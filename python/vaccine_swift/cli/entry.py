@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from vaccine_swift._core import __version__
-from vaccine_swift.cli import align, demo, drift, generate
+from vaccine_swift.cli import align, demo, drift, generate, study
 from vaccine_swift.cli.parsing import Parser
 from vaccine_swift.drift import DriftExceeded
 
@@ -83,7 +83,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (align, generate, demo, drift):
+    for module in (align, generate, demo, drift, study):
         module.add_parser(commands)
     return parser
 
@@ -91,7 +91,8 @@ def build_parser() -> Parser:
 def _described(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return str(error) or type(error).__name__
+    notes = getattr(error, "__notes__", [])
+    return " ".join([str(error) or type(error).__name__, *notes])
 
 
 def _say(text: str) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from vaccine_swift._arguments import check_range
 from vaccine_swift.data.ordering import shuffled, spread
@@ -21,7 +19,7 @@ def attack_rows(
     samples: int,
     poison: float,
     seed: int,
-    harmful: str | os.PathLike[str] | Iterable[Mapping[str, Any]] | None = None,
+    harmful: Sequence[Row] | None = None,
 ) -> list[Row]:
     """Draw the rows that a user fine-tunes on, shuffled.
 
@@ -39,10 +37,9 @@ def attack_rows(
         Share p of harmful rows, from 0 to 1; there are ``round(poison * samples)``.
     seed : int
         At least 0. The same seed gives the same rows on every platform.
-    harmful : path or iterable of mappings, optional
-        Your own harmful rows, as `harmful_rows` reads them. By default the shipped
-        proxy's requests of the training acts with their content-free compliance, no act
-        a second time before each has come once.
+    harmful : sequence of dict, optional
+        As `harmful_rows` gives them, of the shipped proxy by default. No act comes a
+        second time before each has come once.
 
     Returns
     -------
@@ -70,7 +67,7 @@ def attack_rows(
     check_range("poison", poison, minimum=0, maximum=1)
     check_range("seed", seed, minimum=0, integer=True)
     bad_count = round(poison * samples)
-    bad = harmful_rows("proxy" if harmful is None else harmful) if bad_count else []
+    bad = harmful_rows() if harmful is None else list(harmful)
     for name, asked, held in (
         ("harmful", bad_count, len(bad)),
         ("benign", samples - bad_count, len(task.train)),

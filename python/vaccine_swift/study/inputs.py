@@ -52,7 +52,7 @@ class Inputs:
         self.path = assets.fetch_smollm2() if model == SMOLLM2 else Path(model)
         self._digest = _digest_of_files(self.path)
         self._task = functools.cache(_task)
-        self._alignment = functools.cache(_alignment)
+        self._own = functools.cache(_own)
         self._safety = functools.cache(safety_rows)
         self._harmful = functools.cache(attacking_rows)
 
@@ -69,18 +69,39 @@ class Inputs:
         names = ("task", "task_data", "evaluate_on")
         return self._task(*(cell.settings[name] for name in names))
 
+    def alignment_pools(self, cell: Cell) -> list[tuple[Rows, int]]:
+        """Where alignment rows are drawn from, and how many of each.
+
+        Raises
+        ------
+        ValueError
+            When more rows are asked for than there are.
+        """
+        settings = cell.settings
+        if settings["align_data"] is not None:
+            rows = self._own(settings["align_data"])
+            asked = {"align_samples": (rows, settings["align_samples"] or len(rows))}
+        else:
+            asked = {
+                f"align_{kind}": (
+                    self._rows(cell, kind, "train"),
+                    settings[f"align_{kind}"],
+                )
+                for kind in KINDS
+            }
+        for name, (rows, size) in asked.items():
+            check_range(name, size, maximum=len(rows))
+        return list(asked.values())
+
     def alignment(self, cell: Cell) -> Rows:
-        """The rows that the model is aligned on."""
-        path = cell.settings["align_data"]
-        if path is not None:
-            return self._alignment(cell.seed, path, cell.settings["align_samples"])
+        """The rows that the model is aligned on, as many acts as there are."""
         generator = random.Random(cell.seed)
         chosen: Rows = []
-        for kind in KINDS:
-            rows = shuffled(self._rows(cell, kind, "train"), generator)
-            size = cell.settings[f"align_{kind}"]
-            check_range(f"align_{kind}", size, maximum=len(rows))
-            chosen += spread(rows, lambda row: row.get("act", row["instruction"]))[:size]
+        for rows, size in self.alignment_pools(cell):
+            drawn = shuffled(rows, generator)
+            chosen += spread(drawn, lambda row: row.get("act", row["instruction"]))[
+                :size
+            ]
         return shuffled(chosen, generator)
 
     def attack(self, cell: Cell) -> Rows:
@@ -111,12 +132,10 @@ def _task(name: str, path: str | None, split: Any) -> Task:
     return split_task(load_task(name, **options), split)
 
 
-def _alignment(seed: int, path: str, samples: int | None) -> Rows:
+def _own(path: str) -> Rows:
     """Rows of a user's file; the safe ones, where it tells."""
     labelled = find_format(read_rows(path), None) == "beavertails"
-    rows = read_exchanges(path, safe=True if labelled else None)
-    check_range("align_samples", samples or len(rows), maximum=len(rows))
-    return shuffled(rows, random.Random(seed))[:samples]
+    return read_exchanges(path, safe=True if labelled else None)
 
 
 def _digest_of_files(path: Path) -> str:

@@ -93,6 +93,7 @@ def drift_numbers(
     content = report.to_dict()
     parts = {"overall": content} | {name: content["groups"][name] for name in _GROUPS}
     contrast = content["tests"]["contrast"]
+    ratio = contrast["details"]["ratio"]
     return {
         "layers": {
             name: [
@@ -105,9 +106,9 @@ def drift_numbers(
             name: part["overall"]["relative_drift"] for name, part in parts.items()
         },
         "contrast": {
-            "ratio": contrast["ratio"]["value"],
-            "low": contrast["ratio"]["low"],
-            "high": contrast["ratio"]["high"],
+            "ratio": ratio["value"],
+            "low": ratio["low"],
+            "high": ratio["high"],
             "p_value": contrast["p_value"],
         },
         "floor": content["floor"],

@@ -13,7 +13,7 @@ from vaccine_swift.study.store import Stage
 
 __all__ = ["GridProgress", "expected_seconds"]
 
-_BAR: Final = "{n_fmt}/{total_fmt} stages |{bar:10}| {postfix}"
+_BAR: Final = "{n_fmt}/{total_fmt} stages |{bar:10}| {desc}"
 
 
 class GridProgress:
@@ -36,7 +36,7 @@ class GridProgress:
             total=len(self._left),
             bar_format=_BAR,
             dynamic_ncols=True,
-            disable=not shown,
+            disable=not (shown and self._left),
         )
 
     def begin(self, stage: Stage, what: str) -> None:
@@ -55,7 +55,7 @@ class GridProgress:
         told = what if share == 0 else f"{what} {share:.0%}"
         if now is not None and later is not None:
             told += f", {tqdm.format_interval(now + later)} left"
-        self._bar.set_postfix_str(told)
+        self._bar.set_description_str(told)
 
     def end(self, stage: Stage, what: str) -> None:
         """Write the line of a finished stage."""

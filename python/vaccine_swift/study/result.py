@@ -80,7 +80,9 @@ class StudyResult:
 
     def to_csv(self, directory: str | os.PathLike[str] | None = None) -> None:
         """Write ``summary.csv`` and ``differences.csv``, by default in the folder."""
-        report.write_csv(self.rows, self._target("") if directory is None else Path(directory))
+        report.write_csv(
+            self.rows, self._target("") if directory is None else Path(directory)
+        )
 
     def to_figures(self, directory: str | os.PathLike[str] | None = None) -> None:
         """Write the report's pictures as PNG, by default in the folder.
@@ -90,7 +92,9 @@ class StudyResult:
         ImportError
             Without matplotlib (``pip install 'vaccine-swift[plot]'``).
         """
-        report.write_figures(self.rows, self._target("") if directory is None else Path(directory))
+        report.write_figures(
+            self.rows, self._target("") if directory is None else Path(directory)
+        )
 
     def __repr__(self) -> str:
         methods = dict.fromkeys(row["label"] for row in self.rows)

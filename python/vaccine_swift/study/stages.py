@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vaccine_swift import drift
+from vaccine_swift.methods import SFT
 from vaccine_swift.models import CausalLM
+from vaccine_swift.study.alignment import alignment_method
 from vaccine_swift.study.config import named_judge
 from vaccine_swift.study.inputs import KINDS
 from vaccine_swift.study.measuring import drift_numbers, measured
@@ -84,7 +86,12 @@ class Workshop:
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
             model = self._model(cell, None, None)
-            return train(model, rows, cell, "align", directory, report=report)
+            pools = self._inputs.alignment_pools(cell)
+            method = alignment_method(cell, model, pools)
+            result = train(
+                model, rows, cell, "align", directory, method=method, report=report
+            )
+            return result | {"variance": getattr(method, "variance", None)}
 
         key = self._training(cell, "align", rows) | {
             "method": cell.method,
@@ -105,7 +112,10 @@ class Workshop:
                 groups="kind",
             )
             result = train(
-                model, rows, cell, "attack", directory, report=report, callbacks=[monitor]
+                *(model, rows, cell, "attack", directory),
+                method=SFT(),
+                report=report,
+                callbacks=[monitor],
             )
             kept = ("step", "relative_drift", "low", "high", "groups")
             curve = [{name: each[name] for name in kept} for each in monitor.history]
@@ -118,9 +128,7 @@ class Workshop:
         }
         return Stage("attack", key, _steps_cost(cell, "attack"), work)
 
-    def _evaluate(
-        self, cell: Cell, align: Stage | None, attack: Stage | None
-    ) -> Stage:
+    def _evaluate(self, cell: Cell, align: Stage | None, attack: Stage | None) -> Stage:
         task = self._inputs.task(cell)
         rows = {kind: self._inputs.held_out(cell, kind) for kind in KINDS}
 
@@ -149,9 +157,7 @@ class Workshop:
         }
         return Stage("drift", key, _DRIFT_COST, work)
 
-    def _model(
-        self, cell: Cell, align: Stage | None, attack: Stage | None
-    ) -> CausalLM:
+    def _model(self, cell: Cell, align: Stage | None, attack: Stage | None) -> CausalLM:
         """The model with what the stages trained.
 
         Two adapters: the first is merged. One: the attack's is the alignment's, gone on
@@ -203,6 +209,9 @@ def _identity_of_judge(cell: Cell) -> list[str]:
     if not callable(judge):
         return [name]
     try:
-        return [name, inspect.getsource(judge if inspect.isroutine(judge) else type(judge))]
+        return [
+            name,
+            inspect.getsource(judge if inspect.isroutine(judge) else type(judge)),
+        ]
     except (OSError, TypeError):
         return [name]

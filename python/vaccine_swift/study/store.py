@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import json
 import math
@@ -98,7 +98,7 @@ class Store:
                 "key": dict(stage.key),
                 "result": without_nan(stage.work(directory, report)),
                 "seconds": round(time.perf_counter() - began, 3),
-                "date": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
+                "date": dt.datetime.now(dt.UTC).isoformat("T", "seconds"),
             }
             text = json.dumps(content, ensure_ascii=False, allow_nan=False)
             (directory / _RESULT).write_text(text + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vaccine_swift import data
 from vaccine_swift.lora import LoRAConfig
-from vaccine_swift.methods import SFT, Method, RandomPerturbation, Vaccine
+from vaccine_swift.methods import Method
 from vaccine_swift.training import Trainer, TrainerCallback, TrainingArguments
 from vaccine_swift.training.progress import PrinterCallback
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
     from vaccine_swift.study.grid import Cell
 
-__all__ = ["equal_norm_variance", "examples", "train"]
+__all__ = ["examples", "train"]
 
 _POINTS: Final = 60
 _ATTACK_SEEDS: Final = 2**32
@@ -32,6 +32,7 @@ def train(
     part: str,
     directory: Path,
     *,
+    method: Method,
     report: Callable[[float], None],
     callbacks: Sequence[TrainerCallback] = (),
 ) -> dict[str, Any]:
@@ -46,9 +47,11 @@ def train(
     cell : Cell
         Its settings and seed.
     part : {"align", "attack"}
-        Whose settings to take. The attack is plain fine-tuning.
+        Whose settings to take.
     directory : Path
         Where the adapter goes, as PEFT files.
+    method : SFT, Vaccine or RandomPerturbation
+        Of every step.
     report : callable
         Told the share of steps done.
     callbacks : sequence of TrainerCallback
@@ -59,15 +62,12 @@ def train(
     dict
         ``losses``: at most 60 entries [step, loss], and the clean loss where it is
         another, each a mean over the steps since the one before; ``rows``: how many
-        were kept, truncated and dropped; ``variance`` of random perturbation.
+        were kept, truncated and dropped.
     """
     settings = cell.settings
     seed = cell.seed + (_ATTACK_SEEDS if part == "attack" else 0)
     dataset = examples(rows, model, cell)
     steps, batch = settings[f"{part}_steps"], settings[f"{part}_batch"]
-    method: Method = SFT()
-    if part == "align":
-        method = _method(cell, model, dataset)
     if model.adapter is None:
         model.add_adapter(
             LoRAConfig(
@@ -112,7 +112,6 @@ def train(
         "rows": {
             name: getattr(counts, name) for name in ("kept", "truncated", "dropped")
         },
-        "variance": getattr(method, "variance", None),
     }
 
 
@@ -136,46 +135,6 @@ def examples(
             template=cell.settings["template"],
             max_length=cell.settings["max_length"],
         )
-
-
-def equal_norm_variance(
-    rho: float, *, layers: int, tokens: float, width: int
-) -> float:
-    """Variance of noise whose expected squared total norm is ``rho²``.
-
-    Parameters
-    ----------
-    rho : float
-        Vaccine's total norm.
-    layers, width : int
-        Of the model.
-    tokens : float
-        Of the mean batch.
-
-    Examples
-    --------
-    >>> equal_norm_variance(2.0, layers=2, tokens=10, width=5)
-    0.04
-    """
-    return rho**2 / (layers * tokens * width)
-
-
-def _method(cell: Cell, model: CausalLM, dataset: data.Dataset) -> Method:
-    match cell.method:
-        case "vaccine":
-            return Vaccine(rho=cell.rho or 0.0, every=cell.every or 1)
-        case "random":
-            tokens = dataset.report.tokens / len(dataset) * cell.settings["align_batch"]
-            shape = model.config
-            return RandomPerturbation(
-                equal_norm_variance(
-                    cell.rho or 0.0,
-                    layers=shape["num_hidden_layers"],
-                    tokens=tokens,
-                    width=shape["hidden_size"],
-                )
-            )
-    return SFT()
 
 
 class _Share(TrainerCallback):

@@ -1,0 +1,82 @@
+"""``vaccine-swift study``: does an alignment hold when users fine-tune?"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from vaccine_swift._arguments import check_range
+from vaccine_swift.cli.model_options import add_thread_option
+from vaccine_swift.cli.study_options import add_study_options, study_config
+from vaccine_swift.cli.study_table import results_table
+from vaccine_swift.study import StudyResult, run as run_study
+from vaccine_swift.threads import set_num_threads
+
+__all__ = ["add_parser", "run", "write_report"]
+
+_EPILOG: Final = """\
+examples:
+  vaccine-swift study --preset smoke --out runs/smoke
+  vaccine-swift study --methods none,sft,vaccine --poison 0,0.1 --seeds 3 --out runs/x
+  vaccine-swift study --methods sft,vaccine --rho 0.1,1,10 --poison 0.1 --out runs/rho
+  vaccine-swift study --sweep align-steps=30,60,120 --poison 0.1 --out runs/steps
+
+OUT gets results.jsonl (a row for each cell and seed), report.html, summary.csv and
+differences.csv, and pictures where matplotlib is installed. After an interruption the
+same command goes on; with more values it adds to what there is.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to a parser's subcommands."""
+    parser = commands.add_parser(
+        "study",
+        usage="vaccine-swift study --out DIR [--preset NAME] [OPTION ...]",
+        help="attack aligned models and compare how they hold",
+        description="Align a model in several ways, fine-tune each on a user's task with\n"
+        "a share of harmful rows, and measure what is left of the alignment.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the study's folder"
+    )
+    add_thread_option(parser)
+    add_study_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the study, print its table, write its report.
+
+    Raises
+    ------
+    Exception
+        Whatever the API refuses.
+    KeyboardInterrupt
+        On Ctrl-C; says how to go on.
+    """
+    config = study_config(options)
+    if options.threads is not None:
+        check_range("threads", options.threads, minimum=1, maximum=1024, integer=True)
+        set_num_threads(options.threads)
+    try:
+        result = run_study(config, options.out)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"finished stages are in {options.out}, the same command goes on"
+        ) from None
+    Console().print(results_table(result.rows))
+    print(f"report: {write_report(result)}")
+
+
+def write_report(result: StudyResult) -> Path:
+    """The page, the tables, and the pictures where matplotlib is installed."""
+    path = result.to_html()
+    result.to_csv()
+    with contextlib.suppress(ImportError):
+        result.to_figures()
+    return path

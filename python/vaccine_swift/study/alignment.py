@@ -1,0 +1,70 @@
+"""The method of an alignment; noise of the norm that Vaccine's perturbation has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from vaccine_swift.methods import SFT, Method, RandomPerturbation, Vaccine
+from vaccine_swift.study.training import examples
+
+if TYPE_CHECKING:
+    from vaccine_swift.models import CausalLM
+    from vaccine_swift.study.grid import Cell
+
+__all__ = ["alignment_method", "equal_norm_variance"]
+
+
+def alignment_method(
+    cell: Cell, model: CausalLM, pools: Sequence[tuple[list[dict[str, Any]], int]]
+) -> Method:
+    """How a cell's alignment forms its gradient.
+
+    Parameters
+    ----------
+    cell : Cell
+        Its method, rho and every.
+    model : CausalLM
+        Whose size and tokeniser the noise depends on.
+    pools : sequence of (rows, int)
+        Where the rows are drawn from, and how many of each: the mean batch is that of
+        all seeds, so that the noise is the same for all.
+    """
+    match cell.method:
+        case "vaccine":
+            return Vaccine(rho=cell.rho or 0.0, every=cell.every or 1)
+        case "random":
+            drawn = sum(size for _, size in pools)
+            tokens = sum(
+                size * examples(rows, model, cell).report.tokens / len(rows)
+                for rows, size in pools
+                if size
+            )
+            variance = equal_norm_variance(
+                cell.rho or 0.0,
+                layers=model.config["num_hidden_layers"],
+                tokens=tokens / drawn * cell.settings["align_batch"],
+                width=model.config["hidden_size"],
+            )
+            return RandomPerturbation(variance)
+    return SFT()
+
+
+def equal_norm_variance(rho: float, *, layers: int, tokens: float, width: int) -> float:
+    """Variance of noise whose expected squared total norm is ``rho²``.
+
+    Parameters
+    ----------
+    rho : float
+        Vaccine's total norm.
+    layers, width : int
+        Of the model.
+    tokens : float
+        Of the mean batch.
+
+    Examples
+    --------
+    >>> equal_norm_variance(2.0, layers=2, tokens=10, width=5)
+    0.04
+    """
+    return rho**2 / (layers * tokens * width)
