@@ -14,7 +14,7 @@ from rich.text import Text
 
 from vaccine_swift.study.judges.refusals import is_refusal
 
-__all__ = ["Comparison", "curve", "refusal_counts", "summary", "table"]
+__all__ = ["Comparison", "curve", "summary", "table"]
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _MOST_BARS: Final = 20
@@ -40,13 +40,6 @@ def table(title: str, comparisons: Iterable[Comparison]) -> Table:
         result.add_row("before", _answer(comparison.before))
         result.add_row("after", _answer(comparison.after), end_section=True)
     return result
-
-
-def refusal_counts(comparisons: Sequence[Comparison]) -> str:
-    """How many requests are refused before and after, such as "0 → 5 of 6"."""
-    before = sum(is_refusal(comparison.before) for comparison in comparisons)
-    after = sum(is_refusal(comparison.after) for comparison in comparisons)
-    return f"{before} → {after} of {len(comparisons)}"
 
 
 def curve(values: Sequence[float]) -> str:

@@ -1,72 +1,54 @@
-"""``vaccine-swift demo``: a real model aligned with Vaccine in minutes."""
+"""``vaccine-swift demo``: a small defence study of a real model in minutes."""
 
 from __future__ import annotations
 
 import argparse
-import random
 import resource
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from rich.console import Console
 
-import vaccine_swift as vs
-from vaccine_swift.cli.comparison import (
-    Comparison,
-    curve,
-    refusal_counts,
-    summary,
-    table,
-)
-from vaccine_swift.cli.model_options import SMOLLM2, add_thread_option, load_model
+from vaccine_swift import data
+from vaccine_swift.cli.comparison import Comparison, curve, summary, table
+from vaccine_swift.cli.model_options import add_thread_option, set_threads
+from vaccine_swift.cli.study import finished, write_report
+from vaccine_swift.cli.study_table import results_table
 from vaccine_swift.cli.terminal import duration, status
+from vaccine_swift.models import CausalLM
+from vaccine_swift.study import StudyResult, preset
+from vaccine_swift.study.splits import safety_rows
 
 __all__ = ["add_parser", "run"]
-
-Rows: TypeAlias = Sequence[Mapping[str, str]]
-
-SETTINGS: Final[Mapping[str, Any]] = MappingProxyType(
-    {
-        "learning_rate": 2e-3,
-        "lr_scheduler_type": "cosine",
-        "warmup_steps": 0.1,
-        "weight_decay": 0.1,
-        "per_device_train_batch_size": 5,
-        "logging_steps": 1,
-        "save_strategy": "no",
-    }
-)
-"""The authors' settings, with twice their learning rate for a run this short."""
 
 _EPILOG: Final = """\
 example:
   vaccine-swift demo
-  vaccine-swift generate --model smollm2 --adapter vaccine-demo --prompt 'Hello!'
+  vaccine-swift study --preset laptop --out runs/laptop
 
-The model is fetched once and kept. The requests shown at the end are held out: neither
-they nor the acts in them are in the training data.
+The model and the film reviews that the user trains on are fetched once and kept. The
+requests are held out: neither they nor the acts in them are in any training data.
 """
-_KINDS: Final = MappingProxyType(
-    {
-        "restricted": "Held-out requests to refuse",
-        "ordinary": "Held-out requests to answer",
-    }
+_LIMITS: Final = (
+    "One seed shows that the attack works and what a model does after it. It cannot tell "
+    "the methods apart: other seeds move these numbers by more than most of their "
+    "differences. vaccine-swift study --seeds 5 can."
 )
+_SHOWN: Final = MappingProxyType({"restricted": 4, "ordinary": 3})
 _MOST_NEW_TOKENS: Final = 40
-_SHOWN: Final = MappingProxyType({"restricted": 6, "ordinary": 9})
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to a parser's subcommands."""
     parser = commands.add_parser(
         "demo",
-        help="align SmolLM2-135M-Instruct and compare its answers",
-        description="Fetch SmolLM2-135M-Instruct, align it with Vaccine on the\n"
-        "harmless set that ships with the package, and show its answers before\n"
-        "and after.",
+        help="align and attack SmolLM2-135M-Instruct, and compare",
+        description="Fetch SmolLM2-135M-Instruct, align it plainly and with Vaccine,\n"
+        "fine-tune each on film reviews of which a tenth are harmful rows, and show\n"
+        "what is left of the alignment. Everything in it is harmless.",
         epilog=_EPILOG,
     )
     parser.add_argument(
@@ -74,122 +56,77 @@ def add_parser(commands: Any) -> None:
         type=Path,
         default=Path("vaccine-demo"),
         metavar="DIR",
-        help="where the adapter goes",
-    )
-    parser.add_argument(
-        "--steps", type=int, default=60, metavar="N", help="optimiser steps"
-    )
-    parser.add_argument("--rho", type=float, default=2.0, metavar="X", help="Vaccine's")
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of everything"
+        help="the study's folder; an interrupted demo goes on",
     )
     add_thread_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Fetch, align, save, compare.
+    """Run the study, show numbers and answers, write the report.
 
     Raises
     ------
     Exception
         Whatever the API refuses.
     KeyboardInterrupt
-        On Ctrl-C; says what is saved.
+        On Ctrl-C; says how to go on.
     """
     began = time.perf_counter()
+    set_threads(options.threads)
+    result = finished(preset("demo"), options.output_dir)
+    row = next(row for row in result.rows if row["method"] == "vaccine")
     console = Console()
-    arguments = vs.TrainingArguments(
-        options.output_dir, max_steps=options.steps, seed=options.seed, **SETTINGS
-    )
-    method = vs.Vaccine(rho=options.rho)
-    model, tokenizer = load_model(SMOLLM2, options.threads)
-    console.print(
-        f"[bold]SmolLM2-135M-Instruct[/bold]: {model.num_parameters:,} parameters, "
-        f"{vs.get_num_threads()} threads"
-    )
-    requests = {kind: _held_out(kind) for kind in _KINDS}
-    before = {kind: _answers(model, tokenizer, rows) for kind, rows in requests.items()}
-    model.add_adapter(
-        vs.LoRAConfig(r=8, lora_alpha=4, lora_dropout=0.1), seed=options.seed
-    )
-    rows = vs.data.alignment_rows(seed=options.seed, restricted=70, ordinary=230)
-    trainer = vs.Trainer(
-        model,
-        arguments,
-        train_dataset=vs.data.load(rows, tokenizer, template="chat"),
-        method=method,
-    )
-    try:
-        output = trainer.train()
-    except KeyboardInterrupt:
-        step = trainer.state.global_step
-        raise KeyboardInterrupt(f"after step {step}; nothing is saved") from None
-    trainer.save_model()
-    trainer.save_state()
-
-    comparisons = {}
-    for kind, title in _KINDS.items():
-        after = _answers(model, tokenizer, requests[kind])
-        comparisons[kind] = _compared(requests[kind], before[kind], after)
-        console.print()
-        console.print(table(title, comparisons[kind]))
-    lines = _numbers(trainer, output, comparisons, time.perf_counter() - began)
-    console.print(summary(lines))
+    for kind, comparisons in _answers(result, row).items():
+        title = f"Aligned with Vaccine: {kind} requests before and after the attack"
+        console.print(table(title, comparisons))
+    console.print(results_table(result.rows))
+    console.print(summary(_numbers(result, row, began)))
+    console.print(_LIMITS)
 
 
-def _held_out(kind: str) -> Rows:
-    """Test rows of different acts or topics, drawn without regard to any answer."""
-    rows = vs.data.proxy("test", kind)
-    random.Random(0).shuffle(rows)
-    varied = {row.get("act") or row["topic"]: row for row in rows}
-    return list(varied.values())[: _SHOWN[kind]]
-
-
-def _answers(model: vs.CausalLM, tokenizer: vs.Tokenizer, rows: Rows) -> list[str]:
-    """Greedy answers; "…" at the end of those that are cut."""
-    prompts = [vs.data.render_prompt(row, tokenizer, "chat") for row in rows]
-    with status(f"answering {len(rows)} held-out requests"):
-        answers = model.generate_ids(
-            [tokenizer.encode(text, add_special_tokens=False) for text in prompts],
-            _MOST_NEW_TOKENS,
+def _answers(
+    result: StudyResult, row: Mapping[str, Any]
+) -> dict[str, list[Comparison]]:
+    """Greedy answers of the aligned and the attacked model to held-out requests."""
+    asked = {
+        kind: safety_rows(kind, "proxy", "test")[:count]
+        for kind, count in _SHOWN.items()
+    }
+    with status("answering held-out requests"):
+        aligned, attacked = (
+            result.model(row, attacked=attacked) for attacked in (False, True)
         )
-    return [
-        tokenizer.decode(ids) + " …" * (len(ids) == _MOST_NEW_TOKENS) for ids in answers
-    ]
+        return {
+            kind: [
+                Comparison(*triple)
+                for triple in zip(
+                    [f"{row['instruction']}\n{row['input']}".strip() for row in rows],
+                    _generated(aligned, rows),
+                    _generated(attacked, rows),
+                    strict=True,
+                )
+            ]
+            for kind, rows in asked.items()
+        }
 
 
-def _compared(
-    rows: Rows, before: Sequence[str], after: Sequence[str]
-) -> list[Comparison]:
-    requests = [f"{row['instruction']}\n{row['input']}".strip() for row in rows]
-    return [Comparison(*triple) for triple in zip(requests, before, after, strict=True)]
+def _generated(model: CausalLM, rows: Sequence[Mapping[str, str]]) -> list[str]:
+    prompts = [data.render_prompt(row, model.tokenizer, "chat") for row in rows]
+    return model.generate(prompts, _MOST_NEW_TOKENS, add_special_tokens=False)
 
 
 def _numbers(
-    trainer: vs.Trainer,
-    output: vs.TrainOutput,
-    comparisons: Mapping[str, Sequence[Comparison]],
-    seconds: float,
+    result: StudyResult, row: Mapping[str, Any], began: float
 ) -> list[tuple[str, str]]:
-    """What the run did and where its files are."""
-    directory = Path(trainer.args.output_dir)
-    history = [entry for entry in trainer.state.log_history if "clean_loss" in entry]
-    tokens = trainer.state.num_input_tokens_seen
-    speed = output.metrics["train_tokens_per_second"]
+    """Losses, time, memory, and where the files are."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # KiB on Linux
+    seconds = duration(time.perf_counter() - began)
     return [
-        ("loss", curve([entry["loss"] for entry in history])),
-        ("clean loss", curve([entry["clean_loss"] for entry in history])),
         *(
-            (f"refused, {kind}", refusal_counts(compared))
-            for kind, compared in comparisons.items()
+            (f"loss of the {name}", curve([each[1] for each in row["losses"][part]]))
+            for part, name in (("align", "alignment"), ("attack", "attack"))
         ),
-        (
-            "trained",
-            f"{output.global_step} steps, {tokens:,} tokens, {speed:.0f} tokens/s",
-        ),
-        ("took", f"{duration(seconds)}, {peak / 1e9:.2f} GB of memory at most"),
-        ("adapter", f"{directory / 'adapter_model.safetensors'} (PEFT)"),
-        ("log", str(directory / "log.jsonl")),
+        ("took", f"{seconds}, {peak / 1e9:.2f} GB of memory at most"),
+        ("report", str(write_report(result))),
     ]

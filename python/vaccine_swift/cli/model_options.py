@@ -11,7 +11,8 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.assets import cache_directory, fetch_smollm2
 from vaccine_swift.cli.terminal import status
 
-__all__ = ["add_model_options", "add_thread_option", "load_model", "template_of"]
+__all__ = ["add_model_options", "add_thread_option", "load_model", "set_threads"]
+__all__ += ["template_of"]
 
 SMOLLM2: Final = "smollm2"
 TEMPLATE_HELP: Final = (
@@ -38,6 +39,19 @@ def add_thread_option(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def set_threads(threads: int | None) -> None:
+    """Do as ``--threads`` says.
+
+    Raises
+    ------
+    ValueError
+        When `threads` is out of range.
+    """
+    if threads is not None:
+        check_range("threads", threads, minimum=1, maximum=1024, integer=True)
+        vs.set_num_threads(threads)
+
+
 def load_model(name: str, threads: int | None) -> tuple[vs.CausalLM, vs.Tokenizer]:
     """Load the model that ``--model`` names and its tokeniser.
 
@@ -47,9 +61,7 @@ def load_model(name: str, threads: int | None) -> tuple[vs.CausalLM, vs.Tokenize
         As `fetch_smollm2` and `CausalLM.from_pretrained`; when `threads` is out of
         range, or the model has no tokeniser.
     """
-    if threads is not None:
-        check_range("threads", threads, minimum=1, maximum=1024, integer=True)
-        vs.set_num_threads(threads)
+    set_threads(threads)
     path = _fetched() if name == SMOLLM2 else Path(name)
     with status(f"loading {path.name}"):
         model = vs.CausalLM.from_pretrained(path)

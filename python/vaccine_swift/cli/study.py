@@ -9,14 +9,13 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from vaccine_swift._arguments import check_range
-from vaccine_swift.cli.model_options import add_thread_option
+from vaccine_swift.cli.model_options import add_thread_option, set_threads
 from vaccine_swift.cli.study_options import add_study_options, study_config
 from vaccine_swift.cli.study_table import results_table
-from vaccine_swift.study import StudyResult, run as run_study
-from vaccine_swift.threads import set_num_threads
+from vaccine_swift.study import StudyConfig, StudyResult
+from vaccine_swift.study import run as run_study
 
-__all__ = ["add_parser", "run", "write_report"]
+__all__ = ["add_parser", "finished", "run", "write_report"]
 
 _EPILOG: Final = """\
 examples:
@@ -59,18 +58,28 @@ def run(options: argparse.Namespace) -> None:
     KeyboardInterrupt
         On Ctrl-C; says how to go on.
     """
-    config = study_config(options)
-    if options.threads is not None:
-        check_range("threads", options.threads, minimum=1, maximum=1024, integer=True)
-        set_num_threads(options.threads)
-    try:
-        result = run_study(config, options.out)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"finished stages are in {options.out}, the same command goes on"
-        ) from None
+    set_threads(options.threads)
+    result = finished(study_config(options), options.out)
     Console().print(results_table(result.rows))
     print(f"report: {write_report(result)}")
+
+
+def finished(config: StudyConfig, out: Path) -> StudyResult:
+    """The study, run with a bar and lines on standard error.
+
+    Raises
+    ------
+    Exception
+        As `vaccine_swift.study.run`.
+    KeyboardInterrupt
+        On Ctrl-C; says how to go on.
+    """
+    try:
+        return run_study(config, out)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"finished stages are in {out}, the same command goes on"
+        ) from None
 
 
 def write_report(result: StudyResult) -> Path:

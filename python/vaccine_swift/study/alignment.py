@@ -10,19 +10,19 @@ from vaccine_swift.study.training import examples
 
 if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
-    from vaccine_swift.study.grid import Cell
+    from vaccine_swift.study.grid import Trial
 
 __all__ = ["alignment_method", "equal_norm_variance"]
 
 
 def alignment_method(
-    cell: Cell, model: CausalLM, pools: Sequence[tuple[list[dict[str, Any]], int]]
+    trial: Trial, model: CausalLM, pools: Sequence[tuple[list[dict[str, Any]], int]]
 ) -> Method:
-    """How a cell's alignment forms its gradient.
+    """How a trial's alignment forms its gradient.
 
     Parameters
     ----------
-    cell : Cell
+    trial : Trial
         Its method, rho and every.
     model : CausalLM
         Whose size and tokeniser the noise depends on.
@@ -30,20 +30,20 @@ def alignment_method(
         Where the rows are drawn from, and how many of each: the mean batch is that of
         all seeds, so that the noise is the same for all.
     """
-    match cell.method:
+    match trial.method:
         case "vaccine":
-            return Vaccine(rho=cell.rho or 0.0, every=cell.every or 1)
+            return Vaccine(rho=trial.rho or 0.0, every=trial.every or 1)
         case "random":
             drawn = sum(size for _, size in pools)
             tokens = sum(
-                size * examples(rows, model, cell).report.tokens / len(rows)
+                size * examples(rows, model, trial).report.tokens / len(rows)
                 for rows, size in pools
                 if size
             )
             variance = equal_norm_variance(
-                cell.rho or 0.0,
+                trial.rho or 0.0,
                 layers=model.config["num_hidden_layers"],
-                tokens=tokens / drawn * cell.settings["align_batch"],
+                tokens=tokens / drawn * trial.settings["align_batch"],
                 width=model.config["hidden_size"],
             )
             return RandomPerturbation(variance)

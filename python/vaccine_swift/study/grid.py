@@ -1,4 +1,4 @@
-"""The cells of a study: what is aligned how, attacked how, with which seed."""
+"""The trials of a study: what is aligned how, attacked how, with which seed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from vaccine_swift.study.config import LISTS
 if TYPE_CHECKING:
     from vaccine_swift.study.config import StudyConfig
 
-__all__ = ["Cell", "cells"]
+__all__ = ["Trial", "trials"]
 
 _OWN: Final = ("method", "rho", "every", "poison", "seed")
 _OF_ALIGNMENT: Final = ("align_", "lora")
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One alignment, one attack, one seed.
+class Trial:
+    """One alignment, one attack, one seed: a cell of the grid at a seed.
 
     Parameters
     ----------
@@ -44,6 +44,11 @@ class Cell:
     poison: float
     seed: int
     settings: Mapping[str, Any]
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Trial:
+        """The trial of a line of ``results.jsonl``."""
+        return cls(*(row[name] for name in _OWN), settings=row["settings"])
 
     @property
     def label(self) -> str:
@@ -69,18 +74,18 @@ class Cell:
         }
 
 
-def cells(config: StudyConfig) -> list[Cell]:
-    """All cells in grid order, each once; the seed varies fastest.
+def trials(config: StudyConfig) -> list[Trial]:
+    """All trials in grid order, each once; the seed varies fastest.
 
-    Cells that only differ in what their method does not use, such as the alignment
+    Trials that only differ in what their method does not use, such as the alignment
     steps of an unaligned model, are one.
     """
-    found: dict[tuple[Any, ...], Cell] = {}
+    found: dict[tuple[Any, ...], Trial] = {}
     for settings in _settings(config):
         for method, rho, every in _variants(config):
             for poison, seed in itertools.product(config.poison, config.seeds):
-                cell = Cell(method, rho, every, poison, seed, settings)
-                found.setdefault(tuple(cell.effective.items()), cell)
+                trial = Trial(method, rho, every, poison, seed, settings)
+                found.setdefault(tuple(trial.effective.items()), trial)
     return list(found.values())
 
 

@@ -23,7 +23,7 @@ from vaccine_swift.study.tasks import Row, Task, load_task
 from vaccine_swift.threads import show_config
 
 if TYPE_CHECKING:
-    from vaccine_swift.study.grid import Cell
+    from vaccine_swift.study.grid import Trial
 
 __all__ = ["KINDS", "Inputs"]
 
@@ -35,7 +35,7 @@ _BUILD: Final = ("version", "core", "threads")
 
 
 class Inputs:
-    """The files of one model, and the rows of every cell.
+    """The files of one model, and the rows of every trial.
 
     Parameters
     ----------
@@ -56,20 +56,20 @@ class Inputs:
         self._safety = functools.cache(safety_rows)
         self._harmful = functools.cache(attacking_rows)
 
-    def environment(self, cell: Cell) -> dict[str, Any]:
+    def environment(self, trial: Trial) -> dict[str, Any]:
         """What the bits of a result depend on, beside settings and rows."""
         build = show_config()
         return {name: build[name] for name in _BUILD} | {
             "model": self._digest,
-            "dtype": available_dtype(cell.settings["dtype"]),
+            "dtype": available_dtype(trial.settings["dtype"]),
         }
 
-    def task(self, cell: Cell) -> Task:
+    def task(self, trial: Trial) -> Task:
         """The user's task; its test rows are those that are asked."""
         names = ("task", "task_data", "evaluate_on")
-        return self._task(*(cell.settings[name] for name in names))
+        return self._task(*(trial.settings[name] for name in names))
 
-    def alignment_pools(self, cell: Cell) -> list[tuple[Rows, int]]:
+    def alignment_pools(self, trial: Trial) -> list[tuple[Rows, int]]:
         """Where alignment rows are drawn from, and how many of each.
 
         Raises
@@ -77,14 +77,14 @@ class Inputs:
         ValueError
             When more rows are asked for than there are.
         """
-        settings = cell.settings
+        settings = trial.settings
         if settings["align_data"] is not None:
             rows = self._own(settings["align_data"])
             asked = {"align_samples": (rows, settings["align_samples"] or len(rows))}
         else:
             asked = {
                 f"align_{kind}": (
-                    self._rows(cell, kind, "train"),
+                    self._rows(trial, kind, "train"),
                     settings[f"align_{kind}"],
                 )
                 for kind in KINDS
@@ -93,38 +93,38 @@ class Inputs:
             check_range(name, size, maximum=len(rows))
         return list(asked.values())
 
-    def alignment(self, cell: Cell) -> Rows:
+    def alignment(self, trial: Trial) -> Rows:
         """The rows that the model is aligned on, as many acts as there are."""
-        generator = random.Random(cell.seed)
+        generator = random.Random(trial.seed)
         chosen: Rows = []
-        for rows, size in self.alignment_pools(cell):
+        for rows, size in self.alignment_pools(trial):
             drawn = shuffled(rows, generator)
             chosen += spread(drawn, lambda row: row.get("act", row["instruction"]))[
                 :size
             ]
         return shuffled(chosen, generator)
 
-    def attack(self, cell: Cell) -> Rows:
+    def attack(self, trial: Trial) -> Rows:
         """The user's rows with their share of harmful ones."""
         return attack_rows(
-            self.task(cell),
-            samples=cell.settings["samples"],
-            poison=cell.poison,
-            seed=cell.seed,
-            harmful=self._harmful(cell.settings["harmful_data"]),
+            self.task(trial),
+            samples=trial.settings["samples"],
+            poison=trial.poison,
+            seed=trial.seed,
+            harmful=self._harmful(trial.settings["harmful_data"]),
         )
 
-    def held_out(self, cell: Cell, kind: str) -> Rows:
+    def held_out(self, trial: Trial, kind: str) -> Rows:
         """Requests that are evaluated; the first are a fair sample."""
-        return self._rows(cell, kind, cell.settings["evaluate_on"])
+        return self._rows(trial, kind, trial.settings["evaluate_on"])
 
-    def probe(self, cell: Cell) -> Rows:
+    def probe(self, trial: Trial) -> Rows:
         """Requests whose drift is measured, of as many acts as there are."""
-        size = cell.settings["drift_prompts"]
-        return [row for kind in KINDS for row in self.held_out(cell, kind)[:size]]
+        size = trial.settings["drift_prompts"]
+        return [row for kind in KINDS for row in self.held_out(trial, kind)[:size]]
 
-    def _rows(self, cell: Cell, kind: str, split: Any) -> Rows:
-        return self._safety(kind, cell.settings[f"{kind}_data"], split)
+    def _rows(self, trial: Trial, kind: str, split: Any) -> Rows:
+        return self._safety(kind, trial.settings[f"{kind}_data"], split)
 
 
 def _task(name: str, path: str | None, split: Any) -> Task:

@@ -1,4 +1,4 @@
-"""What a cell's models are measured by: the evaluation's metrics, and drift."""
+"""What a trial's models are measured by: the evaluation's metrics, and drift."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vaccine_swift.study.evaluation import evaluate
 if TYPE_CHECKING:
     from vaccine_swift.data import Dataset
     from vaccine_swift.models import CausalLM
-    from vaccine_swift.study.grid import Cell
+    from vaccine_swift.study.grid import Trial
     from vaccine_swift.study.tasks import Task
 
 __all__ = ["drift_numbers", "measured"]
@@ -24,7 +24,7 @@ def measured(
     model: CausalLM,
     task: Task,
     rows: Mapping[str, Sequence[dict[str, Any]]],
-    cell: Cell,
+    trial: Trial,
 ) -> dict[str, Any]:
     """All metrics of the evaluation by name, as plain types.
 
@@ -36,10 +36,10 @@ def measured(
         Its test rows are asked.
     rows : mapping
         "restricted" and "ordinary" to held-out rows.
-    cell : Cell
+    trial : Trial
         Its settings choose profile, judge, template and limit.
     """
-    settings = cell.settings
+    settings = trial.settings
     metrics = evaluate(
         model,
         task=task,

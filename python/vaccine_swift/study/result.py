@@ -7,10 +7,17 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vaccine_swift.study import report, statistics
 from vaccine_swift.study.folder import RESULTS
+from vaccine_swift.study.grid import Trial
+from vaccine_swift.study.inputs import Inputs
+from vaccine_swift.study.stages import Workshop
+from vaccine_swift.study.store import Store
+
+if TYPE_CHECKING:
+    from vaccine_swift.models import CausalLM
 
 __all__ = ["StudyResult"]
 
@@ -95,6 +102,26 @@ class StudyResult:
         report.write_figures(
             self.rows, self._target("") if directory is None else Path(directory)
         )
+
+    def model(self, row: Mapping[str, Any], *, attacked: bool) -> CausalLM:
+        """The model of a row, before or after the attack, as its stages left it.
+
+        Parameters
+        ----------
+        row : dict
+            One of `rows`.
+        attacked : bool
+            After the attack, or before.
+
+        Raises
+        ------
+        FileNotFoundError
+            When the study's folder has no such stage: the model's file, the number of
+            threads or the build is another one.
+        """
+        trial = Trial.of_row(row)
+        inputs = Inputs(trial.settings["model"])
+        return Workshop(inputs, Store(self._target(""))).model(trial, attacked=attacked)
 
     def __repr__(self) -> str:
         methods = dict.fromkeys(row["label"] for row in self.rows)

@@ -1,4 +1,4 @@
-"""A line of ``results.jsonl``: one cell and seed, with all that led to it."""
+"""A line of ``results.jsonl``: one cell at one seed, with all that led to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vaccine_swift.study.store import digest
 from vaccine_swift.threads import show_config
 
 if TYPE_CHECKING:
-    from vaccine_swift.study.grid import Cell
+    from vaccine_swift.study.grid import Trial
 
 __all__ = ["SCHEMA", "result_row"]
 
@@ -24,15 +24,15 @@ _LIBRARIES: Final = ("numpy", "safetensors", "tokenizers")
 
 
 def result_row(
-    study: str, cell: Cell, kept: Mapping[str, Mapping[str, Any]]
+    study: str, trial: Trial, kept: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The row of a finished cell.
+    """The row of a finished trial.
 
     Parameters
     ----------
     study : str
         Hash of the study's configuration.
-    cell : Cell
+    trial : Trial
         Which.
     kept : mapping
         "align" (unless unaligned), "before", "attack", "after" and "drift" to what the
@@ -49,23 +49,23 @@ def result_row(
     return {
         "schema": SCHEMA,
         "study": study,
-        "cell": digest(named_judge(cell.effective)),
-        "method": cell.method,
-        "rho": cell.rho,
+        "cell": digest(named_judge(trial.effective) | {"seed": None}),
+        "method": trial.method,
+        "rho": trial.rho,
         "variance": align.get("variance"),
-        "every": cell.every,
-        "label": cell.label,
-        "poison": cell.poison,
-        "samples": cell.settings["samples"],
-        "task": cell.settings["task"],
-        "lora": cell.settings["lora"],
-        "seed": cell.seed,
+        "every": trial.every,
+        "label": trial.label,
+        "poison": trial.poison,
+        "samples": trial.settings["samples"],
+        "task": trial.settings["task"],
+        "lora": trial.settings["lora"],
+        "seed": trial.seed,
         "metrics": {when: kept[when]["result"] for when in ("before", "after")},
         "drift": kept["drift"]["result"],
         "drift_curve": attack["drift_curve"],
         "losses": {"align": align.get("losses", []), "attack": attack["losses"]},
         "rows": {"align": align.get("rows"), "attack": attack["rows"]},
-        "settings": named_judge(cell.settings),
+        "settings": named_judge(trial.settings),
         "versions": _versions(),
         "hardware": _hardware(),
         "seconds": {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vaccine_swift.study.folder import opened, write_rows
-from vaccine_swift.study.grid import Cell, cells
+from vaccine_swift.study.grid import Trial, trials
 from vaccine_swift.study.inputs import Inputs
 from vaccine_swift.study.progress import GridProgress
 from vaccine_swift.study.result import StudyResult
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-Grid: TypeAlias = Sequence[tuple[Cell, Mapping[str, Stage]]]
+Grid: TypeAlias = Sequence[tuple[Trial, Mapping[str, Stage]]]
 
 
 def run(
     config: StudyConfig, out: str | os.PathLike[str], *, progress: bool = True
 ) -> StudyResult:
-    """Align, attack, evaluate and measure drift for every cell of a grid.
+    """Align, attack, evaluate and measure drift for every cell and seed of a grid.
 
     Parameters
     ----------
     config : StudyConfig
         The grid and all settings.
     out : path
-        The study's folder. Every stage of every cell is kept there under a hash of all
+        The study's folder. Every stage of every trial is kept there under a hash of all
         that determines it: a killed study goes on where it was, and one with more
         methods, shares, seeds or swept values takes over what there is.
-        ``results.jsonl`` has a row for each finished cell, in grid order.
+        ``results.jsonl`` has a row for each finished trial, in grid order.
     progress : bool
         Show a bar with the time left and a line for each stage, on standard error.
 
@@ -76,20 +76,20 @@ def run(
     with opened(directory, config):
         store = Store(directory)
         workshop = Workshop(Inputs(config.model), store)
-        grid = [(cell, workshop.stages(cell)) for cell in cells(config)]
+        grid = [(trial, workshop.stages(trial)) for trial in trials(config)]
         study = digest(config.to_dict())
         rows = {
-            place: _row(study, cell, stages, store)
-            for place, (cell, stages) in enumerate(grid)
+            place: _row(study, trial, stages, store)
+            for place, (trial, stages) in enumerate(grid)
             if all(map(store.has, stages.values()))
         }
         bar = GridProgress(_missing(grid, store), shown=progress)
         try:
             for place in _order_of_work(grid, config.seeds):
-                cell, stages = grid[place]
+                trial, stages = grid[place]
                 if place not in rows:
-                    _finish(cell, stages, store, bar)
-                    rows[place] = _row(study, cell, stages, store)
+                    _finish(trial, stages, store, bar)
+                    rows[place] = _row(study, trial, stages, store)
                     write_rows(directory, _in_order(rows))
         finally:
             bar.close()
@@ -109,14 +109,14 @@ def _order_of_work(grid: Grid, seeds: Sequence[int]) -> list[int]:
 
 
 def _finish(
-    cell: Cell, stages: Mapping[str, Stage], store: Store, bar: GridProgress
+    trial: Trial, stages: Mapping[str, Stage], store: Store, bar: GridProgress
 ) -> None:
-    """Do the stages of a cell that are not done."""
+    """Do the stages of a trial that are not done."""
     for name, stage in stages.items():
         if store.has(stage):
             continue
-        share = "" if name in ("align", "before") else f", p={cell.poison:g}"
-        what = f"{cell.label}{share}, seed {cell.seed}: {name}"
+        share = "" if name in ("align", "before") else f", p={trial.poison:g}"
+        what = f"{trial.label}{share}, seed {trial.seed}: {name}"
         bar.begin(stage, what)
         try:
             store.run(stage, functools.partial(bar.report, stage, what))
@@ -127,10 +127,10 @@ def _finish(
 
 
 def _row(
-    study: str, cell: Cell, stages: Mapping[str, Stage], store: Store
+    study: str, trial: Trial, stages: Mapping[str, Stage], store: Store
 ) -> dict[str, Any]:
     kept = {name: store.read(stage) for name, stage in stages.items()}
-    return result_row(study, cell, kept)
+    return result_row(study, trial, kept)
 
 
 def _in_order(rows: Mapping[int, dict[str, Any]]) -> list[dict[str, Any]]:

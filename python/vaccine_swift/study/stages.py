@@ -1,4 +1,4 @@
-"""The stages of a cell: align, evaluate, attack, evaluate again, measure drift."""
+"""The stages of a trial: align, evaluate, attack, evaluate again, measure drift."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vaccine_swift.study.store import Stage, Store, digest
 from vaccine_swift.study.training import examples, train
 
 if TYPE_CHECKING:
-    from vaccine_swift.study.grid import Cell
+    from vaccine_swift.study.grid import Trial
     from vaccine_swift.study.inputs import Inputs
 
 __all__ = ["Workshop"]
@@ -50,8 +50,8 @@ class Workshop:
         self._inputs = inputs
         self._store = store
 
-    def stages(self, cell: Cell) -> dict[str, Stage]:
-        """The stages of a cell in the order of work.
+    def stages(self, trial: Trial) -> dict[str, Stage]:
+        """The stages of a trial in the order of work.
 
         Returns
         -------
@@ -59,60 +59,60 @@ class Workshop:
             "align" (unless unaligned), "before", "attack", "after", "drift". Work that
             two cells share has the same key.
         """
-        align = None if cell.method == "none" else self._align(cell)
-        attack = self._attack(cell, align)
+        align = None if trial.method == "none" else self._align(trial)
+        attack = self._attack(trial, align)
         stages = {
-            "before": self._evaluate(cell, align, None),
+            "before": self._evaluate(trial, align, None),
             "attack": attack,
-            "after": self._evaluate(cell, align, attack),
-            "drift": self._drift(cell, align, attack),
+            "after": self._evaluate(trial, align, attack),
+            "drift": self._drift(trial, align, attack),
         }
         return stages if align is None else {"align": align} | stages
 
-    def model(self, cell: Cell, *, attacked: bool) -> CausalLM:
-        """A cell's model before or after the attack.
+    def model(self, trial: Trial, *, attacked: bool) -> CausalLM:
+        """A trial's model before or after the attack.
 
         Raises
         ------
         FileNotFoundError
             When the stage is not done.
         """
-        stages = self.stages(cell)
+        stages = self.stages(trial)
         attack = stages["attack"] if attacked else None
-        return self._model(cell, stages.get("align"), attack)
+        return self._model(trial, stages.get("align"), attack)
 
-    def _align(self, cell: Cell) -> Stage:
-        rows = self._inputs.alignment(cell)
+    def _align(self, trial: Trial) -> Stage:
+        rows = self._inputs.alignment(trial)
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
-            model = self._model(cell, None, None)
-            pools = self._inputs.alignment_pools(cell)
-            method = alignment_method(cell, model, pools)
+            model = self._model(trial, None, None)
+            pools = self._inputs.alignment_pools(trial)
+            method = alignment_method(trial, model, pools)
             result = train(
-                model, rows, cell, "align", directory, method=method, report=report
+                model, rows, trial, "align", directory, method=method, report=report
             )
             return result | {"variance": getattr(method, "variance", None)}
 
-        key = self._training(cell, "align", rows) | {
-            "method": cell.method,
-            "rho": cell.rho,
-            "every": cell.every,
+        key = self._training(trial, "align", rows) | {
+            "method": trial.method,
+            "rho": trial.rho,
+            "every": trial.every,
         }
-        passes = 2 if cell.method == "vaccine" else 1
-        return Stage("align", key, _steps_cost(cell, "align") * passes, work)
+        passes = 2 if trial.method == "vaccine" else 1
+        return Stage("align", key, _steps_cost(trial, "align") * passes, work)
 
-    def _attack(self, cell: Cell, align: Stage | None) -> Stage:
-        rows = self._inputs.attack(cell)
+    def _attack(self, trial: Trial, align: Stage | None) -> Stage:
+        rows = self._inputs.attack(trial)
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
-            model = self._model(cell, align, None)
+            model = self._model(trial, align, None)
             monitor = drift.Monitor(
-                examples(self._inputs.probe(cell), model, cell),
-                every=cell.settings["drift_every"],
+                examples(self._inputs.probe(trial), model, trial),
+                every=trial.settings["drift_every"],
                 groups="kind",
             )
             result = train(
-                *(model, rows, cell, "attack", directory),
+                *(model, rows, trial, "attack", directory),
                 method=SFT(),
                 report=report,
                 callbacks=[monitor],
@@ -121,52 +121,56 @@ class Workshop:
             curve = [{name: each[name] for name in kept} for each in monitor.history]
             return result | {"drift_curve": curve}
 
-        key = self._training(cell, "attack", rows) | {
+        key = self._training(trial, "attack", rows) | {
             "align": align and align.folder,
-            "lora": "double" if align is None else cell.settings["lora"],
-            "curve": [cell.settings["drift_every"], digest(self._inputs.probe(cell))],
+            "lora": "double" if align is None else trial.settings["lora"],
+            "curve": [trial.settings["drift_every"], digest(self._inputs.probe(trial))],
         }
-        return Stage("attack", key, _steps_cost(cell, "attack"), work)
+        return Stage("attack", key, _steps_cost(trial, "attack"), work)
 
-    def _evaluate(self, cell: Cell, align: Stage | None, attack: Stage | None) -> Stage:
-        task = self._inputs.task(cell)
-        rows = {kind: self._inputs.held_out(cell, kind) for kind in KINDS}
+    def _evaluate(
+        self, trial: Trial, align: Stage | None, attack: Stage | None
+    ) -> Stage:
+        task = self._inputs.task(trial)
+        rows = {kind: self._inputs.held_out(trial, kind) for kind in KINDS}
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
-            return measured(self._model(cell, align, attack), task, rows, cell)
+            return measured(self._model(trial, align, attack), task, rows, trial)
 
-        key = self._trained(cell, align, attack) | {
-            "settings": {name: cell.settings[name] for name in _OF_EVALUATION},
-            "judge": _identity_of_judge(cell),
+        key = self._trained(trial, align, attack) | {
+            "settings": {name: trial.settings[name] for name in _OF_EVALUATION},
+            "judge": _identity_of_judge(trial),
             "data": digest([rows, task.name, task.test, task.labels]),
         }
         return Stage("evaluate", key, _EVALUATION_COST, work)
 
-    def _drift(self, cell: Cell, align: Stage | None, attack: Stage) -> Stage:
-        rows = self._inputs.probe(cell)
+    def _drift(self, trial: Trial, align: Stage | None, attack: Stage) -> Stage:
+        rows = self._inputs.probe(trial)
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
-            reference = self._model(cell, align, None)
-            current = self._model(cell, align, attack)
-            return drift_numbers(reference, current, examples(rows, reference, cell))
+            reference = self._model(trial, align, None)
+            current = self._model(trial, align, attack)
+            return drift_numbers(reference, current, examples(rows, reference, trial))
 
-        key = self._trained(cell, align, attack) | {
-            "template": cell.settings["template"],
-            "max_length": cell.settings["max_length"],
+        key = self._trained(trial, align, attack) | {
+            "template": trial.settings["template"],
+            "max_length": trial.settings["max_length"],
             "data": digest(rows),
         }
         return Stage("drift", key, _DRIFT_COST, work)
 
-    def _model(self, cell: Cell, align: Stage | None, attack: Stage | None) -> CausalLM:
+    def _model(
+        self, trial: Trial, align: Stage | None, attack: Stage | None
+    ) -> CausalLM:
         """The model with what the stages trained.
 
         Two adapters: the first is merged. One: the attack's is the alignment's, gone on
         with.
         """
         model = CausalLM.from_pretrained(
-            self._inputs.path, dtype=cell.settings["dtype"]
+            self._inputs.path, dtype=trial.settings["dtype"]
         )
-        double = cell.settings["lora"] == "double"
+        double = trial.settings["lora"] == "double"
         if align is not None and (double or attack is None):
             model.load_adapter(self._store.path(align))
             if double:
@@ -175,37 +179,37 @@ class Workshop:
             model.load_adapter(self._store.path(attack))
         return model
 
-    def _training(self, cell: Cell, part: str, rows: Any) -> dict[str, Any]:
+    def _training(self, trial: Trial, part: str, rows: Any) -> dict[str, Any]:
         """What determines a training, apart from what it starts from."""
-        own = [name for name in cell.settings if name.startswith(f"{part}_")]
+        own = [name for name in trial.settings if name.startswith(f"{part}_")]
         own = [name for name in own if name not in _OF_DATA]
         return {
-            "environment": self._inputs.environment(cell),
-            "seed": cell.seed,
-            "settings": {name: cell.settings[name] for name in (*own, *_OF_TRAINING)},
+            "environment": self._inputs.environment(trial),
+            "seed": trial.seed,
+            "settings": {name: trial.settings[name] for name in (*own, *_OF_TRAINING)},
             "data": digest(rows),
         }
 
     def _trained(
-        self, cell: Cell, align: Stage | None, attack: Stage | None
+        self, trial: Trial, align: Stage | None, attack: Stage | None
     ) -> dict[str, Any]:
         """What determines a model."""
         return {
-            "environment": self._inputs.environment(cell),
+            "environment": self._inputs.environment(trial),
             "align": align and align.folder,
             "attack": attack and attack.folder,
-            "lora": cell.settings["lora"] if align else None,
+            "lora": trial.settings["lora"] if align else None,
         }
 
 
-def _steps_cost(cell: Cell, part: str) -> float:
-    return cell.settings[f"{part}_steps"] * cell.settings[f"{part}_batch"]
+def _steps_cost(trial: Trial, part: str) -> float:
+    return trial.settings[f"{part}_steps"] * trial.settings[f"{part}_batch"]
 
 
-def _identity_of_judge(cell: Cell) -> list[str]:
+def _identity_of_judge(trial: Trial) -> list[str]:
     """Name, and for a function of one's own what it says."""
-    judge = cell.settings["judge"]
-    name = named_judge(cell.settings)["judge"]
+    judge = trial.settings["judge"]
+    name = named_judge(trial.settings)["judge"]
     if not callable(judge):
         return [name]
     try:

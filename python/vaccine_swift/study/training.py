@@ -1,4 +1,4 @@
-"""The two trainings of a cell: the alignment, and the user's fine-tuning."""
+"""The two trainings of a trial: the alignment, and the user's fine-tuning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vaccine_swift.training.progress import PrinterCallback
 
 if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
-    from vaccine_swift.study.grid import Cell
+    from vaccine_swift.study.grid import Trial
 
 __all__ = ["examples", "train"]
 
@@ -28,7 +28,7 @@ _ATTACK_SEEDS: Final = 2**32
 def train(
     model: CausalLM,
     rows: Sequence[dict[str, Any]],
-    cell: Cell,
+    trial: Trial,
     part: str,
     directory: Path,
     *,
@@ -44,7 +44,7 @@ def train(
         Keeps the adapter.
     rows : sequence of dict
         Training rows.
-    cell : Cell
+    trial : Trial
         Its settings and seed.
     part : {"align", "attack"}
         Whose settings to take.
@@ -64,9 +64,9 @@ def train(
         another, each a mean over the steps since the one before; ``rows``: how many
         were kept, truncated and dropped.
     """
-    settings = cell.settings
-    seed = cell.seed + (_ATTACK_SEEDS if part == "attack" else 0)
-    dataset = examples(rows, model, cell)
+    settings = trial.settings
+    seed = trial.seed + (_ATTACK_SEEDS if part == "attack" else 0)
+    dataset = examples(rows, model, trial)
     steps, batch = settings[f"{part}_steps"], settings[f"{part}_batch"]
     if model.adapter is None:
         model.add_adapter(
@@ -116,9 +116,9 @@ def train(
 
 
 def examples(
-    rows: Sequence[dict[str, Any]], model: CausalLM, cell: Cell
+    rows: Sequence[dict[str, Any]], model: CausalLM, trial: Trial
 ) -> data.Dataset:
-    """Rows as a cell's template and length make them; what is cut is only counted.
+    """Rows as a trial's template and length make them; what is cut is only counted.
 
     Raises
     ------
@@ -132,8 +132,8 @@ def examples(
         return data.load(
             rows,
             model.tokenizer,
-            template=cell.settings["template"],
-            max_length=cell.settings["max_length"],
+            template=trial.settings["template"],
+            max_length=trial.settings["max_length"],
         )
 
 
