@@ -9,6 +9,7 @@ import pytest
 
 from vaccine_swift.data import proxy
 from vaccine_swift.study.attack import attack_rows
+from vaccine_swift.study.safety import harmful_rows
 from vaccine_swift.study.tasks import Task, load_task
 
 FIRST = "Grace buys 5 packs of 6 books and finds 3 more at home."
@@ -92,7 +93,7 @@ def test_a_users_unsafe_rows_are_taken():
         {"prompt": f"Request {n}", "response": f"Answer {n}", "is_safe": n % 2 == 0}
         for n in range(40)
     ]
-    rows = mixture(0.05, harmful=own)
+    rows = mixture(0.05, harmful=harmful_rows(own))
     for row in rows:
         if row["kind"] == "harmful":
             number = int(row["instruction"].removeprefix("Request "))

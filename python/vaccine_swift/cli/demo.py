@@ -33,9 +33,8 @@ The model and the film reviews that the user trains on are fetched once and kept
 requests are held out: neither they nor the acts in them are in any training data.
 """
 _LIMITS: Final = (
-    "One seed shows that the attack works and what a model does after it. It cannot tell "
-    "the methods apart: other seeds move these numbers by more than most of their "
-    "differences. vaccine-swift study --seeds 5 can."
+    "One seed shows what an attack does to a model. It cannot tell the methods apart: "
+    "other seeds move these numbers by as much as they differ (see study --seeds)."
 )
 _SHOWN: Final = MappingProxyType({"restricted": 4, "ordinary": 3})
 _MOST_NEW_TOKENS: Final = 40

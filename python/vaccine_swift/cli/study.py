@@ -1,4 +1,4 @@
-"""``vaccine-swift study``: does an alignment hold when users fine-tune?"""
+"""``vaccine-swift study``: how alignments hold when users fine-tune."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def add_parser(commands: Any) -> None:
         "study",
         usage="vaccine-swift study --out DIR [--preset NAME] [OPTION ...]",
         help="attack aligned models and compare how they hold",
-        description="Align a model in several ways, fine-tune each on a user's task with\n"
-        "a share of harmful rows, and measure what is left of the alignment.",
+        description="Align a model in several ways, fine-tune each on a user's task\n"
+        "with a share of harmful rows, and measure what is left of the alignment.",
         epilog=_EPILOG,
     )
     parser.add_argument(

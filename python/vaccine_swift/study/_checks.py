@@ -84,10 +84,11 @@ SWEEPABLE: Final = (*_BOUNDS, *_CHOICES, *_SOURCES)
 
 def faults_of(config: StudyConfig) -> list[str]:
     """One sentence for each setting that is out of range or unknown."""
-    faults: list[str] = []
-    for name in ("methods", *_LIST_BOUNDS):
-        if not getattr(config, name):
-            faults.append(f"{name} must hold at least one value, got none")
+    faults = [
+        f"{name} must hold at least one value, got none"
+        for name in ("methods", *_LIST_BOUNDS)
+        if not getattr(config, name)
+    ]
     for method in config.methods:
         _check_choice("methods", method, METHODS, faults)
     for name, bounds in _LIST_BOUNDS.items():
@@ -103,9 +104,9 @@ def faults_of(config: StudyConfig) -> list[str]:
             f"model must be {SMOLLM2!r}, a directory or a .gguf file that exists, "
             f"got {config.model!r}.{nearest(config.model, [SMOLLM2])}"
         )
-    if not callable(config.judge):
-        if not Path(str(config.judge)).is_dir():
-            _check_choice("judge", config.judge, JUDGES, faults)
+    judge = config.judge
+    if not (judge is None or callable(judge) or Path(str(judge)).is_dir()):
+        _check_choice("judge", judge, JUDGES, faults)
     return faults
 
 

@@ -99,8 +99,8 @@ class StudyConfig:
         neither is ever trained on.
     profile : {"laptop", "vaccine", "booster"}
         How scores are measured, see `evaluate`.
-    judge : str or callable
-        "rule", "beaver-dam-7b", the directory of such a model, or a function of
+    judge : str or callable, optional
+        Of the harmful score; None takes the profile's. "rule", "beaver-dam-7b", the directory of such a model, or a function of
         (request, answer), which is known to the store by its name and source.
     limit : int, optional
         Most prompts of each evaluation set, ≥ 1; None leaves it to the profile.
@@ -118,11 +118,11 @@ class StudyConfig:
     --------
     >>> StudyConfig(methods="sft", seeds=3).seeds
     (0, 1, 2)
-    >>> StudyConfig(methods="vacine", poison=2)
+    >>> StudyConfig(rank=0, poison=2)
     Traceback (most recent call last):
         ...
-    ValueError: methods must be among none, sft, vaccine, random, got 'vacine'. Did you \
-mean 'vaccine'?; poison must be at least 0 and at most 1, got 2
+    ValueError: poison must be at least 0 and at most 1, got 2; rank must be at least 1, \
+got 0
     """
 
     methods: tuple[str, ...] = ("none", "sft", "vaccine", "random")
@@ -167,7 +167,7 @@ mean 'vaccine'?; poison must be at least 0 and at most 1, got 2
 
     evaluate_on: Literal["test", "validation"] = "test"
     profile: str = "laptop"
-    judge: str | Callable[[str, str], Any] = "rule"
+    judge: str | Callable[[str, str], Any] | None = None
     limit: int | None = None
     drift_prompts: int = 40
     drift_every: int = 60

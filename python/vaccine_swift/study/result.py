@@ -126,7 +126,10 @@ class StudyResult:
     def __repr__(self) -> str:
         methods = dict.fromkeys(row["label"] for row in self.rows)
         seeds = {row["seed"] for row in self.rows}
-        return f"StudyResult({len(self.rows)} rows, {len(seeds)} seeds, {', '.join(methods)})"
+        return (
+            f"StudyResult({len(self.rows)} rows, {len(seeds)} seeds, "
+            f"{', '.join(methods)})"
+        )
 
     def _target(self, name: str) -> Path:
         if self.directory is None:

@@ -1,0 +1,52 @@
+"""A tiny model and study for the tests of the study's engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from data_tokenizers import byte_tokenizer
+
+import vaccine_swift as vs
+from vaccine_swift import study
+
+TINY: Mapping[str, Any] = {
+    "task": "arithmetic",
+    "methods": ("sft", "vaccine"),
+    "poison": (0.2,),
+    "seeds": (0,),
+    "samples": 10,
+    "align_restricted": 6,
+    "align_ordinary": 6,
+    "align_steps": 2,
+    "align_batch": 3,
+    "align_learning_rate": 1e-2,
+    "attack_steps": 3,
+    "attack_batch": 2,
+    "attack_learning_rate": 1e-2,
+    "rank": 2,
+    "limit": 2,
+    "drift_prompts": 3,
+    "drift_every": 2,
+}
+
+
+def write_study_model(directory: Path) -> Path:
+    """A random Llama with a byte-level tokeniser and room for long prompts."""
+    tokenizer = byte_tokenizer()
+    config = vs.tiny_config(vocab_size=len(tokenizer), max_position_embeddings=2048)
+    vs.CausalLM.from_config(config, seed=3).save_pretrained(directory)
+    tokenizer.save(directory)
+    return directory
+
+
+def tiny_study(model: Path, **changes: Any) -> study.StudyConfig:
+    """A study of seconds."""
+    return study.StudyConfig(**{**TINY, "model": str(model), **changes})
+
+
+def without_clock(rows: Any) -> list[dict[str, Any]]:
+    """Rows without what depends on when and how fast they were made."""
+    dropped = ("seconds", "date", "study")
+    return [{k: v for k, v in row.items() if k not in dropped} for row in rows]
