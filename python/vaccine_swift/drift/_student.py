@@ -1,10 +1,10 @@
-"""Quantiles of Student's t, for jackknife intervals."""
+"""Student's t: its quantiles and tails."""
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["student_quantile"]
+__all__ = ["student_quantile", "student_share"]
 
 
 def student_quantile(share: float, freedom: int) -> float:
@@ -18,18 +18,24 @@ def student_quantile(share: float, freedom: int) -> float:
     2.262157
     """
     low, high = 0.0, 1.0
-    while _inside(high, freedom) < share:
+    while student_share(high, freedom) < share:
         high *= 2
     for _ in range(100):
         middle = (low + high) / 2
         low, high = (
-            (middle, high) if _inside(middle, freedom) < share else (low, middle)
+            (middle, high) if student_share(middle, freedom) < share else (low, middle)
         )
     return (low + high) / 2
 
 
-def _inside(t: float, freedom: int) -> float:
-    """P(|T| ≤ t)."""
+def student_share(t: float, freedom: int) -> float:
+    """P(|T| ≤ t) for a whole number of degrees of freedom.
+
+    Examples
+    --------
+    >>> round(student_share(2.262157, 9), 6)
+    0.95
+    """
     angle = math.atan(t / math.sqrt(freedom))
     cosine, sine = math.cos(angle), math.sin(angle)
     if freedom % 2 == 0:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
+from vaccine_swift.drift._corrections import benjamini_hochberg, holm
 from vaccine_swift.drift._ids import checked_ids
 from vaccine_swift.drift._rows import rows
 from vaccine_swift.drift.result import Similarity, TestResult
@@ -76,14 +77,9 @@ def ks(x: npt.ArrayLike, y: npt.ArrayLike) -> FeatureTests:
     first, second = _pair(x, y)
     statistics, p_values = np.empty((2, first.shape[1]))
     _core.drift_kolmogorov_smirnov(first, second, statistics, p_values)
-    count = len(p_values)
-    order = np.argsort(p_values, kind="stable")
-    ranked = p_values[order]
-    holm, hochberg = np.empty((2, count))
-    holm[order] = np.maximum.accumulate(ranked * np.arange(count, 0, -1)).clip(max=1)
-    steps = ranked * count / np.arange(1, count + 1)
-    hochberg[order] = np.minimum.accumulate(steps[::-1])[::-1].clip(max=1)
-    return FeatureTests(statistics, p_values, holm, hochberg)
+    return FeatureTests(
+        statistics, p_values, holm(p_values), benjamini_hochberg(p_values)
+    )
 
 
 def sliced_wasserstein(

@@ -1,0 +1,7 @@
+"""The defence study: align, attack, evaluate, compare, report."""
+
+from __future__ import annotations
+
+from vaccine_swift.study import statistics
+
+__all__ = ["statistics"]

@@ -1,0 +1,121 @@
+"""Rows of results put in order: which arm, which place in the grid, which seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+__all__ = ["ARM", "PLACE", "Cell", "Row", "cells", "row_settings"]
+
+ARM: Final = ("method", "rho", "variance", "every", "label")
+"""Fields of a row that say how the model was aligned."""
+
+PLACE: Final = ("poison", "samples", "task", "lora")
+"""Fields of a row that say how it was attacked."""
+
+_NEEDED: Final = (*ARM, *PLACE, "seed", "metrics", "settings")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A point of the grid; its rows differ in the seed alone.
+
+    Parameters
+    ----------
+    arm : tuple
+        Values of `ARM`.
+    place : tuple of (str, object)
+        Fields of `PLACE` and the settings that a sweep varies, with their values.
+    """
+
+    arm: tuple[Any, ...]
+    place: tuple[tuple[str, Any], ...]
+
+    @property
+    def label(self) -> str:
+        """The arm's name for people."""
+        return str(self.arm[-1])
+
+    @property
+    def method(self) -> str:
+        """The alignment method."""
+        return str(self.arm[0])
+
+    def fields(self) -> dict[str, Any]:
+        """All of it by name."""
+        return dict(zip(ARM, self.arm, strict=True)) | dict(self.place)
+
+
+def cells(rows: Iterable[Row]) -> dict[Cell, dict[int, Row]]:
+    """Rows by cell and seed, both in the order in which they come.
+
+    A setting belongs to the place where it tells rows of the same arm, attack and seed
+    apart: a sweep needs no list of what it swept.
+
+    Raises
+    ------
+    TypeError
+        When a row is no mapping.
+    ValueError
+        When there is no row, a row lacks a field, or two rows are the same cell and
+        seed.
+    """
+    known = list(rows)
+    if not known:
+        raise ValueError("rows must hold at least one result, got none")
+    for index, row in enumerate(known):
+        if not isinstance(row, Mapping):
+            raise TypeError(f"rows[{index}] must be a dict, got {type(row).__name__}")
+        missing = [name for name in _NEEDED if name not in row]
+        if missing:
+            raise ValueError(
+                f"rows[{index}] must have {missing[0]!r}, which is missing"
+            )
+    swept = _swept(known)
+    grid: dict[Cell, dict[int, Row]] = {}
+    for index, row in enumerate(known):
+        settings = row_settings(row)
+        place = [(name, row[name]) for name in PLACE]
+        place += [(name, settings.get(name)) for name in swept]
+        cell = Cell(tuple(row[name] for name in ARM), tuple(place))
+        seeds = grid.setdefault(cell, {})
+        if row["seed"] in seeds:
+            raise ValueError(
+                f"rows must have each cell and seed once, but rows[{index}] is "
+                f"{cell.label!r} of seed {row['seed']} again"
+            )
+        seeds[row["seed"]] = row
+    return grid
+
+
+def row_settings(row: Row) -> dict[str, Any]:
+    """The plain settings of a row; a nested one has the name ``outer.inner``."""
+    flat: dict[str, Any] = {}
+
+    def add(prefix: str, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            if isinstance(value, Mapping):
+                add(f"{prefix}{name}.", value)
+            elif value is None or isinstance(value, str | int | float):
+                flat[f"{prefix}{name}"] = value
+
+    add("", row["settings"])
+    return flat
+
+
+def _swept(rows: Sequence[Row]) -> list[str]:
+    first: dict[tuple[Any, ...], dict[str, Any]] = {}
+    swept: dict[str, None] = {}
+    for row in rows:
+        settings = row_settings(row)
+        one = first.setdefault(
+            tuple(row[name] for name in (*ARM, *PLACE, "seed")), settings
+        )
+        names = [*one, *(name for name in settings if name not in one)]
+        swept |= dict.fromkeys(
+            name for name in names if one.get(name) != settings.get(name)
+        )
+    return list(swept)
