@@ -8,7 +8,7 @@ draws s²/n with the unbiased s², which matters when n is a handful of seeds (R
 Owen's pigeonhole bootstrap does (2007, doi:10.1214/07-AOAS122).
 
 The draws give the standard error; the interval is Student's t times it, with Welch and
-Satterthwaite's degrees of freedom of the two sources of variance. Quantiles of the draws
+Satterthwaite's degrees of freedom of the two sources of variance. The draws' quantiles
 would be steps of a handful of seeds, and could not show that the seeds' own spread is
 hardly known.
 """

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from vaccine_swift.drift._scales import Scale
+from vaccine_swift._report.scales import Scale
 
 __all__ = ["Chart", "escaped"]
 
