@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
+from vaccine_swift._report import parts
+from vaccine_swift._report.style import STYLE
+from vaccine_swift._report.svg import escaped
 from vaccine_swift.drift import _html_charts as charts
-from vaccine_swift.drift._html_style import STYLE
 from vaccine_swift.drift._html_tables import (
     group_table,
     layer_table,
@@ -17,7 +19,6 @@ from vaccine_swift.drift._html_tables import (
     test_title,
 )
 from vaccine_swift.drift._report_schema import METRICS, estimate, shown
-from vaccine_swift.drift._svg import escaped
 from vaccine_swift.drift._tables import metric_columns
 
 __all__ = ["fragment", "page"]
@@ -44,15 +45,7 @@ def page(content: Content, baseline: Content | None, title: str) -> str:
             ),
         )
     )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{escaped(title)}</title><style>body{{margin:0}}"
-        ".vs-drift{min-height:100vh;background:var(--page)}"
-        f'{STYLE}</style></head><body class="vs-drift"><main>{body}</main></body>'
-        "</html>\n"
-    )
+    return parts.page(title, body)
 
 
 def fragment(content: Content) -> str:
@@ -60,9 +53,9 @@ def fragment(content: Content) -> str:
     figures = charts.layer_figure(content, "relative_drift")
     figures += charts.group_figure(content, "relative_drift")
     return (
-        f'<div class="vs-drift inset"><style>{STYLE}</style>{_lead(content)}'
+        f'<div class="vs-report inset"><style>{STYLE}</style>{_lead(content)}'
         f'{_tiles(content, None)}<div class="charts">{figures}</div>'
-        f"{_space(test_table(content))}</div>"
+        f'<div class="apart">{test_table(content)}</div></div>'
     )
 
 
@@ -111,13 +104,7 @@ def _tiles(content: Content, baseline: Content | None) -> str:
     tiles.append(
         (f"{settings.get('layers')} × {settings.get('width')}", "layers × width")
     )
-    return '<div class="tiles">{}</div>'.format(
-        "".join(
-            f'<div class="tile"><b>{escaped(value)}</b>'
-            f"<span>{escaped(label)}</span></div>"
-            for value, label in tiles
-        )
-    )
+    return parts.tiles(tiles)
 
 
 def _layers(content: Content, baseline: Content | None) -> str:
@@ -129,7 +116,7 @@ def _layers(content: Content, baseline: Content | None) -> str:
         for name in order
         if not name.startswith("hed_")
     )
-    return _section(
+    return parts.section(
         "Layer by layer",
         "The bands are intervals over prompts. Point at a curve for its numbers.",
         figures,
@@ -142,7 +129,7 @@ def _groups(content: Content) -> str:
     figures = [
         charts.group_figure(content, each) for each in ("relative_drift", "cosine")
     ]
-    return _section("Groups of prompts", "", figures, before=group_table(content))
+    return parts.section("Groups of prompts", "", figures, before=group_table(content))
 
 
 def _tests(content: Content) -> str:
@@ -157,14 +144,14 @@ def _tests(content: Content) -> str:
         charts.null_figure(name, test, f"Null distribution: {test_title(name)}")
         for name, test in content["tests"].items()
     ]
-    return _section("Tests", note, figures, before=test_table(content))
+    return parts.section("Tests", note, figures, before=test_table(content))
 
 
 def _prompts(content: Content) -> str:
     if not content["prompts"]["ids"]:
         return ""
-    parts = [charts.prompt_figure(content), f"<div>{prompt_table(content)}</div>"]
-    return f'<h2>Most drifted prompts</h2><div class="pair">{"".join(parts)}</div>'
+    pair = f"{charts.prompt_figure(content)}<div>{prompt_table(content)}</div>"
+    return f'<h2>Most drifted prompts</h2><div class="pair">{pair}</div>'
 
 
 def _geometry(content: Content) -> str:
@@ -175,7 +162,7 @@ def _geometry(content: Content) -> str:
             {round(k * (count - 1) / (_SPECTRA - 1)) for k in range(_SPECTRA)}
         )
         figures += [charts.spectrum_figure(content, layer) for layer in chosen]
-    return _section("Geometry", "", figures)
+    return parts.section("Geometry", "", figures)
 
 
 def _numbers(content: Content) -> str:
@@ -188,16 +175,3 @@ def _settings(content: Content) -> str:
         "<h2>Settings</h2><p class='soft'>With these and the same embeddings, the same "
         f"numbers come out.</p><pre>{escaped(text)}</pre>"
     )
-
-
-def _section(title: str, note: str, figures: Iterable[str], *, before: str = "") -> str:
-    drawn: Sequence[str] = [figure for figure in figures if figure]
-    if not (drawn or before):
-        return ""
-    text = f'<p class="soft">{note}</p>' if note else ""
-    grid = f'<div class="charts">{"".join(drawn)}</div>' if drawn else ""
-    return f"<h2>{title}</h2>{text}{_space(before)}{grid}"
-
-
-def _space(part: str) -> str:
-    return f'<div style="margin:12px 0">{part}</div>' if part else ""

@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from vaccine_swift.drift import _scales
-from vaccine_swift.drift._heat import heat_image
+from vaccine_swift._report import scales
+from vaccine_swift._report.heat import heat_image
+from vaccine_swift._report.parts import figure
+from vaccine_swift._report.parts import key as named
+from vaccine_swift._report.svg import Chart, escaped
 from vaccine_swift.drift._report_schema import estimate, metric, shown
-from vaccine_swift.drift._svg import Chart, escaped
 
 __all__ = [
     "cka_figure",
@@ -50,7 +52,7 @@ def layer_figure(content: Content, name: str, baseline: Content | None = None) -
     _curve(chart, name, series, "a", "")
     if key:
         key.insert(0, ("a", "this report"))
-    return _figure(metric(name).label, chart.svg(), _key(key))
+    return figure(metric(name).label, chart.svg(), named(key))
 
 
 def group_figure(content: Content, name: str) -> str:
@@ -69,7 +71,7 @@ def group_figure(content: Content, name: str) -> str:
         _curve(chart, name, series, style, group)
         prompts = content["groups"][group].get("prompts")
         key.append((style, f"{group} ({prompts} prompts)"))
-    return _figure(f"{metric(name).label} by group", chart.svg(), _key(key))
+    return figure(f"{metric(name).label} by group", chart.svg(), named(key))
 
 
 def prompt_figure(content: Content) -> str:
@@ -80,15 +82,15 @@ def prompt_figure(content: Content) -> str:
     top = float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
     count, layers = values.shape
     chart = Chart(
-        _scales.cells(layers),
-        _scales.cells(count, downwards=True),
+        scales.cells(layers),
+        scales.cells(count, downwards=True),
         label="Relative drift of the most drifted prompts in every layer",
         x_label="layer",
         y_label="prompt, most drifted first",
     )
     chart.image(heat_image(values, 0.0, top))
     legend = _gradient("0", shown("relative_drift", top))
-    return _figure("Relative drift, prompt × layer", chart.svg(), legend)
+    return figure("Relative drift, prompt × layer", chart.svg(), legend)
 
 
 def cka_figure(content: Content) -> str:
@@ -100,14 +102,14 @@ def cka_figure(content: Content) -> str:
     low = max(0.0, math.floor(10 * finite.min()) / 10) if finite.size else 0.0
     low = min(low, 0.9)
     chart = Chart(
-        _scales.cells(values.shape[1]),
-        _scales.cells(values.shape[0]),
+        scales.cells(values.shape[1]),
+        scales.cells(values.shape[0]),
         label="CKA between all layers of both models",
         x_label="layer, current",
         y_label="layer, reference",
     )
     chart.image(heat_image(values[::-1], low, 1.0))
-    return _figure("CKA between layers", chart.svg(), _gradient(f"≤ {low:g}", "1"))
+    return figure("CKA between layers", chart.svg(), _gradient(f"≤ {low:g}", "1"))
 
 
 def spectrum_figure(content: Content, layer: int) -> str:
@@ -119,8 +121,8 @@ def spectrum_figure(content: Content, layer: int) -> str:
         return ""
     count = max(map(len, sides.values()))
     chart = Chart(
-        _scales.linear([1, count]) if count < 4 else _scales.logarithmic([1, count]),
-        _scales.logarithmic([*values, max(values) / 10]),
+        scales.linear([1, count]) if count < 4 else scales.logarithmic([1, count]),
+        scales.logarithmic([*values, max(values) / 10]),
         label=f"Spectra of layer {layer}",
         x_label="component",
         y_label="share of the variance",
@@ -128,8 +130,8 @@ def spectrum_figure(content: Content, layer: int) -> str:
     for style, side in (("a", "reference"), ("b dashed", "current")):
         points = [(k + 1, v if v > 0 else math.nan) for k, v in enumerate(sides[side])]
         chart.line(points, style, side)
-    key = _key([("a", "reference"), ("b dashed", "current")])
-    return _figure(f"Spectrum, layer {layer}", chart.svg(), key)
+    key = named([("a", "reference"), ("b dashed", "current")])
+    return figure(f"Spectrum, layer {layer}", chart.svg(), key)
 
 
 def null_figure(name: str, test: Content, title: str) -> str:
@@ -139,10 +141,10 @@ def null_figure(name: str, test: Content, title: str) -> str:
         return ""
     edges, counts = histogram["edges"], histogram["counts"]
     statistic = float(test["statistic"])
-    x = _scales.linear([*edges, statistic], count=4)
+    x = scales.linear([*edges, statistic], count=4)
     chart = Chart(
         x,
-        _scales.linear([0, *counts], zero=True, count=4),
+        scales.linear([0, *counts], zero=True, count=4),
         label=f"Null distribution of {name}",
         x_label="statistic",
         y_label="permutations",
@@ -150,11 +152,11 @@ def null_figure(name: str, test: Content, title: str) -> str:
     chart.bars(*_thickened(edges, counts, x), "a")
     if math.isfinite(statistic):
         chart.rule(statistic, "b", f"observed, p = {test['p_value']:.3g}")
-    return _figure(title, chart.svg(), "")
+    return figure(title, chart.svg(), "")
 
 
 def _thickened(
-    edges: Sequence[float], counts: Sequence[float], x: _scales.Scale
+    edges: Sequence[float], counts: Sequence[float], x: scales.Scale
 ) -> tuple[list[float], list[float]]:
     """One bar where the whole null is thinner than a few pixels."""
     if x.place(edges[-1]) - x.place(edges[0]) > 0.02:
@@ -168,8 +170,8 @@ def _layer_chart(name: str, count: int, values: Sequence[float]) -> Chart:
     near_one = min(finite) > 0.5 and max(finite) < 1.05
 
     return Chart(
-        _scales.layers(count),
-        _scales.linear(finite, zero=not near_one, per_cent=metric(name).unit == "%"),
+        scales.layers(count),
+        scales.linear(finite, zero=not near_one, per_cent=metric(name).unit == "%"),
         label=f"{metric(name).label} over the layers",
         x_label="layer",
     )
@@ -210,20 +212,6 @@ def _curve(
         if not (math.isfinite(before[1]) or math.isfinite(after[1]))
     ]
     chart.dots(lone, style)
-
-
-def _figure(title: str, svg: str, below: str) -> str:
-    return f"<figure><h3>{escaped(title)}</h3>{svg}{below}</figure>"
-
-
-def _key(entries: Sequence[tuple[str, str]]) -> str:
-    if not entries:
-        return ""
-    parts = (
-        f'<span><i class="{style}"></i>{escaped(text)}</span>'
-        for style, text in entries
-    )
-    return f'<div class="key">{"".join(parts)}</div>'
 
 
 def _gradient(low: str, high: str) -> str:

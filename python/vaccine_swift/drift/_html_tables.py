@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
+from vaccine_swift._report.parts import table
+from vaccine_swift._report.svg import escaped
 from vaccine_swift.drift._report_schema import estimate, metric, shown
-from vaccine_swift.drift._svg import escaped
 from vaccine_swift.drift._tables import metric_columns
 
 __all__ = ["group_table", "layer_table", "prompt_table", "test_table", "test_title"]
@@ -51,7 +52,7 @@ def test_table(content: Content) -> str:
                 escaped(test.get("permutations")),
             )
         )
-    return _table(heads, rows, wrapped=True)
+    return table(heads, rows, wrapped=True)
 
 
 def group_table(content: Content) -> str:
@@ -67,7 +68,7 @@ def group_table(content: Content) -> str:
         )
         for group, each in content["groups"].items()
     ]
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def prompt_table(content: Content) -> str:
@@ -87,13 +88,13 @@ def prompt_table(content: Content) -> str:
         total = math.nan if overall is None else overall
         rows.append((escaped(name), shown("relative_drift", total), peak))
     heads = ("prompt", "relative drift", "largest")
-    table = _table(heads, rows[:_PROMPTS], wrapped=True)
+    shown_rows = table(heads, rows[:_PROMPTS], wrapped=True)
     if len(rows) > _PROMPTS:
-        rest = _table(heads, rows[_PROMPTS:], wrapped=True)
-        table += (
+        rest = table(heads, rows[_PROMPTS:], wrapped=True)
+        shown_rows += (
             f"<details><summary>{len(rows) - _PROMPTS} more</summary>{rest}</details>"
         )
-    return table
+    return shown_rows
 
 
 def layer_table(content: Content) -> str:
@@ -113,7 +114,7 @@ def layer_table(content: Content) -> str:
     )
     return (
         f"<details><summary>{len(names)} metrics × {len(content['layers'])} layers, "
-        f"with intervals</summary>{note}{_table(heads, rows, pale=marked)}</details>"
+        f"with intervals</summary>{note}{table(heads, rows, pale=marked)}</details>"
     )
 
 
@@ -135,21 +136,3 @@ def _number(value: Any) -> str:
 
 def _finite(value: Any) -> bool:
     return value is not None and math.isfinite(value)
-
-
-def _table(
-    heads: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    wrapped: bool = False,
-    pale: Iterable[int] = (),
-) -> str:
-    faded = frozenset(pale)
-    head = "".join(f"<th>{escaped(each)}</th>" for each in heads)
-    lines = []
-    for index, row in enumerate(rows):
-        first, *rest = row
-        opening = '<tr class="floor">' if index in faded else "<tr>"
-        name = f'<td class="wrap">{first}</td>' if wrapped else f"<td>{first}</td>"
-        lines.append(opening + name + "".join(f"<td>{each}</td>" for each in rest))
-    return f'<div class="scroll"><table><tr>{head}</tr>{"".join(lines)}</table></div>'

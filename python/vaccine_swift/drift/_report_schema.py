@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from vaccine_swift._report.numbers import digits
+
 __all__ = ["METRICS", "SCHEMA", "Metric", "checked", "estimate", "metric", "shown"]
 
 SCHEMA: Final = "vaccine_swift.drift/1"
@@ -89,8 +91,8 @@ def shown(name: str, value: float) -> str:
     if not math.isfinite(value):
         return "–"
     if metric(name).unit == "%":
-        return f"{_digits(100 * value)} %"
-    return _digits(value)
+        return f"{digits(100 * value)} %"
+    return digits(value)
 
 
 def estimate(entry: Mapping[str, Any] | None) -> tuple[float, float, float]:
@@ -146,16 +148,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_plain(each) for each in value]
     return value
-
-
-def _digits(value: float) -> str:
-    size = abs(value)
-    if size != 0 and (size >= 1e5 or size < 1e-3):
-        mantissa, exponent = f"{value:.2e}".split("e")
-        return f"{mantissa}e{int(exponent)}".replace("-", "−")
-    # Of a similarity near 1, the digits that matter are those of its distance to 1.
-    if 0.9 < size < 1:
-        decimals = min(1 - math.floor(math.log10(1 - size)), 6)
-    else:
-        decimals = max(0, 2 - math.floor(math.log10(size))) if size else 0
-    return f"{value:,.{decimals}f}".replace(",", "\u202f").replace("-", "−")

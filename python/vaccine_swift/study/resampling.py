@@ -7,9 +7,10 @@ draws s²/n with the unbiased s², which matters when n is a handful of seeds (R
 1988, doi:10.1080/01621459.1988.10478591). Acts and seeds are drawn independently, as
 Owen's pigeonhole bootstrap does (2007, doi:10.1214/07-AOAS122).
 
-Draws of a handful of seeds cannot show how far off the seeds' own spread may be. So the
-interval's ends are moved away from the mean by Student's t over the normal quantile,
-with Welch and Satterthwaite's degrees of freedom of the two sources of variance.
+The draws give the standard error; the interval is Student's t times it, with Welch and
+Satterthwaite's degrees of freedom of the two sources of variance. The draws' quantiles
+would be steps of a handful of seeds, and could not show that the seeds' own spread is
+hardly known.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
@@ -173,18 +173,16 @@ def spread(
     sources = [(by_seed.var(ddof=1) / seeds, seeds - 1)] if seeds > 1 else []
     sources += [(alone.var(), acts - 1)] if acts > 1 else []
     freedom = _freedom(sources)
-    tail = (1 - confidence) / 2
-    factor = student_quantile(confidence, freedom) / NormalDist().inv_cdf(1 - tail)
-    mean = float(by_seed.mean())
-    low, high = mean + factor * (np.quantile(drawn, (tail, 1 - tail)) - mean)
-    error = float(drawn.std())
+    error, mean = float(drawn.std()), float(by_seed.mean())
+    half = student_quantile(confidence, freedom) * error
+    low, high = mean - half, mean + half
     if scores.metric.kind == "percent":
         low, high = max(low, -100.0 if less else 0.0), min(high, 100.0)
         if error == 0 and not less and mean in (0.0, 100.0):
             # Clopper & Pearson 1934, of acts of which none or all did it.
-            missed = 100 * (1 - tail ** (1 / acts))
+            missed = 100 * (1 - ((1 - confidence) / 2) ** (1 / acts))
             low, high = (0.0, missed) if mean == 0 else (100 - missed, 100.0)
-    return Spread(float(low), float(high), error, freedom)
+    return Spread(low, high, error, freedom)
 
 
 def sign_flip(first: Scores, second: Scores, draws: int, seed: int) -> TestResult:

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaccine_swift.drift import _scales
+from vaccine_swift._report import scales
 
 finite = st.floats(-1e12, 1e12, allow_subnormal=False)
 
 
 @given(values=st.lists(finite, min_size=1, max_size=5), zero=st.booleans())
 def test_every_value_is_between_the_ends_and_ticks_rise(values, zero) -> None:
-    scale = _scales.linear(values, zero=zero)
+    scale = scales.linear(values, zero=zero)
     assert scale.low < scale.high
     assert all(0 <= scale.place(value) <= 1 for value in values)
     ticks = [value for value, _ in scale.ticks]
@@ -36,13 +36,13 @@ def test_every_value_is_between_the_ends_and_ticks_rise(values, zero) -> None:
     ],
 )
 def test_ticks_are_named_with_the_digits_that_tell_them_apart(values, expected) -> None:
-    scale = _scales.linear(values, per_cent="%" in expected[0])
+    scale = scales.linear(values, per_cent="%" in expected[0])
     assert [text for _, text in scale.ticks] == expected
 
 
 @given(values=st.lists(st.floats(1e-30, 1e30), min_size=1, max_size=5))
 def test_a_logarithmic_scale_reaches_round_powers(values) -> None:
-    scale = _scales.logarithmic(values)
+    scale = scales.logarithmic(values)
     assert scale.low <= min(values) * (1 + 1e-9)
     assert max(values) <= scale.high * (1 + 1e-9)
     assert math.log10(scale.low) == pytest.approx(round(math.log10(scale.low)))
@@ -51,6 +51,6 @@ def test_a_logarithmic_scale_reaches_round_powers(values) -> None:
 
 
 def test_cells_put_the_first_row_on_top_when_asked() -> None:
-    up, down = _scales.cells(4), _scales.cells(4, downwards=True)
+    up, down = scales.cells(4), scales.cells(4, downwards=True)
     assert [up.place(k) for k in (0, 3)] == [0.125, 0.875]
     assert down.ticks[0] == (3, "0")
