@@ -39,8 +39,7 @@ def test_all_faults_are_told_at_once():
         sweep={"attack_step": [1], "rank": [0], "dropout": []},
     )
     for expected in (
-        "methods must be among none, sft, vaccine, random, got 'vacine'. Did you mean "
-        "'vaccine'?",
+        "methods must be among none, sft, vaccine, random, got 'vacine'. Did you mean",
         "poison must be at least 0 and at most 1, got 1.5",
         "got 'sentimant'. Did you mean 'sentiment'?",
         "align_steps must be at least 1, got 0",

@@ -1,4 +1,4 @@
-"""A whole study on a tiny model: rows, reuse, reproducibility, and what it trains on."""
+"""A whole study on a tiny model: rows, reuse, the same bits, what it trains on."""
 
 from __future__ import annotations
 

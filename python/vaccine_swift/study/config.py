@@ -100,8 +100,9 @@ class StudyConfig:
     profile : {"laptop", "vaccine", "booster"}
         How scores are measured, see `evaluate`.
     judge : str or callable, optional
-        Of the harmful score; None takes the profile's. "rule", "beaver-dam-7b", the directory of such a model, or a function of
-        (request, answer), which is known to the store by its name and source.
+        Of the harmful score; None takes the profile's. "rule", "beaver-dam-7b", the
+        directory of such a model, or a function of (request, answer), which is known to
+        the store by its name and source.
     limit : int, optional
         Most prompts of each evaluation set, ≥ 1; None leaves it to the profile.
     drift_prompts : int
@@ -121,8 +122,8 @@ class StudyConfig:
     >>> StudyConfig(rank=0, poison=2)
     Traceback (most recent call last):
         ...
-    ValueError: poison must be at least 0 and at most 1, got 2; rank must be at least 1, \
-got 0
+    ValueError: poison must be at least 0 and at most 1, got 2; rank must be at least \
+1, got 0
     """
 
     methods: tuple[str, ...] = ("none", "sft", "vaccine", "random")
