@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Scale", "cells", "layers", "linear", "logarithmic"]
+__all__ = ["Scale", "at", "cells", "layers", "linear", "logarithmic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,29 @@ def logarithmic(values: Iterable[float]) -> Scale:
         for k in range(first, last + 1, step)
     )
     return Scale(10.0**first, 10.0**last, ticks, logarithmic=True)
+
+
+def at(values: Iterable[float], names: Iterable[str] | None = None) -> Scale:
+    """A scale with a tick at each of the values, some space beside the outer ones.
+
+    It is logarithmic when the positive values span more than a factor of 20. A tick
+    that has no room after the one before it is left out.
+    """
+    known = sorted(set(values))
+    texts = [f"{value:g}" for value in known] if names is None else list(names)
+    low, high = known[0], known[-1]
+    ratio = high / low if low > 0 else 1.0
+    if ratio > 20:
+        low, high = low / ratio**0.06, high * ratio**0.06
+    else:
+        margin = 0.06 * (high - low) or 0.5
+        low, high = low - margin, high + margin
+    scale = Scale(low, high, (), logarithmic=ratio > 20)
+    ticks: list[tuple[float, str]] = []
+    for tick in zip(known, texts, strict=True):
+        if not ticks or scale.place(tick[0]) - scale.place(ticks[-1][0]) > 0.08:
+            ticks.append(tick)
+    return dataclasses.replace(scale, ticks=tuple(ticks))
 
 
 def layers(count: int) -> Scale:

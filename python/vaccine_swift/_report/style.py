@@ -6,12 +6,23 @@ from typing import Final
 
 from vaccine_swift._report.heat import GRADIENT
 
-__all__ = ["STYLE"]
+__all__ = ["COLOURS", "STYLE"]
 
 # Lines use Okabe and Ito's colours, "Color Universal Design" (2008), which people with
 # any form of colour blindness tell apart; the dark page has lighter ones of these hues.
-_LIGHT: Final = """--page:#f6f7f9;--card:#fff;--ink:#1b2330;--soft:#5c6675;
---grid:#e6e9ee;--axis:#aab2bd;--a:#0072b2;--b:#d55e00;--c:#009e73;--d:#b0588d;--e:#8a6d00;
+COLOURS: Final = {
+    "a": "#0072b2",
+    "b": "#d55e00",
+    "c": "#009e73",
+    "d": "#b0588d",
+    "e": "#8a6d00",
+    "quiet": "#5c6675",
+}
+"""Colours of the line styles on a light page."""
+
+_LINES: Final = ";".join(f"--{name}:{colour}" for name, colour in COLOURS.items())
+_LIGHT: Final = f"""--page:#f6f7f9;--card:#fff;--ink:#1b2330;--soft:#5c6675;
+--grid:#e6e9ee;--axis:#aab2bd;{_LINES};
 --edge:#e2e5ea;--wash:#eef2f7"""
 _DARK: Final = """--page:#11151b;--card:#1a2029;--ink:#e7ebf1;--soft:#9aa5b4;
 --grid:#2a323d;--axis:#566172;--a:#56b4e9;--b:#f0894a;--c:#3dc79d;--d:#dd94bf;--e:#e0c341;
@@ -56,12 +67,20 @@ stroke-linecap:round}}
 .vs-report .quiet{{--h:var(--soft)}}
 .vs-report .line.dashed{{stroke-dasharray:6 4}}
 .vs-report .line.thin{{stroke-width:1.5}}
+.vs-report .line.dotted{{stroke-dasharray:1.5 5}}
+.vs-report .whisker{{fill:none;stroke:var(--h);stroke-width:1.4;opacity:.75}}
+.vs-report .dot.ringed{{stroke:var(--card);stroke-width:1.2}}
 .vs-report .hidden{{fill:transparent}}
 .vs-report .key{{display:flex;flex-wrap:wrap;gap:2px 14px;font-size:12.5px;
 color:var(--soft);margin-top:2px}}
 .vs-report .key i{{display:inline-block;width:18px;height:0;margin-right:5px;
 border-top:2.5px solid var(--h);vertical-align:middle}}
 .vs-report .key i.dashed{{border-top-style:dashed}}
+.vs-report .key i.dotted{{border-top-style:dotted}}
+.vs-report .arm i{{display:inline-block;width:18px;height:0;margin-right:6px;
+border-top:2.5px solid var(--h);vertical-align:middle}}
+.vs-report .arm i.dashed{{border-top-style:dashed}}
+.vs-report .arm i.dotted{{border-top-style:dotted}}
 .vs-report .scale{{display:flex;align-items:center;gap:8px;font-size:12.5px;
 color:var(--soft)}}
 .vs-report .scale i{{flex:1;max-width:170px;height:9px;border-radius:3px;
@@ -73,6 +92,9 @@ background:linear-gradient(90deg,{GRADIENT})}}
 border-bottom:1px solid var(--grid)}}
 .vs-report tr:last-child td{{border-bottom:0}}
 .vs-report th{{font-weight:600;color:var(--soft)}}
+.vs-report td.text{{text-align:left;white-space:normal;min-width:14em}}
+.vs-report ul.plain{{margin:0 0 12px;padding-left:20px;max-width:85ch}}
+.vs-report ul.plain li{{margin:3px 0}}
 .vs-report th:first-child,.vs-report td:first-child{{text-align:left}}
 .vs-report td.wrap{{white-space:normal;overflow-wrap:anywhere;min-width:11em}}
 .vs-report td small{{color:var(--soft);font-size:12px}}

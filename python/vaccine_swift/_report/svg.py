@@ -89,6 +89,21 @@ class Chart:
                     f'cy="{self.row(y):.1f}" r="{radius}">{title}</circle>'
                 )
 
+    def whiskers(
+        self, start: tuple[float, float], end: tuple[float, float], style: str
+    ) -> None:
+        """An interval as a line, upright or level, with a short bar at each end."""
+        (x, y), (right, top) = ((self.column(a), self.row(b)) for a, b in (start, end))
+        across, up = (0, 2.5) if y == top else (2.5, 0)
+        self._marks.append(
+            f'<path class="whisker {style}" d="M{x:.1f},{y:.1f}L{right:.1f},{top:.1f}'
+            + "".join(
+                f"M{a - across:.1f},{b - up:.1f}l{2 * across:.1f},{2 * up:.1f}"
+                for a, b in ((x, y), (right, top))
+            )
+            + '"/>'
+        )
+
     def bars(self, edges: Sequence[float], counts: Sequence[float], style: str) -> None:
         """A histogram."""
         for left, right, count in zip(edges, edges[1:], counts, strict=False):
@@ -108,6 +123,13 @@ class Chart:
             f'<line class="line {style}" x1="{x:.1f}" x2="{x:.1f}" y1="{self._top}" '
             f'y2="{HEIGHT - _BOTTOM}"/><text class="note" x="{x + shift:.1f}" '
             f'y="{self._top + 12}" text-anchor="{anchor}">{escaped(text)}</text>'
+        )
+
+    def text(self, place: tuple[float, float], text: str) -> None:
+        """A short text to the right above a place."""
+        x, y = self.column(place[0]), self.row(place[1])
+        self._marks.append(
+            f'<text class="tick" x="{x + 5:.1f}" y="{y - 5:.1f}">{escaped(text)}</text>'
         )
 
     def image(self, source: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift._report.style import COLOURS
 from vaccine_swift.drift._report_schema import estimate, metric
 from vaccine_swift.drift._tables import metric_columns
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "draw_history"]
 
-# Okabe and Ito's colours: told apart with any form of colour blindness.
-_COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#b0588d", "#8a6d00")
+_COLOURS: Final = tuple(COLOURS[name] for name in "abcde")
 _SOFT: Final = "#6b7480"
 
 Content = Mapping[str, Any]

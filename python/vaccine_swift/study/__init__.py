@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from vaccine_swift.study import statistics
+from vaccine_swift.study import report, statistics
 
-__all__ = ["statistics"]
+__all__ = ["report", "statistics"]

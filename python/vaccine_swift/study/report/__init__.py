@@ -1,0 +1,96 @@
+"""The report of a study: one page, CSV tables, PNG figures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from vaccine_swift.checkpoints.writing import staged_files
+from vaccine_swift.study.cells import Row
+from vaccine_swift.study.report._content import Content
+from vaccine_swift.study.report._figures import save
+from vaccine_swift.study.report._page import drawings, study_page
+from vaccine_swift.study.report._tables import csv_text
+from vaccine_swift.training._files import write_text
+
+__all__ = ["write_csv", "write_figures", "write_html"]
+
+
+def write_html(
+    rows: Iterable[Row],
+    path: str | os.PathLike[str],
+    *,
+    baseline: str = "sft",
+    title: str = "Defence study",
+) -> None:
+    """Write a study as one HTML page that needs no other file and no script.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Lines of ``results.jsonl``.
+    path : path
+        The page; it appears whole or not at all.
+    baseline : str
+        The method or label that others are compared with.
+    title : str
+        The page's heading.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For rows that do not fit, as `statistics.summary`.
+    OSError
+        When the disk refuses.
+    """
+    write_text(Path(path), study_page(Content.of(rows, baseline), title))
+
+
+def write_csv(
+    rows: Iterable[Row], directory: str | os.PathLike[str], *, baseline: str = "sft"
+) -> None:
+    """Write ``summary.csv`` and ``differences.csv``.
+
+    Parameters
+    ----------
+    rows, baseline
+        As in `write_html`.
+    directory : path
+        Made where there is none.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        As `write_html`.
+    """
+    content = Content.of(rows, baseline)
+    tables = {"summary": content.summary, "differences": content.differences}
+    with staged_files(Path(directory)) as stage:
+        for name, entries in tables.items():
+            (stage / f"{name}.csv").write_text(csv_text(entries), encoding="utf-8")
+
+
+def write_figures(
+    rows: Iterable[Row], directory: str | os.PathLike[str], *, baseline: str = "sft"
+) -> None:
+    """Write every chart of the page as a PNG of 960 by 600 pixels.
+
+    Parameters
+    ----------
+    rows, baseline
+        As in `write_html`.
+    directory : path
+        Made where there is none.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib (``pip install 'vaccine-swift[plot]'``).
+    TypeError, ValueError, OSError
+        As `write_html`.
+    """
+    content = Content.of(rows, baseline)
+    with staged_files(Path(directory)) as stage:
+        for drawing in drawings(content):
+            save(drawing, stage / f"{drawing.name}.png")
