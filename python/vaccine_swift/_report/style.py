@@ -77,6 +77,10 @@ color:var(--soft);margin-top:2px}}
 border-top:2.5px solid var(--h);vertical-align:middle}}
 .vs-report .key i.dashed{{border-top-style:dashed}}
 .vs-report .key i.dotted{{border-top-style:dotted}}
+.vs-report .arm i{{display:inline-block;width:18px;height:0;margin-right:6px;
+border-top:2.5px solid var(--h);vertical-align:middle}}
+.vs-report .arm i.dashed{{border-top-style:dashed}}
+.vs-report .arm i.dotted{{border-top-style:dotted}}
 .vs-report .scale{{display:flex;align-items:center;gap:8px;font-size:12.5px;
 color:var(--soft)}}
 .vs-report .scale i{{flex:1;max-width:170px;height:9px;border-radius:3px;

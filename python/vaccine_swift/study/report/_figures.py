@@ -63,8 +63,9 @@ def _draw(axes: Axes, curve: Curve) -> None:
         axes.fill_between(x, low, high, color=shade, alpha=0.17, linewidth=0)
     else:
         around = np.nan_to_num([[y - low, high - y], [x - left, right - x]])
+        y_error, x_error = around.clip(0)
         axes.errorbar(
-            x, y, *around.clip(0), fmt="none", ecolor=shade, capsize=2, elinewidth=1
+            x, y, y_error, x_error, "none", ecolor=shade, capsize=2, elinewidth=1
         )
     axes.plot(
         x,

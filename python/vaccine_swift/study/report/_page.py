@@ -52,8 +52,8 @@ def study_page(content: Content, title: str) -> str:
         section("Before and after the attack", "", (), before=summary_table(content)),
         section(
             "Harm and use",
-            "Whiskers are 95 % intervals; a dashed line with a band is an arm that does "
-            "not have the parameter.",
+            "Whiskers are 95 % intervals; a dashed line with a band is an arm that "
+            "does not have the parameter.",
             map(drawn, _metric_drawings(content, _FIRST)),
         ),
         _folded("Further metrics", _metric_drawings(content, _FURTHER)),
@@ -172,13 +172,12 @@ def _settings(content: Content) -> str:
         for name, value in row_settings(rows[0]).items()
         if all(row_settings(row).get(name) == value for row in rows)
     }
+    dates = sorted({str(row.get("date")) for row in rows})
     parts = {
         "settings": shared,
         "versions": rows[0].get("versions"),
         "hardware": rows[0].get("hardware"),
-        "dates": sorted({str(row.get("date")) for row in rows})[
-            :: max(len(rows) - 1, 1)
-        ],
+        "dates": [dates[0], dates[-1]],
         "profiles": sorted({str(entry["profile"]) for entry in content.summary}),
     }
     text = json.dumps(parts, indent=2, ensure_ascii=False, default=str)

@@ -1,4 +1,4 @@
-"""Figures of the paper, to stand beside a study's; another model, judge and task size."""
+"""Figures of the paper that stand beside a study's."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from vaccine_swift.study.report._content import Content
 
 __all__ = ["paper"]
 
-# Huang, Hu, Liu, "Vaccine: Perturbation-aware Alignment for Large Language Models against
-# Harmful Fine-tuning Attack", NeurIPS 2024, arXiv:2402.01109: Llama2-7B, SST2, n = 1000.
+# Huang, Hu, Liu, "Vaccine: Perturbation-aware Alignment for Large Language Models
+# against Harmful Fine-tuning Attack", NeurIPS 2024, arXiv:2402.01109: Llama2-7B, SST2,
+# n = 1000; the second table at p = 0.1.
 _POISON: Final = ("clean", "0.01", "0.05", "0.1", "0.2")
 _BY_POISON: Final = {
     "Non-aligned": (
@@ -30,8 +31,9 @@ _BY_RHO: Final = {
 
 _NOTE: Final = (
     "Of another model (Llama2-7B), another judge (a 7B classifier), other data and one "
-    "seed: a direction to compare with, not numbers to reach. Each cell: harmful score, "
-    "fine-tune accuracy. Runs of one setting differ in the paper by about 2 points."
+    "seed: a direction to compare with, not numbers to reach. Each cell: harmful "
+    "score, fine-tune accuracy. Runs of one setting differ in the paper by about 2 "
+    "points."
 )
 
 
@@ -43,7 +45,8 @@ def paper(content: Content) -> str:
     tables = "".join(f'<div class="apart">{each}</div>' for each in parts)
     return (
         "<details><summary>The paper's figures for a 7B model</summary>"
-        f'<p class="soft">{_NOTE} arXiv:2402.01109, Tables 1 and 6.</p>{tables}</details>'
+        f'<p class="soft">{_NOTE} arXiv:2402.01109, Tables 1 and 6.</p>{tables}'
+        "</details>"
     )
 
 
@@ -53,10 +56,7 @@ def _table(
     entries: dict[str, tuple[tuple[float, ...], tuple[float, ...]]],
 ) -> str:
     rows = [
-        (
-            label,
-            *(f"{hs:.1f}, {fa:.1f}" for hs, fa in zip(score, accuracy, strict=True)),
-        )
-        for label, (score, accuracy) in entries.items()
+        (label, *(f"{hs:.1f}, {fa:.1f}" for hs, fa in zip(*both, strict=True)))
+        for label, both in entries.items()
     ]
     return table(("HS, FA in %", *(f"{name} = {each}" for each in heads)), rows)

@@ -139,9 +139,7 @@ def cell_key(content: Content, fields: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _swatch(content: Content, label: str) -> str:
     style = content.styles[label]
-    return (
-        f'<span class="key"><span><i class="{style}"></i>{escaped(label)}</span></span>'
-    )
+    return f'<span class="arm"><i class="{style}"></i>{escaped(label)}</span>'
 
 
 def _unit(name: str) -> str:

@@ -75,18 +75,16 @@ def losses(content: Content, place: Any, phase: str) -> Drawing:
         ]
         curves += _traced(content, cell, series)
     names = {"align": "Loss of the alignment", "attack": "Loss of the attack"}
+    note = "Bands: all seeds."
+    if phase == "align":
+        note += " The perturbed loss of the methods that perturb."
     return Drawing(
         f"loss_{phase}",
         f"{names[phase]}{_where(content, place) if phase == 'attack' else ''}",
         "step",
         "nats per token",
         tuple(curves),
-        note="Bands: all seeds."
-        + (
-            " The perturbed loss of the methods that perturb."
-            if phase == "align"
-            else ""
-        ),
+        note=note,
     )
 
 

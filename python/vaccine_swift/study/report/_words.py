@@ -56,8 +56,8 @@ def seeds_sentence(count: int) -> str:
     freedom = f"{count} seeds: the intervals are over seeds and prompts. "
     if count < 5:
         return freedom + (
-            "So few runs show only differences that are large beside the spread between "
-            "runs, which they hardly measure; a null result says little."
+            "So few runs show only differences that are large beside the spread "
+            "between runs, which they hardly measure; a null result says little."
         )
     return freedom + (
         "They show differences that are large beside the spread between runs; the "
