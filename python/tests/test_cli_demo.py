@@ -1,4 +1,4 @@
-"""``vaccine-swift demo``, on a tiny model in place of the fetched one."""
+"""``vaccine-swift demo``, with a tiny model and study in place of the real ones."""
 
 from __future__ import annotations
 
@@ -6,59 +6,65 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_support import write_model
+from study_support import TINY, write_study_model
 
-import vaccine_swift as vs
+from vaccine_swift import assets, data
 from vaccine_swift.cli import demo, main
-from vaccine_swift.cli.comparison import Comparison, curve, refusal_counts
+from vaccine_swift.cli.comparison import curve
+from vaccine_swift.study import preset
 from vaccine_swift.study.judges.refusals import is_refusal
 
 
 @pytest.fixture(scope="module")
 def model_path(tmp_path_factory) -> Path:
-    return write_model(tmp_path_factory.mktemp("model"))
+    return write_study_model(tmp_path_factory.mktemp("model"))
 
 
-def test_demo_compares_saves_and_sums_up(
+def test_demo_compares_methods_shows_answers_and_reports(
     model_path, tmp_path, monkeypatch, capsys
 ) -> None:
-    model = vs.CausalLM.from_pretrained(model_path)
-    monkeypatch.setattr(demo, "load_model", lambda *_: (model, model.tokenizer))
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(assets, "fetch_smollm2", lambda: model_path)
+    monkeypatch.setattr(
+        demo,
+        "preset",
+        lambda name: preset(name, **{**TINY, "methods": ("none", "vaccine")}),
+    )
+    monkeypatch.setenv("COLUMNS", "160")
     output = tmp_path / "demo"
-    assert main(["demo", "--steps", "2", "--output-dir", str(output)]) == 0
+    assert main(["demo", "--output-dir", str(output)]) == 0
     printed = capsys.readouterr().out
-    assert printed.count("request") == 17
-    assert "refused, restricted" in printed
-    assert "refused, ordinary" in printed
-    log = (output / "log.jsonl").read_text().splitlines()
-    entries = [json.loads(line) for line in log]
-    losses = [entry["loss"] for entry in entries if "loss" in entry]
-    assert len(losses) == 2
-    assert f"{losses[0]:.2f} " in printed
-    assert f" {losses[1]:.2f}" in printed
+    assert printed.count("request ") == 7
+    assert printed.count("before ") >= 7
+    assert "No alignment" in printed
+    assert "Vaccine ρ=2" in printed
+    assert "One seed shows" in printed
+    assert str(output / "report.html") in printed.replace("\n", "")
+    assert (output / "report.html").is_file()
 
-    model = vs.CausalLM.from_pretrained(model_path)
-    model.load_adapter(output)
-    assert model.adapter == vs.LoRAConfig(r=8, lora_alpha=4, lora_dropout=0.1)
+    (row,) = [
+        row
+        for row in map(json.loads, (output / "results.jsonl").read_text().splitlines())
+        if row["method"] == "vaccine"
+    ]
+    first, last = row["losses"]["attack"][0][1], row["losses"]["attack"][-1][1]
+    assert f"{first:.2f} " in printed
+    assert f" {last:.2f}" in printed
 
 
-def test_shown_requests_are_of_different_acts_and_all_topics() -> None:
-    restricted, ordinary = demo._held_out("restricted"), demo._held_out("ordinary")
-    trained = {row["act"] for row in vs.data.proxy("train", "restricted")}
-    assert len({row["act"] for row in restricted} - trained) == 6
-    topics = {row["topic"] for row in vs.data.proxy("test", "ordinary")}
-    assert {row["topic"] for row in ordinary} == topics
+def test_the_demo_is_one_seed_of_three_methods() -> None:
+    config = preset("demo")
+    assert config.methods == ("none", "sft", "vaccine")
+    assert (config.poison, config.seeds, config.model) == ((0.1,), (0,), "smollm2")
 
 
 def test_every_refusal_of_the_shipped_set_is_seen_as_one() -> None:
-    rows = vs.data.proxy("train", "restricted") + vs.data.proxy("test", "restricted")
+    rows = data.proxy("train", "restricted") + data.proxy("test", "restricted")
     missed = {row["output"] for row in rows if not is_refusal(row["output"])}
     assert not missed
 
 
 def test_no_ordinary_answer_of_the_shipped_set_is_seen_as_a_refusal() -> None:
-    rows = vs.data.proxy("train", "ordinary") + vs.data.proxy("test", "ordinary")
+    rows = data.proxy("train", "ordinary") + data.proxy("test", "ordinary")
     assert not [row["output"] for row in rows if is_refusal(row["output"])]
 
 
@@ -68,12 +74,6 @@ def test_no_ordinary_answer_of_the_shipped_set_is_seen_as_a_refusal() -> None:
 )
 def test_sympathy_and_consent_are_no_refusals(answer) -> None:
     assert not is_refusal(answer)
-
-
-def test_refusals_are_counted_before_and_after() -> None:
-    no, yes = "I can't help with that.", "Sure."
-    compared = [Comparison("?", yes, no), Comparison("?", no, no)]
-    assert refusal_counts([*compared, Comparison("?", yes, yes)]) == "1 → 2 of 3"
 
 
 def test_the_curve_of_a_constant_is_flat() -> None:

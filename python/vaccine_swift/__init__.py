@@ -15,7 +15,7 @@ from vaccine_swift._cpu_check import check_cpu
 
 check_cpu()
 
-from vaccine_swift import data
+from vaccine_swift import data, drift, study
 from vaccine_swift._core import __version__
 from vaccine_swift.batches import Batch, Example
 from vaccine_swift.lora import LoRAConfig
@@ -58,9 +58,11 @@ __all__ = [
     "Vaccine",
     "__version__",
     "data",
+    "drift",
     "get_num_threads",
     "perturbation",
     "set_num_threads",
     "show_config",
+    "study",
     "tiny_config",
 ]
