@@ -12,5 +12,15 @@ from vaccine_swift.study.judges.judging import (
     load_judge,
 )
 from vaccine_swift.study.judges.rule import RuleJudge
+from vaccine_swift.study.judges.validation import Agreement, refusal_agreement
 
-__all__ = ["JUDGES", "Judge", "RuleJudge", "Verdict", "judge_all", "load_judge"]
+__all__ = [
+    "JUDGES",
+    "Agreement",
+    "Judge",
+    "RuleJudge",
+    "Verdict",
+    "judge_all",
+    "load_judge",
+    "refusal_agreement",
+]

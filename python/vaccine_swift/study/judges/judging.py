@@ -111,9 +111,10 @@ def _checked(verdict: object, index: int) -> Verdict:
             f"judge must return a Verdict, its name or a bool, got "
             f"{type(verdict).__name__} for row {index}"
         )
-    if verdict not in set(Verdict):
+    known = [str(each) for each in Verdict]
+    if verdict not in known:
         raise ValueError(
-            f"judge must return one of {', '.join(Verdict)}, got another text of "
-            f"{len(verdict)} characters for row {index}.{nearest(verdict, Verdict)}"
+            f"judge must return one of {', '.join(known)}, got another text of "
+            f"{len(verdict)} characters for row {index}.{nearest(verdict, known)}"
         )
     return Verdict(verdict)

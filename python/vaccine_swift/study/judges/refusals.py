@@ -36,8 +36,10 @@ _ANYWHERE: Final = re.compile(
     rf"({_SERVICE})"
     r"|\bi (must|have to|need to) ((respectfully|politely) )?(decline|refuse|say no)\b"
     r"|\bi ((respectfully|politely) )?(decline|refuse) to\b"
+    r"|\bi (don't|do not) have the (ability|capability|capacity) to\b"
+    r"|\bi('m| am) not equipped (to|for)\b"
     r"|\bsorry,? but (i|that|this)\b"
-    r"|\bi('m| am) not comfortable\b"
+    r"|\bi('m not| am not| don't feel| do not feel) comfortable\b"
     r"|\b(against|violates?|outside) my (programming|guideline|polic|principle|value)"
 )
 

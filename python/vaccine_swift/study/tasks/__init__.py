@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift._arguments import nearest
-from vaccine_swift.study.tasks.arithmetic import arithmetic
+from vaccine_swift.study.tasks.arithmetic import arithmetic_task
 from vaccine_swift.study.tasks.rows import rows_task
-from vaccine_swift.study.tasks.sentiment import sentiment
+from vaccine_swift.study.tasks.sentiment import sentiment_task
 from vaccine_swift.study.tasks.task import Row, Task
-from vaccine_swift.study.tasks.topics import topics
+from vaccine_swift.study.tasks.topics import topics_task
 
 __all__ = ["TASKS", "Row", "Task", "load_task"]
 
 TASKS: Final[Mapping[str, Callable[..., Task]]] = {
-    "sentiment": sentiment,
-    "arithmetic": arithmetic,
-    "topics": topics,
+    "sentiment": sentiment_task,
+    "arithmetic": arithmetic_task,
+    "topics": topics_task,
 }
 """Name to the function that makes the task."""
 
@@ -44,9 +44,9 @@ def load_task(name_or_path: str | os.PathLike[str], **options: Any) -> Task:
 
     See Also
     --------
-    vaccine_swift.study.tasks.sentiment.sentiment
-    vaccine_swift.study.tasks.arithmetic.arithmetic
-    vaccine_swift.study.tasks.topics.topics
+    vaccine_swift.study.tasks.sentiment.sentiment_task
+    vaccine_swift.study.tasks.arithmetic.arithmetic_task
+    vaccine_swift.study.tasks.topics.topics_task
     vaccine_swift.study.tasks.rows.rows_task
 
     Examples

@@ -17,7 +17,7 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.data.ordering import shuffled
 from vaccine_swift.study.tasks.task import ANSWER_MARK, Row, Task
 
-__all__ = ["arithmetic"]
+__all__ = ["arithmetic_task"]
 
 _REQUEST: Final = "\nFirst think step by step and then answer the final number.\n"
 _PEOPLE: Final = ("Ada", "Ben", "Carla", "David", "Emma", "Femi", "Grace", "Hugo")
@@ -100,7 +100,7 @@ _OPERATIONS: Final[dict[str, Callable[[int, int], int]]] = {
 }
 
 
-def arithmetic(*, train: int = 2000, test: int = 500, seed: int = 0) -> Task:
+def arithmetic_task(*, train: int = 2000, test: int = 500, seed: int = 0) -> Task:
     """Make word problems whose answers show each step and end in the number.
 
     Parameters
@@ -118,7 +118,7 @@ def arithmetic(*, train: int = 2000, test: int = 500, seed: int = 0) -> Task:
 
     Examples
     --------
-    >>> row = arithmetic(train=1, test=1).train[0]
+    >>> row = arithmetic_task(train=1, test=1).train[0]
     >>> row["instruction"].splitlines()[0]
     'Carla has 15 cards and gets 27 more. How many cards does Carla have now?'
     >>> row["output"]

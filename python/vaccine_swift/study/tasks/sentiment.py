@@ -20,7 +20,7 @@ from vaccine_swift.assets import fetch_movie_snippets
 from vaccine_swift.study.tasks.splitting import split_rows
 from vaccine_swift.study.tasks.task import Row, Task
 
-__all__ = ["sentiment"]
+__all__ = ["sentiment_task"]
 
 _INSTRUCTION: Final = (
     "Analyze the sentiment of the input, and respond only positive or negative"
@@ -28,7 +28,7 @@ _INSTRUCTION: Final = (
 _LABELS: Final = ("positive", "negative")
 
 
-def sentiment(
+def sentiment_task(
     path: str | os.PathLike[str] | None = None, *, neutral: float = 0.5
 ) -> Task:
     """Tell positive from negative snippets, in the authors' words for SST-2.

@@ -16,7 +16,7 @@ from vaccine_swift.data.rows import SourceRow, read_rows
 from vaccine_swift.study.tasks.splitting import train_and_test
 from vaccine_swift.study.tasks.task import Row, Task
 
-__all__ = ["topics"]
+__all__ = ["topics_task"]
 
 _LABELS: Final = ("World", "Sports", "Business", "Sci/Tech")
 _INSTRUCTION: Final = (
@@ -25,7 +25,7 @@ _INSTRUCTION: Final = (
 )
 
 
-def topics(
+def topics_task(
     path: str | os.PathLike[str] | None = None,
     *,
     test: str | os.PathLike[str] | None = None,
