@@ -74,7 +74,7 @@ def test_a_missing_file_is_no_unknown_task(tmp_path):
 
 def snippets(tmp_path, monkeypatch, lines):
     file = tmp_path / "movieReviewSnippets_GroundTruth.txt"
-    file.write_text("\r\n".join(lines), "utf-8")
+    file.write_bytes("\r\n".join(lines).encode())
     module = "vaccine_swift.study.tasks.sentiment.fetch_movie_snippets"
     monkeypatch.setattr(module, lambda: file)
     return file
@@ -82,8 +82,8 @@ def snippets(tmp_path, monkeypatch, lines):
 
 def test_sentiment_drops_what_is_neither(tmp_path, monkeypatch):
     ratings = [-3.9, -0.6, -0.5, 0.0, 0.5, 0.51, 2.0]
-    lines = [f"{n}\t{rating}\tText number {n} \n" for n, rating in enumerate(ratings)]
-    snippets(tmp_path, monkeypatch, [line.strip("\n") for line in lines])
+    lines = [f"{n}\t{rating}\tText number {n} " for n, rating in enumerate(ratings)]
+    snippets(tmp_path, monkeypatch, lines)
     task = load_task("sentiment")
     found = {row["input"]: row["output"] for row in task.train + task.test}
     assert found == {

@@ -60,18 +60,20 @@ def sentiment_task(
     check_range("neutral", neutral, minimum=0, below=4)
     file = fetch_movie_snippets() if path is None else Path(path)
     rows: list[Row] = []
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
-        try:
-            _, mean, text = line.split("\t")
-            rating = float(mean)
-        except ValueError:
-            raise ValueError(
-                f"{file}, line {number} must hold an ID, a rating and a text between "
-                "tabs"
-            ) from None
-        if abs(rating) > neutral:
-            label = _LABELS[rating < 0]
-            row = {"instruction": _INSTRUCTION, "input": text.strip(), "output": label}
-            rows.append(row)
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                _, mean, text = line.split("\t")
+                rating = float(mean)
+            except ValueError:
+                raise ValueError(
+                    f"{file}, line {number} must hold an ID, a rating and a text "
+                    "between tabs"
+                ) from None
+            if abs(rating) > neutral:
+                label, words = _LABELS[rating < 0], text.strip()
+                rows.append(
+                    {"instruction": _INSTRUCTION, "input": words, "output": label}
+                )
     train, test = split_rows(rows)
     return Task("sentiment", train, test, _LABELS)
