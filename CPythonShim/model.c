@@ -201,6 +201,9 @@ static PyMethodDef model_methods[] = {
     METHOD(loss, KEYWORDS,
         "loss($self, /, input_ids, labels, offsets)\n--\n\n"
         "Mean loss and the number of supervised tokens."),
+    METHOD(token_losses, KEYWORDS,
+        "token_losses($self, /, input_ids, labels, offsets)\n--\n\n"
+        "The loss of each supervised token, float32, in the order of the batch."),
     METHOD(forward_backward, KEYWORDS,
         "forward_backward($self, /, input_ids, labels, offsets, *, method, magnitude, weight, "
         "seed, stream)\n--\n\n"

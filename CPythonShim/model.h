@@ -25,6 +25,7 @@ PyObject *model_logits(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_attention_outputs(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_hidden_states(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_loss(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_token_losses(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_perturbations(ModelObject *self, PyObject *unused);
 PyObject *model_generate(ModelObject *self, PyObject *args, PyObject *keywords);

@@ -146,24 +146,52 @@ PyObject *model_hidden_states(ModelObject *self, PyObject *args, PyObject *keywo
     return (PyObject *)output;
 }
 
-PyObject *model_loss(ModelObject *self, PyObject *args, PyObject *keywords) {
+// `token_losses`: NULL, or receives a new buffer with the loss of each supervised token.
+static bool evaluate(ModelObject *self, PyObject *args, PyObject *keywords, const char *format,
+    double *loss, int64_t *supervised, BufferObject **token_losses) {
     static char *names[] = {"input_ids", "labels", "offsets", NULL};
     PyObject *input_ids, *labels, *offsets;
-    if (!PyArg_ParseTupleAndKeywords(
-            args, keywords, "OOO:loss", names, &input_ids, &labels, &offsets))
-        return NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, format, names, &input_ids, &labels, &offsets))
+        return false;
     BatchInput batch = {0};
-    double loss;
-    int64_t supervised;
+    BufferObject *output = NULL;
+    bool done = batch_input(input_ids, labels, offsets, &batch);
+    if (done && token_losses != NULL) {
+        const int64_t shape[] = {batch.input_ids.count};
+        output = buffer_new(state_of((PyObject *)self)->buffer_type, 'f', 1, shape);
+        done = output != NULL;
+    }
     Call call;
-    bool done = batch_input(input_ids, labels, offsets, &batch) && model_begin(self, &call);
+    done = done && model_begin(self, &call);
     if (done) {
-        const VaccineStatus status = vaccine_model_loss(self->handle, as_batch(&batch), &loss,
-            &supervised, call_interrupt(&call), &call.message);
+        const VaccineStatus status
+            = vaccine_model_loss(self->handle, as_batch(&batch), loss, supervised,
+                output == NULL ? NULL : output->values, call_interrupt(&call), &call.message);
         done = model_end(self, &call, status);
     }
     batch_release(&batch);
-    return done ? Py_BuildValue("dL", loss, (long long)supervised) : NULL;
+    if (!done) Py_CLEAR(output);
+    if (output != NULL) {
+        buffer_truncate(output, *supervised);
+        *token_losses = output;
+    }
+    return done;
+}
+
+PyObject *model_loss(ModelObject *self, PyObject *args, PyObject *keywords) {
+    double loss;
+    int64_t supervised;
+    if (!evaluate(self, args, keywords, "OOO:loss", &loss, &supervised, NULL)) return NULL;
+    return Py_BuildValue("dL", loss, (long long)supervised);
+}
+
+PyObject *model_token_losses(ModelObject *self, PyObject *args, PyObject *keywords) {
+    double loss;
+    int64_t supervised;
+    BufferObject *losses;
+    if (!evaluate(self, args, keywords, "OOO:token_losses", &loss, &supervised, &losses))
+        return NULL;
+    return (PyObject *)losses;
 }
 
 // MARK: - Training step

@@ -16,4 +16,10 @@ static inline int64_t buffer_count(const BufferObject *buffer) {
     return buffer->bytes / (int64_t)sizeof(float);
 }
 
+// Keeps the first `count` elements of a new buffer with one dimension.
+static inline void buffer_truncate(BufferObject *buffer, int64_t count) {
+    buffer->shape[0] = (Py_ssize_t)count;
+    buffer->bytes = buffer->shape[0] * (Py_ssize_t)sizeof(float);
+}
+
 #endif

@@ -89,8 +89,8 @@ public func vaccine_model_hidden_states(
 @c @implementation
 public func vaccine_model_loss(
     _ model: OpaquePointer!, _ batch: VaccineBatch, _ loss: UnsafeMutablePointer<Double>!,
-    _ supervised: UnsafeMutablePointer<Int64>!, _ interrupt: VaccineInterrupt,
-    _ message: UnsafeMutablePointer<VaccineMessage>!
+    _ supervised: UnsafeMutablePointer<Int64>!, _ token_losses: UnsafeMutablePointer<Float>!,
+    _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
         let decoder = try ModelHandle.at(model).decoder
@@ -98,8 +98,11 @@ public func vaccine_model_loss(
         guard !packed.supervisedRows.isEmpty else {
             throw .value("labels: no token of the batch is supervised")
         }
-        loss.pointee = try decoder.loss(packed, interruption: interrupt.interruption)
-        supervised.pointee = Int64(packed.supervisedRows.count)
+        let count = packed.supervisedRows.count
+        loss.pointee = try decoder.loss(
+            packed, interruption: interrupt.interruption,
+            losses: token_losses.map { .borrowed($0, rows: count, columns: 1) })
+        supervised.pointee = Int64(count)
     }
 }
 

@@ -34,13 +34,20 @@ extension Decoder {
     }
 
     /// Mean cross-entropy of a batch, dropout off; no gradient.
+    ///
+    /// - Parameter losses: shape [S, 1], overwritten with the cross-entropy of each supervised row,
+    ///   in the batch's order; nil: only the mean is wanted.
+    /// - Throws: `VaccineError.value` when the mean is not finite.
     package func loss(
-        _ batch: PackedBatch, interruption: Interruption
+        _ batch: PackedBatch, interruption: Interruption, losses: Matrix? = nil
     ) throws(VaccineError) -> Double {
         let pass = try self.pass(
             batch, masks: nil, training: false, interruption: interruption)
         let x = try forward(pass)
-        return try loss(pass, x, gradient: nil)
+        let loss = try loss(pass, x, gradient: nil)
+        guard loss.isFinite else { throw .value("the loss is not finite") }
+        losses?.copy(from: pass.scratch.losses.rows(0..<batch.supervisedRows.count))
+        return loss
     }
 
     private func inferencePass(

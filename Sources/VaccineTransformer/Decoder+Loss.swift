@@ -1,7 +1,8 @@
 internal import VaccineNumerics
 
 extension Decoder {
-    /// Mean cross-entropy over the supervised rows, with logits for at most 128 rows at a time.
+    /// Mean cross-entropy over the supervised rows, with logits for at most `Scratch.lossChunk`
+    /// rows at a time.
     ///
     /// ```
     /// loss = 1/S Σ_s CE(norm(x[s]) · headᵀ, target[s])
@@ -9,7 +10,8 @@ extension Decoder {
     /// - Parameters:
     ///   - x: the residual stream leaving the last layer, shape [T, C].
     ///   - gradient: receives weight · ∂loss/∂x, shape [T, C]; nil: only the loss is wanted.
-    /// - Returns: the loss, summed in double precision; 0 without any supervised row.
+    /// - Returns: the loss, summed in double precision; 0 without any supervised row. The rows'
+    ///   own losses stay in `scratch.losses`.
     /// - Complexity: 2·S·V·C operations for the loss and as many for the gradient.
     func loss(
         _ pass: Pass, _ x: Matrix, weight: Float = 1, gradient: Matrix?
@@ -34,7 +36,7 @@ extension Decoder {
                 inverse: scratch.finalInverse, into: normed)
             let logits = scratch.logits.rows(size)
             multiply(normed, transposing: head, into: logits)
-            let losses = scratch.losses.rows(size)
+            let losses = scratch.losses.rows(chunk)
             crossEntropy(
                 logits, targets: batch.targets[chunk],
                 gradientScale: gradient == nil ? nil : weight / Float(count), losses: losses)

@@ -66,7 +66,7 @@ struct Scratch {
     let attention: [Matrix]  // per worker, [64, longest]
     let logits: Matrix  // [chunk, V]
     let selected: Matrix  // [chunk, C] the rows that reach the loss
-    let losses: Matrix  // [T, 1]
+    let losses: Matrix  // [T, 1] of the supervised rows, in their order
     let dUs: Matrix  // [T, r]
 
     /// Supervised rows whose logits exist at one time.

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import VaccineNumerics
 import _TestSupport
@@ -82,6 +83,29 @@ import _TestSupport
             count += rows.count
         }
         #expect(abs(sum / Double(count) - together) < 1e-6)
+    }
+
+    @Test func theLossIsTheMeanOfTheSupervisedRowsOwnLosses() throws {
+        let model = try randomDecoder()
+        // More supervised rows than have their logits at one time.
+        let batch = try randomBatch([190, 7, 200])
+        let count = batch.supervisedRows.count
+        #expect(count > Scratch.lossChunk)
+        let losses = zeros(count, 1)
+        let mean = try model.loss(batch, interruption: .none, losses: losses)
+        let sum = losses.elements.reduce(0.0) { $0 + Double($1) }
+        #expect(abs(sum / Double(count) - mean) < 1e-12)
+        var place = 0
+        for (start, end) in zip(batch.offsets, batch.offsets.dropFirst()) {
+            let rows = try logits(model, Array(batch.inputIDs[start..<end]))
+            for row in batch.supervisedRows where (start..<end).contains(row) {
+                let z = rows[(row - start) * 61..<(row - start + 1) * 61].map(Double.init)
+                let expected = log(z.reduce(0) { $0 + exp($1) }) - z[Int(batch.targets[place])]
+                #expect(abs(Double(losses[place, 0]) - expected) < 1e-4)
+                place += 1
+            }
+        }
+        #expect(place == count)
     }
 
     @Test func writtenTensorsComeBackAndFaultsAreNamed() throws {

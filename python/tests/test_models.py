@@ -115,6 +115,41 @@ def test_loss_is_the_mean_cross_entropy_of_the_logits(model: vs.CausalLM) -> Non
     assert loss == pytest.approx(np.mean(picked), rel=1e-5)
 
 
+def test_token_log_probabilities_are_those_of_the_logits(model: vs.CausalLM) -> None:
+    ids, other = np.arange(1, 200) % 128, np.array([9, 4, 7])
+    labels = np.where(ids % 3 == 0, -100, ids)
+    sequences = [(ids, labels), (other, [-100, 4, 7]), (ids, ids)]
+    batch = vs.Batch.pack(vs.Example(*each) for each in sequences)
+    expected = []
+    for tokens, wanted in sequences:
+        z = model.logits(tokens).astype(np.float64)
+        rows = z - np.log(np.exp(z).sum(1, keepdims=True))
+        chosen = [t for t in range(1, len(tokens)) if wanted[t] != -100]
+        expected += [rows[t - 1, tokens[t]] for t in chosen]
+    found = model.token_log_probabilities(batch)
+    assert (found.dtype, found.shape) == (np.float32, (batch.supervised,))
+    assert batch.supervised > 256  # more than the core holds the logits of at a time
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    assert model.loss(batch)[0] == pytest.approx(-found.astype(np.float64).mean())
+
+
+def test_a_loss_that_is_not_finite_is_refused() -> None:
+    config = vs.tiny_config(tie_word_embeddings=False)
+    model = vs.CausalLM.from_config(config, seed=1)
+    model._model.write("weight", "lm_head.weight", np.full((128, 32), 1e38, np.float32))
+    for call in (model.loss, model.token_log_probabilities):
+        with pytest.raises(ValueError, match="the loss is not finite"):
+            call(batch())
+
+
+def test_token_log_probabilities_need_a_supervised_token(model: vs.CausalLM) -> None:
+    silent = vs.Batch.pack([vs.Example([1, 2], [-100, -100])])
+    with pytest.raises(ValueError, match="no token of the batch is supervised"):
+        model.token_log_probabilities(silent)
+    with pytest.raises(TypeError, match="batch must be a Batch"):
+        model.token_log_probabilities([1, 2])
+
+
 def test_a_step_reports_its_batch_and_the_norms_of_the_law(
     adapted: vs.CausalLM,
 ) -> None:

@@ -64,6 +64,14 @@ class Model:
     ) -> tuple[float, int]:
         """Mean loss and the number of supervised tokens."""
 
+    def token_losses(
+        self,
+        input_ids: _SupportsBuffer,
+        labels: _SupportsBuffer,
+        offsets: _SupportsBuffer,
+    ) -> Buffer:
+        """The loss of each supervised token, in the order of the batch."""
+
     def forward_backward(
         self,
         input_ids: _SupportsBuffer,

@@ -145,8 +145,9 @@ VaccineStatus vaccine_model_hidden_states(VaccineModel *model, VaccineIntegers i
     VaccineMessage *message);
 
 // Mean cross-entropy over the batch's supervised tokens, dropout off; gradients untouched.
+// `token_losses`: NULL, or room for T; receives the cross-entropy of each supervised token.
 VaccineStatus vaccine_model_loss(VaccineModel *model, VaccineBatch batch, double *loss,
-    int64_t *supervised, VaccineInterrupt interrupt, VaccineMessage *message);
+    int64_t *supervised, float *token_losses, VaccineInterrupt interrupt, VaccineMessage *message);
 
 // MARK: - Training
 

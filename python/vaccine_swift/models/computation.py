@@ -174,6 +174,41 @@ class Computation(ModelBase):
         _check_batch(batch)
         return self._model.loss(batch.input_ids, batch.labels, batch.offsets)
 
+    def token_log_probabilities(self, batch: Batch) -> npt.NDArray[np.float32]:
+        """Log-probability of every supervised token given those before it, dropout off.
+
+        The loss of the batch is their mean with the sign turned.
+
+        Parameters
+        ----------
+        batch : Batch
+            With at least one supervised token.
+
+        Returns
+        -------
+        ndarray, float32 [S]
+            Nats, at most 0, of the batch's supervised tokens in their order.
+
+        Raises
+        ------
+        ValueError
+            As `loss`.
+        MemoryError
+            When the result or the scratch does not fit.
+
+        Examples
+        --------
+        >>> import vaccine_swift as vs
+        >>> model = vs.CausalLM.from_config(vs.tiny_config())
+        >>> batch = vs.Batch.pack([vs.Example([1, 2, 3], [-100, 2, 3])])
+        >>> found = model.token_log_probabilities(batch)
+        >>> bool(abs(found.mean() + model.loss(batch)[0]) < 1e-6)
+        True
+        """
+        _check_batch(batch)
+        losses = self._model.token_losses(batch.input_ids, batch.labels, batch.offsets)
+        return np.negative(losses, dtype=np.float32)
+
     def forward_backward(
         self,
         batch: Batch,
