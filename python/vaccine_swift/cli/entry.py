@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from vaccine_swift._core import __version__
-from vaccine_swift.cli import align, demo, drift, generate
+from vaccine_swift.cli import align, demo, drift, evaluate, generate
 from vaccine_swift.cli.parsing import Parser
 from vaccine_swift.drift import DriftExceeded
 
@@ -83,7 +83,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (align, generate, demo, drift):
+    for module in (align, generate, evaluate, demo, drift):
         module.add_parser(commands)
     return parser
 

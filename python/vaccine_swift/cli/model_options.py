@@ -11,7 +11,8 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.assets import cache_directory, fetch_smollm2
 from vaccine_swift.cli.terminal import status
 
-__all__ = ["add_model_options", "add_thread_option", "load_model", "template_of"]
+__all__ = ["add_dtype_option", "add_model_options", "add_thread_option"]
+__all__ += ["load_model", "template_of"]
 
 SMOLLM2: Final = "smollm2"
 TEMPLATE_HELP: Final = (
@@ -38,7 +39,20 @@ def add_thread_option(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def load_model(name: str, threads: int | None) -> tuple[vs.CausalLM, vs.Tokenizer]:
+def add_dtype_option(group: argparse._ArgumentGroup) -> None:
+    """``--dtype``."""
+    group.add_argument(
+        "--dtype",
+        default="auto",
+        metavar="NAME",
+        help="how frozen weights are held: float32, bfloat16, or auto for the fastest "
+        "that the processor has",
+    )
+
+
+def load_model(
+    name: str, threads: int | None, dtype: str = "float32"
+) -> tuple[vs.CausalLM, vs.Tokenizer]:
     """Load the model that ``--model`` names and its tokeniser.
 
     Raises
@@ -52,7 +66,7 @@ def load_model(name: str, threads: int | None) -> tuple[vs.CausalLM, vs.Tokenize
         vs.set_num_threads(threads)
     path = _fetched() if name == SMOLLM2 else Path(name)
     with status(f"loading {path.name}"):
-        model = vs.CausalLM.from_pretrained(path)
+        model = vs.CausalLM.from_pretrained(path, dtype)
     if model.tokenizer is None:
         raise ValueError(f"model must have a tokenizer, {name} has none")
     return model, model.tokenizer
