@@ -20,10 +20,10 @@ ROWS = [
 ]
 
 
-def write_model(directory: Path) -> Path:
+def write_model(directory: Path, **changes: object) -> Path:
     """Write a random Llama and its byte-level tokeniser."""
     tokenizer = byte_tokenizer()
-    config = vs.tiny_config(vocab_size=len(tokenizer))
+    config = vs.tiny_config(vocab_size=len(tokenizer), **changes)
     vs.CausalLM.from_config(config, seed=3).save_pretrained(directory)
     tokenizer.save(directory)
     return directory

@@ -175,13 +175,12 @@ def _held_out(metrics: Mapping[str, Measured]) -> str:
     """What was asked and what came, without any text of it."""
     score, refused = metrics["harmful_score"], metrics["over_refusal"]
     acts = len(set(score.unit_ids))
-    lines = [
-        (
-            f"Held out: {len(score.units)} restricted requests of {acts} acts and "
-            f"{len(refused.units)} ordinary ones, of the test splits only. Intervals "
-            "tell of other requests of the kind, not of other seeds of training."
-        )
-    ]
+    first = (
+        f"Held out: {len(score.units)} restricted requests of {acts} acts and "
+        f"{len(refused.units)} ordinary ones, of the test splits only. Intervals tell "
+        "of other requests of the kind, not of other seeds of training."
+    )
+    lines = [first]
     for kind, measured in (("restricted", score), ("ordinary", refused)):
         counts = measured.details["verdicts"].items()
         told = ", ".join(f"{count} {verdict}" for verdict, count in counts)
