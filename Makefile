@@ -19,7 +19,7 @@ help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
-demo: $(VENV)/installed  ## Align SmolLM2-135M-Instruct with Vaccine and compare its answers
+demo: $(VENV)/installed  ## Align and attack SmolLM2-135M-Instruct: a small defence study
 	$(VENV)/bin/vaccine-swift demo
 
 .PHONY: test
