@@ -234,8 +234,8 @@ def _table(
             f"{len(units)} units, {len(names)} unit_ids, {len(weights)} weights"
         )
     acts, owner = np.unique(names, return_inverse=True)
-    sums = np.bincount(owner, units * weights)
-    counts = np.bincount(owner, weights)
+    sums = np.bincount(owner, units * weights).astype(np.float64)
+    counts = np.bincount(owner, weights).astype(np.float64)
     value = float(metric.of_mean(sums.sum() / counts.sum()))
     if not math.isclose(value, entry["value"], rel_tol=1e-6, abs_tol=1e-6):
         raise ValueError(
