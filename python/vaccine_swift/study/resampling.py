@@ -176,6 +176,9 @@ def spread(
     error, mean = float(drawn.std()), float(by_seed.mean())
     half = student_quantile(confidence, freedom) * error
     low, high = mean - half, mean + half
+    if scores.metric.kind == "exponential" and not less:
+        # Of the logarithm, by the delta method: a perplexity is positive.
+        low, high = mean * math.exp(-half / mean), mean * math.exp(half / mean)
     if scores.metric.kind == "percent":
         low, high = max(low, -100.0 if less else 0.0), min(high, 100.0)
         if error == 0 and not less and mean in (0.0, 100.0):
