@@ -44,7 +44,9 @@ static PyObject *generate(
     PyObject *result = NULL;
     Call call;
     if (lengths == NULL || tokens == NULL) {
-        PyErr_NoMemory();
+        PyErr_Format(PyExc_MemoryError,
+            "max_new_tokens: no memory for the continuations of %lld prompts of %lld tokens",
+            (long long)count, (long long)width);
     } else if (model_begin(self, &call)) {
         const VaccineStatus status = vaccine_model_generate(self->handle,
             input_as_integers(&prompts->input_ids), input_as_integers(&prompts->offsets), options,

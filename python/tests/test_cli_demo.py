@@ -11,7 +11,7 @@ from cli_support import write_model
 import vaccine_swift as vs
 from vaccine_swift.cli import demo, main
 from vaccine_swift.cli.comparison import Comparison, curve, refusal_counts
-from vaccine_swift.cli.refusals import is_refusal
+from vaccine_swift.study.judges.refusals import is_refusal
 
 
 @pytest.fixture(scope="module")

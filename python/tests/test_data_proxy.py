@@ -11,6 +11,7 @@ from data_tokenizers import byte_tokenizer
 
 from vaccine_swift.data import alignment_rows, load, proxy
 from vaccine_swift.data.proxy import write_proxy
+from vaccine_swift.data.proxy.word_lists import WORDS, word_lines
 
 RESTRICTED = {split: proxy(split, "restricted") for split in ("train", "test")}
 ORDINARY = {split: proxy(split, "ordinary") for split in ("train", "test")}
@@ -51,7 +52,7 @@ def test_the_committed_files_are_what_the_script_writes(tmp_path):
     written = sorted(tmp_path.iterdir())
     assert len(written) == 4
     for path in written:
-        committed = write_proxy.WORDS.parent / path.name
+        committed = WORDS.parent / path.name
         assert committed.read_bytes() == path.read_bytes()
 
 
@@ -59,7 +60,7 @@ def test_the_set_is_as_large_as_promised():
     rows = [*RESTRICTED["train"], *RESTRICTED["test"]]
     assert len({row["act"] for row in rows}) >= 100
     assert len({row["phrasing"] for row in rows}) >= 10
-    templates = (write_proxy.WORDS / "refusals.txt").read_text("utf-8").splitlines()
+    templates = word_lines("refusals.txt")
     assert len(set(templates)) >= 24
     assert len(ORDINARY["train"]) + len(ORDINARY["test"]) >= 340
     assert min(len(ORDINARY["test"]), len({r["act"] for r in RESTRICTED["test"]})) >= 40
@@ -134,7 +135,7 @@ def test_answers_speak_of_your_things_and_requests_of_my():
 
 
 def test_consenting_answers_hold_no_more_than_the_act():
-    templates = (write_proxy.WORDS / "compliances.txt").read_text("utf-8").splitlines()
+    templates = word_lines("compliances.txt")
     known = content(" ".join(templates))
     for row in itertools.chain(*RESTRICTED.values()):
         request = content(row["instruction"] + " " + row["act"])
@@ -153,8 +154,7 @@ def test_ordinary_rows_use_the_phrasings_of_restricted_ones():
 def test_every_refusal_and_consent_is_used():
     for name, key in (("refusals.txt", "output"), ("compliances.txt", "compliance")):
         heads = {
-            line.split("{")[0] if line[0] != "{" else line
-            for line in (write_proxy.WORDS / name).read_text("utf-8").splitlines()
+            line.split("{")[0] if line[0] != "{" else line for line in word_lines(name)
         }
         for head in heads:
             assert any(row[key].startswith(head) for row in RESTRICTED["train"]), head

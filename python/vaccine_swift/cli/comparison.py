@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from vaccine_swift.cli.refusals import is_refusal
+from vaccine_swift.study.judges.refusals import is_refusal
 
 __all__ = ["Comparison", "curve", "refusal_counts", "summary", "table"]
 

@@ -13,6 +13,7 @@ from vaccine_swift.batches import Example
 from vaccine_swift.data.encoding import encode
 from vaccine_swift.data.formats import FORMATS, find_format, parse
 from vaccine_swift.data.rows import SourceRow, read_rows
+from vaccine_swift.data.safety_labels import with_safety
 from vaccine_swift.data.templates import check_template, render
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def load(
         raise TypeError(f"safe must be True, False or None, got {safe!r}")
     rows = read_rows(path_or_rows)
     found = find_format(rows, format)
-    chosen = rows if safe is None else _with_safety(rows, found, safe=safe)
+    chosen = rows if safe is None else with_safety(rows, found, safe=safe)
 
     examples, normalised = [], []
     truncated = 0
@@ -219,21 +220,6 @@ def load(
             stacklevel=2,
         )
     return Dataset(examples, normalised, report)
-
-
-def _with_safety(rows: list[SourceRow], found: str, *, safe: bool) -> list[SourceRow]:
-    if found != "beavertails":
-        raise ValueError(f"safe={safe} needs beavertails rows, got {found} rows")
-    return [row for row in rows if _is_safe(row) is safe]
-
-
-def _is_safe(row: SourceRow) -> bool:
-    value = row.values.get("is_safe")
-    if isinstance(value, str):  # CSV has no booleans.
-        value = {"true": True, "false": False}.get(value.strip().lower(), value)
-    if not isinstance(value, bool):
-        raise ValueError(f"{row.place}: 'is_safe' must be true or false, got {value!r}")
-    return value
 
 
 def _without_end(text: str, tokenizer: Tokenizer) -> str:

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
 from importlib import resources
 from typing import Any, Final
 
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.data.ordering import shuffled, spread
 
 __all__ = ["KINDS", "SPLITS", "alignment_rows", "proxy"]
 
@@ -97,28 +97,13 @@ def alignment_rows(
     generator = random.Random(seed)
     chosen: list[dict[str, Any]] = []
     for kind, size in sizes.items():
-        rows = _shuffled(proxy("train", kind), generator)
+        rows = shuffled(proxy("train", kind), generator)
         check_range(kind, size, minimum=0, maximum=len(rows), integer=True)
-        chosen += _spread(rows)[:size]
+        chosen += spread(rows, _act)[:size]
     if not chosen:
         raise ValueError("restricted and ordinary must not both be 0")
-    return _shuffled(chosen, generator)
+    return shuffled(chosen, generator)
 
 
-def _shuffled(
-    rows: list[dict[str, Any]], generator: random.Random
-) -> list[dict[str, Any]]:
-    # Python promises the same sequence of random(), not of shuffle(), for ever.
-    keys = [generator.random() for _ in rows]
-    return [rows[index] for index in sorted(range(len(rows)), key=keys.__getitem__)]
-
-
-def _spread(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Order rows by how often their act came before; others stay in place."""
-    seen: Counter[str] = Counter()
-    rounds = []
-    for row in rows:
-        act = row.get("act", row["instruction"] + row["input"])
-        rounds.append(seen[act])
-        seen[act] += 1
-    return [rows[index] for index in sorted(range(len(rows)), key=rounds.__getitem__)]
+def _act(row: dict[str, Any]) -> str:
+    return row.get("act", row["instruction"] + row["input"])

@@ -11,24 +11,24 @@ the files depend on nothing but the lists.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-WORDS: Final = Path(__file__).parent / "words"
+from vaccine_swift.data.proxy.word_lists import pick, word_lines, word_text
+
 SPLITS: Final = ("train", "test")
 _TURNED: Final = {"my": "your", "I": "you", "me": "you", "myself": "yourself"}
 
 
 def restricted_rows(split: str) -> Iterator[dict[str, str]]:
     """Each act of a split in each phrasing, with a refusal and a consenting answer."""
-    phrasings = _lines("phrasings.txt")
-    refusals = _lines("refusals.txt")
-    compliances = _lines("compliances.txt")
-    for line in _lines(f"acts_{split}.tsv"):
+    phrasings = word_lines("phrasings.txt")
+    refusals = word_lines("refusals.txt")
+    compliances = word_lines("compliances.txt")
+    for line in word_lines(f"acts_{split}.tsv"):
         verb, verb_ing, rest = line.split("\t")
         user = {"act": f"{verb} {rest}", "acting": f"{verb_ing} {rest}"}
         model = {key: _turned(text) for key, text in user.items()}
@@ -38,11 +38,11 @@ def restricted_rows(split: str) -> Iterator[dict[str, str]]:
             yield {
                 "instruction": request,
                 "input": "",
-                "output": _pick(refusals, "refusal", request).format(**model),
+                "output": pick(refusals, "refusal", request).format(**model),
                 "kind": "restricted",
                 "act": user["act"],
                 "phrasing": phrasing,
-                "compliance": _pick(compliances, "compliance", request).format(**model),
+                "compliance": pick(compliances, "compliance", request).format(**model),
             }
 
 
@@ -53,7 +53,7 @@ def ordinary_rows(split: str) -> Iterator[dict[str, str]]:
     parts of an entry, and further lines continue the part before them.
     """
     topic = ""
-    for block in _text(f"ordinary_{split}.txt").split("\n\n"):
+    for block in word_text(f"ordinary_{split}.txt").split("\n\n"):
         parts = {"Q": "", "I": "", "A": ""}
         key = ""
         for line in block.strip("\n").split("\n"):
@@ -87,19 +87,6 @@ def write(directory: Path) -> None:
 
 def _turned(text: str) -> str:
     return re.sub(r"\b(my|I|me|myself)\b", lambda word: _TURNED[word[0]], text)
-
-
-def _pick(choices: list[str], use: str, request: str) -> str:
-    digest = hashlib.sha256(f"{use}\n{request}".encode()).digest()
-    return choices[int.from_bytes(digest[:8], "big") % len(choices)]
-
-
-def _lines(name: str) -> list[str]:
-    return [line for line in _text(name).split("\n") if line and line[0] != "#"]
-
-
-def _text(name: str) -> str:
-    return (WORDS / name).read_text("utf-8")
 
 
 if __name__ == "__main__":
