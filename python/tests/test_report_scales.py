@@ -54,3 +54,15 @@ def test_cells_put_the_first_row_on_top_when_asked() -> None:
     up, down = scales.cells(4), scales.cells(4, downwards=True)
     assert [up.place(k) for k in (0, 3)] == [0.125, 0.875]
     assert down.ticks[0] == (3, "0")
+
+
+def test_ticks_stand_at_the_values_and_leave_out_what_has_no_room() -> None:
+    scale = scales.at([0.0, 0.005, 0.1, 0.2])
+    assert scale.ticks == ((0.0, "0"), (0.1, "0.1"), (0.2, "0.2"))
+    assert not scale.logarithmic
+    assert scale.place(0.1) == pytest.approx(0.5)
+    wide = scales.at([0.1, 1.0, 10.0])
+    assert wide.logarithmic
+    assert wide.place(1.0) == pytest.approx(0.5)
+    assert scales.at([3.0]).place(3.0) == pytest.approx(0.5)
+    assert [text for _, text in scales.at([0, 1], ["a", "b"]).ticks] == ["a", "b"]

@@ -92,6 +92,16 @@ def test_weights_of_units_are_kept() -> None:
     assert after(rows, "sft", "perplexity")["mean"] == pytest.approx(math.exp(1.75))
 
 
+def test_the_interval_of_a_perplexity_is_that_of_its_logarithm() -> None:
+    nats = np.random.default_rng(0).normal(2.5, 1.5, 12)
+    found = after([of_units(SFT, nats, name="perplexity")], "sft", "perplexity")
+    assert 0 < found["low"] < found["mean"] < found["high"]
+    assert found["low"] * found["high"] == pytest.approx(found["mean"] ** 2)
+    error = found["standard_error"] / found["mean"]
+    half = 2.20099 * error  # Student's t of 11 degrees of freedom
+    assert math.log(found["high"] / found["mean"]) == pytest.approx(half, rel=1e-5)
+
+
 def test_sign_flips_agree_with_all_sign_patterns() -> None:
     harm = np.array([1, 1, 0, 1, 1, 1, 0, 1, 1, 0])
     less = np.array([0, 0, 1, 0, 0, 1, 0, 0, 1, 0])

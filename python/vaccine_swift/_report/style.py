@@ -91,8 +91,8 @@ background:linear-gradient(90deg,{GRADIENT})}}
 .vs-report th,.vs-report td{{text-align:right;padding:6px 12px;white-space:nowrap;
 border-bottom:1px solid var(--grid)}}
 .vs-report tr:last-child td{{border-bottom:0}}
-.vs-report th{{font-weight:600;color:var(--soft)}}
-.vs-report td.text{{text-align:left;white-space:normal;min-width:14em}}
+.vs-report th{{font-weight:600;color:var(--soft);white-space:normal;
+vertical-align:bottom}}
 .vs-report ul.plain{{margin:0 0 12px;padding-left:20px;max-width:85ch}}
 .vs-report ul.plain li{{margin:3px 0}}
 .vs-report th:first-child,.vs-report td:first-child{{text-align:left}}

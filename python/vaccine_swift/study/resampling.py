@@ -176,6 +176,9 @@ def spread(
     error, mean = float(drawn.std()), float(by_seed.mean())
     half = student_quantile(confidence, freedom) * error
     low, high = mean - half, mean + half
+    if scores.metric.kind == "exponential" and not less:
+        # Of the logarithm, by the delta method: a perplexity is positive.
+        low, high = mean * math.exp(-half / mean), mean * math.exp(half / mean)
     if scores.metric.kind == "percent":
         low, high = max(low, -100.0 if less else 0.0), min(high, 100.0)
         if error == 0 and not less and mean in (0.0, 100.0):
@@ -234,8 +237,8 @@ def _table(
             f"{len(units)} units, {len(names)} unit_ids, {len(weights)} weights"
         )
     acts, owner = np.unique(names, return_inverse=True)
-    sums = np.bincount(owner, units * weights)
-    counts = np.bincount(owner, weights)
+    sums = np.bincount(owner, units * weights).astype(np.float64)
+    counts = np.bincount(owner, weights).astype(np.float64)
     value = float(metric.of_mean(sums.sum() / counts.sum()))
     if not math.isclose(value, entry["value"], rel_tol=1e-6, abs_tol=1e-6):
         raise ValueError(

@@ -73,6 +73,7 @@ def summary(
         for name in METRICS:
             before = Scores.of(of_seed, "before", name)
             after = Scores.of(of_seed, "after", name)
+            stages: list[tuple[str, Scores | None, Scores | None]]
             stages = [("before", before, None), ("after", after, None)]
             if before and after and before.pairs_with(after):
                 stages.append(("change", after, before))

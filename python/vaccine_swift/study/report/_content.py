@@ -11,7 +11,7 @@ from vaccine_swift.study.cells import Cell, Row, cells
 from vaccine_swift.study.report._arms import arm_styles
 from vaccine_swift.study.statistics import differences, summary
 
-__all__ = ["Content"]
+__all__ = ["Content", "Entry", "field_name", "field_value"]
 
 Entry = dict[str, Any]
 
@@ -69,7 +69,9 @@ class Content:
         """The varied fields of a place in words, without the field `but`."""
         names = [name for name in self.varied() if name != but]
         known = dict(place)
-        return ", ".join(f"{field_name(name)} = {known[name]}" for name in names)
+        return ", ".join(
+            f"{field_name(name)} = {field_value(known[name])}" for name in names
+        )
 
     def seeds(self) -> int:
         """The largest number of seeds of a cell."""
@@ -79,3 +81,8 @@ class Content:
 def field_name(name: str) -> str:
     """A field of a cell for people."""
     return {"poison": "p", "samples": "n", "rho": "ρ", "every": "τ"}.get(name, name)
+
+
+def field_value(value: Any) -> str:
+    """A field's value for people."""
+    return f"{value:g}" if isinstance(value, float) else str(value)

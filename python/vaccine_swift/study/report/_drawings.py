@@ -49,6 +49,8 @@ class Curve:
         Whether each point is marked.
     band : bool
         Whether intervals are an area rather than whiskers.
+    shift : float
+        How far it is drawn to the right, so that whiskers of arms stand side by side.
     """
 
     label: str
@@ -57,6 +59,7 @@ class Curve:
     line: bool = True
     dots: bool = True
     band: bool = False
+    shift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

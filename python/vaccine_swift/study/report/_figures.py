@@ -59,6 +59,7 @@ def _draw(axes: Axes, curve: Curve) -> None:
     shade = COLOURS[colour]
     ends = [(p.left, p.x, p.right, p.low, p.y, p.high) for p in curve.points]
     left, x, right, low, y, high = np.array(ends, np.float64).reshape(-1, 6).T
+    x = x + curve.shift
     if curve.band:
         axes.fill_between(x, low, high, color=shade, alpha=0.17, linewidth=0)
     else:
@@ -80,7 +81,7 @@ def _draw(axes: Axes, curve: Curve) -> None:
         if point.note:
             axes.annotate(
                 point.note,
-                (point.x, point.y),
+                (point.x + curve.shift, point.y),
                 xytext=(4, 4),
                 textcoords="offset points",
                 fontsize="x-small",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from vaccine_swift.study.cells import PLACE
 from vaccine_swift.study.metrics import METRICS
 from vaccine_swift.study.report._arms import METHOD_NAMES, METHOD_STYLES
-from vaccine_swift.study.report._content import Content, Entry
+from vaccine_swift.study.report._content import Content, Entry, field_name
 from vaccine_swift.study.report._drawings import Curve, Drawing, Point
 
 __all__ = ["parameters", "stages", "sweep", "trade_off"]
@@ -40,14 +41,14 @@ def stages(content: Content, metric: str) -> Iterator[Drawing]:
     for place, entries in _by_place(content, metric, ("before", "after")).items():
         curves = []
         for index, (label, style) in enumerate(content.styles.items()):
-            shift = 0.025 * (index - (len(content.styles) - 1) / 2)
             points = [
-                _point(("before", "after").index(each["stage"]) + shift, each)
+                _point(("before", "after").index(each["stage"]), each)
                 for each in entries
                 if each["label"] == label
             ]
             if points:
-                curves.append(Curve(label, style, tuple(points)))
+                shift = 0.025 * (index - (len(content.styles) - 1) / 2)
+                curves.append(Curve(label, style, tuple(points), shift=shift))
         yield _drawing(
             content,
             f"{metric}_stages",
@@ -62,29 +63,23 @@ def stages(content: Content, metric: str) -> Iterator[Drawing]:
 
 def sweep(content: Content, metric: str, parameter: str) -> Iterator[Drawing]:
     """A metric after the attack against a parameter, for each value of the others."""
-    of_arm = parameter in _OF_ARM
-    places = _by_place(content, metric, ("after",), but="" if of_arm else parameter)
+    places = _by_place(content, metric, ("after",), but=parameter)
     for place, entries in places.items():
-        by_curve: dict[tuple[str, str], list[Entry]] = {}
-        for entry in entries:
-            name = (
-                METHOD_NAMES.get(entry["method"], entry["method"])
-                if of_arm
-                else entry["label"]
-            )
-            style = (
-                METHOD_STYLES.get(entry["method"], "e")
-                if of_arm
-                else content.styles[entry["label"]]
-            )
-            by_curve.setdefault((name, style), []).append(entry)
         ticks = sorted({e[parameter] for e in entries if e[parameter] is not None})
         if len(ticks) < 2:
             continue
-        curves = [
-            _against(parameter, label, style, each, (ticks[0], ticks[-1]))
-            for (label, style), each in by_curve.items()
-        ]
+        arms = _by_arm(content, entries, parameter)
+        step = 0.0 if parameter in _OF_ARM else 0.01 * (ticks[-1] - ticks[0])
+        curves = []
+        for index, ((label, style), each) in enumerate(arms.items()):
+            if each[0][parameter] is None:
+                level = tuple(_point(x, each[0]) for x in (ticks[0], ticks[-1]))
+                style = f"{style} dashed"
+                curves.append(Curve(label, style, level, dots=False, band=True))
+                continue
+            points = tuple(_point(entry[parameter], entry) for entry in each)
+            shift = step * (index - (len(arms) - 1) / 2)
+            curves.append(Curve(label, style, points, shift=shift))
         yield _drawing(
             content,
             f"{metric}_by_{parameter.replace('.', '_')}",
@@ -97,31 +92,30 @@ def sweep(content: Content, metric: str, parameter: str) -> Iterator[Drawing]:
         )
 
 
-def trade_off(content: Content) -> Iterator[Drawing]:
-    """Fine-tune accuracy against harmful score, a point for each arm and p."""
-    score = _by_place(content, "harmful_score", ("after",), but="poison")
-    accuracy = _by_place(content, "fine_tune_accuracy", ("after",), but="poison")
-    for place, entries in score.items():
-        other = {(e["label"], e["poison"]): e for e in accuracy.get(place, ())}
+def trade_off(content: Content, parameter: str = "poison") -> Iterator[Drawing]:
+    """Fine-tune accuracy against harmful score, along a parameter."""
+    places = _by_place(content, "harmful_score", ("after",), but=parameter)
+    accuracies = _by_place(content, "fine_tune_accuracy", ("after",), but=parameter)
+    name = field_name(parameter)
+    for place, entries in places.items():
+        partners = {
+            (each["label"], each[parameter]): each for each in accuracies.get(place, ())
+        }
         curves = []
-        for label, style in content.styles.items():
-            points = []
-            for entry in entries:
-                partner = other.get((label, entry["poison"]))
-                if entry["label"] == label and partner:
-                    points.append(
-                        Point(
-                            entry["mean"],
-                            partner["mean"],
-                            partner["low"],
-                            partner["high"],
-                            entry["low"],
-                            entry["high"],
-                            note=f"{entry['poison']:g}",
-                        )
-                    )
-            if points:
-                curves.append(Curve(label, style, tuple(points), line=len(points) > 1))
+        for (label, style), each in _by_arm(content, entries, parameter).items():
+            both = [
+                (entry, partners[entry["label"], entry[parameter]])
+                for entry in each
+                if (entry["label"], entry[parameter]) in partners
+            ]
+            if len(both) == 1:
+                curves.append(Curve(label, style, (_crossed(*both[0]),)))
+            elif both:
+                # Between the ends, intervals and names would lie over each other.
+                points = [Point(x["mean"], y["mean"]) for x, y in both]
+                last = f"{name} = {both[-1][0][parameter]:g}"
+                points[-1] = dataclasses.replace(points[-1], note=last)
+                curves.append(Curve(label, style, tuple(points)))
         if curves:
             yield _drawing(
                 content,
@@ -129,33 +123,41 @@ def trade_off(content: Content) -> Iterator[Drawing]:
                 "fine_tune_accuracy",
                 curves,
                 place,
-                but="poison",
+                but=parameter,
                 title="Harm against use",
                 x_label="harmful score, %",
                 zero=False,
-                note="Better is up and left. Beside each point, p.",
+                note="Better is up and left.",
             )
 
 
-def _against(
-    parameter: str,
-    label: str,
-    style: str,
-    entries: Iterable[Entry],
-    ends: tuple[float, float],
-) -> Curve:
-    """A curve; an arm without the parameter is level from end to end."""
-    points = [
-        _point(entry[parameter], entry)
-        for entry in entries
-        if entry[parameter] is not None
-    ]
-    if points:
-        points.sort(key=lambda point: point.x)
-        return Curve(label, style, tuple(points))
-    entry = next(iter(entries))
-    level = tuple(Point(x, entry["mean"], entry["low"], entry["high"]) for x in ends)
-    return Curve(label, f"{style} dashed", level, dots=False, band=True)
+def _crossed(score: Entry, accuracy: Entry) -> Point:
+    return Point(
+        score["mean"],
+        accuracy["mean"],
+        accuracy["low"],
+        accuracy["high"],
+        score["low"],
+        score["high"],
+    )
+
+
+def _by_arm(
+    content: Content, entries: Iterable[Entry], parameter: str
+) -> dict[tuple[str, str], list[Entry]]:
+    """Entries by the label and style of their curve, along the parameter."""
+    found: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        method = str(entry["method"])
+        if parameter in _OF_ARM:
+            name = METHOD_NAMES.get(method, method)
+            style = METHOD_STYLES.get(method, "e")
+        else:
+            name, style = entry["label"], content.styles[entry["label"]]
+        found.setdefault((name, style), []).append(entry)
+    for each in found.values():
+        each.sort(key=lambda entry: (entry[parameter] is not None, entry[parameter]))
+    return found
 
 
 def _point(x: float, entry: Entry) -> Point:

@@ -99,7 +99,7 @@ def _metric_drawings(content: Content, names: tuple[str, ...]) -> Iterator[Drawi
         for name in names:
             yield from stages(content, name)
     if names == _FIRST:
-        yield from trade_off(content)
+        yield from trade_off(content, *known[:1])
 
 
 def _drift(content: Content) -> Iterator[Drawing]:

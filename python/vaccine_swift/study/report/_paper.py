@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from vaccine_swift._report.parts import table
@@ -53,7 +54,7 @@ def paper(content: Content) -> str:
 def _table(
     name: str,
     heads: tuple[str, ...],
-    entries: dict[str, tuple[tuple[float, ...], tuple[float, ...]]],
+    entries: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]],
 ) -> str:
     rows = [
         (label, *(f"{hs:.1f}, {fa:.1f}" for hs, fa in zip(*both, strict=True)))

@@ -29,34 +29,37 @@ def drawn(drawing: Drawing) -> str:
     for curve in drawing.curves:
         _draw(chart, curve, drawing)
     entries = [(each.style, each.label) for each in drawing.curves if each.label]
-    note = f"<figcaption>{escaped(drawing.note)}</figcaption>" if drawing.note else ""
+    note = (
+        f"<figcaption>{escaped(drawing.note.strip())}</figcaption>"
+        if drawing.note
+        else ""
+    )
     return figure(drawing.title, chart.svg(), key(entries) + note)
 
 
 def _draw(chart: Chart, curve: Curve, drawing: Drawing) -> None:
+    places = [(p.x + curve.shift, p.y) for p in curve.points]
     if curve.band:
-        chart.band(
-            [
-                (p.x, math.nan if p.low is None else p.low, p.high or 0.0)
-                for p in curve.points
-            ],
-            curve.style,
-        )
+        ends = [(p.x, _or_nan(p.low), _or_nan(p.high)) for p in curve.points]
+        chart.band(ends, curve.style)
     if curve.line:
-        chart.line([(p.x, p.y) for p in curve.points], curve.style, curve.label)
-    for p in curve.points:
+        chart.line(places, curve.style, curve.label)
+    for (x, y), p in zip(places, curve.points, strict=True):
         if p.low is not None and p.high is not None and not curve.band:
-            chart.whiskers((p.x, p.low), (p.x, p.high), curve.style)
+            chart.whiskers((x, p.low), (x, p.high), curve.style)
         if p.left is not None and p.right is not None:
-            chart.whiskers((p.left, p.y), (p.right, p.y), curve.style)
+            chart.whiskers((p.left, y), (p.right, y), curve.style)
         if p.note:
-            chart.text((p.x, p.y), p.note)
-    places = [(p.x, p.y) for p in curve.points]
+            chart.text((x, y), p.note)
     titles = [_told(curve, index, drawing) for index in range(len(places))]
     if curve.dots:
         chart.dots(places, f"{curve.style} ringed", titles, radius=3.8)
     else:
         chart.dots(places, "hidden", titles, radius=5)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _told(curve: Curve, index: int, drawing: Drawing) -> str:

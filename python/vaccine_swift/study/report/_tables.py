@@ -12,9 +12,9 @@ from vaccine_swift._report.numbers import digits
 from vaccine_swift._report.parts import table
 from vaccine_swift._report.svg import escaped
 from vaccine_swift.study.metrics import METRICS
-from vaccine_swift.study.report._content import Content, Entry, field_name
+from vaccine_swift.study.report._content import Content, Entry, field_name, field_value
 from vaccine_swift.study.report._trace_drawings import mean_drift
-from vaccine_swift.study.report._words import p_shown
+from vaccine_swift.study.report._words import by_metric, p_shown
 
 __all__ = ["contrast_table", "csv_text", "difference_table", "summary_table"]
 __all__ += ["time_table"]
@@ -35,7 +35,7 @@ def summary_table(content: Content) -> str:
         fields = cell.fields()
         key = cell_key(content, fields)
         row = [_swatch(content, cell.label)]
-        row += [escaped(fields[name]) for name in varied]
+        row += [escaped(field_value(fields[name])) for name in varied]
         for name in names:
             after = known.get((key, name, "after"))
             before = known.get((key, name, "before"))
@@ -59,13 +59,13 @@ def difference_table(content: Content) -> str:
     heads += ["seeds alike", "spread of seeds", "p over acts", "p", "Holm p"]
     heads += ["significant", "detectable"]
     rows = []
-    for each in content.differences:
+    for each in by_metric(content.differences):
         described = METRICS[each["metric"]]
         name = f"{escaped(each['label'])} − {escaped(each['baseline'])}"
         rows.append(
             [
                 name,
-                *(escaped(each[field]) for field in varied),
+                *(escaped(field_value(each[field])) for field in varied),
                 described.label,
                 _interval(each["metric"], each, "difference", signed=True),
                 f"{each['seeds_agreeing']} of {each['seeds']}",
@@ -74,7 +74,7 @@ def difference_table(content: Content) -> str:
                 p_shown(each["p_value"]),
                 p_shown(each["p_holm"]),
                 "<b>yes</b>" if each["significant"] else "no",
-                described.shown(each["detectable"]),
+                _detectable(each),
             ]
         )
     return table(heads, rows)
@@ -98,7 +98,7 @@ def contrast_table(content: Content) -> str:
         rows.append(
             [
                 _swatch(content, cell.label),
-                *(escaped(fields[name]) for name in content.varied()),
+                *(escaped(field_value(fields[name])) for name in content.varied()),
                 f"{mean:.2f} <small>{min(ratios):.2f} to {max(ratios):.2f}</small>",
                 f"{sure} of {len(found)}",
             ]
@@ -135,6 +135,13 @@ def csv_text(entries: Sequence[Mapping[str, Any]]) -> str:
 def cell_key(content: Content, fields: Mapping[str, Any]) -> tuple[Any, ...]:
     """What tells cells apart, of a cell's fields or of an entry."""
     return (fields["label"], *(fields[name] for name in content.varied()))
+
+
+def _detectable(entry: Entry) -> str:
+    described = METRICS[entry["metric"]]
+    size = entry["detectable"]
+    too_large = size is not None and described.kind == "percent" and size > 100
+    return "> 100" if too_large else described.shown(size)
 
 
 def _swatch(content: Content, label: str) -> str:

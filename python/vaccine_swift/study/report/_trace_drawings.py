@@ -17,6 +17,8 @@ __all__ = ["by_layer", "by_step", "losses", "mean_drift", "relation"]
 _GROUPS: Final = {"restricted": "", "ordinary": " dotted"}
 _POINTS: Final = 60
 """Most points of a loss curve; more are averaged."""
+_FEWEST: Final = 8
+"""Fewest points that are worth a rank correlation."""
 
 
 def by_layer(content: Content, place: Any) -> Drawing:
@@ -39,7 +41,7 @@ def by_layer(content: Content, place: Any) -> Drawing:
         "relative drift",
         tuple(curves),
         share=True,
-        note="Full lines: restricted prompts; dotted: ordinary ones. Bands: all seeds.",
+        note="Full lines: restricted prompts; dotted: ordinary ones." + _bands(content),
     )
 
 
@@ -60,7 +62,7 @@ def by_step(content: Content, place: Any) -> Drawing:
         "relative drift",
         tuple(curves),
         share=True,
-        note="Bands: all seeds.",
+        note=_bands(content),
     )
 
 
@@ -75,7 +77,7 @@ def losses(content: Content, place: Any, phase: str) -> Drawing:
         ]
         curves += _traced(content, cell, series)
     names = {"align": "Loss of the alignment", "attack": "Loss of the attack"}
-    note = "Bands: all seeds."
+    note = _bands(content)
     if phase == "align":
         note += " The perturbed loss of the methods that perturb."
     return Drawing(
@@ -145,6 +147,10 @@ def _at(content: Content, place: Any) -> Iterator[tuple[Cell, Mapping[int, Row]]
             yield cell, of_seed
 
 
+def _bands(content: Content) -> str:
+    return " Bands: all seeds." if content.seeds() > 1 else ""
+
+
 def _where(content: Content, place: Any) -> str:
     text = content.place_name(place)
     return f", {text}" if text else ""
@@ -197,8 +203,8 @@ def _ragged(series: Sequence[Sequence[float]]) -> Any:
 
 
 def _rank_correlation(points: Sequence[tuple[float, float]]) -> float | None:
-    """Spearman's, with mean ranks for ties; None where either side is constant."""
-    if len(points) < 3:
+    """Spearman's, with mean ranks for ties; None for few points or a constant side."""
+    if len(points) < _FEWEST:
         return None
     ranks = [_mean_ranks(np.array(side)) for side in zip(*points, strict=True)]
     if any(np.ptp(each) == 0 for each in ranks):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from vaccine_swift._report.svg import escaped
 from vaccine_swift.study.metrics import METRICS
@@ -11,12 +11,13 @@ from vaccine_swift.study.report._content import Content, Entry
 from vaccine_swift.study.resampling import DRAWS
 from vaccine_swift.study.statistics import LEVEL
 
-__all__ = ["findings", "p_shown", "seeds_sentence", "with_unit"]
+__all__ = ["by_metric", "findings", "method_note", "p_shown", "seeds_sentence"]
+__all__ += ["with_unit"]
 
 
 def findings(content: Content) -> str:
     """What is significant after correction, and what is not."""
-    found = content.differences
+    found = by_metric(content.differences)
     if not found:
         return (
             '<p class="lead">Nothing is compared: there is no arm beside '
@@ -27,9 +28,11 @@ def findings(content: Content) -> str:
     base = escaped(found[0]["baseline"])
     lead = (
         f"<b>{len(sure)} of {len(found)}</b> differences to {base} after the attack "
-        f"are significant after Holm's correction (level {LEVEL:g})."
+        f"are significant after Holm's correction (level {LEVEL:g})"
     )
-    text = f'<p class="lead">{lead}</p>'
+    if content.seeds() == 1:
+        lead += ", for these trained models: one seed says nothing of the methods"
+    text = f'<p class="lead">{lead}.</p>'
     if sure:
         text += _list([_sentence(content, each) for each in sure])
     if rest:
@@ -76,6 +79,12 @@ def method_note(content: Content) -> str:
         "and acts; Holm's correction over all "
         f"{len(content.differences)} differences."
     )
+
+
+def by_metric(entries: Iterable[Entry]) -> list[Entry]:
+    """Entries of one metric after those of another, else in their order."""
+    order = list(METRICS)
+    return sorted(entries, key=lambda entry: order.index(entry["metric"]))
 
 
 def p_shown(value: float) -> str:
