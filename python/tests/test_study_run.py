@@ -69,7 +69,7 @@ def test_a_row_holds_metrics_drift_losses_settings_and_origin(whole):
     assert row["drift"]["layers"].keys() == {"overall", "restricted", "ordinary"}
     assert [len(each) for each in row["drift"]["layers"].values()] == [2, 2, 2]
     assert row["drift"]["contrast"].keys() == {"ratio", "low", "high", "p_value"}
-    assert [point["step"] for point in row["drift_curve"]] == [2, 3]
+    assert [point["step"] for point in row["drift_curve"]] == [0, 2, 3]
     assert [each[0] for each in row["losses"]["align"]] == [1, 2]
     assert [each[0] for each in row["losses"]["attack"]] == [1, 2, 3]
     assert row["settings"]["attack_steps"] == 3

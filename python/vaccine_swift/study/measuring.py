@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vaccine_swift.study.grid import Trial
     from vaccine_swift.study.tasks import Task
 
-__all__ = ["drift_numbers", "measured"]
+__all__ = ["drift_curve", "drift_numbers", "measured"]
 
 _GROUPS: Final = ("restricted", "ordinary")
 _OF_LAYERS: Final = ("relative_drift", "rms", "cosine")
@@ -60,6 +60,17 @@ def measured(
         }
         for name, each in metrics.items()
     }
+
+
+def drift_curve(monitor: drift.Monitor) -> list[dict[str, Any]]:
+    """Step and relative drift with its interval and groups, from no drift at step 0."""
+    kept = ("relative_drift", "low", "high")
+    start = {name: 0.0 for name in kept}
+    points = [{"step": 0} | start | {"groups": dict.fromkeys(_GROUPS, 0.0)}]
+    return points + [
+        {name: each[name] for name in ("step", *kept, "groups")}
+        for each in monitor.history
+    ]
 
 
 def drift_numbers(

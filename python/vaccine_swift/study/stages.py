@@ -13,7 +13,7 @@ from vaccine_swift.models import CausalLM
 from vaccine_swift.study.alignment import alignment_method
 from vaccine_swift.study.config import named_judge
 from vaccine_swift.study.inputs import KINDS
-from vaccine_swift.study.measuring import drift_numbers, measured
+from vaccine_swift.study.measuring import drift_curve, drift_numbers, measured
 from vaccine_swift.study.store import Stage, Store, digest
 from vaccine_swift.study.training import examples, train
 
@@ -117,9 +117,7 @@ class Workshop:
                 report=report,
                 callbacks=[monitor],
             )
-            kept = ("step", "relative_drift", "low", "high", "groups")
-            curve = [{name: each[name] for name in kept} for each in monitor.history]
-            return result | {"drift_curve": curve}
+            return result | {"drift_curve": drift_curve(monitor)}
 
         key = self._training(trial, "attack", rows) | {
             "align": align and align.folder,
