@@ -86,22 +86,24 @@ private func product(
 }
 
 /// Cuts a result into tiles for the threads: columns first, because a column's panel is packed by whoever
-/// computes it; rows only where there are more threads than wide tiles.
+/// computes it; rows only where there are more threads than wide tiles. Columns go by the 32, so that two
+/// threads share 576 of them evenly, and wider tiles come first, so that the last ones even out.
 private func forEachTile(
     rows: Int, columns: Int, _ body: @Sendable (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
 ) {
     guard rows > 0, columns > 0 else { return }
-    let panel = Int(VACCINE_PANEL)
-    let panels = (columns + panel - 1) / panel
+    let (unit, narrow, wide) = (32, 6, 12)
+    let units = (columns + unit - 1) / unit
     let threads = Threads.count
     let columnTasks =
-        panels >= 3 * threads
-        ? threads * ((panels + 6 * threads - 1) / (6 * threads)) : max(1, panels / 3)
+        units >= narrow * threads
+        ? threads * ((units + wide * threads - 1) / (wide * threads)) : max(1, units / narrow)
     let rowTasks = max(1, min((threads + columnTasks - 1) / columnTasks, rows / 14))
+    let (size, wider) = units.quotientAndRemainder(dividingBy: columnTasks)
     Threads.forEach(columnTasks * rowTasks) { task, _ in
         let (row, column) = (task / columnTasks, task % columnTasks)
-        let lower = panels * column / columnTasks * panel
-        let upper = min(panels * (column + 1) / columnTasks * panel, columns)
+        let lower = (column * size + min(column, wider)) * unit
+        let upper = min(lower + (size + (column < wider ? 1 : 0)) * unit, columns)
         body(rows * row / rowTasks..<rows * (row + 1) / rowTasks, lower..<upper)
     }
 }
