@@ -10,7 +10,7 @@
 #include "words_float32.h"
 
 #define FUNCTION row_product_avx512
-#define ROWS 4
+#define ROWS 6
 #define dot_add(sums, a, b) multiply_add(a, b, sums)
 
 #include "row_product_body.h"

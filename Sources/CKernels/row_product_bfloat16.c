@@ -10,7 +10,7 @@
 #include "words_bfloat16.h"
 
 #define FUNCTION row_product_avx512_bfloat16
-#define ROWS 4
+#define ROWS 6
 #define dot_add(sums, a, b) (Lanes) _mm512_dpbf16_ps((__m512)(sums), (__m512bh)(a), (__m512bh)(b))
 
 #include "row_product_body.h"

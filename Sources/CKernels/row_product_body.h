@@ -1,13 +1,15 @@
 // A product with a transposed weight for few rows of A, for one precision and instruction set. The
 // including file defines
 //   FUNCTION                  the name of the function that this file defines
-//   ROWS                      rows of A whose sums with four rows of the weight fit the registers
+//   ROWS                      rows of A whose sums with four rows of the weight fit the registers,
+//                             1 or 6
 //   Word, WORD, words_of      as in product.h
 //   dot_add(sums, a, b)       sums + a · b, lane by lane, for sixteen words
 //
 // Nothing is packed: sixteen rows of the weight at a time stay in the first-level cache while all
-// rows of A pass by. An element is a sum in sixteen lanes for every even block of k, whatever the
-// number of rows.
+// rows of A pass by, and the first of these have the next sixteen fetched from memory, which would
+// otherwise wait for the arithmetic. An element is a sum in sixteen lanes for every even block of
+// k, whatever the number of rows.
 
 #include "lanes.h"
 
@@ -24,7 +26,7 @@ INLINE WordLanes some_words(const Word *from, ptrdiff_t count) {
 #define CHOOSE(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
 
 // Element 4 r + o is total(sums[r][o]), by the same additions, sixteen at a time.
-INLINE Lanes totals(Lanes sums[QUAD][QUAD]) {
+INLINE Lanes totals(const Lanes sums[QUAD][QUAD]) {
     Lanes eights[2][QUAD], fours[QUAD], twos[2];
     for (int r = 0; r < 2; r++)
         for (int o = 0; o < QUAD; o++) {
@@ -47,16 +49,18 @@ INLINE Lanes totals(Lanes sums[QUAD][QUAD]) {
         + CHOOSE(x, y, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31);
 }
 
-// c[rows, outputs] (+)= a[rows, k] · b[outputs, k]ᵀ, for at most four outputs. `rows` is a constant
-// wherever this is inlined.
-INLINE void row_tile(const int rows, ptrdiff_t outputs, ptrdiff_t k, const Word *a,
-    ptrdiff_t a_stride, const Word *b, ptrdiff_t b_stride, float *c, ptrdiff_t c_stride,
-    bool accumulate) {
+// c[rows, outputs] (+)= a[rows, k] · b[outputs, k]ᵀ, for at most four outputs. `rows` and `fetch`
+// are constants wherever this is inlined; `ahead`: how far on lies what is fetched.
+INLINE void row_tile(const int rows, const bool fetch, ptrdiff_t outputs, ptrdiff_t k,
+    const Word *a, ptrdiff_t a_stride, const Word *b, ptrdiff_t b_stride, ptrdiff_t ahead, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
     const Word *weights[QUAD];
     for (int o = 0; o < QUAD; o++) weights[o] = b + smaller(o, outputs - 1) * b_stride;
-    Lanes sums[QUAD][QUAD] = {0};
+    Lanes sums[2 * QUAD][QUAD] = {0};
     ptrdiff_t i = 0;
     for (; i + LANES <= k; i += LANES) {
+        for (int o = 0; fetch && o < QUAD; o++)
+            __builtin_prefetch(weights[o] + ahead + i, 0, 2);  // to the second-level cache
         WordLanes words[QUAD];
         for (int o = 0; o < QUAD; o++) words[o] = *(const WordLanes *)(weights[o] + i);
         for (int r = 0; r < rows; r++) {
@@ -69,24 +73,28 @@ INLINE void row_tile(const int rows, ptrdiff_t outputs, ptrdiff_t k, const Word 
             for (int o = 0; o < QUAD; o++)
                 sums[r][o] = dot_add(sums[r][o], some_words(a + r * a_stride + i, k - i),
                     some_words(weights[o] + i, k - i));
-    const Lanes result = totals(sums);
-    for (int r = 0; r < rows; r++)
-        for (ptrdiff_t o = 0; o < outputs; o++) {
-            float *const place = c + r * c_stride + o;
-            *place = (accumulate ? *place : 0) + result[QUAD * r + o];
-        }
+    for (int first = 0; first < rows; first += QUAD) {
+        const Lanes result = totals(sums + first);
+        for (int r = first; r < smaller(first + QUAD, rows); r++)
+            for (ptrdiff_t o = 0; o < outputs; o++) {
+                float *const place = c + r * c_stride + o;
+                *place = (accumulate ? *place : 0) + result[QUAD * (r - first) + o];
+            }
+    }
 }
 
+#define TILE(rows, fetch)                                                                          \
+    row_tile(rows, fetch, outputs, k, a, a_stride, b, b_stride, ahead, c, c_stride, accumulate)
 #define CASE(rows)                                                                                 \
-    case rows: row_tile(rows, outputs, k, a, a_stride, b, b_stride, c, c_stride, accumulate); break;
+    case rows: ahead > 0 ? TILE(rows, true) : TILE(rows, false); break;
 
 static __attribute__((noinline)) void some_rows(int rows, ptrdiff_t outputs, ptrdiff_t k,
-    const Word *a, ptrdiff_t a_stride, const Word *b, ptrdiff_t b_stride, float *c,
+    const Word *a, ptrdiff_t a_stride, const Word *b, ptrdiff_t b_stride, ptrdiff_t ahead, float *c,
     ptrdiff_t c_stride, bool accumulate) {
     switch (rows) {
         CASE(1)
 #if ROWS > 1
-        CASE(2) CASE(3) CASE(4)
+        CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 #endif
     }
 }
@@ -111,7 +119,8 @@ bool FUNCTION(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWei
                         some_rows((int)smaller(rows - r, ROWS), smaller(shape.n - o, QUAD), k,
                             left + r * stride, stride,
                             (const Word *)b.values + o * b_stride + start, b_stride,
-                            c + (t + r) * c_stride + o, c_stride, start > 0);
+                            r == 0 ? BLOCK * b_stride : 0, c + (t + r) * c_stride + o, c_stride,
+                            start > 0);
         }
     }
     return true;
