@@ -111,18 +111,31 @@ private func rounded(_ x: Matrix) -> Matrix {
         #expect(together.elements == alone.elements)
     }
 
-    @Test(arguments: [1, 3, 4, 9]) func rowProductDoesNotDependOnTheOtherRows(rows: Int) {
-        let x = normal(rows, 100, seed: 6)
-        let w = normal(70, 100, seed: 7)
-        let together = zeros(rows, 70)
-        multiplyRows(x, Weight(w), into: together)
-        for row in 0..<rows {
-            let alone = zeros(1, 70)
-            multiplyRows(x.rows(row..<row + 1), Weight(w), into: alone)
+    /// Rows that fill tiles and chunks or do not, outputs that fill blocks or do not, and one or several
+    /// blocks of k.
+    static let fewRows = [(1, 70, 100), (5, 3, 7), (6, 16, 1301), (9, 33, 640), (130, 18, 31)]
+
+    @Test(arguments: fewRows, [Precision.float32, .bfloat16])
+    func rowProductEqualsItsPlainTwinAndDoesNotDependOnTheOtherRows(
+        shape: (Int, Int, Int), precision: Precision
+    ) throws {
+        guard precision.isAvailable else { return }
+        let (m, n, k) = shape
+        let arena = try Arena(byteCount: 4 * n * (k + 64) + 64, purpose: "a test")
+        defer { arena.keepAlive() }
+        let weight = arena.weight(rows: n, columns: k, precision)
+        weight.write(normal(n, k, seed: 7))
+        let w = zeros(n, k)
+        weight.read(into: w)
+        let x = precision == .bfloat16 ? rounded(normal(m, k, seed: 6)) : normal(m, k, seed: 6)
+        let together = zeros(m, n)
+        multiplyRows(x, weight, into: together)
+        let expected = plainProduct(x, .normal, w, .transposed, alpha: 1, beta: 0, c: together)
+        #expect(relativeError(together.elements, expected) < 1e-6)
+        for row in 0..<m {
+            let alone = zeros(1, n)
+            multiplyRows(x.rows(row..<row + 1), weight, into: alone)
             #expect(alone.elements == together.rows(row..<row + 1).elements)
         }
-        let expected = plainProduct(
-            x, .normal, w, .transposed, alpha: 1, beta: 0, c: zeros(rows, 70))
-        #expect(relativeError(together.elements, expected) < 1e-6)
     }
 }

@@ -51,6 +51,36 @@ import _TestSupport
         }
     }
 
+    @Test func promptsThatAreReadInSeveralPartsGiveWhatEachGivesAlone() throws {
+        let model = try randomDecoder()
+        let many = (0..<30).map { prompt in
+            (0..<(20 + 5 * (prompt % 7))).map { Int32((7 * prompt + 3 * $0) % 61) }
+        }
+        #expect(try pack(many).parts(ofTokens: 1024).count == 2)
+        let together = try generate(model, many)
+        for (index, prompt) in many.enumerated() {
+            #expect(try generate(model, [prompt]) == [together[index]])
+        }
+    }
+
+    @Test func partsAreAsLongAsTheLimitAllows() throws {
+        let batch = try pack(prompts)  // 3, 1, 8 and 2 tokens
+        #expect(batch.parts(ofTokens: 1) == [0..<1, 1..<2, 2..<3, 3..<4])
+        #expect(batch.parts(ofTokens: 4) == [0..<2, 2..<3, 3..<4])
+        #expect(batch.parts(ofTokens: 12) == [0..<3, 3..<4])
+        #expect(batch.parts(ofTokens: 14) == [0..<4])
+        let last = batch.sequences(2..<4)
+        #expect(last.inputIDs == [4, 5, 6, 7, 8, 9, 10, 11, 9, 9])
+        #expect(last.offsets == [0, 8, 10])
+    }
+
+    @Test func theFirstOfTheLargestLogitsIsTaken() {
+        var logits = [Float](repeating: -2, count: 40)
+        for index in [17, 33, 39] { logits[index] = -1 }
+        let row = matrix(logits, rows: 1, columns: 40)
+        #expect(Sampling().choose(row[0], prompt: 0, step: 0) == 17)
+    }
+
     @Test func generationStopsAfterTheEndToken() throws {
         let model = try randomDecoder()
         let free = try generate(model, prompts)
