@@ -1,15 +1,10 @@
-// float32: a word is a value. Rows of B become a panel [k, VACCINE_PANEL] with zeros beyond
-// `width`; rows of A are read in place.
+// float32: rows of B become a panel [k, VACCINE_PANEL] with zeros beyond `width`.
 
 #include <string.h>
 
-enum { WORD = 1, BUFFERED_WORDS = 1 };
+#include "words_float32.h"
 
-static inline const float *words_of(
-    const float *a, ptrdiff_t *stride, int rows, ptrdiff_t count, float *buffer) {
-    (void)stride, (void)rows, (void)count, (void)buffer;
-    return a;
-}
+enum { BUFFERED_WORDS = 1 };
 
 static void pack_rows(VaccineWeight b, ptrdiff_t start, ptrdiff_t k, ptrdiff_t column,
     ptrdiff_t width, float *panel) {

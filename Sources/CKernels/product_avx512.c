@@ -10,7 +10,6 @@
 #include "packing.h"
 #include "products.h"
 
-typedef float Word;
 typedef float Vector __attribute__((vector_size(64), aligned(4)));
 typedef Vector WordVector;
 

@@ -4,7 +4,6 @@
 #include "packing.h"
 #include "products.h"
 
-typedef float Word;
 typedef float Vector __attribute__((vector_size(32), aligned(4)));
 typedef Vector WordVector;
 

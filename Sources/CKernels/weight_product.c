@@ -30,9 +30,15 @@ bool vaccine_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_st
     return product_avx512_bfloat16(shape, a, a_stride, b, c, c_stride);
 }
 
-void vaccine_row_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+bool vaccine_row_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
     VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    row_product_avx512_bfloat16(shape, a, a_stride, b, c, c_stride);
+    return has_avx512() ? row_product_avx512(shape, a, a_stride, b, c, c_stride)
+                        : row_product_baseline(shape, a, a_stride, b, c, c_stride);
+}
+
+bool vaccine_row_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+    VaccineWeight b, float *c, ptrdiff_t c_stride) {
+    return row_product_avx512_bfloat16(shape, a, a_stride, b, c, c_stride);
 }
 
 const char *vaccine_product_instructions(void) { return has_avx512() ? "AVX-512" : "AVX2"; }
@@ -52,9 +58,15 @@ bool vaccine_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_st
     return false;
 }
 
-void vaccine_row_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+bool vaccine_row_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+    VaccineWeight b, float *c, ptrdiff_t c_stride) {
+    return row_product_baseline(shape, a, a_stride, b, c, c_stride);
+}
+
+bool vaccine_row_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
     VaccineWeight b, float *c, ptrdiff_t c_stride) {
     (void)shape, (void)a, (void)a_stride, (void)b, (void)c, (void)c_stride;
+    return false;
 }
 
 const char *vaccine_product_instructions(void) { return "NEON"; }

@@ -7,43 +7,32 @@ extension Attention {
     ///
     /// - Parameters:
     ///   - qkv: shape [B, (H + 2K)·D]; only the queries are read.
-    ///   - caches: B of [capacity, 2·K·D], keys left, values right. `lengths`: tokens in each.
+    ///   - caches: B of [length, 2·K·D], keys left, values right.
     ///   - scratch: one matrix for every worker, shape [64, ≥ longest length].
     ///   - context: shape [B, H·D], overwritten.
-    func advance(
-        _ qkv: Matrix, caches: [Matrix], lengths: [Int], scratch: [Matrix], into context: Matrix
-    ) {
-        Threads.forEach(caches.count * headCount) { index, worker in
-            let (row, head) = (index / headCount, index % headCount)
-            let keyStart = head / (headCount / keyValueHeadCount) * headSize
-            let valueStart = keyStart + keyValueHeadCount * headSize
-            let seen = caches[row].rows(0..<lengths[row])
-            let keys = seen.columns(keyStart..<keyStart + headSize)
-            let values = seen.columns(valueStart..<valueStart + headSize)
-            let columns = head * headSize..<(head + 1) * headSize
-            let query = qkv.columns(columns)
-            let scores = scratch[worker].rows(0..<1).columns(0..<lengths[row])
-            var weights = scores.mutable(0)
-            for position in 0..<lengths[row] {
-                weights[position] =
-                    dot(query[row], keys[position])
-                    / Float(headSize).squareRoot()
+    /// - Complexity: 4·D·H·Σ length operations; a key or value is read once for all heads of its group.
+    func advance(_ qkv: Matrix, caches: [Matrix], scratch: [Matrix], into context: Matrix) {
+        let width = group * headSize
+        Threads.forEach(caches.count * keyValueHeadCount) { index, worker in
+            let (row, head) = (index / keyValueHeadCount, index % keyValueHeadCount)
+            let seen = caches[row]
+            let keys = seen.columns(head * headSize..<(head + 1) * headSize)
+            let values = seen.columns(
+                (keyValueHeadCount + head) * headSize..<(keyValueHeadCount + head + 1) * headSize)
+            let columns = head * width..<(head + 1) * width
+            let heads = { (matrix: Matrix) in
+                matrix.columns(columns).rows(row..<row + 1).reshaped(
+                    rows: group, columns: headSize)
             }
-            _ = softmax(&weights, visible: lengths[row])
-            let target = context.columns(columns).rows(row..<row + 1)
-            target.fill(0)
-            var output = target.mutable(0)
-            for position in 0..<lengths[row] {
-                let weight = Lanes(repeating: weights[position])
-                let value = values[position]
-                sweep(headSize) {
-                    output.setLanes(
-                        output.lanes(at: $0).addingProduct(value.lanes(at: $0), weight), at: $0)
-                } tail: {
-                    output.setLanesTail(
-                        output.lanesTail(at: $0).addingProduct(value.lanesTail(at: $0), weight),
-                        at: $0)
+            heads(context).fill(0)
+            for block in blocks(group) {
+                let scores = scratch[worker].reshaped(rows: block.count, columns: seen.rows)
+                project(heads(qkv).rows(block), onto: keys, scale: scale, into: scores)
+                for head in 0..<block.count {
+                    var weights = scores.mutable(head)
+                    _ = softmax(&weights, visible: seen.rows)
                 }
+                expand(scores, over: values, addingTo: heads(context).rows(block))
             }
         }
     }

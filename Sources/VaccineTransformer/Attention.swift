@@ -16,8 +16,8 @@ struct Attention {
 
     static let queryBlock = 64
 
-    private var scale: Float { 1 / Float(headSize).squareRoot() }
-    private var group: Int { headCount / keyValueHeadCount }
+    var scale: Float { 1 / Float(headSize).squareRoot() }
+    var group: Int { headCount / keyValueHeadCount }
 
     init(_ configuration: ModelConfiguration) {
         headCount = configuration.headCount
@@ -134,7 +134,7 @@ struct Attention {
         }
     }
 
-    private func blocks(_ length: Int) -> [Range<Int>] {
+    func blocks(_ length: Int) -> [Range<Int>] {
         stride(from: 0, to: length, by: Attention.queryBlock).map {
             $0..<min($0 + Attention.queryBlock, length)
         }
@@ -145,7 +145,7 @@ struct Attention {
 ///
 /// - Returns: log Σ exp(score), from which the row can be had again.
 func softmax(_ row: inout MutableSpan<Float>, visible: Int) -> Float {
-    let maximum = largest(row, among: visible)
+    let maximum = largest(row.span, among: visible)
     exponentiate(&row, visible: visible, minus: maximum)
     var sum: Float = 0
     for index in 0..<visible { sum += row[index] }

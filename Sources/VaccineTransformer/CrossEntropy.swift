@@ -17,7 +17,7 @@ func crossEntropy(
         for row in range {
             let target = Int(targets[targets.startIndex + row])
             var z = logits.mutable(row)
-            let maximum = largest(z, among: z.count)
+            let maximum = largest(z.span, among: z.count)
             let chosen = z[target] - maximum
             var sums = Lanes.zero
             sweep(z.count) {
@@ -45,7 +45,7 @@ func crossEntropy(
 }
 
 /// The largest of the first `count` elements.
-func largest(_ row: borrowing MutableSpan<Float>, among count: Int) -> Float {
+func largest(_ row: Span<Float>, among count: Int) -> Float {
     var lanes = Lanes(repeating: -.greatestFiniteMagnitude)
     var maximum = -Float.infinity
     sweep(count) {

@@ -3,9 +3,10 @@ package import VaccineNumerics
 extension Decoder {
     /// Continues every prompt, greedily or by sampling, until an end token or the limit.
     ///
-    /// Prompts are read one at a time, then all advance together, one token a step, without those that
-    /// have ended. Each row of every product is summed by itself (`multiplyRows`), so a prompt gives the
-    /// same tokens alone and in any batch.
+    /// Prompts are read in packed batches, then all advance together, one token a step, without those
+    /// that have ended. Each row of every product is summed by itself, in the order of `multiply` while
+    /// prompts are read and in that of `multiplyRows` afterwards, so a prompt gives the same tokens
+    /// alone and in any batch.
     /// - Parameters:
     ///   - prompts: B sequences laid end to end.
     ///   - limit: new tokens per prompt, ≥ 0.
@@ -28,92 +29,122 @@ extension Decoder {
         guard limit > 0 else { return continuations }
         var cache = try KeyValueCache(
             configuration, sequences: prompts.sequenceCount, capacity: longest + limit)
+        let parts = prompts.parts(ofTokens: Decoder.tokensReadTogether)
         try reserve(
-            tokens: max(longest, prompts.sequenceCount), sequences: prompts.sequenceCount,
-            longest: longest + limit, training: false)
+            tokens: max(
+                prompts.sequenceCount,
+                parts.map { prompts.offsets[$0.upperBound] - prompts.offsets[$0.lowerBound] }
+                    .max() ?? 0),
+            sequences: prompts.sequenceCount, longest: longest + limit, training: false)
 
-        var active: [Int] = []
-        for prompt in 0..<prompts.sequenceCount {
-            let ids = Array(prompts.inputIDs[prompts.offsets[prompt]..<prompts.offsets[prompt + 1]])
-            let logits = try read(ids, prompt: prompt, cache: &cache, interruption)
-            let token = sampling.choose(logits[0], prompt: prompt, step: 0)
-            continuations[prompt].append(token)
-            if !endTokens.contains(token) && limit > 1 { active.append(prompt) }
+        for part in parts {
+            let chosen = try read(
+                prompts.sequences(part), from: part.lowerBound, &cache, sampling, interruption)
+            for (prompt, token) in zip(part, chosen) { continuations[prompt].append(token) }
         }
         var step = 1
-        while !active.isEmpty {
-            let tokens = active.map { continuations[$0][step - 1] }
-            let chosen = try advance(active, tokens, cache: &cache, interruption) { row, logits in
-                sampling.choose(logits, prompt: active[row], step: step)
-            }
-            for (prompt, token) in zip(active, chosen) { continuations[prompt].append(token) }
-            step += 1
+        var active = Array(continuations.indices)
+        func removeEnded() {
             active.removeAll {
                 step == limit || endTokens.contains(continuations[$0][step - 1])
             }
         }
+        removeEnded()
+        while !active.isEmpty {
+            let chosen = try advance(
+                active, active.map { continuations[$0][step - 1] }, &cache, sampling, step: step,
+                interruption)
+            for (prompt, token) in zip(active, chosen) { continuations[prompt].append(token) }
+            step += 1
+            removeEnded()
+        }
         return continuations
     }
 
-    /// Runs a prompt and keeps its keys and values.
+    /// Prompts are read together up to this many tokens: enough for products at full speed.
+    private static let tokensReadTogether = 1024
+
+    /// Runs prompts from number `first` on and keeps their keys and values.
     ///
-    /// - Returns: the logits after its last token, shape [1, V].
+    /// - Returns: the token after each.
     private func read(
-        _ ids: [Int32], prompt: Int, cache: inout KeyValueCache, _ interruption: Interruption
-    ) throws(VaccineError) -> Matrix {
-        let batch = try PackedBatch(
-            inputIDs: ids, labels: nil, offsets: [0, ids.count], configuration: configuration)
-        let pass = try pass(batch, masks: nil, training: false, interruption: interruption)
-        let rows = 0..<ids.count
+        _ prompts: PackedBatch, from first: Int, _ cache: inout KeyValueCache, _ sampling: Sampling,
+        _ interruption: Interruption
+    ) throws(VaccineError) -> [Int32] {
+        let pass = try pass(prompts, masks: nil, training: false, interruption: interruption)
+        let (offsets, cached) = (prompts.offsets, cache)
         let keysAndValues = configuration.queryWidth..<pass.workspace.layer(0).qkv.columns
-        let cached = cache
         let x = try forward(pass) { index, _ in
-            cached.sequence(prompt, layer: index).rows(rows).copy(
-                from: pass.workspace.layer(index).qkv.rows(rows).columns(keysAndValues))
+            let new = pass.workspace.layer(index).qkv.columns(keysAndValues)
+            let targets = (0..<prompts.sequenceCount).map {
+                cached.sequence(first + $0, layer: index)
+            }
+            Threads.forEach(targets.count) { prompt, _ in
+                let rows = offsets[prompt]..<offsets[prompt + 1]
+                targets[prompt].rows(0..<rows.count).copy(from: new.rows(rows))
+            }
         }
-        cache.lengths[prompt] = ids.count
-        return logits(x.rows(ids.count - 1..<ids.count), pass.scratch)
+        for prompt in 0..<prompts.sequenceCount {
+            cache.lengths[first + prompt] = offsets[prompt + 1] - offsets[prompt]
+        }
+        return try choose(
+            after: offsets.dropFirst().map { $0 - 1 }, of: x,
+            Array(first..<first + prompts.sequenceCount), sampling, step: 0, pass.scratch,
+            interruption)
     }
 
     /// Appends one token to each active sequence.
     ///
-    /// - Returns: what `choose` makes of each row of logits.
+    /// - Returns: the token after each.
     private func advance(
-        _ active: [Int], _ tokens: [Int32], cache: inout KeyValueCache,
-        _ interruption: Interruption, choose: (Int, Span<Float>) -> Int32
+        _ active: [Int], _ tokens: [Int32], _ cache: inout KeyValueCache, _ sampling: Sampling,
+        step: Int, _ interruption: Interruption
     ) throws(VaccineError) -> [Int32] {
         guard let workspace = inference else {
             preconditionFailure("generate reserves a workspace")
         }
         let rows = 0..<active.count
-        let scratch = workspace.scratch
-        let x = scratch.final.rows(rows)
+        let x = workspace.scratch.final.rows(rows)
         embed(tokens, into: x)
         for (index, layer) in layers.enumerated() {
             try interruption.check()
             layer.advance(
-                x, active, cache: cache, layer: index, kept: workspace.layer(index), scratch,
-                epsilon: configuration.normEpsilon, attention, rotary)
+                x, active, cache: cache, layer: index, kept: workspace.layer(index),
+                workspace.scratch, epsilon: configuration.normEpsilon, attention, rotary)
         }
         for sequence in active { cache.lengths[sequence] += 1 }
-        var chosen: [Int32] = []
-        for start in stride(from: 0, to: active.count, by: Scratch.lossChunk) {
-            let chunk = start..<min(start + Scratch.lossChunk, active.count)
-            let logits = logits(x.rows(chunk), scratch)
-            for row in chunk { chosen.append(choose(row, logits[row - start])) }
-        }
-        return chosen
+        return try choose(
+            after: Array(rows), of: x, active, sampling, step: step, workspace.scratch,
+            interruption)
     }
 
-    /// Logits of a few rows, each computed by itself.
-    private func logits(_ x: Matrix, _ scratch: Scratch) -> Matrix {
-        let normed = scratch.normed.rows(0..<x.rows)
-        rmsNormForward(
-            x, weight: finalNorm, epsilon: configuration.normEpsilon,
-            inverse: scratch.finalInverse, into: normed)
-        let logits = scratch.logits.rows(0..<x.rows)
-        multiplyRows(normed, head, into: logits)
-        return logits
+    /// The next token after rows of the residual stream, each computed by itself.
+    ///
+    /// - Parameter prompts: the number of each row's prompt, for its draws.
+    private func choose(
+        after rows: [Int], of x: Matrix, _ prompts: [Int], _ sampling: Sampling, step: Int,
+        _ scratch: Scratch, _ interruption: Interruption
+    ) throws(VaccineError) -> [Int32] {
+        var chosen: [Int32] = []
+        for start in stride(from: 0, to: rows.count, by: scratch.logits.rows) {
+            try interruption.check()
+            let count = min(scratch.logits.rows, rows.count - start)
+            let selected = scratch.selected.rows(0..<count)
+            for place in 0..<count {
+                let row = rows[start + place]
+                selected.rows(place..<place + 1).copy(from: x.rows(row..<row + 1))
+            }
+            let normed = scratch.normed.rows(0..<count)
+            rmsNormForward(
+                selected, weight: finalNorm, epsilon: configuration.normEpsilon,
+                inverse: scratch.finalInverse, into: normed)
+            let logits = scratch.logits.rows(0..<count)
+            multiplyRows(normed, head, into: logits)
+            chosen += Threads.map(count) {
+                Double(sampling.choose(logits[$0], prompt: prompts[start + $0], step: step))
+            }.map { Int32($0) }
+        }
+        return chosen
     }
 }
 
@@ -132,17 +163,19 @@ extension DecoderLayer {
             into: normed)
         queryKeyValue.forwardRows(normed, cache: kept.qkvCache, scratch: scratch, into: qkv)
         let heads = attention.headCount + attention.keyValueHeadCount
-        for (row, sequence) in active.enumerated() {
-            let position = cache.lengths[sequence]
-            var values = qkv.mutable(row)
-            rotary.rotate(&values, heads: heads, position: position)
-            cache.sequence(sequence, layer: layer).rows(position..<position + 1).copy(
-                from: qkv.rows(row..<row + 1).columns(attention.queryWidth..<qkv.columns))
+        let caches = active.map {
+            cache.sequence($0, layer: layer).rows(0..<cache.lengths[$0] + 1)
         }
-        let lengths = active.map { cache.lengths[$0] + 1 }
-        let caches = active.map { cache.sequence($0, layer: layer) }
-        attention.advance(
-            qkv, caches: caches, lengths: lengths, scratch: scratch.attention, into: context)
+        Threads.forEachRange(of: active.count) { range in
+            for row in range {
+                let position = caches[row].rows - 1
+                var values = qkv.mutable(row)
+                rotary.rotate(&values, heads: heads, position: position)
+                caches[row].rows(position..<position + 1).copy(
+                    from: qkv.rows(row..<row + 1).columns(attention.queryWidth..<qkv.columns))
+            }
+        }
+        attention.advance(qkv, caches: caches, scratch: scratch.attention, into: context)
         output.forwardRows(context, cache: kept.outputCache, scratch: scratch, into: middle)
         x.add(middle)
 

@@ -68,6 +68,33 @@ public struct PackedBatch: Sendable, Equatable {
         self.targets = targets
     }
 
+    /// The sequences of `range` as a batch without labels.
+    func sequences(_ range: Range<Int>) -> PackedBatch {
+        let start = offsets[range.lowerBound]
+        return PackedBatch(
+            inputIDs: Array(inputIDs[start..<offsets[range.upperBound]]),
+            offsets: offsets[range.lowerBound...range.upperBound].map { $0 - start })
+    }
+
+    /// Ranges of neighbouring sequences, each of up to `limit` tokens or of one longer sequence.
+    func parts(ofTokens limit: Int) -> [Range<Int>] {
+        var parts: [Range<Int>] = []
+        var start = 0
+        for end in 1...sequenceCount
+        where end == sequenceCount || offsets[end + 1] - offsets[start] > limit {
+            parts.append(start..<end)
+            start = end
+        }
+        return parts
+    }
+
+    private init(inputIDs: [Int32], offsets: [Int]) {
+        self.inputIDs = inputIDs
+        self.offsets = offsets
+        supervisedRows = []
+        targets = []
+    }
+
     private static func check(
         _ ids: [Int32], _ name: String, _ configuration: ModelConfiguration, ignored: Bool
     ) throws(VaccineError) {

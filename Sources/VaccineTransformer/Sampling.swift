@@ -30,9 +30,8 @@ package struct Sampling: Sendable {
 
     /// The first of the largest logits.
     private func likeliest(_ logits: Span<Float>) -> Int {
-        var best = 0
-        for index in logits.indices where logits[index] > logits[best] { best = index }
-        return best
+        let maximum = largest(logits, among: logits.count)
+        return logits.indices.first { logits[$0] == maximum } ?? 0
     }
 
     private func draw(_ logits: Span<Float>, prompt: Int, step: Int) -> Int {

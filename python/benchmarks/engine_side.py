@@ -18,7 +18,7 @@ from vaccine_swift import _core  # noqa: E402
 def main() -> None:
     """Run one method and print its figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("gguf", type=Path)
+    parser.add_argument("model", type=Path, help="a .gguf file")
     parser.add_argument("--method", choices=["vaccine", "sft"], default="vaccine")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--threads", type=int, default=2)
@@ -26,7 +26,7 @@ def main() -> None:
     vs.set_num_threads(arguments.threads)
     imported = process.memory("VmRSS")
     begin = time.perf_counter()
-    model = vs.CausalLM.from_pretrained(arguments.gguf, dtype=arguments.dtype)
+    model = vs.CausalLM.from_pretrained(arguments.model, dtype=arguments.dtype)
     adapter = vs.LoRAConfig(
         r=workload.RANK,
         lora_alpha=workload.ALPHA,

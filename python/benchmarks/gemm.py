@@ -1,4 +1,4 @@
-"""How fast this machine multiplies float32 matrices, with one library in one process.
+"""How fast this machine multiplies matrices, with one library in one process.
 
 One large square product and the products of the model; the best of several timings of
 each. The machine's peak is the best of them all.
@@ -7,6 +7,7 @@ each. The machine's peak is the best of them all.
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -47,12 +48,16 @@ def numpy_product(rows: int, columns: int, inner: int) -> Callable[[], Any]:
     return lambda: np.matmul(left, right, out=output)
 
 
-def torch_product(rows: int, columns: int, inner: int) -> Callable[[], Any]:
-    """A product through torch's BLAS."""
+def torch_product(rows: int, columns: int, inner: int, dtype: str) -> Callable[[], Any]:
+    """A product through torch's BLAS or oneDNN."""
     import torch
 
-    left, right = torch.randn(rows, inner), torch.randn(inner, columns)
-    output = torch.empty(rows, columns)
+    kind = getattr(torch, dtype)
+    left, right = (
+        torch.randn(rows, inner).to(kind),
+        torch.randn(inner, columns).to(kind),
+    )
+    output = torch.empty(rows, columns, dtype=kind)
     return lambda: torch.mm(left, right, out=output)
 
 
@@ -60,14 +65,15 @@ def main() -> None:
     """Measure one library and print its figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("library", choices=["numpy", "torch"])
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    product = numpy_product
+    product: Callable[..., Callable[[], Any]] = numpy_product
     if arguments.library == "torch":
         import torch
 
         torch.set_num_threads(arguments.threads)
-        product = torch_product
+        product = functools.partial(torch_product, dtype=arguments.dtype)
     shapes = {"large": (SIZE, SIZE, SIZE)} | SHAPES
     process.report(
         {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import platform
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,23 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(int(total[1]) / MEBIBYTE**2, 1) if total else None,
         "system": platform.platform(),
         "python": platform.python_version(),
+    }
+
+
+def timed(generate: Callable[[], list[list[int]]], repeats: int) -> dict[str, Any]:
+    """Seconds of each repeat after an untimed call, and the tokens of the last."""
+    generate()
+    seconds, busy, tokens = [], [], []
+    for _ in range(repeats):
+        begin, begin_busy = time.perf_counter(), time.process_time()
+        tokens = generate()
+        seconds.append(time.perf_counter() - begin)
+        busy.append(time.process_time() - begin_busy)
+    return {
+        "seconds": seconds,
+        "processor_seconds": busy,
+        "tokens": tokens,
+        "peak_mib": memory("VmHWM"),
     }
 
 

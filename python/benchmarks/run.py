@@ -4,7 +4,7 @@ Each side runs in a process of its own, in turn, with the same threads and the s
 batches (`workload.py`). Useful tokens per second are real tokens / time; padding earns
 nothing. Prints a table and writes `results/<date>-smollm2.json`.
 
-    python python/benchmarks/run.py [--threads 2] [--bfloat16] [--repeats 2]
+    python python/benchmarks/run.py [--threads 2] [--repeats 2] [--compile]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,21 @@ import process
 import workload
 from table import print_table
 
+import vaccine_swift as vs
 from vaccine_swift.assets import fetch_smollm2
 
 HERE = Path(__file__).resolve().parent
 VOCABULARY = 49152
 PASSES = {"vaccine": 2, "sft": 1}
+DTYPES = ("float32", "bfloat16")
+RIVALS = {
+    "torch float32": ["--dtype", "float32"],
+    "torch autocast": ["--dtype", "autocast"],
+    "torch bfloat16": ["--dtype", "bfloat16"],
+}
+COMPILED = {
+    f"{name} compiled": [*options, "--compile"] for name, options in RIVALS.items()
+}
 
 
 def child(script: str, *arguments: str, threads: int) -> dict[str, Any]:
@@ -69,62 +80,77 @@ def figures(results: list[dict[str, Any]], threads: int) -> dict[str, Any]:
 
 
 def measure(
-    gguf: Path, *, threads: int, bfloat16: bool, repeats: int, methods: list[str]
+    gguf: Path,
+    directory: Path,
+    *,
+    threads: int,
+    repeats: int,
+    rivals: dict[str, list[str]],
+    methods: list[str],
 ) -> dict[str, Any]:
-    """Run everything in turn."""
-    sides = [("engine", "engine_side.py", []), ("torch float32", "torch_side.py", [])]
-    if bfloat16:
-        sides += [
-            (f"torch {dtype}", "torch_side.py", ["--dtype", dtype])
-            for dtype in ("autocast", "bfloat16")
-        ]
+    """Run everything in turn; the rival reads the same weights from `directory`."""
+    sides = [
+        (dtype, "engine_side.py", [str(gguf), "--dtype", dtype]) for dtype in DTYPES
+    ]
+    sides += [
+        (name, "torch_side.py", [str(directory), *options])
+        for name, options in rivals.items()
+    ]
     runs: dict[str, dict[str, list[dict[str, Any]]]] = {}
     gemm: dict[str, dict[str, float]] = {}
     for _ in range(repeats):
-        for name in ("numpy", "torch"):
-            rates = child("gemm.py", name, threads=threads)
-            known = gemm.setdefault(name, rates)
+        for library, dtype in (("numpy", "float32"), *(("torch", d) for d in DTYPES)):
+            rates = child("gemm.py", library, "--dtype", dtype, threads=threads)
+            known = gemm.setdefault(f"{library} {dtype}", rates)
             known |= {shape: max(rate, known[shape]) for shape, rate in rates.items()}
         for method in methods:
             for name, script, options in sides:
-                result = child(
-                    script, str(gguf), "--method", method, *options, threads=threads
-                )
+                result = child(script, *options, "--method", method, threads=threads)
                 runs.setdefault(method, {}).setdefault(name, []).append(result)
     measured = {
         method: {name: figures(results, threads) for name, results in by_side.items()}
         for method, by_side in runs.items()
     }
-    peak = max(max(rates.values()) for rates in gemm.values())
+    peaks = {
+        dtype: max(max(rates.values()) for name, rates in gemm.items() if dtype in name)
+        for dtype in DTYPES
+    }
     for method, by_side in measured.items():
-        _add_share_of_peak(by_side, PASSES[method], peak)
-    return {"gemm_gflops": gemm, "peak_gflops": peak, "methods": measured}
+        _add_share_of_peak(by_side, PASSES[method], peaks)
+    return {"gemm_gflops": gemm, "peak_gflops": peaks, "methods": measured}
 
 
-def _add_share_of_peak(by_side: dict[str, Any], passes: int, peak: float) -> None:
-    counts = by_side["engine"]["runs"][0]
+def _add_share_of_peak(
+    by_side: dict[str, Any], passes: int, peaks: dict[str, float]
+) -> None:
+    counts = by_side["float32"]["runs"][0]
     operations = sum(
         workload.step_flops(
             counts["block_parameters"], counts["head_parameters"], batch, passes=passes
         )
         for batch in workload.batches(VOCABULARY)[workload.WARMUP_STEPS :]
     )
-    for side in by_side.values():
+    for name, side in by_side.items():
         side["gflops"] = operations / side["seconds"] / 1e9
-        side["share_of_peak"] = side["gflops"] / peak
+        dtype = "float32" if "float32" in name else "bfloat16"
+        side["share_of_peak"] = side["gflops"] / peaks[dtype]
 
 
 def main() -> None:
     """Measure, write the results file, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--bfloat16", action="store_true", help="torch in bfloat16 too")
+    parser.add_argument(
+        "--compile", action="store_true", help="torch.compile as well, minutes each"
+    )
     parser.add_argument(
         "--repeats", type=int, default=2, help="a step counts at its fastest"
     )
     parser.add_argument("--methods", nargs="+", choices=PASSES, default=[*PASSES])
     parser.add_argument("--output", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
+    gguf = fetch_smollm2()
+    rivals = RIVALS | (COMPILED if arguments.compile else {})
     today = dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d")
     results = {
         "date": today,
@@ -140,13 +166,17 @@ def main() -> None:
             }
             for batch in workload.batches(VOCABULARY)
         ],
-    } | measure(
-        fetch_smollm2(),
-        threads=arguments.threads,
-        bfloat16=arguments.bfloat16,
-        repeats=arguments.repeats,
-        methods=arguments.methods,
-    )
+    }
+    with tempfile.TemporaryDirectory() as directory:
+        vs.CausalLM.from_pretrained(gguf).save_pretrained(directory)
+        results |= measure(
+            gguf,
+            Path(directory),
+            threads=arguments.threads,
+            repeats=arguments.repeats,
+            rivals=rivals,
+            methods=arguments.methods,
+        )
     arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / f"{today}-smollm2.json"
     temporary = path.with_suffix(".partial")

@@ -14,10 +14,11 @@ COLUMNS = (
     "method",
     "side",
     "tokens/s",
-    "speed-up",
+    "of torch float32",
+    "of the best torch",
     "median step",
     "peak memory",
-    "memory ratio",
+    "of its dtype",
     "share of GEMM peak",
     "processor share",
 )
@@ -25,31 +26,42 @@ RIVAL = "torch float32"
 
 
 def print_table(results: dict[str, Any]) -> None:
-    """One row for each method and side, compared with PyTorch in float32."""
+    """One row for each method and side, compared with PyTorch.
+
+    Memory is compared with PyTorch's in the same precision.
+    """
     machine = results["machine"]
+    peaks = ", ".join(
+        f"{peak:.0f} in {dtype}" for dtype, peak in results["peak_gflops"].items()
+    )
     table = Table(
         *COLUMNS,
         title=f"SmolLM2-135M, {results['threads']} threads, {results['date']}",
-        caption=f"{machine['processor']}: {results['peak_gflops']:.0f} GFLOP/s at most",
+        caption=f"{machine['processor']}: at most {peaks} GFLOP/s",
     )
     for method, sides in results["methods"].items():
-        rival = sides[RIVAL]
+        speeds = {
+            name: side["useful_tokens_per_second"] for name, side in sides.items()
+        }
+        best = max(speed for name, speed in speeds.items() if name.startswith("torch"))
         for name, side in sides.items():
-            speed = side["useful_tokens_per_second"]
+            speed = speeds[name]
+            rival = sides["torch bfloat16" if "bfloat16" in name else RIVAL]
             table.add_row(
                 method,
                 name,
                 f"{speed:.1f}",
-                f"{speed / rival['useful_tokens_per_second']:.2f} x",
+                f"{speed / speeds[RIVAL]:.2f} x",
+                f"{speed / best:.2f} x",
                 f"{side['median_step_seconds']:.2f} s",
                 f"{side['peak_mib'] / 1024:.2f} GiB",
                 f"{side['peak_mib'] / rival['peak_mib']:.2f}",
                 f"{side['share_of_peak']:.0%}",
                 f"{side['processor_share']:.0%}",
             )
-    console = Console(width=110)
+    console = Console(width=120)
     console.print(table)
-    run = next(iter(results["methods"].values()))["engine"]["runs"][0]
+    run = next(iter(results["methods"].values()))["float32"]["runs"][0]
     print(
         f"Start of the process to start of the first step, model loaded: "
         f"{run['first_step_starts_seconds']:.1f} s"

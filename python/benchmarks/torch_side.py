@@ -94,11 +94,9 @@ def collate(batch: list[workload.Sequence], pad_id: int) -> dict[str, torch.Tens
     return {"input_ids": ids, "labels": labels, "attention_mask": mask.long()}
 
 
-def load(gguf: Path, dtype: torch.dtype) -> Any:
-    """SmolLM2 from the GGUF file, with the adapter in float32 as PEFT keeps it."""
-    base = AutoModelForCausalLM.from_pretrained(
-        str(gguf.parent), gguf_file=gguf.name, dtype=dtype
-    )
+def load(directory: Path, dtype: torch.dtype) -> Any:
+    """The model of a directory, with the adapter in float32 as PEFT keeps it."""
+    base = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype)
     config = LoraConfig(
         r=workload.RANK,
         lora_alpha=workload.ALPHA,
@@ -112,11 +110,12 @@ def load(gguf: Path, dtype: torch.dtype) -> Any:
 def main() -> None:
     """Run one method and print its figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("gguf", type=Path)
+    parser.add_argument("model", type=Path, help="a Hugging Face directory")
     parser.add_argument("--method", choices=["vaccine", "sft"], default="vaccine")
     parser.add_argument(
         "--dtype", choices=["float32", "bfloat16", "autocast"], default="float32"
     )
+    parser.add_argument("--compile", action="store_true", help="torch.compile")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -124,8 +123,10 @@ def main() -> None:
     imported = process.memory("VmRSS")
     started = time.perf_counter()
     precision = torch.bfloat16 if arguments.dtype == "bfloat16" else torch.float32
-    model = load(arguments.gguf, precision)
+    model = load(arguments.model, precision)
     loaded = time.perf_counter() - started
+    if arguments.compile:
+        model.compile(dynamic=True)
     cast: Any = nullcontext
     if arguments.dtype != "float32":
 

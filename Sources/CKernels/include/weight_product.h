@@ -38,8 +38,11 @@ bool vaccine_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_st
     VaccineWeight b, float *c, ptrdiff_t c_stride);
 
 // As vaccine_product_… with a transposed weight, for few rows: nothing is packed, and an element is
-// a sum in sixteen lanes.
-void vaccine_row_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+// a sum in sixteen lanes for each block of k, the lanes added as in lanes.h. Its value depends as
+// little on the number of rows and columns.
+bool vaccine_row_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+    VaccineWeight b, float *c, ptrdiff_t c_stride);
+bool vaccine_row_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
     VaccineWeight b, float *c, ptrdiff_t c_stride);
 
 // Rounds to nearest even.
