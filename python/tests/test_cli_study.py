@@ -41,8 +41,14 @@ def test_a_study_prints_its_table_and_writes_its_report(
     command = ["study", "--model", str(model), "--out", str(out), *words()]
     assert main(command) == 0
     told = capsys.readouterr()
-    assert re.search(r"SFT\s+0\.2\s+\S+ → \S+", told.out)
-    assert re.search(r"Vaccine ρ=2\s+0\.2\s+\S+ → \S+", told.out)
+    rows = map(json.loads, (out / "results.jsonl").read_text("utf-8").splitlines())
+    for row in rows:
+        score = row["metrics"]["before"]["harmful_score"]["value"]
+        drift = 100 * row["drift"]["overall"]["overall"]["value"]
+        found = re.search(
+            rf"{row['label']} +0\.2 +before +(\S+) .*\n +after +.* (\S+) +\n", told.out
+        )
+        assert found.groups() == (f"{score:.1f}", f"{drift:.1f}")
     assert f"report: {out / 'report.html'}" in told.out
     for stage in ("align", "before", "attack", "after", "drift"):
         assert re.search(rf"SFT.*seed 0: {stage}: \d\d:\d\d", told.err)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from rich import box
@@ -14,65 +15,76 @@ from vaccine_swift.study.metrics import METRICS
 
 __all__ = ["results_table"]
 
-_ATTACKED: Final = ("poison", "samples", "task", "lora")
-_ARROW: Final = " → "
+_HEADINGS: Final = MappingProxyType(
+    {
+        "harmful_score": "harmful\nscore",
+        "fine_tune_accuracy": "task\naccur.",
+        "refusal_margin": "refusal\nmargin",
+        "over_refusal": "over-\nrefusal",
+        "perplexity": "perplex-\nity",
+    }
+)
+_CAPTION: Final = (
+    "scores, accuracy, over-refusal and drift in %, margin in nats per token"
+)
+_POISON: Final = "poison"
 
 
 def results_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Mean over seeds of every metric before → after, and the drift between.
+    """Mean over seeds of every metric before and after the attack, and the drift.
 
     Parameters
     ----------
     rows : sequence of dict
-        Of a `StudyResult`.
+        Of a `StudyResult`, at least one.
     """
     grid = cells(rows)
-    names = [name for name in METRICS if any(_has(row, name) for row in rows)]
-    places = [dict(cell.place) for cell in grid]
-    told = [name for name in places[0] if len({repr(p[name]) for p in places}) > 1]
-    if "poison" not in told:
-        told.insert(0, "poison")
-    table = Table(box=box.SIMPLE_HEAD, caption="before → after the attack")
-    table.add_column("method")
-    for name in told:
-        table.add_column("p" if name == "poison" else name, justify="right")
+    names = [name for name in _HEADINGS if any(map(_values(name, "after"), rows))]
+    varied = _varied([dict(cell.place) for cell in grid])
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=_CAPTION)
+    table.add_column("\nmethod")
+    for name in varied:
+        table.add_column("\n" + ("p" if name == _POISON else name), justify="right")
+    table.add_column("\nattack")
     for name in names:
-        metric = METRICS[name]
-        unit = f", {metric.unit}" if metric.unit else ""
-        table.add_column(f"{metric.label}{unit}", justify="right")
-    table.add_column("Drift, %", justify="right")
+        table.add_column(_HEADINGS[name], justify="right")
+    table.add_column("\ndrift", justify="right")
     for cell, of_seed in grid.items():
-        place = dict(cell.place)
-        seeds = list(of_seed.values())
-        table.add_row(
-            cell.label,
-            *(
-                f"{place[name]:g}" if _number(place[name]) else str(place[name])
-                for name in told
-            ),
-            *(_change(seeds, name) for name in names),
-            f"{100 * statistics.fmean(map(_drift, seeds)):.1f}",
-        )
+        place, found = dict(cell.place), list(of_seed.values())
+        drift = statistics.fmean(map(_drift, found))
+        for when, label, values, moved in (
+            ("before", cell.label, [_told(place[name]) for name in varied], ""),
+            ("after", "", [""] * len(varied), f"{100 * drift:.1f}"),
+        ):
+            numbers = [_mean(found, name, when) for name in names]
+            end = when == "after"
+            table.add_row(label, *values, when, *numbers, moved, end_section=end)
     return table
 
 
-def _change(rows: Sequence[Mapping[str, Any]], name: str) -> str:
-    parts = []
-    for when in ("before", "after"):
-        found = [row["metrics"][when].get(name) for row in rows]
-        values = [each["value"] for each in found if each and each["value"] is not None]
-        value = statistics.fmean(values) if values else None
-        parts.append(METRICS[name].shown(value))
-    return _ARROW.join(parts)
+def _varied(places: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The share of harmful rows, and what else differs between cells."""
+    return [
+        name
+        for name in places[0]
+        if name == _POISON or len({repr(place[name]) for place in places}) > 1
+    ]
+
+
+def _values(name: str, when: str) -> Any:
+    return lambda row: row["metrics"][when].get(name)
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], name: str, when: str) -> str:
+    found = [each for each in map(_values(name, when), rows) if each]
+    values = [each["value"] for each in found if each["value"] is not None]
+    return METRICS[name].shown(statistics.fmean(values) if values else None)
 
 
 def _drift(row: Mapping[str, Any]) -> float:
-    return row["drift"]["overall"]["overall"]["value"] or 0.0
+    value = row["drift"]["overall"]["overall"]["value"]
+    return float("nan") if value is None else float(value)
 
 
-def _has(row: Mapping[str, Any], name: str) -> bool:
-    return any(name in row["metrics"][when] for when in ("before", "after"))
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _told(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

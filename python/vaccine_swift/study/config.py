@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from vaccine_swift.study._checks import faults_of
@@ -178,7 +177,7 @@ class StudyConfig:
             object.__setattr__(self, name, _listed(name, getattr(self, name)))
         if isinstance(self.sweep, Mapping):
             swept = {name: _several(values) for name, values in self.sweep.items()}
-            object.__setattr__(self, "sweep", MappingProxyType(swept))
+            object.__setattr__(self, "sweep", swept)
         faults = faults_of(self)
         if faults:
             raise ValueError("; ".join(faults))

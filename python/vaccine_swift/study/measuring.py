@@ -65,7 +65,7 @@ def measured(
 def drift_curve(monitor: drift.Monitor) -> list[dict[str, Any]]:
     """Step and relative drift with its interval and groups, from no drift at step 0."""
     kept = ("relative_drift", "low", "high")
-    start = {name: 0.0 for name in kept}
+    start = dict.fromkeys(kept, 0.0)
     points = [{"step": 0} | start | {"groups": dict.fromkeys(_GROUPS, 0.0)}]
     return points + [
         {name: each[name] for name in ("step", *kept, "groups")}

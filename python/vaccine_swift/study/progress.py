@@ -1,4 +1,4 @@
-"""What a person sees of a study: a bar over the whole grid, a line for each stage."""
+"""What a person sees of a study: a line for each stage, a bar over the whole grid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BAR: Final = "{n_fmt}/{total_fmt} stages |{bar:10}| {desc}"
 
 
 class GridProgress:
-    """A bar on standard error with the time that is left.
+    """Lines on standard error, and a bar where it is a terminal.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class GridProgress:
             total=len(self._left),
             bar_format=_BAR,
             dynamic_ncols=True,
-            disable=not (shown and self._left),
+            disable=not (shown and self._left and sys.stderr.isatty()),
         )
 
     def begin(self, stage: Stage, what: str) -> None:
@@ -48,27 +48,32 @@ class GridProgress:
     def report(self, stage: Stage, what: str, share: float) -> None:
         """Show the share of a stage that is done, and the time left for all."""
         spent = time.perf_counter() - self._began
-        later = expected_seconds(self._left.values(), self._done)
-        now = spent * (1 - share) / share if share else None
-        if now is None:
+        if share:
+            what, now = f"{what} {share:.0%}", spent * (1 - share) / share
+        else:
             now = expected_seconds([stage], self._done)
-        told = what if share == 0 else f"{what} {share:.0%}"
-        if now is not None and later is not None:
-            told += f", {tqdm.format_interval(now + later)} left"
-        self._bar.set_description_str(told)
+        self._bar.set_description_str(what + self._time_left(now))
 
     def end(self, stage: Stage, what: str) -> None:
         """Write the line of a finished stage."""
         seconds = time.perf_counter() - self._began
         self._done.append((stage, seconds))
         if self._shown:
-            line = f"{what}: {tqdm.format_interval(seconds)}"
-            self._bar.write(line, file=sys.stderr)
+            done = f"[{len(self._done)}/{len(self._done) + len(self._left)}]"
+            line = f"{done} {what}: {tqdm.format_interval(seconds)}"
+            self._bar.write(line + self._time_left(0), file=sys.stderr)
         self._bar.update()
 
     def close(self) -> None:
         """Leave the bar as it stands."""
         self._bar.close()
+
+    def _time_left(self, now: float | None) -> str:
+        """The time for the present stage and all later ones, where it can be told."""
+        later = expected_seconds(self._left.values(), self._done)
+        if now is None or later is None or not now + later:
+            return ""
+        return f", {tqdm.format_interval(now + later)} left"
 
 
 def expected_seconds(
