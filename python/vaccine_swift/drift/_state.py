@@ -207,9 +207,10 @@ class State:
         if not same:
             raise ValueError("other must have the same energy directions")
         self.check_new(other.ids, other.all_keys)
-        self._absorb(other)
+        self._absorb(other if self.ids else other.copy())
 
     def _absorb(self, part: State) -> None:
+        """Add a part, whose arrays become this state's where it is empty."""
         mine, theirs = len(self.ids), len(part.ids)
         self.groups = {
             name: np.concatenate(
@@ -228,7 +229,7 @@ class State:
         self.rows += part.rows
         self.booster = self.booster + part.booster
         if not mine:
-            self.vector, self.paired = part.vector.copy(), part.paired.copy()
+            self.vector, self.paired = part.vector, part.paired
             return
         count = self.layers * self.folds
         _core.drift_merge_vector(self.vector, part.vector, count, self.width)
