@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 DEV := .venv-dev
+RIVALS := .venv-rivals
 
 SWIFT_FORMAT := swift format
 SWIFT_SOURCES := Package.swift Sources Tests
@@ -46,6 +47,12 @@ $(DEV)/reference-installed: $(DEV)/installed
 	$(DEV)/bin/pip install --quiet --disable-pip-version-check --editable '.[test,reference]'
 	touch $@
 
+# An environment of their own: alibi-detect needs older numpy and transformers.
+$(RIVALS)/installed: python/benchmarks/rivals.txt
+	$(PYTHON) -m venv $(RIVALS)
+	$(RIVALS)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
 .PHONY: develop
 develop: $(DEV)/installed  ## Make .venv-dev with an editable install and the test tools
 
@@ -70,8 +77,8 @@ test-notebooks: $(DEV)/installed  ## Run the notebooks on a tiny model
 	$(if $(NOTEBOOKS),VACCINE_EXAMPLES=tiny $(DEV)/bin/pytest --nbmake $(NOTEBOOKS))
 
 .PHONY: test-reference
-test-reference: $(DEV)/reference-installed  ## Compare live with torch, transformers and peft
-	$(DEV)/bin/pytest -m reference
+test-reference: $(DEV)/reference-installed $(RIVALS)/installed  ## Compare live with torch, peft and drift detectors
+	VACCINE_RIVALS=$(CURDIR)/$(RIVALS) $(DEV)/bin/pytest -m reference
 
 .PHONY: check-wheel
 check-wheel: $(DEV)/installed  ## Build sdist and wheel, import the wheel in a clean environment
@@ -80,6 +87,10 @@ check-wheel: $(DEV)/installed  ## Build sdist and wheel, import the wheel in a c
 .PHONY: bench
 bench: $(DEV)/reference-installed  ## Measure speed and memory against PyTorch
 	$(DEV)/bin/python python/benchmarks/run.py
+
+.PHONY: bench-drift
+bench-drift: $(DEV)/installed $(RIVALS)/installed  ## Measure drift against alibi-detect, numpy and the machine
+	$(DEV)/bin/python python/benchmarks/drift_run.py --rivals $(RIVALS)
 
 # MARK: Format
 
@@ -99,6 +110,6 @@ format: $(DEV)/installed  ## Format Swift, C and Python
 
 .PHONY: clean
 clean:  ## Remove builds and environments
-	rm -rf .build .build-wheel $(VENV) $(DEV) dist python/vaccine_swift/_core.abi3.so
+	rm -rf .build .build-wheel $(VENV) $(DEV) $(RIVALS) dist python/vaccine_swift/_core.abi3.so
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find python examples -name __pycache__ -type d -prune -exec rm -rf {} +

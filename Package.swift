@@ -33,7 +33,9 @@ package.targets = [
         linkerSettings: [openBLAS, .linkedLibrary("m")]),
     .target(name: "VaccineTransformer", dependencies: ["VaccineNumerics"]),
     .target(name: "VaccineTraining", dependencies: ["VaccineTransformer", "VaccineNumerics"]),
-    .target(name: "VaccineDrift", dependencies: ["VaccineNumerics", "COpenBLAS", "CFortran"]),
+    .target(
+        name: "VaccineDrift",
+        dependencies: ["VaccineNumerics", "COpenBLAS", "CKernels", "CFortran"]),
 ]
 
 // MARK: - Implementation details

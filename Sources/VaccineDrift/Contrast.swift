@@ -53,7 +53,8 @@ public struct Contrast: Sendable {
                     )
                     return (a, $0) < (b, $1)
                 }
-                results[draw] = logRatios(sums(of: Array(order.prefix(size))))
+                // Added in the order of the observed sums, so that equal sets tie exactly.
+                results[draw] = logRatios(sums(of: order.prefix(size).sorted()))
             }
         }
         let observed = logRatios(sums(of: isFirst.indices.filter { isFirst[$0] }))

@@ -43,22 +43,107 @@ struct DoubleMatrix {
     }
 
     /// self · v.
-    func times(_ v: [Double]) -> [Double] {
-        (0..<rows).map { row in
-            (0..<columns).reduce(0) { $0 + elements[row * columns + $1] * v[$1] }
+    func times(_ v: [Double]) -> [Double] { times(v, CblasNoTrans, count: rows) }
+
+    /// selfᵀ · v.
+    func transposedTimes(_ v: [Double]) -> [Double] { times(v, CblasTrans, count: columns) }
+
+    private func times(_ v: [Double], _ side: CBLAS_TRANSPOSE, count: Int) -> [Double] {
+        precondition(v.count == rows + columns - count, "shapes differ")
+        var result = [Double](repeating: 0, count: count)
+        guard rows > 0, columns > 0 else { return result }
+        _ = LinearAlgebra.oneThread
+        unsafe cblas_dgemv(
+            CblasRowMajor, side, blasint(rows), blasint(columns), 1, elements, blasint(columns), v,
+            1, 0, &result, 1)
+        return result
+    }
+
+    /// self += other.
+    mutating func add(_ other: DoubleMatrix) {
+        precondition(rows == other.rows && columns == other.columns, "shapes differ")
+        var target = elements.mutableSpan
+        let source = other.elements.span
+        for index in target.indices { target[index] += source[index] }
+    }
+
+    /// self += factor · u · vᵀ.
+    mutating func addOuter(_ factor: Double, _ u: [Double], _ v: [Double]) {
+        precondition(u.count == rows && v.count == columns, "shapes differ")
+        var target = elements.mutableSpan
+        let (u, v) = (u.span, v.span)
+        for row in u.indices {
+            let (scale, start) = (factor * u[row], row * v.count)
+            for column in v.indices { target[start + column] += scale * v[column] }
         }
     }
 
-    /// selfᵀ · v.
-    func transposedTimes(_ v: [Double]) -> [Double] {
-        var result = [Double](repeating: 0, count: columns)
-        for row in 0..<rows {
-            for column in 0..<columns {
-                result[column] += elements[row * columns + column] * v[row]
-            }
-        }
+    /// The rows less their mean, by way of the first row, so that a constant column becomes exactly 0.
+    func centred(mean: inout [Double]) -> DoubleMatrix {
+        let ones = [Double](repeating: 1, count: rows)
+        let first = Array(elements.prefix(columns))
+        var result = self
+        result.addOuter(-1, ones, first)
+        let rest = result.transposedTimes(ones).map { $0 / Double(rows) }
+        result.addOuter(-1, ones, rest)
+        mean = zip(first, rest).map { $0 + $1 }
         return result
     }
+
+    var squaredRowNorms: [Double] {
+        (0..<rows).map { row in
+            (row * columns..<(row + 1) * columns).reduce(0) { $0 + elements[$1] * elements[$1] }
+        }
+    }
+
+    /// Puts a part in its place.
+    mutating func set(_ part: DoubleMatrix, _ rows: Range<Int>, _ columns: Range<Int>) {
+        precondition(part.rows == rows.count && part.columns == columns.count, "shapes differ")
+        let (stride, source) = (self.columns, part.elements.span)
+        var target = elements.mutableSpan
+        for place in 0..<rows.count {
+            let (from, to) = (
+                place * columns.count, (rows.lowerBound + place) * stride + columns.lowerBound
+            )
+            for index in 0..<columns.count { target[to + index] = source[from + index] }
+        }
+    }
+
+    /// Puts a part of a symmetric matrix in both its places.
+    mutating func setSymmetric(_ part: DoubleMatrix, _ rows: Range<Int>, _ columns: Range<Int>) {
+        set(part, rows, columns)
+        guard rows != columns else { return }
+        let (stride, source) = (self.columns, part.elements.span)
+        var target = elements.mutableSpan
+        for index in 0..<columns.count {
+            let to = (columns.lowerBound + index) * stride + rows.lowerBound
+            for place in 0..<rows.count {
+                target[to + place] = source[place * columns.count + index]
+            }
+        }
+    }
+}
+
+/// aᵀ · b of these columns, on the calling thread.
+func innerProducts(
+    _ a: DoubleMatrix, _ rows: Range<Int>, _ b: DoubleMatrix, _ columns: Range<Int>
+) -> DoubleMatrix {
+    precondition(
+        a.rows == b.rows && a.rows > 0 && rows.upperBound <= a.columns
+            && columns.upperBound <= b.columns, "shapes differ")
+    var c = DoubleMatrix(zeros: rows.count, columns.count)
+    _ = LinearAlgebra.oneThread
+    unsafe a.elements.withUnsafeBufferPointer { x in
+        unsafe b.elements.withUnsafeBufferPointer { y in
+            guard let x = x.baseAddress, let y = y.baseAddress else { return }
+            unsafe cblas_dgemm(
+                CblasRowMajor, CblasTrans, CblasNoTrans, blasint(rows.count),
+                blasint(columns.count), blasint(a.rows), 1, x + rows.lowerBound,
+                blasint(a.columns), y + columns.lowerBound, blasint(b.columns), 0, &c.elements,
+                blasint(columns.count))
+        }
+    }
+    return c
 }
 
 /// op(a) · op(b), on the calling thread.

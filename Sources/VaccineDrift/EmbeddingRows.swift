@@ -1,3 +1,4 @@
+internal import CKernels
 public import VaccineNumerics
 
 /// An embedding set as the caller holds it: [rows, width] row-major in one of four number formats, read as
@@ -40,7 +41,12 @@ public import VaccineNumerics
     /// Row `row` as `width` doubles.
     func read(_ row: Int, into target: inout [Double], from start: Int) {
         precondition(row >= 0 && row < rows && start + width <= target.count, "row out of range")
-        for column in 0..<width { target[start + column] = self[row, column] }
+        guard element == .float32 else {
+            for column in 0..<width { target[start + column] = self[row, column] }
+            return
+        }
+        let source = unsafe base.assumingMemoryBound(to: Float.self) + row * width
+        for column in 0..<width { target[start + column] = unsafe Double(source[column]) }
     }
 
     public subscript(row: Int, column: Int) -> Double {
@@ -75,6 +81,54 @@ public import VaccineNumerics
             eight[lane] = unsafe double(source[8 * whole + lane])
         }
         target[whole] = eight
+    }
+
+    /// Adds rows of self, x, and of another set, y, to sums over columns, which are all of the width
+    /// rounded up to eights.
+    ///
+    /// - Parameters:
+    ///   - shift: what x is centred on for its squares.
+    ///   - x, delta, squares: Σ x, Σ (y − x), Σ (x − shift)².
+    /// - Returns: the sums of `PromptTable` over these rows.
+    func addRows(
+        _ order: ArraySlice<Int>, with other: EmbeddingRows, shift: [SIMD8<Double>],
+        x: inout [SIMD8<Double>], delta: inout [SIMD8<Double>], squares: inout [SIMD8<Double>]
+    ) -> [Double] {
+        precondition(
+            width == other.width && rows == other.rows
+                && order.allSatisfy { $0 >= 0 && $0 < rows }
+                && [shift, x, delta, squares].allSatisfy { $0.count * 8 >= width },
+            "shapes differ")
+        var sums = [Double](repeating: 0, count: PromptTable.sumCount)
+        unsafe order.withUnsafeBufferPointer { order in
+            unsafe shift.withUnsafeBytes { shift in
+                unsafe x.withUnsafeMutableBytes { x in
+                    unsafe delta.withUnsafeMutableBytes { delta in
+                        unsafe squares.withUnsafeMutableBytes { squares in
+                            let columns = unsafe VaccineDriftColumns(
+                                shift: shift.baseAddress?.assumingMemoryBound(to: Double.self),
+                                x: x.baseAddress?.assumingMemoryBound(to: Double.self),
+                                delta: delta.baseAddress?.assumingMemoryBound(to: Double.self),
+                                squares: squares.baseAddress?.assumingMemoryBound(to: Double.self))
+                            unsafe vaccine_drift_rows(
+                                forC, other.forC, order.baseAddress, order.count, columns, &sums)
+                        }
+                    }
+                }
+            }
+        }
+        return sums
+    }
+
+    private var forC: VaccineRows {
+        let format =
+            switch element {
+            case .float32: VACCINE_ROWS_FLOAT32
+            case .float64: VACCINE_ROWS_FLOAT64
+            case .float16: VACCINE_ROWS_FLOAT16
+            case .bfloat16: VACCINE_ROWS_BFLOAT16
+            }
+        return unsafe VaccineRows(values: base, width: width, format: format)
     }
 
     /// - Parameter name: the argument in the message.

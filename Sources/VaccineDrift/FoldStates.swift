@@ -3,6 +3,8 @@ public import VaccineNumerics
 
 /// Moments of folds of prompts as flat numbers, [parts, count]: how they cross the boundary and are kept.
 public enum FoldStates {
+    private static let block = 2048
+
     /// The second moments of an update's rows.
     ///
     /// - Parameters:
@@ -10,7 +12,7 @@ public enum FoldStates {
     ///   - sketch: directions that rows are projected to; 0: none, the moments are of the whole width.
     ///   - seed: of the projection.
     /// - Returns: [foldCount, PairedMoments.stateCount].
-    /// - Complexity: O(N·w²) with w the kept width, as matrix products in blocks of 512 rows.
+    /// - Complexity: O(N·w²) with w the kept width, as matrix products in blocks of 2048 rows.
     public static func paired(
         reference: EmbeddingRows, current: EmbeddingRows, keys: [UInt64], foldCount: Int,
         sketch: Int, seed: UInt64, interruption: Interruption
@@ -23,33 +25,22 @@ public enum FoldStates {
         for (row, key) in keys.enumerated() {
             members[PromptKey(value: key).fold(of: foldCount)].append(row)
         }
-        // Blocks have a fixed size, so that results do not depend on the threads.
-        let blocks = members.flatMap { rows in
-            stride(from: 0, to: rows.count, by: 512).map {
-                Array(rows[$0..<min($0 + 512, rows.count)])
-            }
-        }
-        let owners = members.enumerated().flatMap { fold, rows in
-            Array(repeating: fold, count: (rows.count + 511) / 512)
-        }
         var states = (0..<foldCount).map { _ in PairedMoments(width: width) }
-        // As many blocks at a time as there are threads: memory stays bounded.
-        let wave = max(1, Threads.count)
-        for start in stride(from: 0, to: blocks.count, by: wave) {
-            try interruption.check()
-            let places = Array(start..<min(start + wave, blocks.count))
-            let results = Results<PairedMoments>(count: places.count)
-            Threads.forEach(places.count) { index, _ in
-                let rows = blocks[places[index]]
-                var (x, y) = (reference.matrix(rows), current.matrix(rows))
-                if let projection { (x, y) = (product(x, projection), product(y, projection)) }
-                results[index] = PairedMoments(x: x, y: y)
-            }
-            for (index, place) in places.enumerated() {
-                if let moments = results[index] { states[owners[place]].merge(moments) }
+        // Blocks have a fixed size, so that results do not depend on the threads and memory is bounded.
+        for (fold, rows) in members.enumerated() {
+            for start in stride(from: 0, to: rows.count, by: block) {
+                try interruption.check()
+                let part = Array(rows[start..<min(start + block, rows.count)])
+                states[fold].merge(
+                    PairedMoments(
+                        x: reference.matrix(part, times: projection),
+                        y: current.matrix(part, times: projection)))
             }
         }
-        return states.flatMap(\.state)
+        var flat: [Double] = []
+        flat.reserveCapacity(foldCount * PairedMoments.stateCount(width: width))
+        for state in states { state.append(to: &flat) }
+        return flat
     }
 
     /// Merges second moments of the same folds in place.
@@ -76,12 +67,15 @@ public enum FoldStates {
 
     private static func merged(
         _ a: [Double], _ b: [Double], size: Int,
-        _ merge: (ArraySlice<Double>, ArraySlice<Double>) -> [Double]
+        _ merge: @Sendable (ArraySlice<Double>, ArraySlice<Double>) -> [Double]
     ) -> [Double] {
         precondition(a.count == b.count && a.count % size == 0, "counts differ")
-        return stride(from: 0, to: a.count, by: size).flatMap {
-            merge(a[$0..<$0 + size], b[$0..<$0 + size])
+        let parts = Results<[Double]>(count: a.count / size)
+        Threads.forEach(a.count / size) { index, _ in
+            let range = index * size..<(index + 1) * size
+            parts[index] = merge(a[range], b[range])
         }
+        return (0..<a.count / size).flatMap { parts[$0] ?? [] }
     }
 
     /// A seeded projection [width, sketch] of signs ± 1/√sketch: E (Px)·(Py) = x·y.
@@ -98,10 +92,29 @@ public enum FoldStates {
 
 extension EmbeddingRows {
     /// The rows of these indices.
-    func matrix(_ indices: [Int]) -> DoubleMatrix {
-        var elements = [Double](repeating: 0, count: indices.count * width)
-        for (place, row) in indices.enumerated() { read(row, into: &elements, from: place * width) }
-        return DoubleMatrix(rows: indices.count, columns: width, elements)
+    func matrix(_ indices: [Int]) -> DoubleMatrix { matrix(indices, times: nil) }
+
+    /// The rows of these indices, times a projection if there is one; in parallel.
+    func matrix(_ indices: [Int], times projection: DoubleMatrix?) -> DoubleMatrix {
+        let band = 64
+        let bands = (indices.count + band - 1) / band
+        let parts = Results<[Double]>(count: bands)
+        Threads.forEach(bands) { index, _ in
+            let rows = indices[index * band..<min((index + 1) * band, indices.count)]
+            var values = [Double](repeating: 0, count: rows.count * width)
+            for (place, row) in rows.enumerated() { read(row, into: &values, from: place * width) }
+            guard let projection else {
+                parts[index] = values
+                return
+            }
+            let matrix = DoubleMatrix(rows: rows.count, columns: width, values)
+            parts[index] = product(matrix, projection).elements
+        }
+        let columns = projection?.columns ?? width
+        var elements: [Double] = []
+        elements.reserveCapacity(indices.count * columns)
+        for index in 0..<bands { elements += parts[index] ?? [] }
+        return DoubleMatrix(rows: indices.count, columns: columns, elements)
     }
 }
 

@@ -32,21 +32,55 @@ struct PairedMoments {
     }
 
     /// The moments of the rows of x and y.
+    ///
+    /// - Complexity: 4·n·d² operations: of the two symmetric products, one triangle of tiles.
     init(x: DoubleMatrix, y: DoubleMatrix) {
         precondition(x.rows == y.rows && x.columns == y.columns, "shapes differ")
         self.init(width: x.columns)
         guard x.rows > 0 else { return }
         count = Double(x.rows)
-        let (x, y) = (x.centred(mean: &meanX), y.centred(mean: &meanY))
-        sxx = product(x, transposed: true, x)
-        syy = product(y, transposed: true, y)
-        sxy = product(x, transposed: true, y)
-        let (a, b) = (x.squaredRowNorms, y.squaredRowNorms)
+        let (left, right) = (x.centred(mean: &meanX), y.centred(mean: &meanY))
+        let products = [(left, left), (right, right), (left, right)]
+        let tiles = (width + PairedMoments.tile - 1) / PairedMoments.tile
+        var tasks: [(product: Int, row: Int, column: Int)] = []
+        for product in products.indices {
+            for row in 0..<tiles {
+                for column in (product < 2 ? row : 0)..<tiles {
+                    tasks.append((product, row, column))
+                }
+            }
+        }
+        let (chosen, results) = (tasks, Results<DoubleMatrix>(count: tasks.count))
+        Threads.forEach(tasks.count) { index, _ in
+            let (product, row, column) = chosen[index]
+            let (a, b) = products[product]
+            results[index] = innerProducts(
+                a, PairedMoments.columns(row, of: a.columns), b,
+                PairedMoments.columns(column, of: b.columns))
+        }
+        for (index, task) in tasks.enumerated() {
+            guard let part = results[index] else { continue }
+            let rows = PairedMoments.columns(task.row, of: width)
+            let columns = PairedMoments.columns(task.column, of: width)
+            switch task.product {
+            case 0: sxx.setSymmetric(part, rows, columns)
+            case 1: syy.setSymmetric(part, rows, columns)
+            default: sxy.set(part, rows, columns)
+            }
+        }
+        let (a, b) = (left.squaredRowNorms, right.squaredRowNorms)
         (aa, bb, ab) = (dot(a, a), dot(b, b), dot(a, b))
-        ax = x.transposedTimes(a)
-        ay = y.transposedTimes(a)
-        bx = x.transposedTimes(b)
-        by = y.transposedTimes(b)
+        ax = left.transposedTimes(a)
+        ay = right.transposedTimes(a)
+        bx = left.transposedTimes(b)
+        by = right.transposedTimes(b)
+    }
+
+    /// Columns of a product that one task computes: fixed, so that results do not depend on the threads.
+    private static let tile = 256
+
+    private static func columns(_ tile: Int, of width: Int) -> Range<Int> {
+        tile * PairedMoments.tile..<min((tile + 1) * PairedMoments.tile, width)
     }
 
     /// The moments of both sets of rows together.
@@ -70,9 +104,9 @@ struct PairedMoments {
     private mutating func add(_ other: PairedMoments) {
         count += other.count
         (aa, bb, ab) = (aa + other.aa, bb + other.bb, ab + other.ab)
-        for (index, value) in other.sxx.elements.enumerated() { sxx.elements[index] += value }
-        for (index, value) in other.syy.elements.enumerated() { syy.elements[index] += value }
-        for (index, value) in other.sxy.elements.enumerated() { sxy.elements[index] += value }
+        sxx.add(other.sxx)
+        syy.add(other.syy)
+        sxy.add(other.sxy)
         for index in 0..<width {
             ax[index] += other.ax[index]
             ay[index] += other.ay[index]
@@ -103,13 +137,9 @@ struct PairedMoments {
             meanX[i] += u[i]
             meanY[i] += v[i]
         }
-        for i in 0..<width {
-            for j in 0..<width {
-                sxx[i, j] += count * u[i] * u[j]
-                syy[i, j] += count * v[i] * v[j]
-                sxy[i, j] += count * u[i] * v[j]
-            }
-        }
+        sxx.addOuter(count, u, u)
+        syy.addOuter(count, v, v)
+        sxy.addOuter(count, u, v)
     }
 }
 
@@ -121,8 +151,17 @@ extension PairedMoments {
 
     /// All numbers, in the order of the properties.
     var state: [Double] {
-        [count, aa, bb, ab] + meanX + meanY + ax + ay + bx + by + sxx.elements + syy.elements
-            + sxy.elements
+        var state: [Double] = []
+        append(to: &state)
+        return state
+    }
+
+    func append(to state: inout [Double]) {
+        state.reserveCapacity(state.count + PairedMoments.stateCount(width: width))
+        state += [count, aa, bb, ab]
+        for part in [meanX, meanY, ax, ay, bx, by, sxx.elements, syy.elements, sxy.elements] {
+            state += part
+        }
     }
 
     init(state: ArraySlice<Double>, width: Int) {
@@ -140,27 +179,5 @@ extension PairedMoments {
         sxx.elements = next(width * width)
         syy.elements = next(width * width)
         sxy.elements = next(width * width)
-    }
-}
-
-extension DoubleMatrix {
-    /// The rows less their mean.
-    fileprivate func centred(mean: inout [Double]) -> DoubleMatrix {
-        mean = [Double](repeating: 0, count: columns)
-        for row in 0..<rows {
-            for column in 0..<columns { mean[column] += elements[row * columns + column] }
-        }
-        for column in 0..<columns { mean[column] /= Double(rows) }
-        var result = self
-        for row in 0..<rows {
-            for column in 0..<columns { result.elements[row * columns + column] -= mean[column] }
-        }
-        return result
-    }
-
-    fileprivate var squaredRowNorms: [Double] {
-        (0..<rows).map { row in
-            (row * columns..<(row + 1) * columns).reduce(0) { $0 + elements[$1] * elements[$1] }
-        }
     }
 }

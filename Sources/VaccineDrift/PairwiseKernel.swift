@@ -167,7 +167,7 @@ public final class PairSums: @unchecked Sendable {
             quadratic: [Double](repeating: 0, count: weights.columns),
             linear: [Double](repeating: 0, count: weights.columns), total: 0,
             offset: Double(offset))
-        let wave = 2 * Threads.count
+        let wave = 6 * Threads.count
         for start in stride(from: 0, to: tasks.count, by: wave) {
             try interruption.check()
             let chunk = Array(tasks[start..<min(start + wave, tasks.count)])
@@ -217,31 +217,39 @@ public final class PairSums: @unchecked Sendable {
                 let column = i.lowerBound + row + excluded
                 if j.contains(column) { values[column - j.lowerBound] = 0 }
             }
-            var sum = 0.0
-            for column in 0..<j.count {
-                sum += Double(values[column])
-                columnSums[column] += Double(values[column])
+            var sums = Lanes.zero
+            sweep(j.count) {
+                sums += values.lanes(at: $0)
+            } tail: {
+                sums += values.lanesTail(at: $0)
             }
-            rowSums[row] = sum
+            rowSums[row] = Double(sums.sum())
+            var target = columnSums.mutableSpan
+            for column in target.indices { target[column] += Double(values[column]) }
         }
         let diagonal = rowTile == columnTile
         let times = diagonal ? 1.0 : 2.0
         let products = productScratch.rows(0..<i.count)
         multiply(k, by: Weight(weights.rows(j)), into: products, parallel: false)
+        var (quadratics, linears) = (part.quadratic, part.linear)
+        defer { (part.quadratic, part.linear) = (quadratics, linears) }
         for row in 0..<i.count {
             let (own, product) = (weights[i.lowerBound + row], products[row])
-            for b in 0..<weights.columns where own[b] != 0 {
-                part.quadratic[b] += times * Double(own[b]) * Double(product[b])
-                part.linear[b] += Double(own[b]) * rowSums[row]
+            let sum = rowSums[row]
+            var quadratic = quadratics.mutableSpan
+            var linear = linears.mutableSpan
+            for b in own.indices {
+                let weight = Double(own[b])
+                quadratic[b] += times * weight * Double(product[b])
+                linear[b] += weight * sum
             }
-            part.total += times * rowSums[row]
+            part.total += times * sum
         }
         guard !diagonal else { return }
         for column in 0..<j.count {
-            let own = weights[j.lowerBound + column]
-            for b in 0..<weights.columns where own[b] != 0 {
-                part.linear[b] += Double(own[b]) * columnSums[column]
-            }
+            let (own, sum) = (weights[j.lowerBound + column], columnSums[column])
+            var linear = linears.mutableSpan
+            for b in own.indices { linear[b] += Double(own[b]) * sum }
         }
     }
 

@@ -46,16 +46,8 @@ public struct PromptTable {
 
         let (grouped, parts) = (members, Results<FoldBand>(count: folds))
         Threads.forEach(folds) { fold, _ in
-            var band = FoldBand(width: width, directions: directions, signs: signs)
-            for prompt in grouped[fold] {
-                band.begin()
-                for place in starts[prompt]..<starts[prompt + 1] {
-                    reference.read(order[place], into: &band.x)
-                    current.read(order[place], into: &band.y)
-                    band.addRow()
-                }
-                band.endPrompt()
-            }
+            var band = FoldBand(reference, current, directions: directions, signs: signs)
+            for prompt in grouped[fold] { band.add(order[starts[prompt]..<starts[prompt + 1]]) }
             parts[fold] = band
         }
         try interruption.check()
@@ -97,87 +89,69 @@ func columnSigns(width: Int, seed: UInt64) -> [SIMD8<Double>] {
 
 /// The running sums of one fold of prompts.
 private struct FoldBand {
-    var x: [SIMD8<Double>]
-    var y: [SIMD8<Double>]
+    private let reference: EmbeddingRows
+    private let current: EmbeddingRows
     private let signs: [SIMD8<Double>]
     private let directions: Int
-    private var sketchX: [SIMD8<Double>]
-    private var sketchDelta: [SIMD8<Double>]
     /// The first row of the fold, from which second moments are taken: no cancellation where a dimension's
     /// mean is far from 0.
-    private var shift: [SIMD8<Double>] = []
+    private var shift: [SIMD8<Double>]
     private var sumX: [SIMD8<Double>]
     private var squaresX: [SIMD8<Double>]
     private var sumDelta: [SIMD8<Double>]
+    private var promptX: [SIMD8<Double>]
+    private var promptDelta: [SIMD8<Double>]
     private var rows = 0.0
     private var squaredDistance = 0.0
-    private var prompt = [Double](repeating: 0, count: PromptTable.sumCount)
     private(set) var sums: [Double] = []
     private(set) var sketches: [Float] = []
 
-    init(width: Int, directions: Int, signs: [SIMD8<Double>]) {
-        let zeros = [SIMD8<Double>](repeating: .zero, count: (width + 7) / 8)
-        (x, y, sumX, squaresX, sumDelta) = (zeros, zeros, zeros, zeros, zeros)
+    init(
+        _ reference: EmbeddingRows, _ current: EmbeddingRows, directions: Int,
+        signs: [SIMD8<Double>]
+    ) {
+        self.reference = reference
+        self.current = current
         self.signs = signs
         self.directions = directions
-        sketchX = [SIMD8<Double>](repeating: .zero, count: directions / 8)
-        sketchDelta = sketchX
+        let zeros = [SIMD8<Double>](repeating: .zero, count: signs.count)
+        (shift, sumX, squaresX, sumDelta) = (zeros, zeros, zeros, zeros)
+        (promptX, promptDelta) = (zeros, zeros)
     }
 
-    mutating func begin() {
-        for index in prompt.indices { prompt[index] = 0 }
-        for index in sketchX.indices {
-            sketchX[index] = .zero
-            sketchDelta[index] = .zero
+    /// Adds a prompt of these rows.
+    mutating func add(_ order: ArraySlice<Int>) {
+        guard let first = order.first else { return }
+        if rows == 0 { reference.read(first, into: &shift) }
+        for block in promptX.indices {
+            promptX[block] = .zero
+            promptDelta[block] = .zero
         }
-    }
-
-    /// Adds the row that was read into `x` and `y`.
-    mutating func addRow() {
-        if shift.isEmpty { shift = x }
-        var (xx, yy, xy, dd) = (
-            SIMD8<Double>.zero, SIMD8<Double>.zero, SIMD8<Double>.zero, SIMD8<Double>.zero
-        )
-        let period = sketchX.count
-        var component = 0
-        for block in x.indices {
-            let (a, b) = (x[block], y[block])
-            let delta = b - a
-            xx = xx.addingProduct(a, a)
-            yy = yy.addingProduct(b, b)
-            xy = xy.addingProduct(a, b)
-            dd = dd.addingProduct(delta, delta)
-            let sign = signs[block]
-            sketchX[component] = sketchX[component].addingProduct(sign, a)
-            sketchDelta[component] = sketchDelta[component].addingProduct(sign, delta)
-            let centred = a - shift[block]
-            sumX[block] += centred
-            squaresX[block] = squaresX[block].addingProduct(centred, centred)
-            sumDelta[block] += delta
-            component += 1
-            if component == period { component = 0 }
+        let prompt = reference.addRows(
+            order, with: current, shift: shift, x: &promptX, delta: &promptDelta,
+            squares: &squaresX)
+        let count = prompt[0]
+        for block in promptX.indices {
+            sumX[block] += promptX[block] - count * shift[block]
+            sumDelta[block] += promptDelta[block]
         }
-        let (squaresOfX, squaresOfY, distance) = (xx.sum(), yy.sum(), dd.sum())
-        let norms = (squaresOfX * squaresOfY).squareRoot()
-        rows += 1
-        squaredDistance += distance
-        prompt[0] += 1
-        prompt[1] += distance
-        prompt[2] += squaresOfX
-        prompt[3] += squaresOfY
-        prompt[4] += xy.sum()
-        prompt[5] += distance.squareRoot()
-        // Two zero rows have not turned; one zero row has no direction.
-        prompt[6] += norms > 0 ? xy.sum() / norms : (squaresOfX == squaresOfY ? 1 : 0)
-    }
-
-    mutating func endPrompt() {
+        rows += count
+        squaredDistance += prompt[1]
         sums += prompt
-        let count = max(prompt[0], 1)
-        for sketch in [sketchX, sketchDelta] {
-            for index in 0..<directions {
-                sketches.append(Float(sketch[index / 8][index % 8] / count))
-            }
+        appendSketch(promptX, count)
+        appendSketch(promptDelta, count)
+    }
+
+    private mutating func appendSketch(_ columns: [SIMD8<Double>], _ count: Double) {
+        var sketch = [SIMD8<Double>](repeating: .zero, count: directions / 8)
+        var component = 0
+        for block in columns.indices {
+            sketch[component] += signs[block] * columns[block]
+            component += 1
+            if component == sketch.count { component = 0 }
+        }
+        for index in 0..<directions {
+            sketches.append(Float(sketch[index / 8][index % 8] / count))
         }
     }
 

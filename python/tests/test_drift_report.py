@@ -194,6 +194,11 @@ def test_a_report_of_one_layer_one_prompt_and_nothing_else_is_drawn() -> None:
     assert "–" in repr(report)
 
 
+def test_a_picture_shows_itself_in_a_notebook(report) -> None:
+    pytest.importorskip("matplotlib")
+    assert report.plot()._repr_png_().startswith(b"\x89PNG")
+
+
 def test_a_notebook_gets_html_and_text(report) -> None:
     bundle = report._repr_mimebundle_()
     assert set(bundle) == {"text/plain", "text/html"}

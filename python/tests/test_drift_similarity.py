@@ -140,6 +140,20 @@ def test_frechet_of_gaussians_nears_the_analytic_value():
     assert drift.frechet_distance(x, y) == pytest.approx(1 + 2 * (2 - 1) ** 2, rel=0.02)
 
 
+def test_frechet_takes_sets_of_different_sizes():
+    x, y = pair()
+    y = y[: N - 20]
+    cx, cy = np.cov(x.T), np.cov(y.T)
+    expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(
+        cx + cy - 2 * root(root(cx) @ cy @ root(cx))
+    )
+    assert drift.frechet_distance(x, y) == pytest.approx(expected, rel=1e-9)
+    with pytest.raises(ValueError, match="y must have the 7 columns of x"):
+        drift.frechet_distance(x, y[:, 1:])
+    with pytest.raises(ValueError, match="y must have at least two rows"):
+        drift.frechet_distance(x, y[:1])
+
+
 def test_frechet_null_is_what_two_samples_of_one_gaussian_show():
     rng = np.random.default_rng(5)
     seen, told = [], []
@@ -168,6 +182,13 @@ def test_fewer_rows_than_columns_give_nan_with_a_reason(name):
     result = getattr(drift, name)(x, y)
     assert np.isnan(result)
     assert result.reason == "not more rows than columns"
+
+
+@pytest.mark.parametrize("value", [0.1, 1e4 / 3])
+def test_a_constant_that_is_no_sum_of_powers_of_2_still_does_not_vary(value):
+    x = np.full((2500, 3), value)
+    assert "vary" in drift.cka(x, x).reason
+    assert "vary" in drift.procrustes(x, x, angle=True).reason
 
 
 def test_constant_features_and_one_row_give_nan_with_a_reason():

@@ -133,6 +133,24 @@ def test_classifier_finds_a_shift_and_keeps_groups_together():
     assert together.statistic < apart.statistic
 
 
+@pytest.mark.parametrize("both_sides", [False, True])
+def test_classifier_permutes_groups_and_keeps_its_level(both_sides):
+    def p_value(seed):
+        rng = np.random.default_rng(seed)
+        prompts = rng.normal(size=(12, 2)).repeat(4, 0)
+        rows = prompts + 0.1 * rng.normal(size=prompts.shape)
+        ids = np.repeat(np.arange(12), 4)
+        if both_sides:
+            order = np.argsort(np.arange(48) % 2, kind="stable")
+            rows, ids = rows[order], ids[order]
+        groups = (ids[:24], ids[24:])
+        return drift.classifier_auc(
+            rows[:24], rows[24:], folds=3, groups=groups, permutations=19, seed=seed
+        ).p_value
+
+    assert 0.02 <= np.mean([p_value(seed) <= 0.05 for seed in range(200)]) <= 0.09
+
+
 def test_bad_arguments_are_named():
     x, y = sets()
     for call, text in [

@@ -24,7 +24,9 @@ def checked_ids(ids: Any, count: int) -> list[str | int]:
     """
     if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
         raise TypeError(f"ids must be a sequence, got {type(ids).__name__}")
-    plain = [_plain(each) for each in ids]
+    plain = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
+    if not set(map(type, plain)) <= {int, str}:
+        plain = [_plain(each) for each in plain]
     if len(plain) != count:
         raise ValueError(
             f"ids must have one id for each of {count} rows, got {len(plain)}"

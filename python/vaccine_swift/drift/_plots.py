@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -168,19 +169,31 @@ _KINDS: Final[dict[str, Any]] = {
 
 
 def _axes(ax: Axes | None) -> tuple[Any, Axes]:
+    if ax is not None:
+        ax.spines[["top", "right"]].set_visible(False)
+        return ax.figure, ax
+    figure = _new_figure()
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _new_figure() -> Figure:
+    """A figure that notebooks show, whether or not pyplot has been set up."""
     try:
-        from matplotlib.figure import Figure as NewFigure
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
             "plots need matplotlib: pip install 'vaccine-swift[plot]'"
         ) from error
-    if ax is not None:
-        ax.spines[["top", "right"]].set_visible(False)
-        return ax.figure, ax
-    figure = NewFigure(figsize=(7, 3.8), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+
+    class Picture(Figure):
+        def _repr_png_(self) -> bytes:
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png")
+            return buffer.getvalue()
+
+    return Picture(figsize=(7, 3.8), layout="constrained")
 
 
 def _series(layers: Sequence[Mapping[str, Any]], name: str) -> Any:

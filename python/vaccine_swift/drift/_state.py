@@ -46,8 +46,8 @@ class Update:
         TypeError, ValueError
             When a group is not one bool for each row, the same within a prompt.
         """
-        place: dict[str | int, int] = {}
-        owner = np.array([place.setdefault(each, len(place)) for each in ids], np.int64)
+        place = {each: index for index, each in enumerate(dict.fromkeys(ids))}
+        owner = np.fromiter(map(place.__getitem__, ids), np.int64, len(ids))
         order = np.argsort(owner, kind="stable")
         counts = np.bincount(owner, minlength=len(place))
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
@@ -207,9 +207,10 @@ class State:
         if not same:
             raise ValueError("other must have the same energy directions")
         self.check_new(other.ids, other.all_keys)
-        self._absorb(other)
+        self._absorb(other if self.ids else other.copy())
 
     def _absorb(self, part: State) -> None:
+        """Add a part, whose arrays become this state's where it is empty."""
         mine, theirs = len(self.ids), len(part.ids)
         self.groups = {
             name: np.concatenate(
@@ -227,6 +228,9 @@ class State:
         self.sketches += part.sketches
         self.rows += part.rows
         self.booster = self.booster + part.booster
+        if not mine:
+            self.vector, self.paired = part.vector, part.paired
+            return
         count = self.layers * self.folds
         _core.drift_merge_vector(self.vector, part.vector, count, self.width)
         if self.moment_width:

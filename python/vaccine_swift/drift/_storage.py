@@ -60,8 +60,8 @@ def save(path: str | os.PathLike[str], state: State, metadata: dict[str, Any]) -
         "settings": {name: getattr(state, name) for name in _SETTINGS},
         "ids": state.ids,
         "metadata": metadata,
-        "checksum": _checksum(arrays),
     }
+    header["checksum"] = _checksum(arrays, header)
     text = json.dumps(header, default=str).encode()
     arrays["header"] = np.frombuffer(text, np.uint8)
     with tempfile.NamedTemporaryFile(
@@ -96,21 +96,14 @@ def load_state(path: str | os.PathLike[str]) -> tuple[State, dict[str, Any]]:
         header = json.loads(arrays.pop("header").tobytes())
     except FileNotFoundError:
         raise
-    except (
-        OSError,
-        EOFError,
-        KeyError,
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except _DAMAGE as error:
         raise ValueError(
             f"{path} is no accumulator file, or truncated: {error}"
         ) from error
     if not isinstance(header, dict) or header.get("format") != _FORMAT:
         found = header.get("format") if isinstance(header, dict) else None
         raise ValueError(f"{path} must be of format {_FORMAT!r}, got {found!r}")
-    if header["checksum"] != _checksum(arrays):
+    if header.pop("checksum", None) != _checksum(arrays, header):
         raise ValueError(f"{path} was changed or damaged: its checksum differs")
     settings = header["settings"]
     rows = settings.pop("rows")
@@ -134,8 +127,9 @@ def _named(arrays: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, Any]:
     }
 
 
-def _checksum(arrays: dict[str, npt.NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
+def _checksum(arrays: dict[str, npt.NDArray[Any]], header: dict[str, Any]) -> str:
+    """Of the arrays and of what the header says about them."""
+    digest = hashlib.sha256(json.dumps(header, default=str).encode())
     for name in sorted(arrays):
         values = np.ascontiguousarray(arrays[name])
         digest.update(f"{name}{values.dtype.str}{values.shape}".encode())

@@ -179,9 +179,46 @@ def frechet_distance(
 
     |mx - my|² + tr(Cx + Cy - 2 (Cx^½ Cy Cx^½)^½) ≥ 0, a squared distance. It is
     biased upwards by about d² / (2 n) of the variance: compare with two halves of one
-    set. Arguments as of `cka`; Dowson & Landau 1982.
+    set.
+
+    Parameters
+    ----------
+    x, y : array [n, d] and [m, d]
+        n, m ≥ 2; with `ids` the rows of the same prompts, n = m.
+    ids, confidence
+        As of `cka`.
+
+    Returns
+    -------
+    Similarity
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that do not fit; names the argument.
+
+    References
+    ----------
+    Dowson & Landau 1982, Journal of Multivariate Analysis 12.
     """
-    return _paired(x, y, "frechet", ids, confidence)
+    first, second = rows(x, "x"), rows(y, "y")
+    if ids is not None or len(first) == len(second):
+        return _paired(first, second, "frechet", ids, confidence)
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"y must have the {first.shape[1]} columns of x, got {second.shape[1]}"
+        )
+    for name, side in (("x", first), ("y", second)):
+        if len(side) < 2:
+            raise ValueError(f"{name} must have at least two rows, got {len(side)}")
+    state, other = _moments(first, first, None), _moments(second, second, None)
+    # What stands for y in the state of x: its mean, and its covariance by x's count.
+    width = first.shape[1]
+    mean, square = slice(4 + width, 4 + 2 * width), 4 + 6 * width + width**2
+    syy = slice(square, square + width**2)
+    state[0, mean] = other[0, mean]
+    state[0, syy] = other[0, syy] * ((len(first) - 1) / (len(second) - 1))
+    return _metric(state, width, "frechet", math.nan)
 
 
 def effective_rank(x: npt.ArrayLike) -> Similarity:
@@ -217,21 +254,36 @@ def _paired(
             f"y must have the shape of x, {list(first.shape)}, got {list(second.shape)}"
         )
     check_range("confidence", confidence, above=0.0, below=1.0)
-    width = first.shape[1]
+    states = _moments(first, second, ids)
+    used = int((states[:, 0] > 0).sum())
+    t = student_quantile(confidence, used - 1) if used > 1 else math.nan
+    return _metric(states, first.shape[1], metric, t)
+
+
+def _moments(
+    x: npt.NDArray[Any], y: npt.NDArray[Any], ids: Iterable[str | int] | None
+) -> npt.NDArray[np.float64]:
+    """The second moments of each fold of prompts, or of all rows as one fold."""
     folds = 1 if ids is None else _FOLDS
     keys = (
-        np.zeros(len(first), np.uint64)
+        np.zeros(len(x), np.uint64)
         if ids is None
-        else keys_of(checked_ids(ids, len(first)))
+        else keys_of(checked_ids(ids, len(x)))
     )
-    states = np.empty((folds, _core.drift_state_counts(width)[1]))
+    states = np.empty((folds, _core.drift_state_counts(x.shape[1])[1]))
     try:
-        _core.drift_paired(first, second, keys, folds, 0, 0, states)
+        _core.drift_paired(x, y, keys, folds, 0, 0, states)
     except ValueError as error:
         text = str(error).replace("reference must", "x must")
         raise ValueError(text.replace("current must", "y must")) from None
-    used = int((states[:, 0] > 0).sum())
-    t = student_quantile(confidence, used - 1) if used > 1 else math.nan
+    return states
+
+
+def _metric(
+    states: npt.NDArray[np.float64], width: int, metric: str, t: float
+) -> Similarity:
+    """One metric of the folds' moments; `t`: Student's quantile of its interval."""
+    folds = len(states)
     values: Any = np.empty((len(PAIRED_METRICS), 4))
     _core.drift_paired_metrics(
         states,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -14,12 +14,12 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.drift._rows import rows
 from vaccine_swift.drift.result import TestResult
 
-__all__ = ["energy_distance", "group_numbers", "mmd"]
+__all__ = ["energy_distance", "group_numbers", "mmd", "relabelling"]
 
 _ROWS: Final = 0
 _GROUPS: Final = 1
 _SWAPS: Final = 2
-_MEMORY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", re.IGNORECASE)
+_MEMORY: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)i?B?\s*", re.IGNORECASE)
 _UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -239,15 +239,40 @@ def _relabelling(groups: Any, n: int, m: int) -> tuple[int, npt.NDArray[np.int64
     if groups is None:
         return _ROWS, np.zeros(0, np.int64)
     numbers = group_numbers(groups, n, m)
-    shared = np.intersect1d(numbers[:n], numbers[n:])
-    if not len(shared):
-        return _GROUPS, numbers
-    if len(shared) == numbers.max() + 1:
-        return _SWAPS, numbers
-    raise ValueError(
-        "groups must each have rows of one side, or each of both; "
-        f"{len(shared)} of {numbers.max() + 1} have both"
-    )
+    swaps = _has_both_sides(numbers, np.arange(n + m) >= n)
+    return _SWAPS if swaps else _GROUPS, numbers
+
+
+def _has_both_sides(
+    numbers: npt.NDArray[np.int64], labels: npt.NDArray[np.bool_]
+) -> bool:
+    """Whether every group has rows of both sides; else each must be of one."""
+    shared = len(np.intersect1d(numbers[labels], numbers[~labels]))
+    count = int(numbers.max()) + 1
+    if shared not in (0, count):
+        raise ValueError(
+            "groups must each have rows of one side, or each of both; "
+            f"{shared} of {count} have both"
+        )
+    return shared == count
+
+
+def relabelling(
+    numbers: npt.NDArray[np.int64], labels: npt.NDArray[np.bool_]
+) -> Callable[[np.random.Generator], npt.NDArray[np.bool_]]:
+    """What draws labels under the null, groups as wholes or swapped within.
+
+    Raises
+    ------
+    ValueError
+        When some groups have rows of one side and others of both.
+    """
+    count = int(numbers.max()) + 1
+    if _has_both_sides(numbers, labels):
+        return lambda rng: labels ^ rng.integers(0, 2, count).astype(bool)[numbers]
+    sides = np.zeros(count, np.bool_)
+    sides[numbers] = labels
+    return lambda rng: rng.permutation(sides)[numbers]
 
 
 def group_numbers(groups: Any, n: int, m: int) -> npt.NDArray[np.int64]:
@@ -271,9 +296,7 @@ def group_numbers(groups: Any, n: int, m: int) -> npt.NDArray[np.int64]:
 def _bytes(memory: str | int) -> int:
     """A number of bytes, or a text such as "256MB"."""
     if isinstance(memory, str):
-        match = re.fullmatch(
-            r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)i?B?\s*", memory, re.IGNORECASE
-        )
+        match = _MEMORY.fullmatch(memory)
         if match is None:
             raise ValueError(f"memory must be such as '256MB', got {memory!r}")
         return int(float(match[1]) * _UNITS[match[2].upper()])

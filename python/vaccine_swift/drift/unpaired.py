@@ -15,6 +15,7 @@ from vaccine_swift.drift._corrections import benjamini_hochberg, holm
 from vaccine_swift.drift._ids import checked_ids
 from vaccine_swift.drift._rows import rows
 from vaccine_swift.drift.result import Similarity, TestResult
+from vaccine_swift.drift.two_sample import group_numbers, relabelling
 
 __all__ = ["FeatureTests", "classifier_auc", "knn_overlap", "ks", "sliced_wasserstein"]
 
@@ -200,7 +201,8 @@ def classifier_auc(
     folds : int
         2 to the number of rows or groups.
     groups : (array [n], array [m]) or array [n + m], optional
-        Group (prompt) of each row; a group stays in one fold.
+        Group (prompt) of each row; a group stays in one fold, and labels are permuted
+        by group as in `mmd`.
     permutations : int
         B label permutations, each a whole cross-validation; 0: no test.
     seed : int
@@ -217,8 +219,6 @@ def classifier_auc(
     TypeError, ValueError
         For arguments that do not fit; names the argument.
     """
-    from vaccine_swift.drift.two_sample import group_numbers
-
     first, second = _pair(x, y)
     n, total = len(first), len(first) + len(second)
     check_range("permutations", permutations, minimum=0, maximum=2**20, integer=True)
@@ -229,32 +229,31 @@ def classifier_auc(
     units = int(numbers.max()) + 1
     check_range("folds", folds, minimum=2, maximum=units, integer=True)
     rng = np.random.default_rng(seed)
-    of_unit = rng.permutation(np.arange(units) % folds)
-    of_row = np.ascontiguousarray(of_unit[numbers], np.int64)
+    of_row = (rng.permutation(np.arange(units) % folds))[numbers]
     pooled = np.concatenate([_floats(first), _floats(second)])
-    observed = _auc(pooled, np.arange(total), n, of_row, int(folds))
+    labels = np.arange(total) >= n
+    relabelled = relabelling(numbers, labels)
+    observed = _auc(pooled, labels, of_row, int(folds))
     null = np.array(
-        [
-            _auc(pooled, rng.permutation(total), n, of_row, int(folds))
-            for _ in range(permutations)
-        ]
+        [_auc(pooled, relabelled(rng), of_row, int(folds)) for _ in range(permutations)]
     )
     return TestResult.of(observed, null, effect_size=2 * observed - 1)
 
 
 def _auc(
     pooled: npt.NDArray[np.float64],
-    order: npt.NDArray[np.int64],
-    n: int,
+    labels: npt.NDArray[np.bool_],
     folds: npt.NDArray[np.int64],
     count: int,
 ) -> float:
-    """The AUC with the first n rows of an order on one side."""
+    """The AUC of telling rows labelled true from the others."""
+    order = np.argsort(labels, kind="stable")
+    n = len(labels) - int(labels.sum())
     scores = np.empty(len(pooled))
     _core.drift_classifier_scores(
         np.ascontiguousarray(pooled[order[:n]]),
         np.ascontiguousarray(pooled[order[n:]]),
-        np.ascontiguousarray(folds[order]),
+        np.ascontiguousarray(folds[order], np.int64),
         count,
         scores,
     )

@@ -1,0 +1,155 @@
+// drift_rows.h for one instruction set; `NAME` adds its suffix.
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "drift_rows_variants.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef double Eight __attribute__((vector_size(64)));
+typedef float Floats __attribute__((vector_size(32)));
+
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+// Rows that share a sweep over the columns.
+enum { TOGETHER = 4 };
+
+INLINE ptrdiff_t size_of(VaccineRowFormat format) {
+    if (format == VACCINE_ROWS_FLOAT64) return 8;
+    return format == VACCINE_ROWS_FLOAT32 ? 4 : 2;
+}
+
+// Eight elements from `column` as doubles, zeros from the width on.
+INLINE Eight read(const char *row, VaccineRowFormat format, ptrdiff_t column, ptrdiff_t left) {
+    const size_t count = left < 8 ? (size_t)left : 8;
+    switch (format) {
+        case VACCINE_ROWS_FLOAT64: {
+            double values[8] = {0};
+            memcpy(values, row + column * 8, count * 8);
+            Eight eight;
+            memcpy(&eight, values, sizeof eight);
+            return eight;
+        }
+        case VACCINE_ROWS_FLOAT32: {
+            Floats values = {0};
+            memcpy(&values, row + column * 4, count * 4);
+            return __builtin_convertvector(values, Eight);
+        }
+        case VACCINE_ROWS_FLOAT16: {
+            typedef _Float16 Halves __attribute__((vector_size(16)));
+            Halves values = {0};
+            memcpy(&values, row + column * 2, count * 2);
+            return __builtin_convertvector(__builtin_convertvector(values, Floats), Eight);
+        }
+        case VACCINE_ROWS_BFLOAT16: {
+            typedef uint16_t Shorts __attribute__((vector_size(16)));
+            typedef uint32_t Words __attribute__((vector_size(32)));
+            Shorts values = {0};
+            memcpy(&values, row + column * 2, count * 2);
+            const Words words = __builtin_convertvector(values, Words) << 16;
+            Floats floats;
+            memcpy(&floats, &words, sizeof floats);
+            return __builtin_convertvector(floats, Eight);
+        }
+    }
+    __builtin_unreachable();
+}
+
+INLINE Eight multiply_add(Eight a, Eight b, Eight sum) {
+    return __builtin_elementwise_fma(a, b, sum);
+}
+
+INLINE double total(Eight v) {
+    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+}
+
+typedef struct RowSums {
+    Eight xx, yy, xy, dd;
+} RowSums;
+
+INLINE void add_block(const char *const *x, const char *const *y, VaccineRowFormat format_x,
+    VaccineRowFormat format_y, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t column, ptrdiff_t left,
+    VaccineDriftColumns columns, RowSums *sums) {
+    Eight shift, sum_x, sum_delta, squares;
+    memcpy(&shift, columns.shift + column, sizeof shift);
+    memcpy(&sum_x, columns.x + column, sizeof sum_x);
+    memcpy(&sum_delta, columns.delta + column, sizeof sum_delta);
+    memcpy(&squares, columns.squares + column, sizeof squares);
+    UNROLL
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        __builtin_prefetch(x[row] + (rows * width + column) * size_of(format_x));
+        __builtin_prefetch(y[row] + (rows * width + column) * size_of(format_y));
+        const Eight a = read(x[row], format_x, column, left);
+        const Eight b = read(y[row], format_y, column, left);
+        const Eight delta = b - a, centred = a - shift;
+        sums[row].xx = multiply_add(a, a, sums[row].xx);
+        sums[row].yy = multiply_add(b, b, sums[row].yy);
+        sums[row].xy = multiply_add(a, b, sums[row].xy);
+        sums[row].dd = multiply_add(delta, delta, sums[row].dd);
+        sum_x += a;
+        sum_delta += delta;
+        squares = multiply_add(centred, centred, squares);
+    }
+    memcpy(columns.x + column, &sum_x, sizeof sum_x);
+    memcpy(columns.delta + column, &sum_delta, sizeof sum_delta);
+    memcpy(columns.squares + column, &squares, sizeof squares);
+}
+
+// `rows` is a constant where this is called, so that `of_rows` stays in registers.
+INLINE void add_rows(VaccineRows x, VaccineRows y, const ptrdiff_t *order, ptrdiff_t rows,
+    VaccineDriftColumns columns, double *sums) {
+    const ptrdiff_t width = x.width;
+    const char *from_x[TOGETHER], *from_y[TOGETHER];
+    RowSums of_rows[TOGETHER] = {0};
+    UNROLL
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        from_x[row] = (const char *)x.values + order[row] * width * size_of(x.format);
+        from_y[row] = (const char *)y.values + order[row] * width * size_of(y.format);
+    }
+    ptrdiff_t column = 0;
+    for (; column + 8 <= width; column += 8)
+        add_block(from_x, from_y, x.format, y.format, rows, width, column, 8, columns, of_rows);
+    if (column < width)
+        add_block(from_x, from_y, x.format, y.format, rows, width, column, width - column, columns,
+            of_rows);
+    UNROLL
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const double xx = total(of_rows[row].xx), yy = total(of_rows[row].yy);
+        const double xy = total(of_rows[row].xy), dd = total(of_rows[row].dd);
+        const double norms = sqrt(xx) * sqrt(yy);
+        sums[0] += 1;
+        sums[1] += dd;
+        sums[2] += xx;
+        sums[3] += yy;
+        sums[4] += xy;
+        sums[5] += sqrt(dd);
+        sums[6] += norms > 0 ? xy / norms : (xx == yy ? 1 : 0);
+    }
+}
+
+INLINE void add_all(VaccineRows x, VaccineRows y, const ptrdiff_t *order, ptrdiff_t count,
+    VaccineDriftColumns columns, double *sums) {
+    ptrdiff_t row = 0;
+    for (; row + TOGETHER <= count; row += TOGETHER)
+        add_rows(x, y, order + row, TOGETHER, columns, sums);
+    for (; row < count; row++) add_rows(x, y, order + row, 1, columns, sums);
+}
+
+// With the formats as constants where both sides have one.
+void NAME(drift_rows)(VaccineRows x, VaccineRows y, const ptrdiff_t *order, ptrdiff_t count,
+    VaccineDriftColumns columns, double sums[VACCINE_DRIFT_SUMS]) {
+#define ADD(known)                                                                                 \
+    if (x.format == known && y.format == known) {                                                  \
+        x.format = y.format = known;                                                               \
+        add_all(x, y, order, count, columns, sums);                                                \
+        return;                                                                                    \
+    }
+    ADD(VACCINE_ROWS_FLOAT32)
+    ADD(VACCINE_ROWS_FLOAT64)
+    ADD(VACCINE_ROWS_FLOAT16)
+    ADD(VACCINE_ROWS_BFLOAT16)
+#undef ADD
+    add_all(x, y, order, count, columns, sums);
+}

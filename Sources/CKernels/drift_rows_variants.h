@@ -1,0 +1,19 @@
+// The variants of drift_rows.h that the dispatcher chooses from.
+
+#ifndef VACCINE_DRIFT_ROWS_VARIANTS_H
+#define VACCINE_DRIFT_ROWS_VARIANTS_H
+
+#include "include/drift_rows.h"
+
+#define DECLARE(suffix)                                                                            \
+    void drift_rows_##suffix(VaccineRows x, VaccineRows y, const ptrdiff_t *order,                 \
+        ptrdiff_t count, VaccineDriftColumns columns, double sums[VACCINE_DRIFT_SUMS]);
+
+DECLARE(baseline)
+#ifdef __x86_64__
+DECLARE(avx512)
+#endif
+
+#undef DECLARE
+
+#endif

@@ -1,0 +1,42 @@
+// One pass over the rows of a prompt: all that the drift analyser keeps of them beside the second
+// moments. Bound by memory where it stays in vector registers.
+//
+// The result depends on the prompt's own rows and their order alone, and is the same for every
+// instruction set.
+
+#ifndef VACCINE_DRIFT_ROWS_H
+#define VACCINE_DRIFT_ROWS_H
+
+#include <stddef.h>
+
+typedef enum VaccineRowFormat {
+    VACCINE_ROWS_FLOAT32,
+    VACCINE_ROWS_FLOAT64,
+    VACCINE_ROWS_FLOAT16,
+    VACCINE_ROWS_BFLOAT16,
+} VaccineRowFormat;
+
+// Embeddings [rows, width], row-major; rows need no alignment beyond their elements'.
+typedef struct VaccineRows {
+    const void *values;
+    ptrdiff_t width;
+    VaccineRowFormat format;
+} VaccineRows;
+
+enum { VACCINE_DRIFT_SUMS = 7 };
+
+// The running sums of rows, all of the width rounded up to eights, zeros beyond the width.
+typedef struct VaccineDriftColumns {
+    const double *shift;  // what x is centred on for `squares`
+    double *x;            // Σ x
+    double *delta;        // Σ (y - x)
+    double *squares;      // Σ (x - shift)²
+} VaccineDriftColumns;
+
+// Adds the rows `order[0 ..< count]` of both sides, one width, to `columns` and to
+// sums = {rows, Σ|δ|², Σ|x|², Σ|y|², Σ x·y, Σ|δ|, Σ cos(x, y)}, δ = y - x. Two zero rows have
+// cosine 1, one zero row has 0.
+void vaccine_drift_rows(VaccineRows x, VaccineRows y, const ptrdiff_t *order, ptrdiff_t count,
+    VaccineDriftColumns columns, double sums[VACCINE_DRIFT_SUMS]);
+
+#endif
