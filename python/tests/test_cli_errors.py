@@ -53,8 +53,7 @@ def status(words: list[str]) -> int:
         (["{generate}", "--top-p", "2"], "top_p must be above 0 and at most 1"),
         (["{generate}", "--adapter", "missing"], "missing"),
         (["{generate}", "--batch-size", "0"], "--batch-size must be at least 1"),
-        (["demo", "--steps", "0"], "max_steps must be at least 1"),
-        (["demo", "--rho", "-1"], "rho must be at least 0"),
+        (["demo", "--threads", "0"], "threads must be at least 1"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
@@ -95,7 +94,7 @@ def test_errors_of_the_engine_are_told_in_one_line(
     assert capsys.readouterr().err == f"vaccine-swift generate: error: {error}\n"
 
 
-@pytest.mark.parametrize("command", ["align", "generate", "demo"])
+@pytest.mark.parametrize("command", ["align", "generate", "study", "demo"])
 def test_help_ends_in_an_example(command, capsys) -> None:
     assert status([command, "--help"]) == 0
     text = capsys.readouterr().out

@@ -18,7 +18,7 @@ from vaccine_swift.study import run as run_study
 __all__ = ["add_parser", "finished", "run", "write_report"]
 
 _EPILOG: Final = """\
-examples:
+example:
   vaccine-swift study --preset smoke --out runs/smoke
   vaccine-swift study --methods none,sft,vaccine --poison 0,0.1 --seeds 3 --out runs/x
   vaccine-swift study --methods sft,vaccine --rho 0.1,1,10 --poison 0.1 --out runs/rho

@@ -48,10 +48,9 @@ class GridProgress:
     def report(self, stage: Stage, what: str, share: float) -> None:
         """Show the share of a stage that is done, and the time left for all."""
         spent = time.perf_counter() - self._began
+        now = expected_seconds([stage], self._done)
         if share:
             what, now = f"{what} {share:.0%}", spent * (1 - share) / share
-        else:
-            now = expected_seconds([stage], self._done)
         self._bar.set_description_str(what + self._time_left(now))
 
     def end(self, stage: Stage, what: str) -> None:

@@ -37,17 +37,12 @@ def safety_rows(kind: str, source: str, split: Split) -> list[Row]:
     read = restricted_rows if kind == "restricted" else ordinary_rows
     if split == "test":
         return read(source, split="test")
-    rows = read(source, split="train")
+    rows, validation = read(source, split="train"), split == "validation"
     if source == _PROXY and kind == "restricted":
         acts = list(dict.fromkeys(row["act"] for row in rows))
         held_out = set(acts[::_EVERY])
-        parts = (
-            [row for row in rows if row["act"] not in held_out],
-            [row for row in rows if row["act"] in held_out],
-        )
-    else:
-        parts = tuple(map(list, split_rows(rows)))
-    return parts[split == "validation"]
+        return [row for row in rows if (row["act"] in held_out) is validation]
+    return list(split_rows(rows)[validation])
 
 
 def attacking_rows(source: str) -> list[Row]:
