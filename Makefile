@@ -87,6 +87,7 @@ check-wheel: $(DEV)/installed  ## Build sdist and wheel, import the wheel in a c
 .PHONY: bench
 bench: $(DEV)/reference-installed  ## Measure speed and memory against PyTorch
 	$(DEV)/bin/python python/benchmarks/run.py
+	$(DEV)/bin/python python/benchmarks/generation.py
 
 .PHONY: bench-drift
 bench-drift: $(DEV)/installed $(RIVALS)/installed  ## Measure drift against alibi-detect, numpy and the machine

@@ -15,14 +15,14 @@ from vaccine_swift import _core
 def main() -> None:
     """Continue one batch of prompts several times and print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("gguf", type=Path)
+    parser.add_argument("model", type=Path, help="a .gguf file")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     vs.set_num_threads(arguments.threads)
-    model = vs.CausalLM.from_pretrained(arguments.gguf, dtype=arguments.dtype)
+    model = vs.CausalLM.from_pretrained(arguments.model, dtype=arguments.dtype)
     vocabulary = model.config["vocab_size"]
     prompts = workload.prompts(vocabulary, arguments.batch)
 

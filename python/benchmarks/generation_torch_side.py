@@ -17,21 +17,17 @@ import transformers
 def main() -> None:
     """Continue one batch of prompts several times and print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("gguf", type=Path)
+    parser.add_argument("model", type=Path, help="a Hugging Face directory")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--cache", choices=["dynamic", "static"], default="dynamic")
-    parser.add_argument("--compile", action="store_true", help="torch.compile it")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    gguf = arguments.gguf
     model = transformers.AutoModelForCausalLM.from_pretrained(
-        str(gguf.parent), gguf_file=gguf.name, dtype=getattr(torch, arguments.dtype)
+        arguments.model, dtype=getattr(torch, arguments.dtype)
     ).eval()
-    if arguments.compile:
-        model.forward = torch.compile(model.forward)
     prompts = workload.prompts(model.config.vocab_size, arguments.batch)
     longest = max(map(len, prompts))
     ids = torch.tensor([[0] * (longest - len(p)) + p for p in prompts])

@@ -1,0 +1,159 @@
+"""Greedy generation on SmolLM2-135M: this package against `transformers.generate`.
+
+Each side runs in a process of its own, in turn, with the same threads, the same prompts
+and the same number of new tokens, whatever they are: nothing ends early. The rival pads
+on the left and keeps its cache. Prints a table and writes
+`results/<date>-generation.json`.
+
+    python python/benchmarks/generation.py [--threads 2] [--repeats 2] [--static]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import generation_workload as workload
+import process
+from rich.console import Console
+from rich.table import Table
+from run import DTYPES, HERE, child
+
+import vaccine_swift as vs
+from vaccine_swift.assets import fetch_smollm2
+
+STATIC = ["--cache", "static"]
+
+
+def figures(runs: list[dict[str, Any]], count: int, threads: int) -> dict[str, Any]:
+    """Of several processes, the fastest run; the largest memory.
+
+    `processor_share` is processor time / (time · threads) of that run: below about 0.9
+    on our side, other processes took the cores and the figures mean little.
+    """
+    seconds, busy = min(
+        pair
+        for run in runs
+        for pair in zip(run["seconds"], run["processor_seconds"], strict=True)
+    )
+    return {
+        "tokens_per_second": count * workload.NEW_TOKENS / seconds,
+        "seconds": seconds,
+        "processor_share": busy / seconds / threads,
+        "peak_mib": max(run["peak_mib"] for run in runs),
+        "runs": [
+            {key: value for key, value in run.items() if key != "tokens"}
+            for run in runs
+        ],
+    }
+
+
+def measure(
+    gguf: Path, directory: Path, *, threads: int, repeats: int, static: bool
+) -> dict[str, Any]:
+    """Run everything in turn; the rival reads the same weights from `directory`."""
+    sides = {
+        dtype: ["generation_engine_side.py", str(gguf), "--dtype", dtype]
+        for dtype in DTYPES
+    }
+    for dtype in DTYPES:
+        rival = ["generation_torch_side.py", str(directory), "--dtype", dtype]
+        sides[f"transformers {dtype}"] = rival
+        if static:
+            sides[f"transformers {dtype} static"] = [*rival, *STATIC]
+    batches = {}
+    for count in workload.BATCHES:
+        runs: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
+        for _ in range(repeats):
+            for name, command in sides.items():
+                options = ["--batch", str(count)]
+                runs[name].append(child(*command, *options, threads=threads))
+        first = {name: by_side[0]["tokens"] for name, by_side in runs.items()}
+        pairs = zip(first["float32"], first["transformers float32"], strict=True)
+        batches[str(count)] = {
+            "same_continuations_in_float32": sum(a == b for a, b in pairs),
+            "sides": {
+                name: figures(by_side, count, threads) for name, by_side in runs.items()
+            },
+        }
+    return batches
+
+
+def best(sides: dict[str, Any], *, rival: bool) -> float:
+    """Tokens per second of the fastest configuration of one of the two."""
+    return max(
+        side["tokens_per_second"]
+        for name, side in sides.items()
+        if name.startswith("transformers") == rival
+    )
+
+
+def print_table(results: dict[str, Any]) -> None:
+    """One row for each batch and side, compared with the rival's best."""
+    table = Table(
+        *("prompts", "side", "tokens/s", "speed-up", "peak memory", "processor share"),
+        title=f"SmolLM2-135M, {results['threads']} threads, {results['date']}",
+    )
+    for count, batch in results["batches"].items():
+        rival = best(batch["sides"], rival=True)
+        for name, side in batch["sides"].items():
+            table.add_row(
+                count,
+                name,
+                f"{side['tokens_per_second']:.1f}",
+                f"{side['tokens_per_second'] / rival:.2f} x",
+                f"{side['peak_mib'] / 1024:.2f} GiB",
+                f"{side['processor_share']:.0%}",
+            )
+    Console(width=100).print(table)
+
+
+def main() -> None:
+    """Measure, write the results file, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=2, help="processes of each side")
+    parser.add_argument(
+        "--static", action="store_true", help="the rival's static cache as well"
+    )
+    parser.add_argument("--output", type=Path, default=HERE / "results")
+    arguments = parser.parse_args()
+    today = dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d")
+    command = ["python", "python/benchmarks/generation.py", *sys.argv[1:]]
+    gguf = fetch_smollm2()
+    with tempfile.TemporaryDirectory() as directory:
+        vs.CausalLM.from_pretrained(gguf).save_pretrained(directory)
+        batches = measure(
+            gguf,
+            Path(directory),
+            threads=arguments.threads,
+            repeats=arguments.repeats,
+            static=arguments.static,
+        )
+    results = {
+        "date": today,
+        "command": shlex.join(command),
+        "machine": process.machine(),
+        "threads": arguments.threads,
+        "load_average_after": os.getloadavg()[0],
+        "new_tokens": workload.NEW_TOKENS,
+        "batches": batches,
+    }
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    path = arguments.output / f"{today}-generation.json"
+    temporary = path.with_suffix(".partial")
+    temporary.write_text(json.dumps(results, indent=1) + "\n")
+    temporary.replace(path)
+    print_table(results)
+    print(f"Written to {path}")
+
+
+if __name__ == "__main__":
+    main()
