@@ -279,3 +279,10 @@ def test_an_interrupted_study_has_whole_seeds(model, tmp_path, monkeypatch):
         study.run(config, tmp_path, progress=False)
     assert done == [(0, "sft"), (0, "vaccine")]
     assert [row["seed"] for row in study.StudyResult.load(tmp_path).rows] == [0, 0]
+
+
+def test_a_study_that_asks_for_too_much_leaves_its_folder_to_another(model, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(ValueError, match="align_restricted must be at most"):
+        study.run(tiny_study(model, align_restricted=10_000), out, progress=False)
+    assert not out.exists()

@@ -73,10 +73,10 @@ def run(
     >>> result.summary()  # doctest: +SKIP
     """
     directory = Path(out)
+    store = Store(directory)
+    workshop = Workshop(Inputs(config.model), store)
+    grid = [(trial, workshop.stages(trial)) for trial in trials(config)]
     with opened(directory, config):
-        store = Store(directory)
-        workshop = Workshop(Inputs(config.model), store)
-        grid = [(trial, workshop.stages(trial)) for trial in trials(config)]
         study = digest(config.to_dict())
         rows = {
             place: _row(study, trial, stages, store)
