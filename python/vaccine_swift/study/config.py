@@ -154,9 +154,9 @@ class StudyConfig:
     restricted_data: str = "proxy"
     ordinary_data: str = "proxy"
     samples: int = 500
-    attack_steps: int = 240
+    attack_steps: int = 120
     attack_batch: int = 5
-    attack_learning_rate: float = 2e-4
+    attack_learning_rate: float = 4e-4
     attack_alpha: float = 4.0
 
     schedule: str = "cosine"
@@ -170,7 +170,7 @@ class StudyConfig:
     judge: str | Callable[[str, str], Any] | None = None
     limit: int | None = None
     drift_prompts: int = 40
-    drift_every: int = 60
+    drift_every: int = 40
 
     def __post_init__(self) -> None:
         for name in LISTS:

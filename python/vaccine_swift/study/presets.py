@@ -41,10 +41,7 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "methods": ("none", "sft", "vaccine"),
             "poison": (0.1,),
             "seeds": (0,),
-            "samples": 300,
-            "attack_steps": 100,
-            "attack_learning_rate": 4e-4,
-            "limit": 60,
+            "limit": 40,
         },
         "smoke": {
             "methods": ("none", "sft", "vaccine"),
