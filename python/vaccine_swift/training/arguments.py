@@ -226,8 +226,8 @@ class TrainingArguments:
         wanted = self.load_best_model_at_end or self.save_strategy == "best"
         if wanted and self.eval_strategy == "no":
             raise ValueError(
-                "eval_strategy must be 'steps' or 'epoch' where the best model is "
-                "asked for, got 'no'"
+                "eval_strategy must be 'steps' or 'epoch' with load_best_model_at_end "
+                "or save_strategy='best', got 'no'"
             )
         if self.load_best_model_at_end and self.save_strategy == "no":
             raise ValueError(
