@@ -108,8 +108,8 @@ static PyObject *adamw_step(AdamWObject *self, PyObject *args, PyObject *keyword
     if (done) {
         Call call;
         call_begin(&call);
-        const VaccineStatus status
-            = vaccine_adamw_step(self->handle, model->handle, rate, limit, &norm, &call.message);
+        const VaccineStatus status = vaccine_adamw_step(
+            self->handle, model->handle, rate, limit, &norm, call_interrupt(&call), &call.message);
         done = call_end(&call, status);
         turn_give(&model->turn);
     }

@@ -63,7 +63,8 @@ static PyObject *model_initialise(ModelObject *self, PyObject *args, PyObject *k
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:initialise", names, &value)
         || !argument_uint64(value, "seed", &seed) || !model_begin(self, &call))
         return NULL;
-    const VaccineStatus status = vaccine_model_initialise(self->handle, seed, &call.message);
+    const VaccineStatus status
+        = vaccine_model_initialise(self->handle, seed, call_interrupt(&call), &call.message);
     return none_if(model_end(self, &call, status));
 }
 
@@ -90,7 +91,11 @@ static PyObject *model_remove_adapter(ModelObject *self, PyObject *unused) {
 
 static PyObject *model_merge_adapter(ModelObject *self, PyObject *unused) {
     (void)unused;
-    return act(self, vaccine_model_merge_adapter);
+    Call call;
+    if (!model_begin(self, &call)) return NULL;
+    const VaccineStatus status
+        = vaccine_model_merge_adapter(self->handle, call_interrupt(&call), &call.message);
+    return none_if(model_end(self, &call, status));
 }
 
 static PyObject *model_zero_gradients(ModelObject *self, PyObject *unused) {

@@ -23,10 +23,12 @@ public func vaccine_model_destroy(_ model: OpaquePointer!) {
 
 @c @implementation
 public func vaccine_model_initialise(
-    _ model: OpaquePointer!, _ seed: UInt64, _ message: UnsafeMutablePointer<VaccineMessage>!
+    _ model: OpaquePointer!, _ seed: UInt64, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
-        try ModelHandle.at(model).decoder.initialise(seed: seed)
+        try ModelHandle.at(model).decoder.initialise(
+            seed: seed, interruption: interrupt.interruption)
     }
 }
 
@@ -128,10 +130,11 @@ public func vaccine_model_remove_adapter(
 
 @c @implementation
 public func vaccine_model_merge_adapter(
-    _ model: OpaquePointer!, _ message: UnsafeMutablePointer<VaccineMessage>!
+    _ model: OpaquePointer!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
-        try ModelHandle.at(model).decoder.mergeAdapter()
+        try ModelHandle.at(model).decoder.mergeAdapter(interruption: interrupt.interruption)
     }
 }
 

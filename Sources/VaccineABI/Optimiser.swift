@@ -28,12 +28,12 @@ public func vaccine_adamw_destroy(_ optimiser: OpaquePointer!) {
 public func vaccine_adamw_step(
     _ optimiser: OpaquePointer!, _ model: OpaquePointer!, _ learning_rate: Double,
     _ max_gradient_norm: Double, _ gradient_norm: UnsafeMutablePointer<Double>!,
-    _ message: UnsafeMutablePointer<VaccineMessage>!
+    _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
         gradient_norm.pointee = try AdamW.at(optimiser).step(
             ModelHandle.at(model).decoder, learningRate: learning_rate,
-            maximumNorm: max_gradient_norm)
+            maximumNorm: max_gradient_norm, interruption: interrupt.interruption)
     }
 }
 

@@ -47,6 +47,26 @@ public func multiply(
     }
 }
 
+/// As `multiply(_:transposing:into:)`, for any number of rows: the caller may stop it between blocks.
+public func multiply(
+    _ x: Matrix, transposing w: Weight, into y: Matrix, interruption: Interruption
+) throws(VaccineError) {
+    for rows in blocks(of: x.rows, work: w.rows * w.columns) {
+        try interruption.check()
+        multiply(x.rows(rows), transposing: w, into: y.rows(rows))
+    }
+}
+
+/// As `multiply(_:by:into:)`, for any number of rows: the caller may stop it between blocks.
+public func multiply(
+    _ dY: Matrix, by w: Weight, into dX: Matrix, interruption: Interruption
+) throws(VaccineError) {
+    for rows in blocks(of: dY.rows, work: w.rows * w.columns) {
+        try interruption.check()
+        multiply(dY.rows(rows), by: w, into: dX.rows(rows))
+    }
+}
+
 /// As `multiply(_:transposing:into:)`, for few rows: nothing is packed, so that W streams from memory once
 /// for up to 128 rows. The order of additions is another, and as little dependent on T.
 ///

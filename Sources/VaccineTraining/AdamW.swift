@@ -69,11 +69,12 @@ package final class AdamW {
     ///
     /// - Parameters:
     ///   - learningRate: η ≥ 0. `maximumNorm`: clip to this L2 norm; 0: no clipping.
+    ///   - interruption: asked before anything changes; the update itself is one pass over memory.
     /// - Returns: the gradient norm before clipping.
     /// - Throws: `VaccineError.value` for a non-finite gradient, by name, before anything changes;
     ///   `.state` if the model's adapter is not the one that this optimiser was made for.
     package func step(
-        _ model: Decoder, learningRate: Double, maximumNorm: Double
+        _ model: Decoder, learningRate: Double, maximumNorm: Double, interruption: Interruption
     ) throws(VaccineError) -> Double {
         guard (0...1e6).contains(learningRate) else {
             throw .value("learning_rate must be in [0, 1e6], got \(learningRate)")
@@ -94,6 +95,7 @@ package final class AdamW {
         else { throw .state("the model's adapter is not the one this optimiser was made for") }
 
         let norm = try model.gradientNorm()
+        try interruption.check()
         let clip = maximumNorm > 0 ? min(1, maximumNorm / (norm + 1e-6)) : 1
         stepCount += 1
         let update = Update(

@@ -95,9 +95,10 @@ extension Decoder {
 
     /// W += (α / r) · B · A for every adapted projection, then removes the adapter.
     ///
-    /// In bfloat16 the sum is formed in float32 and rounded.
+    /// In bfloat16 the sum is formed in float32 and rounded. A merged projection's B becomes zero, so
+    /// that the model computes the same after an interruption and merging again completes it.
     /// - Throws: `VaccineError.state` if there is none, `.memory` before anything is changed.
-    package func mergeAdapter() throws(VaccineError) {
+    package func mergeAdapter(interruption: Interruption) throws(VaccineError) {
         let rows = 256
         let widest = layers.flatMap(\.parts).map { $0.0.weight.columns }.max() ?? 0
         let scratch = try Arena(
@@ -107,6 +108,7 @@ extension Decoder {
         for layer in layers {
             for (projection, part) in layer.parts {
                 guard let adapter = part.adapter else { continue }
+                try interruption.check()
                 let weight = projection.weight.rows(part.range)
                 for start in stride(from: 0, to: weight.rows, by: rows) {
                     let range = start..<min(start + rows, weight.rows)
@@ -117,6 +119,7 @@ extension Decoder {
                         alpha: adapter.scale, beta: 1)
                     weight.rows(range).write(sum)
                 }
+                adapter.up.fill(0)
             }
         }
         try removeAdapter()

@@ -44,10 +44,10 @@ struct Attention {
     ///   - context: shape [T, H·D], overwritten.
     /// - Complexity: 2·D·H·Σ length² operations.
     func forward(
-        _ qkv: Matrix, offsets: [Int], logSums: Matrix, scratch: [Matrix], into context: Matrix
-    ) {
-        let sequences = offsets.count - 1
-        Threads.forEach(sequences * headCount) { index, worker in
+        _ qkv: Matrix, offsets: [Int], logSums: Matrix, scratch: [Matrix],
+        interruption: Interruption, into context: Matrix
+    ) throws(VaccineError) {
+        try forEach(headCount, of: offsets, interruption) { index, worker in
             let (sequence, head) = (index / headCount, index % headCount)
             let rows = offsets[sequence]..<offsets[sequence + 1]
             let keys = qkv.rows(rows).columns(key(head / group))
@@ -85,10 +85,9 @@ struct Attention {
     ///   - scratch, second: one matrix for every worker each, shape [64, longest sequence].
     func backward(
         _ qkv: Matrix, context: Matrix, offsets: [Int], logSums: Matrix, dContext: Matrix,
-        scratch: [Matrix], second: [Matrix], into dQKV: Matrix
-    ) {
-        let sequences = offsets.count - 1
-        Threads.forEach(sequences * keyValueHeadCount) { index, worker in
+        scratch: [Matrix], second: [Matrix], interruption: Interruption, into dQKV: Matrix
+    ) throws(VaccineError) {
+        try forEach(keyValueHeadCount, of: offsets, interruption) { index, worker in
             let (sequence, head) = (index / keyValueHeadCount, index % keyValueHeadCount)
             let rows = offsets[sequence]..<offsets[sequence + 1]
             let (qkv, dQKV) = (qkv.rows(rows), dQKV.rows(rows))
@@ -131,6 +130,20 @@ struct Attention {
                         alpha: scale, beta: 1, parallel: false)
                 }
             }
+        }
+    }
+
+    /// Calls `body` for each of `heads` heads of every sequence, numbered sequence by sequence; between
+    /// blocks of them the caller may stop it.
+    private func forEach(
+        _ heads: Int, of offsets: [Int], _ interruption: Interruption,
+        _ body: @Sendable (_ index: Int, _ worker: Int) -> Void
+    ) throws(VaccineError) {
+        let longest = zip(offsets, offsets.dropFirst()).map { $1 - $0 }.max() ?? 0
+        let work = 4 * longest * longest * headSize * headCount / heads
+        for block in VaccineNumerics.blocks(of: heads * (offsets.count - 1), work: work) {
+            try interruption.check()
+            Threads.forEach(block.count) { index, worker in body(block.lowerBound + index, worker) }
         }
     }
 

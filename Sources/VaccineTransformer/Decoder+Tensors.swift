@@ -47,14 +47,16 @@ extension Decoder {
 
     /// Random weights for tests and small experiments: N(0, 0.02²) for matrices, 1 for norms, 0 for
     /// biases.
-    package func initialise(seed: UInt64) {
+    package func initialise(seed: UInt64, interruption: Interruption) throws(VaccineError) {
         for (index, tensor) in tensors(.weight).enumerated() {
             let stream = RandomStream(seed, UInt64(index))
             switch tensor.layout {
             case .vector:
-                tensor.fillInOrder { _ in tensor.name.hasSuffix(".bias") ? 0 : 1 }
+                try tensor.fillInOrder(interruption) { _ in
+                    tensor.name.hasSuffix(".bias") ? 0 : 1
+                }
             case .matrix, .transposed:
-                tensor.fillInOrder { 0.02 * stream.normal(at: $0) }
+                try tensor.fillInOrder(interruption) { 0.02 * stream.normal(at: $0) }
             }
             written.insert(tensor.name)
         }

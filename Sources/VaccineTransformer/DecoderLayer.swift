@@ -99,16 +99,18 @@ extension DecoderLayer {
             input, weight: attentionNorm, epsilon: pass.configuration.normEpsilon,
             inverse: kept.attentionInverse, into: normed)
         let qkv = kept.qkv.rows(rows)
-        queryKeyValue.forward(
-            normed, cache: kept.qkvCache, masks: pass.masks, scratch: scratch, into: qkv)
+        try queryKeyValue.forward(
+            normed, cache: kept.qkvCache, masks: pass.masks, scratch: scratch,
+            interruption: pass.interruption, into: qkv)
         pass.rotate(qkv)
         try pass.interruption.check()
         let context = kept.context.rows(rows)
-        pass.attention.forward(
+        try pass.attention.forward(
             qkv, offsets: pass.batch.offsets, logSums: kept.logSums, scratch: scratch.attention,
-            into: context)
-        output.forward(
-            context, cache: kept.outputCache, masks: pass.masks, scratch: scratch, into: middle)
+            interruption: pass.interruption, into: context)
+        try output.forward(
+            context, cache: kept.outputCache, masks: pass.masks, scratch: scratch,
+            interruption: pass.interruption, into: middle)
         perturb(middle)
         middle.add(input)
         try pass.interruption.check()
@@ -117,13 +119,15 @@ extension DecoderLayer {
             middle, weight: feedForwardNorm, epsilon: pass.configuration.normEpsilon,
             inverse: kept.feedForwardInverse, into: normed)
         let gates = kept.gateUp.rows(rows)
-        gateUp.forward(
-            normed, cache: kept.gateUpCache, masks: pass.masks, scratch: scratch, into: gates)
+        try gateUp.forward(
+            normed, cache: kept.gateUpCache, masks: pass.masks, scratch: scratch,
+            interruption: pass.interruption, into: gates)
         try pass.interruption.check()
         let activated = scratch.activated.rows(rows)
         swiGLUForward(gates, into: activated)
-        down.forward(
-            activated, cache: kept.downCache, masks: pass.masks, scratch: scratch, into: y)
+        try down.forward(
+            activated, cache: kept.downCache, masks: pass.masks, scratch: scratch,
+            interruption: pass.interruption, into: y)
         observe(y)
         y.add(middle)
     }
@@ -142,9 +146,9 @@ extension DecoderLayer {
         let dActivated = backward.dActivated.rows(rows)
         let activated = scratch.activated.rows(rows)
         if weights { swiGLUForward(gates, into: activated) }
-        down.backward(
+        try down.backward(
             activated, dY: dStream, cache: kept.downCache, masks: pass.masks, scratch: scratch,
-            weights: weights, into: dActivated)
+            weights: weights, interruption: pass.interruption, into: dActivated)
         try pass.interruption.check()
         let dGates = backward.dGateUp.rows(rows)
         swiGLUBackward(gates, dY: dActivated, into: dGates)
@@ -154,9 +158,9 @@ extension DecoderLayer {
             rmsNormAgain(
                 middle, weight: feedForwardNorm, inverse: kept.feedForwardInverse, into: normed)
         }
-        gateUp.backward(
+        try gateUp.backward(
             normed, dY: dGates, cache: kept.gateUpCache, masks: pass.masks, scratch: scratch,
-            weights: weights, into: dNormed)
+            weights: weights, interruption: pass.interruption, into: dNormed)
         rmsNormBackward(
             middle, weight: feedForwardNorm, inverse: kept.feedForwardInverse, dY: dNormed,
             addingTo: dStream)
@@ -176,15 +180,15 @@ extension DecoderLayer {
         let scratch = pass.scratch
         let (input, context) = (kept.input.rows(rows), kept.context.rows(rows))
         let dContext = backward.dContext.rows(rows)
-        output.backward(
+        try output.backward(
             context, dY: dStream, cache: kept.outputCache, masks: pass.masks, scratch: scratch,
-            weights: weights, into: dContext)
+            weights: weights, interruption: pass.interruption, into: dContext)
         try pass.interruption.check()
         let dQKV = backward.dQKV.rows(rows)
-        pass.attention.backward(
+        try pass.attention.backward(
             kept.qkv.rows(rows), context: context, offsets: pass.batch.offsets,
             logSums: kept.logSums, dContext: dContext, scratch: scratch.attention,
-            second: backward.attention, into: dQKV)
+            second: backward.attention, interruption: pass.interruption, into: dQKV)
         try pass.interruption.check()
         pass.rotate(dQKV, inverse: true)
         let normed = scratch.normed.rows(rows)
@@ -193,9 +197,9 @@ extension DecoderLayer {
                 input, weight: attentionNorm, inverse: kept.attentionInverse, into: normed)
         }
         let dNormed = wantsInput ? backward.dNormed.rows(rows) : nil
-        queryKeyValue.backward(
+        try queryKeyValue.backward(
             normed, dY: dQKV, cache: kept.qkvCache, masks: pass.masks, scratch: scratch,
-            weights: weights, into: dNormed)
+            weights: weights, interruption: pass.interruption, into: dNormed)
         if let dNormed {
             rmsNormBackward(
                 input, weight: attentionNorm, inverse: kept.attentionInverse, dY: dNormed,

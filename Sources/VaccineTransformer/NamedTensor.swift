@@ -85,10 +85,17 @@ package struct NamedTensor: Sendable {
     }
 
     /// Element i, in the order of rows, becomes value(i).
-    func fillInOrder(_ value: @Sendable (Int) -> Float) {
-        switch storage {
-        case .weight(let weight): weight.fillInOrder(value)
-        case .values(let matrix): matrix.fillInOrder(value)
+    func fillInOrder(
+        _ interruption: Interruption, _ value: @Sendable (Int) -> Float
+    ) throws(VaccineError) {
+        let columns = size.columns
+        for rows in blocks(of: size.rows, work: 64 * columns) {
+            try interruption.check()
+            let first = rows.lowerBound * columns
+            switch storage {
+            case .weight(let weight): weight.rows(rows).fillInOrder { value(first + $0) }
+            case .values(let matrix): matrix.rows(rows).fillInOrder { value(first + $0) }
+            }
         }
     }
 

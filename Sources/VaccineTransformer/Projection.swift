@@ -30,9 +30,10 @@ package struct Projection {
     }
 
     func forward(
-        _ x: Matrix, cache: Cache, masks: RandomStream?, scratch: Scratch, into y: Matrix
-    ) {
-        multiply(x, transposing: weight, into: y)
+        _ x: Matrix, cache: Cache, masks: RandomStream?, scratch: Scratch,
+        interruption: Interruption, into y: Matrix
+    ) throws(VaccineError) {
+        try multiply(x, transposing: weight, into: y, interruption: interruption)
         finish(x, cache: cache, masks: masks, scratch: scratch, y)
     }
 
@@ -59,9 +60,9 @@ package struct Projection {
     ///   - weights: whether the adapters' gradients are added.
     func backward(
         _ x: Matrix?, dY: Matrix, cache: Cache, masks: RandomStream?, scratch: Scratch,
-        weights: Bool, into dX: Matrix?
-    ) {
-        if let dX { multiply(dY, by: weight, into: dX) }
+        weights: Bool, interruption: Interruption, into dX: Matrix?
+    ) throws(VaccineError) {
+        if let dX { try multiply(dY, by: weight, into: dX, interruption: interruption) }
         for (part, u) in zip(parts, cache.u) {
             part.adapter?.backward(
                 x, dY: dY.columns(part.range), stream: masks?.substream(part.index),

@@ -75,7 +75,7 @@ private struct TrainingSettings: Decodable {
                     step: step, warmup: settings.warmup_steps, total: settings.max_steps)
             #expect(abs(rate - golden.doubles("expected/learning_rates")[step]) < 1e-12)
             let norm = try optimiser.step(
-                model, learningRate: rate, maximumNorm: settings.max_grad_norm)
+                model, learningRate: rate, maximumNorm: settings.max_grad_norm, interruption: .none)
             #expect(abs(report.loss / losses[step] - 1) < 1e-3, "loss of step \(step)")
             #expect(abs(norm / norms[step] - 1) < 1e-3, "norm of step \(step)")
         }

@@ -12,11 +12,12 @@ import _TestSupport
     private let offsets = [0, 1, 4, 134]
     private var tokens: Int { offsets.last ?? 0 }
 
-    private func forward(_ qkv: Matrix) -> (context: Matrix, logSums: Matrix) {
+    private func forward(_ qkv: Matrix) throws -> (context: Matrix, logSums: Matrix) {
         let context = zeros(tokens, configuration.queryWidth)
         let logSums = zeros(configuration.headCount, tokens)
-        Attention(configuration).forward(
-            qkv, offsets: offsets, logSums: logSums, scratch: scratch(), into: context)
+        try Attention(configuration).forward(
+            qkv, offsets: offsets, logSums: logSums, scratch: scratch(),
+            interruption: .none, into: context)
         return (context, logSums)
     }
 
@@ -24,11 +25,11 @@ import _TestSupport
         (0..<Threads.count).map { _ in zeros(Attention.queryBlock, 130) }
     }
 
-    @Test func attentionEqualsItsPlainTwin() {
+    @Test func attentionEqualsItsPlainTwin() throws {
         let size = configuration.headSize
         let qkv = normal(
             tokens, configuration.queryWidth + 2 * configuration.keyValueWidth, seed: 1)
-        let context = forward(qkv).context
+        let context = try forward(qkv).context
         for (start, end) in zip(offsets, offsets.dropFirst()) {
             for head in 0..<configuration.headCount {
                 let key = configuration.queryWidth + head / 2 * size
@@ -52,24 +53,51 @@ import _TestSupport
         }
     }
 
-    @Test func backwardIsTheDerivative() {
+    /// A new token sees what the last row of its sequence sees; 70 heads share one key.
+    @Test(arguments: [(4, 2), (70, 1)]) func attentionToACacheIsThatOfTheLastRow(
+        heads: (Int, Int)
+    ) throws {
+        var configuration = ModelConfiguration.tiny
+        (configuration.headCount, configuration.keyValueHeadCount) = heads
+        let attention = Attention(configuration)
+        let qkv = normal(
+            tokens, configuration.queryWidth + 2 * configuration.keyValueWidth, seed: 1)
+        let whole = zeros(tokens, configuration.queryWidth)
+        try attention.forward(
+            qkv, offsets: offsets, logSums: zeros(configuration.headCount, tokens),
+            scratch: scratch(), interruption: .none, into: whole)
+        let last = offsets.dropFirst().map { $0 - 1 }
+        let queries = zeros(last.count, qkv.columns)
+        for (place, row) in last.enumerated() {
+            queries.rows(place..<place + 1).copy(from: qkv.rows(row..<row + 1))
+        }
+        let caches = zip(offsets, offsets.dropFirst()).map {
+            qkv.rows($0..<$1).columns(configuration.queryWidth..<qkv.columns)
+        }
+        let context = zeros(last.count, configuration.queryWidth)
+        attention.advance(queries, caches: caches, scratch: scratch(), into: context)
+        let expected = last.flatMap { whole.rows($0..<$0 + 1).elements }
+        #expect(relativeError(context.elements, expected) < 1e-6)
+    }
+
+    @Test func backwardIsTheDerivative() throws {
         let width = configuration.queryWidth + 2 * configuration.keyValueWidth
         let (qkv, v) = (normal(tokens, width, seed: 1), normal(tokens, width, seed: 2))
         let dContext = normal(tokens, configuration.queryWidth, seed: 3)
-        let (context, logSums) = forward(qkv)
+        let (context, logSums) = try forward(qkv)
         let dQKV = zeros(tokens, width)
-        Attention(configuration).backward(
+        try Attention(configuration).backward(
             qkv, context: context, offsets: offsets, logSums: logSums, dContext: dContext,
-            scratch: scratch(), second: scratch(), into: dQKV)
+            scratch: scratch(), second: scratch(), interruption: .none, into: dQKV)
         let h: Float = 1e-2
-        func value(_ step: Float) -> Double {
+        func value(_ step: Float) throws -> Double {
             let moved = matrix(qkv.elements, rows: tokens, columns: width)
             moved.add(v, scale: step)
-            return zip(forward(moved).context.elements, dContext.elements).reduce(0.0) {
+            return zip(try forward(moved).context.elements, dContext.elements).reduce(0.0) {
                 $0 + Double($1.0) * Double($1.1)
             }
         }
-        let expected = (value(h) - value(-h)) / Double(2 * h)
+        let expected = (try value(h) - value(-h)) / Double(2 * h)
         let found = zip(dQKV.elements, v.elements).reduce(0.0) {
             $0 + Double($1.0) * Double($1.1)
         }

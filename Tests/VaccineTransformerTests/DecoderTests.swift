@@ -42,12 +42,40 @@ import _TestSupport
         let model = try randomDecoder()
         let ids: [Int32] = [3, 1, 4, 1, 5, 9, 2, 6]
         let before = try logits(model, ids)
-        try model.mergeAdapter()
+        try model.mergeAdapter(interruption: .none)
         #expect(model.adapter == nil)
         #expect(try relativeError(logits(model, ids), before) < 1e-5)
         #expect(throws: VaccineError.state("the model has no adapter")) {
             try model.removeAdapter()
         }
+    }
+
+    @Test(arguments: [0, 1, 10, 20]) func anInterruptedMergeChangesNoLogitAndCanBeCompleted(
+        polls: Int
+    ) throws {
+        let model = try randomDecoder()
+        let ids: [Int32] = [3, 1, 4, 1, 5, 9, 2, 6]
+        let before = try logits(model, ids)
+        var calls = 0
+        let interruption = Interruption {
+            calls += 1
+            return calls > polls
+        }
+        #expect(throws: VaccineError.interrupted) {
+            try model.mergeAdapter(interruption: interruption)
+        }
+        #expect(model.tensors(.adapter).count == 3 * 7 * 2)
+        #expect(try relativeError(logits(model, ids), before) < 1e-5)
+        try model.mergeAdapter(interruption: .none)
+        #expect(try relativeError(logits(model, ids), before) < 1e-5)
+    }
+
+    @Test func anInterruptedInitialisationIsNamed() throws {
+        let model = try Decoder(.tiny)
+        #expect(throws: VaccineError.interrupted) {
+            try model.initialise(seed: 1, interruption: Interruption { true })
+        }
+        #expect(throws: VaccineError.self) { try model.checkComplete() }
     }
 
     @Test func aFreshAdapterChangesNothingAndItsRemovalNeither() throws {

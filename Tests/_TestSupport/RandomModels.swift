@@ -15,7 +15,7 @@ package func randomDecoder(
     _ configuration: ModelConfiguration = .tiny, dropout: Double = 0, adapter: Bool = true
 ) throws -> Decoder {
     let model = try Decoder(configuration)
-    model.initialise(seed: 1)
+    try model.initialise(seed: 1, interruption: .none)
     for tensor in model.tensors(.weight) where tensor.layout == .matrix {
         tensor.matrix.scale(by: 10)
     }

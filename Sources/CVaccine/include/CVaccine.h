@@ -67,7 +67,8 @@ VaccineStatus vaccine_model_create(
     const VaccineModelConfiguration *configuration, VaccineModel **model, VaccineMessage *message);
 void vaccine_model_destroy(VaccineModel *model);
 // Linear and embedding weights ~ N(0, 0.02²), norms 1, biases 0.
-VaccineStatus vaccine_model_initialise(VaccineModel *model, uint64_t seed, VaccineMessage *message);
+VaccineStatus vaccine_model_initialise(
+    VaccineModel *model, uint64_t seed, VaccineInterrupt interrupt, VaccineMessage *message);
 // Fails with the names of the tensors that were never written.
 VaccineStatus vaccine_model_check_complete(VaccineModel *model, VaccineMessage *message);
 
@@ -103,8 +104,10 @@ VaccineStatus vaccine_model_add_adapter(VaccineModel *model, int32_t rank, doubl
     double dropout, const char *const *targets, int32_t target_count, uint64_t seed,
     VaccineMessage *message);
 VaccineStatus vaccine_model_remove_adapter(VaccineModel *model, VaccineMessage *message);
-// W += (alpha / r) · B A, then removes the adapter.
-VaccineStatus vaccine_model_merge_adapter(VaccineModel *model, VaccineMessage *message);
+// W += (alpha / r) · B A, then removes the adapter. Interrupted, the model computes what it did,
+// and merging again completes it.
+VaccineStatus vaccine_model_merge_adapter(
+    VaccineModel *model, VaccineInterrupt interrupt, VaccineMessage *message);
 
 // MARK: - Forward
 
@@ -203,7 +206,8 @@ void vaccine_adamw_destroy(VaccineAdamW *optimiser);
 // Clips the model's gradients to `max_gradient_norm` (0: no clipping), updates the adapter.
 // A non-finite gradient is refused by name before any weight changes.
 VaccineStatus vaccine_adamw_step(VaccineAdamW *optimiser, VaccineModel *model, double learning_rate,
-    double max_gradient_norm, double *gradient_norm, VaccineMessage *message);
+    double max_gradient_norm, double *gradient_norm, VaccineInterrupt interrupt,
+    VaccineMessage *message);
 int64_t vaccine_adamw_step_count(const VaccineAdamW *optimiser);
 VaccineStatus vaccine_adamw_set_step_count(
     VaccineAdamW *optimiser, int64_t count, VaccineMessage *message);
