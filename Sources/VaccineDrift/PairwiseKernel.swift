@@ -60,48 +60,66 @@ public final class PairSums: @unchecked Sendable {
     let norms: Matrix
     private let arena: Arena
 
-    static let tile = 512
-    /// Tiles of one task: what is computed between two looks at the interruption.
-    private static let span = 32
+    /// Rows and columns of a tile of the kernel matrix, and tiles below each other of one task, which
+    /// share the packed columns.
+    private static let (tile, span) = (256, 4)
+    /// Tasks for each thread between two looks at the interruption.
+    private static let wave = 64
+    /// Rows that are centred by one task.
+    private static let band = 64
 
     /// - Throws: `VaccineError.value` for elements that are not finite; `.memory`.
     public init(_ x: EmbeddingRows, _ y: EmbeddingRows) throws(VaccineError) {
         precondition(x.width == y.width, "widths differ")
-        try x.checkFinite("x")
-        try y.checkFinite("y")
-        let count = x.rows + y.rows
-        let width = x.width
+        let (count, width) = (x.rows + y.rows, x.width)
         arena = try Arena(byteCount: 4 * count * (width + 17) + 256, purpose: "the pooled rows")
         let (rows, norms) = (
             arena.matrix(rows: count, columns: width), arena.matrix(rows: 1, columns: count)
         )
         (self.rows, self.norms) = (rows, norms)
-        let mean = Threads.map(width) { column in
-            var sum = 0.0
-            for row in 0..<x.rows { sum += x[row, column] }
-            for row in 0..<y.rows { sum += y[row, column] }
-            return sum / Double(count)
-        }
-        let squares = Threads.map(count) { row in
-            var target = rows.mutable(row)
-            var sum = 0.0
-            for column in 0..<width {
-                let value = row < x.rows ? x[row, column] : y[row - x.rows, column]
-                target[column] = Float(value - mean[column])
-                sum += Double(target[column]) * Double(target[column])
+        let bands = (count + PairSums.band - 1) / PairSums.band
+        @Sendable func forEachRow(of band: Int, _ body: (_ row: Int, _ values: [Double]) -> Void) {
+            var values = [Double](repeating: 0, count: width)
+            for row in band * PairSums.band..<min((band + 1) * PairSums.band, count) {
+                let (side, place) = row < x.rows ? (x, row) : (y, row - x.rows)
+                side.read(place, into: &values, from: 0)
+                body(row, values)
             }
-            return sum
         }
-        var target = norms.mutable(0)
-        for row in 0..<count { target[row] = Float(squares[row]) }
-        guard squares.allSatisfy({ $0.isFinite && $0 < 1e37 }) else {
+        let sums = Results<[Double]>(count: bands)
+        Threads.forEach(bands) { band, _ in
+            var sum = [Double](repeating: 0, count: width)
+            forEachRow(of: band) { _, values in addEach(values, to: &sum) }
+            sums[band] = sum
+        }
+        var total = [Double](repeating: 0, count: width)
+        for band in 0..<bands { addEach(sums[band] ?? [], to: &total) }
+        let mean = total.map { $0 / Double(count) }
+        let largest = Threads.map(bands) { band in
+            var largest = 0.0
+            forEachRow(of: band) { row, values in
+                var target = rows.mutable(row)
+                var square = 0.0
+                for column in target.indices {
+                    target[column] = Float(values[column] - mean[column])
+                    square += Double(target[column]) * Double(target[column])
+                }
+                norms[0, row] = Float(square)
+                largest = square <= largest ? largest : square
+            }
+            return largest
+        }
+        guard largest.allSatisfy({ $0 < 1e37 }) else {
+            try x.checkFinite("x")
+            try y.checkFinite("y")
             throw .value("x and y are too large: squared distances overflow float32")
         }
     }
 
     /// Bytes that `sums` takes for a number of weightings, beside the rows.
     public static func bytes(weightings: Int) -> Int {
-        4 * Threads.count * (tile * (tile + 16) + tile * (weightings + 16))
+        Threads.count
+            * (4 * span * tile * (tile + weightings + 32) + 16 * wave * weightings)
     }
 
     public struct Sums: Sendable {
@@ -145,21 +163,21 @@ public final class PairSums: @unchecked Sendable {
     public func sums(
         _ kernel: PairwiseKernel, weights: Matrix, partner: Int, interruption: Interruption
     ) throws(VaccineError) -> Sums {
-        let count = rows.rows
-        let tiles = (count + PairSums.tile - 1) / PairSums.tile
-        var tasks: [(row: Int, columns: Range<Int>)] = []
-        for row in 0..<tiles {
-            for start in stride(from: row, to: tiles, by: PairSums.span) {
-                tasks.append((row, start..<min(start + PairSums.span, tiles)))
+        var tasks: [(rows: Range<Int>, columns: Range<Int>)] = []
+        for start in stride(from: 0, to: rows.rows, by: PairSums.tile) {
+            let columns = start..<min(start + PairSums.tile, rows.rows)
+            for row in stride(from: 0, to: start, by: PairSums.span * PairSums.tile) {
+                tasks.append((row..<min(row + PairSums.span * PairSums.tile, start), columns))
             }
+            tasks.append((columns, columns))
         }
         let scratch = try Arena(
             byteCount: PairSums.bytes(weightings: weights.columns) + 4096, purpose: "kernel tiles")
         defer { scratch.keepAlive() }
         let workers = (0..<Threads.count).map { _ in
             (
-                scratch.matrix(rows: PairSums.tile, columns: PairSums.tile),
-                scratch.matrix(rows: PairSums.tile, columns: weights.columns)
+                scratch.matrix(rows: PairSums.span * PairSums.tile, columns: PairSums.tile),
+                scratch.matrix(rows: PairSums.span * PairSums.tile, columns: weights.columns)
             )
         }
         let offset = Float(typicalValue(kernel))
@@ -167,7 +185,7 @@ public final class PairSums: @unchecked Sendable {
             quadratic: [Double](repeating: 0, count: weights.columns),
             linear: [Double](repeating: 0, count: weights.columns), total: 0,
             offset: Double(offset))
-        let wave = 6 * Threads.count
+        let wave = PairSums.wave * Threads.count
         for start in stride(from: 0, to: tasks.count, by: wave) {
             try interruption.check()
             let chunk = Array(tasks[start..<min(start + wave, tasks.count)])
@@ -176,12 +194,10 @@ public final class PairSums: @unchecked Sendable {
                 var part = Sums(
                     quadratic: [Double](repeating: 0, count: weights.columns),
                     linear: [Double](repeating: 0, count: weights.columns), total: 0)
-                for column in chunk[index].columns {
-                    self.add(
-                        kernel, offset, chunk[index].row, column, weights, partner,
-                        workers[worker].0,
-                        workers[worker].1, to: &part)
-                }
+                let (rows, columns) = chunk[index]
+                self.add(
+                    kernel, offset, rows, columns, weights, partner, workers[worker].0,
+                    workers[worker].1, to: &part)
                 parts[index] = part
             }
             for index in chunk.indices {
@@ -196,13 +212,12 @@ public final class PairSums: @unchecked Sendable {
         return result
     }
 
-    /// The sums of one tile, counted twice off the diagonal.
+    /// The sums over pairs of rows i and j, counted twice where those are not the same rows.
     private func add(
-        _ kernel: PairwiseKernel, _ offset: Float, _ rowTile: Int, _ columnTile: Int,
-        _ weights: Matrix,
-        _ partner: Int, _ tileScratch: Matrix, _ productScratch: Matrix, to part: inout Sums
+        _ kernel: PairwiseKernel, _ offset: Float, _ i: Range<Int>, _ j: Range<Int>,
+        _ weights: Matrix, _ partner: Int, _ tileScratch: Matrix, _ productScratch: Matrix,
+        to part: inout Sums
     ) {
-        let (i, j) = (range(rowTile), range(columnTile))
         let k = tileScratch.rows(0..<i.count).columns(0..<j.count)
         multiply(rows.rows(i), transposing: Weight(rows.rows(j)), into: k, parallel: false)
         var columnSums = [Double](repeating: 0, count: j.count)
@@ -227,7 +242,7 @@ public final class PairSums: @unchecked Sendable {
             var target = columnSums.mutableSpan
             for column in target.indices { target[column] += Double(values[column]) }
         }
-        let diagonal = rowTile == columnTile
+        let diagonal = i == j
         let times = diagonal ? 1.0 : 2.0
         let products = productScratch.rows(0..<i.count)
         multiply(k, by: Weight(weights.rows(j)), into: products, parallel: false)
@@ -252,8 +267,8 @@ public final class PairSums: @unchecked Sendable {
             for b in own.indices { linear[b] += Double(own[b]) * sum }
         }
     }
+}
 
-    private func range(_ tile: Int) -> Range<Int> {
-        tile * PairSums.tile..<min((tile + 1) * PairSums.tile, rows.rows)
-    }
+private func addEach(_ values: [Double], to sum: inout [Double]) {
+    for index in values.indices { sum[index] += values[index] }
 }

@@ -33,14 +33,13 @@ public struct TwoSampleTest: Sendable {
         let weights = arena.matrix(rows: count, columns: width)
         for start in stride(from: 0, through: draws, by: width) {
             let size = min(width, draws + 1 - start)
-            var sizes = [Int](repeating: 0, count: size)
-            for offset in 0..<size {
+            let sizes = Threads.map(size) { offset in
                 let labels = relabelling.labels(
                     draw: start + offset, countX: countX, count: count, seed: seed)
-                sizes[offset] = labels.count { $0 }
                 for row in 0..<count {
                     weights[row, offset] = labels[row] ? 1 : (paired ? -1 : 0)
                 }
+                return Double(labels.count { $0 })
             }
             let sums = try pairs.sums(
                 kernel, weights: weights.columns(0..<size), partner: paired ? countX : 0,
@@ -52,7 +51,7 @@ public struct TwoSampleTest: Sendable {
                     continue
                 }
                 let values = TwoSampleTest.means(
-                    sums, offset, n: Double(sizes[offset]), m: Double(count - sizes[offset]),
+                    sums, offset, n: sizes[offset], m: Double(count) - sizes[offset],
                     unbiased: unbiased)
                 statistics.append(values.x + values.y - 2 * values.between)
                 if start + offset == 0 { means = values }
@@ -114,11 +113,42 @@ public struct TwoSampleTest: Sendable {
         }
         multiply(part, transposing: Weight(part), into: gram)
         var distances: [Double] = []
+        distances.reserveCapacity(rows.count * (rows.count - 1) / 2)
+        let squares = rows.indices.map { gram[$0, $0] }
         for i in rows.indices {
+            let products = gram[i]
             for j in i + 1..<rows.count {
-                distances.append(max(0, Double(gram[i, i] + gram[j, j] - 2 * gram[i, j])))
+                distances.append(max(0, Double(squares[i] + squares[j] - 2 * products[j])))
             }
         }
-        return (quantile(distances.sorted(), 0.5) / 2).squareRoot()
+        return (median(&distances) / 2).squareRoot()
+    }
+}
+
+/// The median, in expected linear time; the values are left in another order.
+func median(_ values: inout [Double]) -> Double {
+    guard !values.isEmpty else { return .nan }
+    let middle = values.count / 2
+    select(middle, &values)
+    guard values.count % 2 == 0 else { return values[middle] }
+    return (values[..<middle].reduce(-.infinity, max) + values[middle]) / 2
+}
+
+/// Puts the value of this rank in its place, none larger before it and none smaller after it (Hoare 1961).
+private func select(_ rank: Int, _ values: inout [Double]) {
+    var (low, high) = (0, values.count - 1)
+    while low < high {
+        let pivot = values[low + (high - low) / 2]
+        var (i, j) = (low, high)
+        while i <= j {
+            while values[i] < pivot { i += 1 }
+            while values[j] > pivot { j -= 1 }
+            if i <= j {
+                values.swapAt(i, j)
+                i += 1
+                j -= 1
+            }
+        }
+        if rank <= j { high = j } else if rank >= i { low = i } else { return }
     }
 }
