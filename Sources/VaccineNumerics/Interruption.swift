@@ -1,15 +1,24 @@
 /// A caller's wish to stop, asked for between layers and between tiles of long calls.
-public struct Interruption {
-    private let poll: () -> Bool
+@safe public struct Interruption {
+    /// Returns true to stop.
+    public typealias Poll = @convention(c) (_ context: UnsafeMutableRawPointer?) -> Bool
 
-    /// - Parameter poll: returns true to stop. Called on the caller's own thread only.
-    public init(_ poll: @escaping () -> Bool) { self.poll = poll }
+    private let poll: Poll?
+    private let context: UnsafeMutableRawPointer?
+
+    /// - Parameters:
+    ///   - poll: called on the caller's own thread only; nil: never stops.
+    ///   - context: handed to `poll`; must outlive this value.
+    public init(_ poll: Poll?, context: UnsafeMutableRawPointer?) {
+        unsafe self.poll = poll
+        unsafe self.context = context
+    }
 
     /// Never stops.
-    public static var none: Interruption { Interruption { false } }
+    public static var none: Interruption { unsafe Interruption(nil, context: nil) }
 
     /// - Throws: `VaccineError.interrupted` when the caller wants to stop.
     public func check() throws(VaccineError) {
-        if poll() { throw .interrupted }
+        if let poll = unsafe poll, unsafe poll(context) { throw .interrupted }
     }
 }

@@ -134,8 +134,8 @@ struct Attention {
         }
     }
 
-    func blocks(_ length: Int) -> [Range<Int>] {
-        stride(from: 0, to: length, by: Attention.queryBlock).map {
+    func blocks(_ length: Int) -> some Sequence<Range<Int>> {
+        stride(from: 0, to: length, by: Attention.queryBlock).lazy.map {
             $0..<min($0 + Attention.queryBlock, length)
         }
     }
