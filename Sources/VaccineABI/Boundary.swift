@@ -46,6 +46,7 @@ func write(_ text: String, to message: UnsafeMutablePointer<VaccineMessage>?) {
 /// A decoder behind a C handle, with the names that it handed out.
 final class ModelHandle {
     let decoder: Decoder
+    var batch = BatchMemory()
     private var names: [String: UnsafeMutablePointer<CChar>] = [:]
 
     init(_ decoder: Decoder) { self.decoder = decoder }
@@ -108,9 +109,7 @@ extension TensorKind {
 
 extension VaccineInterrupt {
     var interruption: Interruption {
-        guard let poll = poll else { return .none }
-        let context = context
-        return Interruption { poll(context) }
+        Interruption(poll, context: context)
     }
 }
 
@@ -120,36 +119,54 @@ extension VaccineIntegers {
     /// - Throws: `VaccineError.value` when one does not fit.
     func tokens(_ name: String) throws(VaccineError) -> [Int32] {
         var tokens: [Int32] = []
-        tokens.reserveCapacity(Int(count))
-        for (position, value) in try integers(name).enumerated() {
-            guard let token = Int32(exactly: value) else {
-                throw .value("\(name): \(value) at position \(position) is not a token id")
-            }
-            tokens.append(token)
-        }
+        try read(name, into: &tokens)
         return tokens
     }
 
     func integers(_ name: String) throws(VaccineError) -> [Int] {
-        guard count > 0 else { return [] }
+        var integers: [Int] = []
+        try read(name, into: &integers)
+        return integers
+    }
+
+    /// Overwrites an array, in its own memory if that is large enough.
+    func read<Integer: FixedWidthInteger>(
+        _ name: String, into integers: inout [Integer]
+    ) throws(VaccineError) {
+        integers.removeAll(keepingCapacity: true)
+        guard count > 0 else { return }
         guard let values = values else { throw .value("\(name) must not be NULL") }
-        switch width {
-        case 4:
-            let typed = values.assumingMemoryBound(to: Int32.self)
-            return (0..<Int(count)).map { Int(typed[$0]) }
-        case 8:
-            let typed = values.assumingMemoryBound(to: Int64.self)
-            return (0..<Int(count)).map { Int(typed[$0]) }
-        default: throw .value("\(name) must hold 4- or 8-byte integers, got \(width)")
+        guard width == 4 || width == 8 else {
+            throw .value("\(name) must hold 4- or 8-byte integers, got \(width)")
+        }
+        let (short, long) = (
+            values.assumingMemoryBound(to: Int32.self), values.assumingMemoryBound(to: Int64.self)
+        )
+        integers.reserveCapacity(Int(count))
+        for position in 0..<Int(count) {
+            let value = width == 4 ? Int64(short[position]) : long[position]
+            guard let integer = Integer(exactly: value) else {
+                throw .value("\(name): \(value) at position \(position) is not a token id")
+            }
+            integers.append(integer)
         }
     }
 }
 
-extension VaccineBatch {
-    func packed(for model: Decoder) throws(VaccineError) -> PackedBatch {
-        try PackedBatch(
-            inputIDs: input_ids.tokens("input_ids"), labels: labels.tokens("labels"),
-            offsets: offsets.integers("offsets"), configuration: model.configuration)
+/// The batch of a call, in memory that is kept for the next.
+struct BatchMemory {
+    private(set) var packed = PackedBatch()
+    private var inputIDs: [Int32] = []
+    private var labels: [Int32] = []
+    private var offsets: [Int] = []
+
+    mutating func read(_ batch: VaccineBatch, for model: Decoder) throws(VaccineError) {
+        try batch.input_ids.read("input_ids", into: &inputIDs)
+        try batch.labels.read("labels", into: &labels)
+        try batch.offsets.read("offsets", into: &offsets)
+        try packed.refill(
+            inputIDs: inputIDs, labels: labels, offsets: offsets,
+            configuration: model.configuration)
     }
 }
 

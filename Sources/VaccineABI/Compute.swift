@@ -93,8 +93,10 @@ public func vaccine_model_loss(
     _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
-        let decoder = try ModelHandle.at(model).decoder
-        let packed = try batch.packed(for: decoder)
+        let handle = try ModelHandle.at(model)
+        let decoder = handle.decoder
+        try handle.batch.read(batch, for: decoder)
+        let packed = handle.batch.packed
         guard !packed.supervisedRows.isEmpty else {
             throw .value("labels: no token of the batch is supervised")
         }
@@ -119,13 +121,13 @@ public func vaccine_model_forward_backward(
         let handle = try ModelHandle.at(model)
         let clock = ContinuousClock()
         let start = clock.now
-        let packed: PackedBatch
         do throws(VaccineError) {
-            packed = try batch.packed(for: handle.decoder)
+            try handle.batch.read(batch, for: handle.decoder)
         } catch {
             handle.decoder.zeroGradients()
             throw error
         }
+        let packed = handle.batch.packed
         let step = try handle.decoder.forwardBackward(
             packed, StepOptions(options), interruption: interrupt.interruption)
         for (layer, norm) in step.perturbationNorms.enumerated() {
@@ -160,9 +162,10 @@ public func vaccine_model_read_perturbations(
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
         let decoder = try ModelHandle.at(model).decoder
-        let layers = decoder.perturbations(tokens: decoder.perturbationTokens)
         let size = decoder.perturbationTokens * decoder.configuration.hiddenSize
-        guard size > 0, !layers.isEmpty else {
+        guard size > 0,
+            let layers = decoder.perturbations(tokens: decoder.perturbationTokens)?.states
+        else {
             throw .state("the last step was not perturbed, or the adapter has changed since")
         }
         guard capacity >= Int64(layers.count * size) else {

@@ -53,7 +53,7 @@ public func vaccine_perturbation(
             output.copy(from: .borrowed(source, rows: 1, columns: columns))
             perturbed.append(output)
         }
-        _ = try perturb(perturbed, rho: rho)
+        _ = try perturb(perturbed, rho: rho, norms: Numbers(count: perturbed.count))
     }
 }
 

@@ -4,23 +4,34 @@
 /// - Parameters:
 ///   - work: multiply-adds, or what costs as much, of one of them.
 ///   - budget: multiply-adds of a block; a block has one index at least.
-public func blocks(of count: Int, work: Int, budget: Int = 1 << 33) -> [Range<Int>] {
+public func blocks(
+    of count: Int, work: Int, budget: Int = 1 << 33
+) -> some Sequence<Range<Int>> {
     let size = max(1, budget / max(1, work))
-    return stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
+    return stride(from: 0, to: count, by: size).lazy.map { $0..<min($0 + size, count) }
 }
 
 /// A caller's wish to stop, asked for between layers and between tiles of long calls.
-public struct Interruption {
-    private let poll: () -> Bool
+@safe public struct Interruption {
+    /// Returns true to stop.
+    public typealias Poll = @convention(c) (_ context: UnsafeMutableRawPointer?) -> Bool
 
-    /// - Parameter poll: returns true to stop. Called on the caller's own thread only.
-    public init(_ poll: @escaping () -> Bool) { self.poll = poll }
+    private let poll: Poll?
+    private let context: UnsafeMutableRawPointer?
+
+    /// - Parameters:
+    ///   - poll: called on the caller's own thread only; nil: never stops.
+    ///   - context: handed to `poll`; must outlive this value.
+    public init(_ poll: Poll?, context: UnsafeMutableRawPointer?) {
+        unsafe self.poll = poll
+        unsafe self.context = context
+    }
 
     /// Never stops.
-    public static var none: Interruption { Interruption { false } }
+    public static var none: Interruption { unsafe Interruption(nil, context: nil) }
 
     /// - Throws: `VaccineError.interrupted` when the caller wants to stop.
     public func check() throws(VaccineError) {
-        if poll() { throw .interrupted }
+        if let poll = unsafe poll, unsafe poll(context) { throw .interrupted }
     }
 }

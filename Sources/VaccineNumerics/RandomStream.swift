@@ -10,7 +10,7 @@ public struct RandomStream: Sendable, Equatable {
     @usableFromInline let key: UInt64
 
     /// The stream of these coordinates, for example (seed, step, pass, module).
-    public init(_ coordinates: UInt64...) {
+    @inlinable public init(_ coordinates: UInt64...) {
         key = coordinates.reduce(0x5DEE_CE66_D1CE_4E5B) { mixed($0 ^ mixed($1 &+ golden)) }
     }
 

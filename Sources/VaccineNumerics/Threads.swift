@@ -44,9 +44,9 @@ public enum Threads {
 
     /// The numbers that `body` gives for the indices, in their order.
     public static func map(_ count: Int, _ body: @Sendable (_ index: Int) -> Double) -> [Double] {
-        let slots = Slots(count: count)
-        forEach(count) { index, _ in slots.set(index, body(index)) }
-        return slots.values
+        let results = Numbers(count: count)
+        forEach(count) { index, _ in results[index] = body(index) }
+        return Array(results)
     }
 
     /// Splits `0..<count` into one contiguous range for each thread, borders at multiples of `unit`.
@@ -76,18 +76,27 @@ private enum ProcessorCount {
     static var online: Int { max(1, min(1024, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))) }
 }
 
-/// One place for every index of a parallel map; no two threads share one.
-@safe private final class Slots: @unchecked Sendable {
+/// A fixed number of numbers, 0 at first, that a parallel region writes: every thread has places of its own.
+@safe public final class Numbers: @unchecked Sendable, RandomAccessCollection {
     private let places: UnsafeMutableBufferPointer<Double>
 
-    init(count: Int) {
+    public init(count: Int) {
         unsafe places = .allocate(capacity: count)
         unsafe places.initialize(repeating: 0)
     }
 
     deinit { unsafe places.deallocate() }
 
-    func set(_ index: Int, _ value: Double) { unsafe places[index] = value }
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { unsafe places.count }
 
-    var values: [Double] { unsafe Array(places) }
+    public subscript(index: Int) -> Double {
+        get { unsafe places[checked(index)] }
+        set { unsafe places[checked(index)] = newValue }
+    }
+
+    private func checked(_ index: Int) -> Int {
+        precondition(indices.contains(index), "index out of range")
+        return index
+    }
 }

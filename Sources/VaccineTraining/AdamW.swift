@@ -30,7 +30,7 @@ package final class AdamW {
 
     package enum Moment: Sendable { case first, second }
 
-    private struct Parameter {
+    private struct Parameter: Sendable {
         let name: String
         let layout: NamedTensor.Layout
         let first: Matrix
@@ -90,8 +90,10 @@ package final class AdamW {
         let values = model.tensors(.adapter)
         let gradients = model.tensors(.gradient)
         guard
-            values.map(\.name) == parameters.map(\.name),
-            zip(values, parameters).allSatisfy({ $0.matrix.hasShape(of: $1.first) })
+            values.count == parameters.count,
+            zip(values, parameters).allSatisfy({
+                $0.name == $1.name && $0.matrix.hasShape(of: $1.first)
+            })
         else { throw .state("the model's adapter is not the one this optimiser was made for") }
 
         let norm = try model.gradientNorm()
@@ -100,11 +102,11 @@ package final class AdamW {
         stepCount += 1
         let update = Update(
             settings, step: stepCount, learningRate: learningRate, gradientScale: clip)
-        let moments = parameters.map { ($0.first, $0.second) }
+        let parameters = parameters
         Threads.forEach(values.count) { index, _ in
             update.apply(
                 to: values[index].matrix, gradient: gradients[index].matrix,
-                first: moments[index].0, second: moments[index].1)
+                first: parameters[index].first, second: parameters[index].second)
         }
         return norm
     }

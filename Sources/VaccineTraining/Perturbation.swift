@@ -1,4 +1,5 @@
 package import VaccineNumerics
+package import VaccineTransformer
 
 /// The perturbation that raises the loss most, to first order, inside an L2 ball.
 ///
@@ -9,26 +10,32 @@ package import VaccineNumerics
 /// - Parameters:
 ///   - gradients: L matrices g_l, each replaced by ε_l.
 ///   - rho: ρ ≥ 0, the total norm of ε.
-/// - Returns: the norm of all gradients together, and of every ε_l.
+///   - norms: receives ‖ε_l‖₂ of every layer.
+/// - Returns: the norm of all gradients together.
 /// - Throws: `VaccineError.value` that names the first layer with a non-finite gradient.
 /// - SeeAlso: arXiv:2402.01109, Eq. 5.
 package func perturb(
-    _ gradients: [Matrix], rho: Double
-) throws(VaccineError) -> (gradientNorm: Double, perturbationNorms: [Double]) {
-    let squares = squaredNorms(gradients)
-    if let layer = squares.firstIndex(where: { !$0.isFinite }) {
+    _ gradients: some LayerMatrices, rho: Double, norms: Numbers
+) throws(VaccineError) -> Double {
+    sumSquares(gradients, into: norms)
+    if let layer = norms.firstIndex(where: { !$0.isFinite }) {
         throw .value("the gradient at the attention output of layer \(layer) is not finite")
     }
-    let norm = squares.reduce(0, +).squareRoot()
+    let norm = norms.reduce(0, +).squareRoot()
     let factor = rho / (norm + 1e-7)
-    Threads.forEach(gradients.count) { layer, _ in gradients[layer].scale(by: Float(factor)) }
-    return (norm, squares.map { $0.squareRoot() * factor })
+    Threads.forEach(gradients.count) { layer, _ in
+        gradients[layer].scale(by: Float(factor))
+        norms[layer] = norms[layer].squareRoot() * factor
+    }
+    return norm
 }
 
 /// Fills every layer with independent normal numbers of the given variance.
 ///
-/// - Returns: the norm of every layer.
-func perturbRandomly(_ layers: [Matrix], variance: Double, stream: RandomStream) -> [Double] {
+/// - Parameter norms: receives the norm of every layer.
+func perturbRandomly(
+    _ layers: some LayerMatrices, variance: Double, stream: RandomStream, norms: Numbers
+) {
     let deviation = Float(variance.squareRoot())
     Threads.forEach(layers.count) { layer, _ in
         let stream = stream.substream(layer)
@@ -40,10 +47,11 @@ func perturbRandomly(_ layers: [Matrix], variance: Double, stream: RandomStream)
             }
         }
     }
-    return squaredNorms(layers).map { $0.squareRoot() }
+    sumSquares(layers, into: norms)
+    for layer in norms.indices { norms[layer] = norms[layer].squareRoot() }
 }
 
 /// Σ x² of every matrix.
-func squaredNorms(_ matrices: [Matrix]) -> [Double] {
-    Threads.map(matrices.count) { sumOfSquares(matrices[$0]) }
+private func sumSquares(_ matrices: some LayerMatrices, into sums: Numbers) {
+    Threads.forEach(matrices.count) { index, _ in sums[index] = sumOfSquares(matrices[index]) }
 }

@@ -24,8 +24,8 @@ package struct StepReport: Sendable {
     package var loss: Double
     /// The loss of the first, unperturbed pass; NaN where there was none.
     package var cleanLoss: Double
-    /// ‖ε_l‖₂ of every layer.
-    package var perturbationNorms: [Double]
+    /// ‖ε_l‖₂ of every layer, until the next step of the same model.
+    package let perturbationNorms: Numbers
     /// ‖(g_1 … g_L)‖₂ of the first pass; 0 where there was none.
     package var attentionGradientNorm: Double
     /// L2 norm of the adapter gradients accumulated so far.
@@ -69,21 +69,23 @@ extension Decoder {
             tokens: batch.tokenCount, sequences: batch.sequenceCount, longest: batch.longest,
             training: true)
         keepPerturbations(tokens: 0)
-        let perturbations = perturbations(tokens: batch.tokenCount)
+        guard let (perturbations, norms) = perturbations(tokens: batch.tokenCount) else {
+            preconditionFailure("training memory has room for perturbations")
+        }
         var report = StepReport(
-            loss: 0, cleanLoss: .nan, perturbationNorms: perturbations.map { _ in 0 },
-            attentionGradientNorm: 0, gradientNorm: 0)
+            loss: 0, cleanLoss: .nan, perturbationNorms: norms, attentionGradientNorm: 0,
+            gradientNorm: 0)
         switch options.method {
-        case .sft: break
+        case .sft:
+            for layer in norms.indices { norms[layer] = 0 }
         case .vaccine(let rho):
             let first = try forwardForTraining(
                 batch, masks: masks(1), perturbation: nil, interruption: interruption)
             report.cleanLoss = try attentionGradients(first, into: perturbations)
-            (report.attentionGradientNorm, report.perturbationNorms) = try perturb(
-                perturbations, rho: rho)
+            report.attentionGradientNorm = try perturb(perturbations, rho: rho, norms: norms)
         case .random(let variance):
-            report.perturbationNorms = perturbRandomly(
-                perturbations, variance: variance, stream: masks(3))
+            perturbRandomly(
+                perturbations, variance: variance, stream: masks(3), norms: norms)
         }
         let second = try forwardForTraining(
             batch, masks: masks(2), perturbation: options.method == .sft ? nil : perturbations,
@@ -102,12 +104,15 @@ extension Decoder {
     ///
     /// - Throws: `VaccineError.value` that names the first gradient which is not finite.
     func gradientNorm() throws(VaccineError) -> Double {
-        let tensors = tensors(.gradient)
-        let squares = squaredNorms(tensors.map(\.matrix))
-        if let index = squares.firstIndex(where: { !$0.isFinite }) {
-            throw .value("the gradient of \(tensors[index].name) is not finite")
+        var sum = 0.0
+        for tensor in tensors(.gradient) {
+            let squares = sumOfSquares(tensor.matrix)
+            guard squares.isFinite else {
+                throw .value("the gradient of \(tensor.name) is not finite")
+            }
+            sum += squares
         }
-        return squares.reduce(0, +).squareRoot()
+        return sum.squareRoot()
     }
 }
 

@@ -42,6 +42,8 @@ package struct AdapterMemory {
     package var rank: Int { configuration.rank }
     let values: Arena
     let gradients: Arena
+    /// The factors and their gradients under their names, in the order of the computation.
+    let factors: (values: [NamedTensor], gradients: [NamedTensor])
 }
 
 extension Decoder {
@@ -73,7 +75,9 @@ extension Decoder {
         let gradients = try Arena(
             byteCount: gradientPlan.byteCount, purpose: "the adapter's gradients")
         layers = adapted(settings, values: values, gradients: gradients)
-        adapter = AdapterMemory(configuration: settings, values: values, gradients: gradients)
+        adapter = AdapterMemory(
+            configuration: settings, values: values, gradients: gradients,
+            factors: (factors(gradient: false), factors(gradient: true)))
         discardWorkspaces()
         for layer in layers {
             for (_, part) in layer.parts {

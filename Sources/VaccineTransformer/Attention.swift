@@ -139,7 +139,7 @@ struct Attention {
         _ heads: Int, of offsets: [Int], _ interruption: Interruption,
         _ body: @Sendable (_ index: Int, _ worker: Int) -> Void
     ) throws(VaccineError) {
-        let longest = zip(offsets, offsets.dropFirst()).map { $1 - $0 }.max() ?? 0
+        let longest = zip(offsets, offsets.dropFirst()).lazy.map { $1 - $0 }.max() ?? 0
         let work = 4 * longest * longest * headSize * headCount / heads
         for block in VaccineNumerics.blocks(of: heads * (offsets.count - 1), work: work) {
             try interruption.check()
@@ -147,8 +147,8 @@ struct Attention {
         }
     }
 
-    func blocks(_ length: Int) -> [Range<Int>] {
-        stride(from: 0, to: length, by: Attention.queryBlock).map {
+    func blocks(_ length: Int) -> some Sequence<Range<Int>> {
+        stride(from: 0, to: length, by: Attention.queryBlock).lazy.map {
             $0..<min($0 + Attention.queryBlock, length)
         }
     }

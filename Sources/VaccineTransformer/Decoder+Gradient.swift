@@ -10,18 +10,22 @@ extension Decoder {
     /// Notes that the memory of perturbations holds those of a batch of this size; 0: of none.
     package func keepPerturbations(tokens: Int) { perturbationTokens = tokens }
 
-    /// The memory of g_l and then ε_l, one [T, C] for each layer.
-    package func perturbations(tokens: Int) -> [Matrix] {
-        training?.backward?.perturbation.map { $0.rows(0..<tokens) } ?? []
+    /// The memory of g_l and then ε_l, and of ‖ε_l‖. There is none before training memory is reserved.
+    package func perturbations(tokens: Int) -> (states: LayerStates, norms: Numbers)? {
+        guard let backward = training?.backward else { return nil }
+        return (
+            LayerStates(backward.perturbations, layers: layers.count, tokens: tokens),
+            backward.perturbationNorms
+        )
     }
 
     /// Runs the batch and keeps the activations.
     ///
     /// - Parameters:
     ///   - masks: the dropout masks of this pass; nil: dropout off.
-    ///   - perturbation: L matrices [T, C] added to the attention outputs; nil: none.
+    ///   - perturbation: [L, T, C], added to the attention outputs; nil: none.
     package func forwardForTraining(
-        _ batch: PackedBatch, masks: RandomStream?, perturbation: [Matrix]?,
+        _ batch: PackedBatch, masks: RandomStream?, perturbation: LayerStates?,
         interruption: Interruption
     ) throws(VaccineError) -> ForwardResult {
         let pass = try self.pass(
@@ -34,9 +38,9 @@ extension Decoder {
 
     /// Loss and its gradient at every attention output; nothing else is computed.
     ///
-    /// - Parameter gradients: L matrices [T, C], overwritten with g_l = ∂loss/∂e_l.
+    /// - Parameter gradients: [L, T, C], overwritten with g_l = ∂loss/∂e_l.
     package func attentionGradients(
-        _ result: ForwardResult, into gradients: [Matrix]
+        _ result: ForwardResult, into gradients: LayerStates
     ) throws(VaccineError) -> Double {
         try backward(result, weight: 1, weights: false) { index, g in
             gradients[index].copy(from: g)

@@ -118,12 +118,12 @@ package final class Decoder {
             let next =
                 index + 1 < layers.count
                 ? pass.workspace.layer(index + 1).input : pass.scratch.final
-            let attended = { (output: Matrix) in
-                perturb(index, output)
-                observe(.attention, index, output)
-            }
             try layer.forward(
-                pass, pass.workspace.layer(index), perturb: attended,
+                pass, pass.workspace.layer(index),
+                perturb: { output in
+                    perturb(index, output)
+                    observe(.attention, index, output)
+                },
                 observe: { observe(.feedForward, index, $0) }, into: next.rows(rows))
             observe(.residual, index, next.rows(rows))
         }

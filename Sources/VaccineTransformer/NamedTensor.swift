@@ -115,7 +115,11 @@ private func transpose(_ source: Matrix, into target: Matrix) {
 extension Decoder {
     /// All tensors of a kind, in the order of the computation.
     package func tensors(_ kind: TensorKind) -> [NamedTensor] {
-        kind == .weight ? weights : factors(gradient: kind == .gradient)
+        switch kind {
+        case .weight: weights
+        case .adapter: adapter?.factors.values ?? []
+        case .gradient: adapter?.factors.gradients ?? []
+        }
     }
 
     private var weights: [NamedTensor] {
@@ -153,7 +157,8 @@ extension Decoder {
         return tensors
     }
 
-    private func factors(gradient: Bool) -> [NamedTensor] {
+    /// The layers' factors, or their gradients.
+    func factors(gradient: Bool) -> [NamedTensor] {
         layers.enumerated().flatMap { index, layer in
             layer.parts.flatMap { _, part -> [NamedTensor] in
                 guard let adapter = part.adapter else { return [] }

@@ -3,20 +3,25 @@ public import VaccineNumerics
 /// The sequences of a batch laid end to end; no padding.
 public struct PackedBatch: Sendable, Equatable {
     /// T token ids.
-    public let inputIDs: [Int32]
+    public private(set) var inputIDs: [Int32] = []
     /// B + 1 borders: 0 first, T last.
-    public let offsets: [Int]
+    public private(set) var offsets: [Int] = []
     /// Rows whose next token is supervised: the rows that reach the loss.
-    public let supervisedRows: [Int]
+    public private(set) var supervisedRows: [Int] = []
     /// The token that each supervised row has to predict.
-    public let targets: [Int32]
+    public private(set) var targets: [Int32] = []
 
     public var tokenCount: Int { inputIDs.count }
     public var sequenceCount: Int { offsets.count - 1 }
-    public var longest: Int { zip(offsets, offsets.dropFirst()).map { $1 - $0 }.max() ?? 0 }
+    public var longest: Int {
+        zip(offsets, offsets.dropFirst()).reduce(0) { max($0, $1.1 - $1.0) }
+    }
 
     /// The label of a token without supervision.
     public static let ignored: Int32 = -100
+
+    /// No sequences, to be refilled.
+    public init() {}
 
     /// - Parameters:
     ///   - inputIDs: T token ids, each in 0..<vocabularySize.
@@ -27,6 +32,18 @@ public struct PackedBatch: Sendable, Equatable {
     public init(
         inputIDs: [Int32], labels: [Int32]?, offsets: [Int], configuration: ModelConfiguration
     ) throws(VaccineError) {
+        try refill(
+            inputIDs: inputIDs, labels: labels, offsets: offsets, configuration: configuration)
+    }
+
+    /// As `init`, in the memory that the batch has. After an error it holds no sequences.
+    public mutating func refill(
+        inputIDs: [Int32], labels: [Int32]?, offsets: [Int], configuration: ModelConfiguration
+    ) throws(VaccineError) {
+        self.inputIDs.removeAll(keepingCapacity: true)
+        self.offsets.removeAll(keepingCapacity: true)
+        supervisedRows.removeAll(keepingCapacity: true)
+        targets.removeAll(keepingCapacity: true)
         guard !inputIDs.isEmpty else { throw .value("input_ids must hold at least one token") }
         guard offsets.count >= 2, offsets.first == 0, offsets.last == inputIDs.count else {
             throw .value(
@@ -46,8 +63,6 @@ public struct PackedBatch: Sendable, Equatable {
             }
         }
         try PackedBatch.check(inputIDs, "input_ids", configuration, ignored: false)
-        var rows: [Int] = []
-        var targets: [Int32] = []
         if let labels {
             guard labels.count == inputIDs.count else {
                 throw .value(
@@ -57,15 +72,13 @@ public struct PackedBatch: Sendable, Equatable {
             try PackedBatch.check(labels, "labels", configuration, ignored: true)
             for (start, end) in zip(offsets, offsets.dropFirst()) {
                 for row in start..<(end - 1) where labels[row + 1] != PackedBatch.ignored {
-                    rows.append(row)
+                    supervisedRows.append(row)
                     targets.append(labels[row + 1])
                 }
             }
         }
-        self.inputIDs = inputIDs
-        self.offsets = offsets
-        supervisedRows = rows
-        self.targets = targets
+        self.inputIDs.append(contentsOf: inputIDs)
+        self.offsets.append(contentsOf: offsets)
     }
 
     /// The sequences of `range` as a batch without labels.
@@ -91,8 +104,6 @@ public struct PackedBatch: Sendable, Equatable {
     private init(inputIDs: [Int32], offsets: [Int]) {
         self.inputIDs = inputIDs
         self.offsets = offsets
-        supervisedRows = []
-        targets = []
     }
 
     private static func check(

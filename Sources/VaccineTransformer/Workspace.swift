@@ -106,7 +106,8 @@ struct BackwardScratch {
     let dGateUp: Matrix  // [T, 2F]
     let dSelected: Matrix  // [chunk, C]
     let attention: [Matrix]  // per worker, [64, longest]
-    let perturbation: [Matrix]  // L of [T, C]: g_l, then ε_l
+    let perturbations: Matrix  // [L·T, C]: g_l, then ε_l
+    let perturbationNorms: Numbers  // [L]
 
     init(_ configuration: ModelConfiguration, _ capacity: BatchCapacity, in arena: Arena) {
         let tokens = capacity.tokens
@@ -122,9 +123,8 @@ struct BackwardScratch {
         attention = (0..<Threads.count).map { _ in
             arena.matrix(rows: Attention.queryBlock, columns: capacity.longest)
         }
-        perturbation = (0..<configuration.layerCount).map { _ in
-            arena.matrix(rows: tokens, columns: hidden)
-        }
+        perturbations = arena.matrix(rows: configuration.layerCount * tokens, columns: hidden)
+        perturbationNorms = Numbers(count: configuration.layerCount)
     }
 }
 

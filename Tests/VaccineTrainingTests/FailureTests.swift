@@ -29,13 +29,15 @@ import _TestSupport
         let model = try randomDecoder()
         let batch = try randomBatch([12])
         for polls in [0, 3, 20, 40] {
-            let counter = Counter()
+            var left = polls
             _ = try model.forwardBackward(
                 batch, StepOptions(method: .sft), interruption: .none)
             #expect(throws: VaccineError.interrupted) {
-                try model.forwardBackward(
-                    batch, StepOptions(method: .vaccine(rho: 2)),
-                    interruption: Interruption { counter.next() > polls })
+                try unsafe withUnsafeMutableBytes(of: &left) { left in
+                    let countdown = unsafe Interruption(countDown, context: left.baseAddress)
+                    _ = try model.forwardBackward(
+                        batch, StepOptions(method: .vaccine(rho: 2)), interruption: countdown)
+                }
             }
             expectClean(model)
         }
@@ -74,11 +76,9 @@ import _TestSupport
     }
 }
 
-private final class Counter {
-    private var count = 0
-
-    func next() -> Int {
-        count += 1
-        return count
-    }
+/// Stops when the integer at `context` has been counted down to 0.
+private let countDown: Interruption.Poll = { context in
+    guard let left = unsafe context?.assumingMemoryBound(to: Int.self) else { return true }
+    defer { unsafe left.pointee -= 1 }
+    return unsafe left.pointee <= 0
 }

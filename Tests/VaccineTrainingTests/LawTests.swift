@@ -34,7 +34,7 @@ import _TestSupport
         let model = try randomDecoder()
         let batch = try randomBatch([20, 9])
         let report = try step(model, batch, .vaccine(rho: rho))
-        let layers = model.perturbations(tokens: batch.tokenCount)
+        let layers = try perturbations(model, batch)
         let norm = layers.map(sumOfSquares).reduce(0, +).squareRoot()
         #expect(abs(norm / rho - 1) < 1e-5)
         for (layer, reported) in zip(layers, report.perturbationNorms) {
@@ -47,7 +47,7 @@ import _TestSupport
         let model = try randomDecoder()
         let batch = try randomBatch([20, 9])
         _ = try step(model, batch, .vaccine(rho: 2))
-        let layers = model.perturbations(tokens: batch.tokenCount)
+        let layers = try perturbations(model, batch)
         for layer in layers {
             for last in [19, 28] { #expect(layer[last..<last + 1] == zeros(1, 32).elements) }
         }
@@ -88,7 +88,7 @@ import _TestSupport
         let model = try randomDecoder()
         let batch = try randomBatch([60, 60])
         _ = try step(model, batch, .random(variance: 0.04))
-        let values = model.perturbations(tokens: 120).flatMap(\.elements).map(Double.init)
+        let values = try perturbations(model, batch).flatMap(\.elements).map(Double.init)
         let variance = values.reduce(0) { $0 + $1 * $1 } / Double(values.count)
         #expect(abs(variance / 0.04 - 1) < 4 * (2 / Double(values.count)).squareRoot())
     }
@@ -97,11 +97,15 @@ import _TestSupport
         let model = try randomDecoder()
         let batch = try randomBatch([20, 9])
         _ = try step(model, batch, perturbed ? .vaccine(rho: 2) : .sft)
-        let frozen =
-            perturbed
-            ? model.perturbations(tokens: batch.tokenCount).map {
-                matrix($0.elements, rows: $0.rows, columns: $0.columns)
-            } : nil
+        let scratch = LayerStates(zeros(3 * 29, 32), layers: 3, tokens: 29)
+        var frozen: LayerStates?
+        if perturbed {
+            let copy = LayerStates(zeros(3 * 29, 32), layers: 3, tokens: 29)
+            for (target, source) in try zip(copy, perturbations(model, batch)) {
+                target.copy(from: source)
+            }
+            frozen = copy
+        }
         for (index, tensor) in model.tensors(.adapter).enumerated() {
             let value = tensor.matrix
             let gradient = model.tensors(.gradient)[index].matrix.elements
@@ -113,9 +117,6 @@ import _TestSupport
                 let result = try model.forwardForTraining(
                     batch, masks: nil, perturbation: frozen, interruption: .none)
                 defer { value.add(direction, scale: -change) }
-                let scratch = model.perturbations(tokens: batch.tokenCount).map {
-                    zeros($0.rows, $0.columns)
-                }
                 return try model.attentionGradients(result, into: scratch)
             }
             let expected = try (loss(h) - loss(-h)) / Double(2 * h)
@@ -126,6 +127,10 @@ import _TestSupport
             #expect(abs(found - expected) < 1e-3, "\(tensor.name)")
         }
     }
+}
+
+private func perturbations(_ model: Decoder, _ batch: PackedBatch) throws -> LayerStates {
+    try #require(model.perturbations(tokens: batch.tokenCount)).states
 }
 
 extension Matrix {
