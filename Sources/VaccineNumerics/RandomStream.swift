@@ -9,9 +9,15 @@ internal import Glibc
 public struct RandomStream: Sendable, Equatable {
     @usableFromInline let key: UInt64
 
-    /// The stream of these coordinates, for example (seed, step, pass, module).
-    @inlinable public init(_ coordinates: UInt64...) {
-        key = coordinates.reduce(0x5DEE_CE66_D1CE_4E5B) { mixed($0 ^ mixed($1 &+ golden)) }
+    /// The stream of these coordinates, for example (seed, step, pass).
+    public init(_ first: UInt64, _ second: UInt64? = nil, _ third: UInt64? = nil) {
+        func folded(_ key: UInt64, _ coordinate: UInt64) -> UInt64 {
+            mixed(key ^ mixed(coordinate &+ golden))
+        }
+        var key = folded(0x5DEE_CE66_D1CE_4E5B, first)
+        if let second { key = folded(key, second) }
+        if let third { key = folded(key, third) }
+        self.key = key
     }
 
     @usableFromInline init(key: UInt64) { self.key = key }

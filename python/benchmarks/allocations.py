@@ -136,7 +136,7 @@ def describe(callers: collections.Counter[tuple[int, ...]]) -> list[str]:
     listed = subprocess.run(
         ["nm", "--defined-only", module], capture_output=True, text=True, check=False
     )
-    names = [line.split() for line in listed.stdout.splitlines()]
+    names = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
     symbols = sorted((int(place, 16), name) for place, _, name in names)
     places = [place for place, _ in symbols]
     size_of_module = places[-1] if places else 0
