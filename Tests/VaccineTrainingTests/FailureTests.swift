@@ -29,14 +29,12 @@ import _TestSupport
         let model = try randomDecoder()
         let batch = try randomBatch([12])
         for polls in [0, 3, 20, 40] {
-            var left = polls
             _ = try model.forwardBackward(
                 batch, StepOptions(method: .sft), interruption: .none)
             #expect(throws: VaccineError.interrupted) {
-                try unsafe withUnsafeMutableBytes(of: &left) { left in
-                    let countdown = unsafe Interruption(countDown, context: left.baseAddress)
+                try withInterruption(afterPolls: polls) {
                     _ = try model.forwardBackward(
-                        batch, StepOptions(method: .vaccine(rho: 2)), interruption: countdown)
+                        batch, StepOptions(method: .vaccine(rho: 2)), interruption: $0)
                 }
             }
             expectClean(model)
@@ -74,11 +72,4 @@ import _TestSupport
         #expect(model.tensors(.adapter).map(\.matrix.elements) == before)
         #expect(optimiser.stepCount == 0)
     }
-}
-
-/// Stops when the integer at `context` has been counted down to 0.
-private let countDown: Interruption.Poll = { context in
-    guard let left = unsafe context?.assumingMemoryBound(to: Int.self) else { return true }
-    defer { unsafe left.pointee -= 1 }
-    return unsafe left.pointee <= 0
 }

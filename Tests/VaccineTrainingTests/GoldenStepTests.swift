@@ -28,7 +28,8 @@ private struct TrainingSettings: Decodable {
         let norm = golden.double("expected/attention_gradient_norm")
         #expect(abs(report.attentionGradientNorm / norm - 1) < 1e-5)
         let layers = try #require(model.perturbations(tokens: batch.tokenCount)).states
-        #expect(relativeError(layers.flatMap(\.elements), golden.floats("expected/perturbations")) < 1e-5)
+        let expected = golden.floats("expected/perturbations")
+        #expect(relativeError(layers.flatMap(\.elements), expected) < 1e-5)
         for tensor in model.tensors(.gradient) {
             let expected = golden.floats("gradient/\(tensor.name)")
             #expect(relativeError(fileElements(tensor), expected) < 1e-4, "\(tensor.name)")

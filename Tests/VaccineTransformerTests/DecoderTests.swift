@@ -56,13 +56,8 @@ import _TestSupport
         let model = try randomDecoder()
         let ids: [Int32] = [3, 1, 4, 1, 5, 9, 2, 6]
         let before = try logits(model, ids)
-        var calls = 0
-        let interruption = Interruption {
-            calls += 1
-            return calls > polls
-        }
         #expect(throws: VaccineError.interrupted) {
-            try model.mergeAdapter(interruption: interruption)
+            try withInterruption(afterPolls: polls) { try model.mergeAdapter(interruption: $0) }
         }
         #expect(model.tensors(.adapter).count == 3 * 7 * 2)
         #expect(try relativeError(logits(model, ids), before) < 1e-5)
@@ -73,7 +68,9 @@ import _TestSupport
     @Test func anInterruptedInitialisationIsNamed() throws {
         let model = try Decoder(.tiny)
         #expect(throws: VaccineError.interrupted) {
-            try model.initialise(seed: 1, interruption: Interruption { true })
+            try withInterruption(afterPolls: 0) {
+                try model.initialise(seed: 1, interruption: $0)
+            }
         }
         #expect(throws: VaccineError.self) { try model.checkComplete() }
     }

@@ -97,7 +97,11 @@ class Counter:
             size = self.library.allocations_read(index, frames)
             sizes[size] += 1
             callers[(size, *(frame or 0 for frame in frames))] += 1
-        return {"count": count, "sizes": dict(sorted(sizes.items())), "callers": callers}
+        return {
+            "count": count,
+            "sizes": dict(sorted(sizes.items())),
+            "callers": callers,
+        }
 
 
 def phases(threads: int, layers: int, dtype: str) -> dict[str, dict[str, Any]]:

@@ -86,7 +86,9 @@ def compare(dropout: float) -> dict[str, Any]:
     result: dict[str, Any] = {
         "dropout": dropout,
         "tokens": exact["tokens"],
-        "losses": {d: s["losses"] for d, s in zip(DTYPES, (exact, rounded), strict=True)},
+        "losses": {
+            d: s["losses"] for d, s in zip(DTYPES, (exact, rounded), strict=True)
+        },
     }
     for kind in ("perturbations", "gradients"):
         result[kind] = {
