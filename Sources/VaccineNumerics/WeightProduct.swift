@@ -51,7 +51,7 @@ public func multiply(
 public func multiply(
     _ x: Matrix, transposing w: Weight, into y: Matrix, interruption: Interruption
 ) throws(VaccineError) {
-    for rows in blocks(of: x.rows, work: w.rows * w.columns) {
+    for rows in Blocks(of: x.rows, work: w.rows * w.columns) {
         try interruption.check()
         multiply(x.rows(rows), transposing: w, into: y.rows(rows))
     }
@@ -61,7 +61,7 @@ public func multiply(
 public func multiply(
     _ dY: Matrix, by w: Weight, into dX: Matrix, interruption: Interruption
 ) throws(VaccineError) {
-    for rows in blocks(of: dY.rows, work: w.rows * w.columns) {
+    for rows in Blocks(of: dY.rows, work: w.rows * w.columns) {
         try interruption.check()
         multiply(dY.rows(rows), by: w, into: dX.rows(rows))
     }

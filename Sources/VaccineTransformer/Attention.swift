@@ -141,17 +141,13 @@ struct Attention {
     ) throws(VaccineError) {
         let longest = zip(offsets, offsets.dropFirst()).lazy.map { $1 - $0 }.max() ?? 0
         let work = 4 * longest * longest * headSize * headCount / heads
-        for block in VaccineNumerics.blocks(of: heads * (offsets.count - 1), work: work) {
+        for block in Blocks(of: heads * (offsets.count - 1), work: work) {
             try interruption.check()
             Threads.forEach(block.count) { index, worker in body(block.lowerBound + index, worker) }
         }
     }
 
-    func blocks(_ length: Int) -> some Sequence<Range<Int>> {
-        stride(from: 0, to: length, by: Attention.queryBlock).lazy.map {
-            $0..<min($0 + Attention.queryBlock, length)
-        }
-    }
+    func blocks(_ length: Int) -> Blocks { Blocks(of: length, size: Attention.queryBlock) }
 }
 
 /// Softmax over the first `visible` scores of a row; the rest become 0.

@@ -89,7 +89,7 @@ package struct NamedTensor: Sendable {
         _ interruption: Interruption, _ value: @Sendable (Int) -> Float
     ) throws(VaccineError) {
         let columns = size.columns
-        for rows in blocks(of: size.rows, work: 64 * columns) {
+        for rows in Blocks(of: size.rows, work: 64 * columns) {
             try interruption.check()
             let first = rows.lowerBound * columns
             switch storage {

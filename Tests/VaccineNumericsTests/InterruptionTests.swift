@@ -4,10 +4,10 @@ import _TestSupport
 
 @Suite struct InterruptionTests {
     @Test func blocksHoldTheWorkThatTheBudgetAllows() {
-        #expect(Array(blocks(of: 10, work: 3, budget: 12)) == [0..<4, 4..<8, 8..<10])
-        #expect(Array(blocks(of: 3, work: 13, budget: 12)) == [0..<1, 1..<2, 2..<3])
-        #expect(Array(blocks(of: 3, work: 0, budget: 12)) == [0..<3])
-        #expect(Array(blocks(of: 0, work: 1)).isEmpty)
+        #expect(Array(Blocks(of: 10, work: 3, budget: 12)) == [0..<4, 4..<8, 8..<10])
+        #expect(Array(Blocks(of: 3, work: 13, budget: 12)) == [0..<1, 1..<2, 2..<3])
+        #expect(Array(Blocks(of: 3, work: 0, budget: 12)) == [0..<3])
+        #expect(Array(Blocks(of: 0, work: 1)).isEmpty)
     }
 
     @Test func anInterruptedProductWritesNothing() {
