@@ -3,8 +3,8 @@
 SmolLM2-135M on the shipped alignment rows. One Vaccine step in either precision from
 the same adapter, whose B is not zero, without dropout and with it (the masks are the
 same): cosine of every layer's ε and of every LoRA gradient. Then loss curves of Vaccine
-in both precisions. Writes `results/<date>-exactness.json` and a figure. Parts can be
-measured apart and are put together in one file.
+in both precisions, which may be stopped and started again. Parts can be measured apart
+and are put together in one file, `results/<date>-exactness.json`, with a figure.
 
     python python/benchmarks/exactness.py [--threads 2] [--parts step float32 bfloat16]
 """
@@ -12,8 +12,9 @@ measured apart and are put together in one file.
 from __future__ import annotations
 
 import argparse
-import time
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,6 @@ import recording
 import workload
 
 import vaccine_swift as vs
-from vaccine_swift import _core
 from vaccine_swift.assets import fetch_smollm2
 
 DTYPES = ("float32", "bfloat16")
@@ -110,34 +110,29 @@ def summary(cosines: Iterable[float]) -> dict[str, float]:
     }
 
 
-def curve(dtype: str) -> dict[str, Any]:
-    """Losses of Vaccine steps with AdamW on small batches, from the same start."""
+def curve(dtype: str, folder: Path) -> dict[str, Any]:
+    """Losses of Vaccine steps on single rows; goes on where it was stopped."""
     model = adapted(dtype, dropout=workload.DROPOUT)
+    arguments = vs.TrainingArguments(
+        output_dir=folder,
+        max_steps=CURVE_STEPS,
+        per_device_train_batch_size=CURVE_ROWS,
+        learning_rate=workload.LEARNING_RATE,
+        weight_decay=workload.WEIGHT_DECAY,
+        max_grad_norm=workload.MAX_GRAD_NORM,
+        seed=SEED,
+        logging_steps=1,
+        save_steps=20,
+        save_total_limit=1,
+        report_to="none",
+    )
     data = vs.data.load(vs.data.alignment_rows(seed=0), model.tokenizer)
-    order = np.random.default_rng(SEED).permutation(len(data))
-    optimiser = _core.AdamW(model._model, 0.9, 0.999, 1e-8, workload.WEIGHT_DECAY)
-    clean, losses, tokens = [], [], 0
-    begin, begin_busy = time.perf_counter(), time.process_time()
-    for step in range(CURVE_STEPS):
-        rows = order[np.arange(step * CURVE_ROWS, (step + 1) * CURVE_ROWS) % len(data)]
-        model.zero_gradients()
-        report = model.forward_backward(
-            vs.Batch.pack([data[int(row)] for row in rows]),
-            method=vs.Vaccine(workload.RHO),
-            seed=SEED,
-            stream=step,
-        )
-        optimiser.step(model._model, workload.LEARNING_RATE, workload.MAX_GRAD_NORM)
-        clean.append(report.clean_loss)
-        losses.append(report.loss)
-        tokens += report.tokens
-    return {
-        "clean_loss": clean,
-        "loss": losses,
-        "tokens": tokens,
-        "seconds": time.perf_counter() - begin,
-        "processor_seconds": time.process_time() - begin_busy,
-    }
+    trainer = vs.Trainer(
+        model, arguments, train_dataset=data, method=vs.Vaccine(workload.RHO)
+    )
+    trainer.train(resume_from_checkpoint=any(folder.glob("checkpoint-*")))
+    logs = [entry for entry in trainer.state.log_history if "clean_loss" in entry]
+    return {key: [entry[key] for entry in logs] for key in ("clean_loss", "loss")}
 
 
 def differences(runs: dict[str, Any]) -> dict[str, Any]:
@@ -194,13 +189,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parts = ("step", *DTYPES)
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
+    work = Path(tempfile.gettempdir()) / "vaccine-exactness"
+    parser.add_argument("--work", type=Path, default=work, help="for checkpoints")
     arguments = parser.parse_args()
     vs.set_num_threads(arguments.threads)
     results = recording.continued("exactness", threads=arguments.threads)
     if "step" in arguments.parts:
         results["steps"] = [compare(dropout) for dropout in (0.0, workload.DROPOUT)]
     for dtype in filter(arguments.parts.__contains__, DTYPES):
-        results.setdefault("curves", {})[dtype] = curve(dtype)
+        folder = arguments.work / dtype
+        results.setdefault("curves", {})[dtype] = curve(dtype, folder)
     if results.get("steps") and len(results.get("curves", {})) == len(DTYPES):
         results["differences"] = differences(results["curves"])
         print(results["differences"])
