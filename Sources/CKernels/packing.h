@@ -10,6 +10,9 @@ enum { PACKED_ROWS = 576 };
 // Panels that are packed together; a tile's rows of A are read once for all of them.
 enum { PACKED_PANELS = 6 };
 
+// Rows of B that packing fetches from memory ahead of where it reads.
+enum { FETCHED_ROWS = 16 };
+
 // Bytes for PACKED_PANELS panels of PACKED_ROWS float32 rows, aligned for vectors; NULL: no memory.
 // Freed when the thread ends.
 void *packing_buffer(void);

@@ -4,8 +4,8 @@
 //   Word                         a 4-byte step along k: one float32, or a pair of bfloat16
 //   Vector                       LANES floats; WordVector: LANES words
 //   multiply_add(sums, factor, words)   sums + factor · words, for one word of A
-//   words_of                     rows of A as words
-//   pack_rows, pack_columns      bring B into panels, from rows (normal) or columns (transposed)
+//   pack_rows                    brings rows of B into panels
+//   pack_panel                   brings columns of B, which is held transposed, into one panel
 //   WORD                         values along k in a word
 // Both precisions share everything but these.
 
@@ -87,21 +87,16 @@ static void panel_rows(int rows, ptrdiff_t columns, ptrdiff_t k, const Word *a, 
 }
 
 // All rows of A with the packed panels of `columns` columns, of k words each.
-static void packed_panels(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t k, const float *a,
-    ptrdiff_t a_stride, ptrdiff_t a_count, const Word *packed, float *c, ptrdiff_t c_stride,
-    bool accumulate) {
-    for (ptrdiff_t i = 0; i < m; i += TILE_ROWS) {
-        const int rows = (int)smaller(m - i, TILE_ROWS);
-        Word buffer[BUFFERED_WORDS];
-        ptrdiff_t stride = a_stride;
-        const Word *words = words_of(a + i * a_stride, &stride, rows, a_count, buffer);
+static void packed_panels(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t k, const Word *a,
+    ptrdiff_t a_stride, const Word *packed, float *c, ptrdiff_t c_stride, bool accumulate) {
+    for (ptrdiff_t i = 0; i < m; i += TILE_ROWS)
         for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL)
-            panel_rows(rows, smaller(columns - p, VACCINE_PANEL), k, words, stride, packed + p * k,
-                c + i * c_stride + p, c_stride, accumulate);
-    }
+            panel_rows((int)smaller(m - i, TILE_ROWS), smaller(columns - p, VACCINE_PANEL), k,
+                a + i * a_stride, a_stride, packed + p * k, c + i * c_stride + p, c_stride,
+                accumulate);
 }
 
-bool FUNCTION(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWeight b, float *c,
+bool FUNCTION(VaccineShape shape, const void *a, ptrdiff_t a_stride, VaccineWeight b, float *c,
     ptrdiff_t c_stride) {
     Word *packed = packing_buffer();
     if (packed == NULL) return false;
@@ -110,16 +105,14 @@ bool FUNCTION(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWei
         const ptrdiff_t columns = smaller(shape.n - j, PACKED_PANELS * VACCINE_PANEL);
         for (ptrdiff_t start = 0; start < words; start += step) {
             const ptrdiff_t k = smaller(words - start, step);
-            const ptrdiff_t count = smaller(shape.k - start * WORD, k * WORD);
-            for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL) {
-                const ptrdiff_t width = smaller(columns - p, VACCINE_PANEL);
-                if (b.transposed)
-                    pack_columns((const Word *)b.values + (j + p) * (b.stride / WORD) + start,
-                        b.stride / WORD, width, k, packed + p * k);
-                else
-                    pack_rows(b, start * WORD, count, j + p, width, packed + p * k);
-            }
-            packed_panels(shape.m, columns, k, a + start * WORD, a_stride, count, packed, c + j,
+            if (b.transposed)
+                for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL)
+                    pack_panel((const Word *)b.values + (j + p) * (b.stride / WORD) + start,
+                        b.stride / WORD, smaller(columns - p, VACCINE_PANEL), k, packed + p * k);
+            else
+                pack_rows(
+                    b, start * WORD, smaller(shape.k - start * WORD, k * WORD), j, columns, packed);
+            packed_panels(shape.m, columns, k, (const Word *)a + start, a_stride, packed, c + j,
                 c_stride, start > 0);
         }
     }

@@ -20,7 +20,7 @@ static inline
 
 #include "pack_float32.h"
 
-static void pack_columns(
+static void pack_panel(
     const float *b, ptrdiff_t stride, ptrdiff_t width, ptrdiff_t k, float *panel) {
     for (ptrdiff_t j = 0; j < VACCINE_PANEL; j++)
         for (ptrdiff_t i = 0; i < k; i++)

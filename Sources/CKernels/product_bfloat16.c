@@ -9,6 +9,7 @@
 #include <immintrin.h>
 
 #include "include/weight_product.h"
+#include "packing.h"
 #include "products.h"
 #include "words_bfloat16.h"
 
@@ -26,23 +27,28 @@ static inline __attribute__((always_inline)) Vector multiply_add(
         (__m512)sums, (__m512bh)_mm512_set1_epi32((int)factor), (__m512bh)words);
 }
 
-enum { BUFFERED_WORDS = TILE_ROWS * BUFFERED_STRIDE };
-
 // Two rows of B become one row of pairs.
 static void pack_rows(VaccineWeight b, ptrdiff_t start, ptrdiff_t k, ptrdiff_t column,
-    ptrdiff_t width, uint32_t *panel) {
+    ptrdiff_t columns, uint32_t *packed) {
     const uint16_t *even = (const uint16_t *)b.values + start * b.stride + column;
-    for (ptrdiff_t i = 0; i < k; i += 2, even += 2 * b.stride, panel += VACCINE_PANEL) {
+    const ptrdiff_t words = (k + 1) / 2;
+    for (ptrdiff_t i = 0; i < words; i++, even += 2 * b.stride, packed += VACCINE_PANEL) {
         const uint16_t *odd = even + b.stride;
-        const bool paired = i + 1 < k;
-        for (ptrdiff_t j = 0; j < VACCINE_PANEL; j += 16) {
-            const __mmask16 inside = width - j >= 16 ? 0xFFFF
-                : width > j                          ? (__mmask16)((1 << (width - j)) - 1)
-                                                     : 0;
-            const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(inside, even + j));
-            const __m512i high
-                = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(paired ? inside : 0, odd + j));
-            _mm512_storeu_si512(panel + j, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+        const bool paired = 2 * i + 1 < k;
+        for (ptrdiff_t j = 0; j < columns; j += VACCINE_PANEL) {
+            __builtin_prefetch(even + FETCHED_ROWS * b.stride + j);
+            __builtin_prefetch(odd + FETCHED_ROWS * b.stride + j);
+            for (ptrdiff_t v = j; v < j + VACCINE_PANEL; v += 16) {
+                const __mmask16 inside = columns - v >= 16 ? 0xFFFF
+                    : columns > v                          ? (__mmask16)((1 << (columns - v)) - 1)
+                                                           : 0;
+                const __m512i low
+                    = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(inside, even + v));
+                const __m512i high
+                    = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(paired ? inside : 0, odd + v));
+                _mm512_storeu_si512(packed + j * words + (v - j),
+                    _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+            }
         }
     }
 }
@@ -50,6 +56,16 @@ static void pack_rows(VaccineWeight b, ptrdiff_t start, ptrdiff_t k, ptrdiff_t c
 #include "transpose.h"
 
 #include "product.h"
+
+void pairs_avx512_bfloat16(const float *values, ptrdiff_t count, uint32_t *pairs) {
+    for (ptrdiff_t i = 0; i < count; i += 32, pairs += 16) {
+        const __mmask32 inside = count - i < 32 ? ((__mmask32)1 << (count - i)) - 1 : 0xFFFFFFFF;
+        _mm512_storeu_si512(pairs,
+            (__m512i)_mm512_cvtne2ps_pbh(
+                _mm512_maskz_loadu_ps((__mmask16)(inside >> 16), values + i + 16),
+                _mm512_maskz_loadu_ps((__mmask16)inside, values + i)));
+    }
+}
 
 #pragma clang attribute pop
 

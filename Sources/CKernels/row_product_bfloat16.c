@@ -5,7 +5,10 @@
 #pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))), apply_to = function)
 
+#include <immintrin.h>
+
 #include "include/weight_product.h"
+#include "packing.h"
 #include "products.h"
 #include "words_bfloat16.h"
 

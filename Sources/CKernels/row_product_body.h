@@ -3,7 +3,7 @@
 //   FUNCTION                  the name of the function that this file defines
 //   ROWS                      rows of A whose sums with four rows of the weight fit the registers,
 //                             1 or 6
-//   Word, WORD, words_of      as in product.h
+//   Word, WORD                as in product.h
 //   dot_add(sums, a, b)       sums + a · b, lane by lane, for sixteen words
 //
 // Nothing is packed: sixteen rows of the weight at a time stay in the first-level cache while all
@@ -99,29 +99,23 @@ static __attribute__((noinline)) void some_rows(int rows, ptrdiff_t outputs, ptr
     }
 }
 
-bool FUNCTION(VaccineShape shape, const float *a, ptrdiff_t a_stride, VaccineWeight b, float *c,
+void FUNCTION(VaccineShape shape, const void *a, ptrdiff_t a_stride, VaccineWeight b, float *c,
     ptrdiff_t c_stride) {
-    Word *buffer = packing_buffer();
-    if (buffer == NULL) return false;
     const ptrdiff_t words = (shape.k + WORD - 1) / WORD, step = packed_rows(words);
     const ptrdiff_t b_stride = b.stride / WORD;
     for (ptrdiff_t start = 0; start < words; start += step) {
         const ptrdiff_t k = smaller(words - start, step);
-        const ptrdiff_t count = smaller(shape.k - start * WORD, k * WORD);
         for (ptrdiff_t t = 0; t < shape.m; t += CHUNK) {
             const ptrdiff_t rows = smaller(shape.m - t, CHUNK);
-            ptrdiff_t stride = a_stride;
-            const Word *left
-                = words_of(a + t * a_stride + start * WORD, &stride, (int)rows, count, buffer);
+            const Word *left = (const Word *)a + t * a_stride + start;
             for (ptrdiff_t j = 0; j < shape.n; j += BLOCK)
                 for (ptrdiff_t r = 0; r < rows; r += ROWS)
                     for (ptrdiff_t o = j; o < smaller(j + BLOCK, shape.n); o += QUAD)
                         some_rows((int)smaller(rows - r, ROWS), smaller(shape.n - o, QUAD), k,
-                            left + r * stride, stride,
+                            left + r * a_stride, a_stride,
                             (const Word *)b.values + o * b_stride + start, b_stride,
                             r == 0 ? BLOCK * b_stride : 0, c + (t + r) * c_stride + o, c_stride,
                             start > 0);
         }
     }
-    return true;
 }

@@ -1,5 +1,5 @@
 // Columns of B into a panel, for AVX-512: 16 × 16 words at a time through registers. Written for
-// 4-byte words, whatever they hold.
+// 4-byte words, whatever they hold. The next panel's columns are fetched from memory meanwhile.
 
 #include <immintrin.h>
 #include <string.h>
@@ -34,8 +34,7 @@ static inline void transpose_16(
     for (int i = 0; i < 16; i++) _mm512_storeu_si512((char *)target + i * target_stride, r[i]);
 }
 
-static void pack_columns(
-    const Word *b, ptrdiff_t stride, ptrdiff_t width, ptrdiff_t k, Word *panel) {
+static void pack_panel(const Word *b, ptrdiff_t stride, ptrdiff_t width, ptrdiff_t k, Word *panel) {
     const ptrdiff_t whole = width / 16 * 16;
     for (ptrdiff_t i = 0; i < k; i += 16) {
         if (k - i < 16) {
@@ -43,6 +42,8 @@ static void pack_columns(
                 for (ptrdiff_t t = i; t < k; t++) panel[t * VACCINE_PANEL + j] = b[j * stride + t];
             break;
         }
+        for (ptrdiff_t j = 0; j < whole; j++)
+            __builtin_prefetch(b + (VACCINE_PANEL + j) * stride + i);
         for (ptrdiff_t j = 0; j < whole; j += 16)
             transpose_16(
                 b + j * stride + i, 4 * stride, panel + i * VACCINE_PANEL + j, 4 * VACCINE_PANEL);

@@ -23,6 +23,7 @@ public func multiply(
 ) {
     precondition(
         x.columns == w.columns && y.rows == x.rows && y.columns == w.rows, "shapes differ")
+    let x = Factor(x, for: w.precision, parallel: parallel)
     guard parallel else { return product(x, w, transposed: true, into: y) }
     forEachTile(rows: y.rows, columns: y.columns) { rows, columns in
         product(
@@ -39,6 +40,7 @@ public func multiply(
 ) {
     precondition(
         dY.columns == w.rows && dX.rows == dY.rows && dX.columns == w.columns, "shapes differ")
+    let dY = Factor(dY, for: w.precision, parallel: parallel)
     guard parallel else { return product(dY, w, transposed: false, into: dX) }
     forEachTile(rows: dX.rows, columns: dX.columns) { rows, columns in
         product(
@@ -74,37 +76,36 @@ public func multiply(
 public func multiplyRows(_ x: Matrix, _ w: Weight, into y: Matrix) {
     precondition(
         x.columns == w.columns && y.rows == x.rows && y.columns == w.rows, "shapes differ")
+    let left = Factor(x, for: w.precision, parallel: false)
     Threads.forEachRange(of: w.rows, unit: 16) { outputs in
         let shape = VaccineShape(m: x.rows, n: outputs.count, k: x.columns)
         let factor = unsafe w.rows(outputs).forC(transposed: true)
         let result = y.columns(outputs)
-        let done =
-            switch w.precision {
-            case .float32:
-                unsafe vaccine_row_product_float32(
-                    shape, x.base, x.stride, factor, result.base, result.stride)
-            case .bfloat16:
-                unsafe vaccine_row_product_bfloat16(
-                    shape, x.base, x.stride, factor, result.base, result.stride)
-            }
-        precondition(done, "no memory for rounded rows")
+        switch left.words {
+        case .values(let words):
+            unsafe vaccine_row_product_float32(
+                shape, words, left.stride, factor, result.base, result.stride)
+        case .pairs(let words):
+            unsafe vaccine_row_product_bfloat16(
+                shape, words, left.stride, factor, result.base, result.stride)
+        }
     }
 }
 
 /// One tile on the calling thread; `from`: the first column of W that belongs to the tile.
 private func product(
-    _ a: Matrix, _ w: Weight, from column: Int = 0, transposed: Bool, into c: Matrix
+    _ a: Factor, _ w: Weight, from column: Int = 0, transposed: Bool, into c: Matrix
 ) {
     let shape = VaccineShape(m: c.rows, n: c.columns, k: a.columns)
     var factor = unsafe w.forC(transposed: transposed)
     let done: Bool
-    switch w.precision {
-    case .float32:
+    switch a.words {
+    case .values(let words):
         unsafe factor.values += column * MemoryLayout<Float>.stride
-        done = unsafe vaccine_product_float32(shape, a.base, a.stride, factor, c.base, c.stride)
-    case .bfloat16:
+        done = unsafe vaccine_product_float32(shape, words, a.stride, factor, c.base, c.stride)
+    case .pairs(let words):
         unsafe factor.values += column * MemoryLayout<UInt16>.stride
-        done = unsafe vaccine_product_bfloat16(shape, a.base, a.stride, factor, c.base, c.stride)
+        done = unsafe vaccine_product_bfloat16(shape, words, a.stride, factor, c.base, c.stride)
     }
     precondition(done, "no memory for packing")
 }

@@ -1,9 +1,10 @@
 // Products with a frozen weight, on vector registers.
 //
 // C ← A · B, row-major. B is read in panels of VACCINE_PANEL columns, which are packed into a
-// buffer of the calling thread; A is read as it lies. Every element of C is a sum of even blocks of
-// k, each a chain of fused multiply-adds in order: its value depends neither on the number of rows
-// and columns nor on how they are split, and in float32 is the same for every instruction set.
+// buffer of the calling thread; A is read as it lies, in bfloat16 as pairs. Every element of C is a
+// sum of even blocks of k, each a chain of fused multiply-adds in order: its value depends neither
+// on the number of rows and columns nor on how they are split, and in float32 is the same for every
+// instruction set.
 
 #ifndef VACCINE_WEIGHT_PRODUCT_H
 #define VACCINE_WEIGHT_PRODUCT_H
@@ -33,17 +34,25 @@ typedef struct VaccineWeight {
 bool vaccine_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
     VaccineWeight b, float *c, ptrdiff_t c_stride);
 
-// A is rounded to bfloat16, products are added up in float32. Only where vaccine_has_bfloat16().
-bool vaccine_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+// A is given as rows of pairs, `a_stride` pairs apart; products are added up in float32. This and
+// the other functions of bfloat16 pairs only where vaccine_has_bfloat16().
+bool vaccine_product_bfloat16(VaccineShape shape, const uint32_t *a, ptrdiff_t a_stride,
     VaccineWeight b, float *c, ptrdiff_t c_stride);
 
 // As vaccine_product_… with a transposed weight, for few rows: nothing is packed, and an element is
 // a sum in sixteen lanes for each block of k, the lanes added as in lanes.h. Its value depends as
 // little on the number of rows and columns.
-bool vaccine_row_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+void vaccine_row_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
     VaccineWeight b, float *c, ptrdiff_t c_stride);
-bool vaccine_row_product_bfloat16(VaccineShape shape, const float *a, ptrdiff_t a_stride,
+void vaccine_row_product_bfloat16(VaccineShape shape, const uint32_t *a, ptrdiff_t a_stride,
     VaccineWeight b, float *c, ptrdiff_t c_stride);
+
+// Neighbours two by two, rounded to nearest even, the first in the low half; a zero follows an odd
+// number. Whole groups of sixteen pairs are written.
+void vaccine_to_pairs(const float *values, ptrdiff_t count, uint32_t *pairs);
+// Memory of the calling thread for this many pairs, good until its next call; NULL: no memory.
+// Freed when the thread ends.
+uint32_t *vaccine_pairs_buffer(ptrdiff_t count);
 
 // Rounds to nearest even.
 void vaccine_to_bfloat16(const float *values, ptrdiff_t count, uint16_t *result);
