@@ -79,8 +79,8 @@ INLINE void add_block(const char *const *x, const char *const *y, VaccineRowForm
     memcpy(&squares, columns.squares + column, sizeof squares);
     UNROLL
     for (ptrdiff_t row = 0; row < rows; row++) {
-        __builtin_prefetch(x[row] + (rows * width + column) * size_of(format_x));
-        __builtin_prefetch(y[row] + (rows * width + column) * size_of(format_y));
+        __builtin_prefetch(x[row] + (rows * width + column) * size_of(format_x), 0, 2);
+        __builtin_prefetch(y[row] + (rows * width + column) * size_of(format_y), 0, 2);
         const Eight a = read(x[row], format_x, column, left);
         const Eight b = read(y[row], format_y, column, left);
         const Eight delta = b - a, centred = a - shift;

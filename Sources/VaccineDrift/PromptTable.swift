@@ -39,40 +39,66 @@ public struct PromptTable {
         sums = [Double](repeating: 0, count: prompts * PromptTable.sumCount)
         sketches = [Float](repeating: 0, count: prompts * 2 * directions)
         moments = [Double](repeating: 0, count: folds * stride)
-        var members = [[Int]](repeating: [], count: folds)
-        for prompt in 0..<prompts {
-            members[PromptKey(value: keys[prompt]).fold(of: folds)].append(prompt)
-        }
-
-        let (grouped, parts) = (members, Results<FoldBand>(count: folds))
-        Threads.forEach(folds) { fold, _ in
+        let bands = PromptTable.bands(starts: starts, keys: keys, folds: folds)
+        let parts = Results<(band: FoldBand, moments: VectorMoments)>(count: bands.count)
+        Threads.forEach(bands.count) { index, _ in
             var band = FoldBand(reference, current, directions: directions, signs: signs)
-            for prompt in grouped[fold] { band.add(order[starts[prompt]..<starts[prompt + 1]]) }
-            parts[fold] = band
+            for prompt in bands[index].prompts {
+                band.add(order[starts[prompt]..<starts[prompt + 1]])
+            }
+            parts[index] = (band, band.moments(width: width))
         }
         try interruption.check()
         var finite = true
-        for (fold, prompts) in members.enumerated() {
-            guard let band = parts[fold] else { continue }
+        var states = [VectorMoments](repeating: VectorMoments(width: width), count: folds)
+        for (index, (fold, prompts)) in bands.enumerated() {
+            guard let (band, moments) = parts[index] else { continue }
             for (place, prompt) in prompts.enumerated() {
                 for index in 0..<PromptTable.sumCount {
                     let value = band.sums[place * PromptTable.sumCount + index]
                     sums[prompt * PromptTable.sumCount + index] = value
                     finite = finite && value.isFinite
                 }
-                let size = 2 * directions
+                let size = directions / 4
                 for index in 0..<size {
-                    sketches[prompt * size + index] = band.sketches[place * size + index]
+                    let eight = band.sketches[place * size + index]
+                    for lane in 0..<8 {
+                        sketches[(prompt * size + index) * 8 + lane] = eight[lane]
+                    }
                 }
             }
-            let values = band.moments(width: width)
-            for index in 0..<stride { moments[fold * stride + index] = values[index] }
+            states[fold].merge(moments)
+        }
+        for (fold, state) in states.enumerated() {
+            moments.replaceSubrange(fold * stride..<(fold + 1) * stride, with: state.state)
         }
         guard finite else {
             try reference.checkFinite("reference")
             try current.checkFinite("current")
             throw .value("reference and current are too large: sums of squares overflow")
         }
+    }
+
+    /// The prompts of each fold in their order, cut where 512 rows are reached: as many tasks as data, so that
+    /// results do not depend on the threads.
+    private static func bands(
+        starts: [Int], keys: [UInt64], folds: Int
+    ) -> [(fold: Int, prompts: [Int])] {
+        var bands: [(fold: Int, prompts: [Int])] = []
+        var open = [Int?](repeating: nil, count: folds)
+        var rows: [Int] = []
+        for (prompt, key) in keys.enumerated() {
+            let fold = PromptKey(value: key).fold(of: folds)
+            let band = open[fold] ?? bands.count
+            if band == bands.count {
+                bands.append((fold, []))
+                rows.append(0)
+            }
+            bands[band].prompts.append(prompt)
+            rows[band] += starts[prompt + 1] - starts[prompt]
+            open[fold] = rows[band] < 512 ? band : nil
+        }
+        return bands
     }
 }
 
@@ -87,13 +113,12 @@ func columnSigns(width: Int, seed: UInt64) -> [SIMD8<Double>] {
     return signs
 }
 
-/// The running sums of one fold of prompts.
+/// The running sums of prompts of one fold.
 private struct FoldBand {
     private let reference: EmbeddingRows
     private let current: EmbeddingRows
     private let signs: [SIMD8<Double>]
-    private let directions: Int
-    /// The first row of the fold, from which second moments are taken: no cancellation where a dimension's
+    /// The first of these rows, from which second moments are taken: no cancellation where a dimension's
     /// mean is far from 0.
     private var shift: [SIMD8<Double>]
     private var sumX: [SIMD8<Double>]
@@ -101,10 +126,13 @@ private struct FoldBand {
     private var sumDelta: [SIMD8<Double>]
     private var promptX: [SIMD8<Double>]
     private var promptDelta: [SIMD8<Double>]
+    private var sketchX: [SIMD8<Double>]
+    private var sketchDelta: [SIMD8<Double>]
     private var rows = 0.0
     private var squaredDistance = 0.0
     private(set) var sums: [Double] = []
-    private(set) var sketches: [Float] = []
+    /// Of each prompt, [2, directions] in eights.
+    private(set) var sketches: [SIMD8<Float>] = []
 
     init(
         _ reference: EmbeddingRows, _ current: EmbeddingRows, directions: Int,
@@ -113,60 +141,63 @@ private struct FoldBand {
         self.reference = reference
         self.current = current
         self.signs = signs
-        self.directions = directions
         let zeros = [SIMD8<Double>](repeating: .zero, count: signs.count)
         (shift, sumX, squaresX, sumDelta) = (zeros, zeros, zeros, zeros)
         (promptX, promptDelta) = (zeros, zeros)
+        sketchX = [SIMD8<Double>](repeating: .zero, count: directions / 8)
+        sketchDelta = sketchX
     }
 
     /// Adds a prompt of these rows.
     mutating func add(_ order: ArraySlice<Int>) {
         guard let first = order.first else { return }
         if rows == 0 { reference.read(first, into: &shift) }
-        for block in promptX.indices {
-            promptX[block] = .zero
-            promptDelta[block] = .zero
-        }
         let prompt = reference.addRows(
             order, with: current, shift: shift, x: &promptX, delta: &promptDelta,
             squares: &squaresX)
         let count = prompt[0]
-        for block in promptX.indices {
-            sumX[block] += promptX[block] - count * shift[block]
-            sumDelta[block] += promptDelta[block]
-        }
+        spread(&promptX, to: &sumX, sketch: &sketchX, signs)
+        spread(&promptDelta, to: &sumDelta, sketch: &sketchDelta, signs)
         rows += count
         squaredDistance += prompt[1]
         sums += prompt
-        appendSketch(promptX, count)
-        appendSketch(promptDelta, count)
-    }
-
-    private mutating func appendSketch(_ columns: [SIMD8<Double>], _ count: Double) {
-        var sketch = [SIMD8<Double>](repeating: .zero, count: directions / 8)
-        var component = 0
-        for block in columns.indices {
-            sketch[component] += signs[block] * columns[block]
-            component += 1
-            if component == sketch.count { component = 0 }
-        }
-        for index in 0..<directions {
-            sketches.append(Float(sketch[index / 8][index % 8] / count))
+        for sketch in [sketchX, sketchDelta] {
+            for eight in sketch { sketches.append(SIMD8<Float>(eight / count)) }
         }
     }
 
-    func moments(width: Int) -> [Double] {
+    func moments(width: Int) -> VectorMoments {
         var moments = VectorMoments(width: width)
-        guard rows > 0 else { return moments.state }
+        guard rows > 0 else { return moments }
         moments.count = rows
         moments.squaredDistance = squaredDistance
         for column in 0..<width {
             let (block, lane) = (column / 8, column % 8)
             let mean = sumX[block][lane] / rows
-            moments.mean[column] = shift[block][lane] + mean
-            moments.squares[column] = max(0, squaresX[block][lane] - rows * mean * mean)
+            let step = mean - shift[block][lane]
+            moments.mean[column] = mean
+            moments.squares[column] = max(0, squaresX[block][lane] - rows * step * step)
             moments.meanDelta[column] = sumDelta[block][lane] / rows
         }
-        return moments.state
+        return moments
+    }
+}
+
+/// Adds a prompt's columns to a sum, sketches them, and leaves them 0.
+private func spread(
+    _ columns: inout [SIMD8<Double>], to sum: inout [SIMD8<Double>],
+    sketch: inout [SIMD8<Double>], _ signs: [SIMD8<Double>]
+) {
+    var columns = columns.mutableSpan
+    var sum = sum.mutableSpan
+    var sketch = sketch.mutableSpan
+    let signs = signs.span
+    for component in sketch.indices { sketch[component] = .zero }
+    var component = 0
+    for block in columns.indices {
+        sum[block] += columns[block]
+        sketch[component] += signs[block] * columns[block]
+        columns[block] = .zero
+        component = component + 1 == sketch.count ? 0 : component + 1
     }
 }

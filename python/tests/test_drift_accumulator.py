@@ -197,7 +197,7 @@ def test_files_of_another_version_or_changed_settings_are_refused(change, tmp_pa
     with np.load(path) as archive:
         arrays = dict(archive)
     if change == "format":
-        header = arrays["header"].tobytes().replace(b"accumulator/1", b"accumulator/9")
+        header = arrays["header"].tobytes().replace(b"accumulator/2", b"accumulator/9")
         arrays["header"] = np.frombuffer(header, np.uint8)
         match = "must be of format .*accumulator/9"
     else:

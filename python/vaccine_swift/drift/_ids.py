@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["checked_ids", "key_of", "keys_of"]
+__all__ = ["checked_ids", "grouped", "key_of", "keys_of"]
 
 
 def checked_ids(ids: Any, count: int) -> list[str | int]:
@@ -34,15 +34,41 @@ def checked_ids(ids: Any, count: int) -> list[str | int]:
     return plain
 
 
+def grouped(ids: Any, count: int) -> tuple[list[str | int], npt.NDArray[np.int64]]:
+    """The prompts of rows in the order of their first, and each row's place among them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `checked_ids`.
+    """
+    lengths: Any = 1
+    if (
+        isinstance(ids, np.ndarray)
+        and ids.dtype.kind in "iuU"
+        and ids.shape == (count,)
+    ):
+        # Of an array, rows of one prompt that follow each other are looked up once.
+        firsts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
+        ids, lengths = ids[firsts], np.diff(firsts, append=count)
+        count = len(firsts)
+    plain = checked_ids(ids, count)
+    place = {each: index for index, each in enumerate(dict.fromkeys(plain))}
+    owner = np.fromiter(map(place.__getitem__, plain), np.int64, count)
+    return list(place), np.repeat(owner, lengths)
+
+
 def key_of(prompt: str | int) -> int:
-    """The key of an id: BLAKE2b of its kind and text, 64 bits."""
+    """The key of an id: an integer of 64 bits itself, else BLAKE2b of kind and text."""
+    if isinstance(prompt, int) and -(2**63) <= prompt < 2**63:
+        return prompt % 2**64
     text = f"{type(prompt).__name__}:{prompt}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
 def keys_of(prompts: Iterable[str | int]) -> npt.NDArray[np.uint64]:
     """The keys of ids, [P]."""
-    return np.array([key_of(prompt) for prompt in prompts], np.uint64)
+    return np.array(list(map(key_of, prompts)), np.uint64)
 
 
 def _plain(value: Any) -> str | int:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
-from vaccine_swift.drift._ids import keys_of
+from vaccine_swift.drift._ids import grouped, keys_of
 
 __all__ = ["SUMS", "State", "Update"]
 
@@ -36,22 +36,19 @@ class Update:
     groups: dict[str, npt.NDArray[np.bool_]]
 
     @classmethod
-    def of(
-        cls, ids: Sequence[str | int], groups: Mapping[str, npt.ArrayLike]
-    ) -> Update:
-        """Group rows by prompt.
+    def of(cls, ids: Any, count: int, groups: Mapping[str, npt.ArrayLike]) -> Update:
+        """Group the `count` rows by prompt.
 
         Raises
         ------
         TypeError, ValueError
-            When a group is not one bool for each row, the same within a prompt.
+            When ids are not one str or int for each row, or a group not one bool, the
+            same within a prompt.
         """
-        place = {each: index for index, each in enumerate(dict.fromkeys(ids))}
-        owner = np.fromiter(map(place.__getitem__, ids), np.int64, len(ids))
+        prompts, owner = grouped(ids, count)
         order = np.argsort(owner, kind="stable")
-        counts = np.bincount(owner, minlength=len(place))
+        counts = np.bincount(owner, minlength=len(prompts))
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        prompts = list(place)
         keys = keys_of(prompts)
         masks = {
             str(name): _mask(str(name), value, owner, order[starts[:-1]])
@@ -129,14 +126,19 @@ class State:
         self, prompts: Sequence[str | int], keys: npt.NDArray[np.uint64]
     ) -> None:
         """Refuse prompts that are here already, or whose keys are."""
-        for prompt, key in zip(prompts, keys.tolist(), strict=True):
-            if key in self._seen:
-                same = self._seen[key] == prompt
-                raise ValueError(
-                    f"ids must be new, but {prompt!r} "
-                    + ("was seen before" if same else "has the key of another id")
-                )
-        if len(set(keys.tolist())) < len(keys):
+        given = keys.tolist()
+        if not self._seen.keys().isdisjoint(given):
+            key, prompt = next(
+                pair
+                for pair in zip(given, prompts, strict=True)
+                if pair[0] in self._seen
+            )
+            same = self._seen[key] == prompt
+            raise ValueError(
+                f"ids must be new, but {prompt!r} "
+                + ("was seen before" if same else "has the key of another id")
+            )
+        if len(set(given)) < len(given):
             raise ValueError("ids must have keys of their own, but two collide")
 
     def add(
@@ -147,12 +149,10 @@ class State:
     ) -> None:
         """Add an update's rows, after everything that can fail."""
         prompts, folds = len(update.prompts), self.folds
-        table = np.empty((prompts, self.layers, SUMS))
-        sketches = np.empty((prompts, self.layers, 2, self.directions), np.float32)
+        table = np.empty((self.layers, prompts, SUMS))
+        sketches = np.empty((self.layers, prompts, 2, self.directions), np.float32)
         vector = np.empty_like(self.vector)
         paired = np.empty_like(self.paired)
-        sums = np.empty((prompts, SUMS))
-        means = np.empty((prompts, 2, self.directions), np.float32)
         for layer, (x, y) in enumerate(zip(reference, current, strict=True)):
             try:
                 _core.drift_table(
@@ -164,14 +164,13 @@ class State:
                     self.directions,
                     folds,
                     self.seed,
-                    sums,
-                    means,
+                    table[layer],
+                    sketches[layer],
                     vector[layer],
                 )
             except ValueError as error:
                 where = f"layer {layer}: " if self.layers > 1 else ""
                 raise ValueError(f"{where}{error}") from error
-            table[:, layer], sketches[:, layer] = sums, means
         if self.moment_width:
             # As many projections as columns would only turn the rows.
             sketch = self.moment_width % self.width
@@ -182,9 +181,10 @@ class State:
         part = State(**{name: getattr(self, name) for name in _SETTINGS})
         part.rows = len(update.order)
         part.ids, part.keys = update.prompts, [update.keys]
-        part.table, part.sketches = [table], [sketches]
+        part.table = [np.ascontiguousarray(table.swapaxes(0, 1))]
+        part.sketches = [np.ascontiguousarray(sketches.swapaxes(0, 1))]
         part.groups = update.groups
-        part.booster = np.sqrt(table[:, :, 1].sum(0))
+        part.booster = np.sqrt(table[:, :, 1].sum(1))
         part.vector, part.paired = vector, paired
         self._absorb(part)
 

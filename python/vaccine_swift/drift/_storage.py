@@ -26,7 +26,7 @@ _DAMAGE: Final = (
     zipfile.BadZipFile,
     zlib.error,
 )
-_FORMAT: Final = "vaccine_swift.drift.accumulator/1"
+_FORMAT: Final = "vaccine_swift.drift.accumulator/2"
 _SETTINGS: Final = (
     "width",
     "layers",

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.drift._directions import orthonormal_sets
-from vaccine_swift.drift._ids import checked_ids
 from vaccine_swift.drift._rows import layer_rows
 from vaccine_swift.drift._state import State, Update
 
@@ -158,7 +157,7 @@ class Accumulator:
                     f"current must have the reference's {len(x[0])} rows, "
                     f"got {len(y[0])}"
                 )
-            update = Update.of(checked_ids(ids, len(x[0])), groups or {})
+            update = Update.of(ids, len(x[0]), groups or {})
             state.check_new(update.prompts, update.keys)
             state.add(update, x, y)
 
