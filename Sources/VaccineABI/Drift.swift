@@ -78,10 +78,9 @@ public func vaccine_drift_paired(
         let (x, y) = (
             try EmbeddingRows(reference, "reference"), try EmbeddingRows(current, "current")
         )
-        let result = try FoldStates.paired(
+        try FoldStates.paired(
             reference: x, current: y, keys: array(keys, Int64(x.rows)), foldCount: Int(folds),
-            sketch: Int(sketch), seed: seed, interruption: interrupt.interruption)
-        copy(result, to: states)
+            sketch: Int(sketch), seed: seed, into: states, interruption: interrupt.interruption)
     }
 }
 
@@ -101,11 +100,16 @@ public func vaccine_drift_merge_paired(
 ) {
     let size = vaccine_drift_paired_count(width)
     for index in 0..<Int(count) {
-        let place = a + index * Int(size)
+        let (into, from) = (a + index * Int(size), b + index * Int(size))
+        // The first number counts rows: where one part has none, the other's state is the answer.
+        guard from[0] > 0 else { continue }
+        guard into[0] > 0 else {
+            into.update(from: from, count: Int(size))
+            continue
+        }
         copy(
-            FoldStates.mergePaired(
-                array(place, size), array(b + index * Int(size), size), width: Int(width)),
-            to: place)
+            FoldStates.mergePaired(array(into, size), array(from, size), width: Int(width)),
+            to: into)
     }
 }
 

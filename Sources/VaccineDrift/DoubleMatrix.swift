@@ -95,55 +95,6 @@ struct DoubleMatrix {
             (row * columns..<(row + 1) * columns).reduce(0) { $0 + elements[$1] * elements[$1] }
         }
     }
-
-    /// Puts a part in its place.
-    mutating func set(_ part: DoubleMatrix, _ rows: Range<Int>, _ columns: Range<Int>) {
-        precondition(part.rows == rows.count && part.columns == columns.count, "shapes differ")
-        let (stride, source) = (self.columns, part.elements.span)
-        var target = elements.mutableSpan
-        for place in 0..<rows.count {
-            let (from, to) = (
-                place * columns.count, (rows.lowerBound + place) * stride + columns.lowerBound
-            )
-            for index in 0..<columns.count { target[to + index] = source[from + index] }
-        }
-    }
-
-    /// Puts a part of a symmetric matrix in both its places.
-    mutating func setSymmetric(_ part: DoubleMatrix, _ rows: Range<Int>, _ columns: Range<Int>) {
-        set(part, rows, columns)
-        guard rows != columns else { return }
-        let (stride, source) = (self.columns, part.elements.span)
-        var target = elements.mutableSpan
-        for index in 0..<columns.count {
-            let to = (columns.lowerBound + index) * stride + rows.lowerBound
-            for place in 0..<rows.count {
-                target[to + place] = source[place * columns.count + index]
-            }
-        }
-    }
-}
-
-/// aᵀ · b of these columns, on the calling thread.
-func innerProducts(
-    _ a: DoubleMatrix, _ rows: Range<Int>, _ b: DoubleMatrix, _ columns: Range<Int>
-) -> DoubleMatrix {
-    precondition(
-        a.rows == b.rows && a.rows > 0 && rows.upperBound <= a.columns
-            && columns.upperBound <= b.columns, "shapes differ")
-    var c = DoubleMatrix(zeros: rows.count, columns.count)
-    _ = LinearAlgebra.oneThread
-    unsafe a.elements.withUnsafeBufferPointer { x in
-        unsafe b.elements.withUnsafeBufferPointer { y in
-            guard let x = x.baseAddress, let y = y.baseAddress else { return }
-            unsafe cblas_dgemm(
-                CblasRowMajor, CblasTrans, CblasNoTrans, blasint(rows.count),
-                blasint(columns.count), blasint(a.rows), 1, x + rows.lowerBound,
-                blasint(a.columns), y + columns.lowerBound, blasint(b.columns), 0, &c.elements,
-                blasint(columns.count))
-        }
-    }
-    return c
 }
 
 /// op(a) · op(b), on the calling thread.

@@ -49,6 +49,13 @@ public import VaccineNumerics
         for column in 0..<width { target[start + column] = unsafe Double(source[column]) }
     }
 
+    /// All rows.
+    var matrix: DoubleMatrix {
+        var values = [Double](repeating: 0, count: rows * width)
+        for row in 0..<rows { read(row, into: &values, from: row * width) }
+        return DoubleMatrix(rows: rows, columns: width, values)
+    }
+
     public subscript(row: Int, column: Int) -> Double {
         precondition(
             row >= 0 && row < rows && column >= 0 && column < width, "place out of range")

@@ -1,8 +1,8 @@
-internal import COpenBLAS
 public import VaccineNumerics
 
 /// Moments of folds of prompts as flat numbers, [parts, count]: how they cross the boundary and are kept.
 public enum FoldStates {
+    /// Rows that are in double precision at a time: fixed, so that results do not depend on the threads.
     private static let block = 2048
 
     /// The second moments of an update's rows.
@@ -11,36 +11,74 @@ public enum FoldStates {
     ///   - keys: of each row's prompt.
     ///   - sketch: directions that rows are projected to; 0: none, the moments are of the whole width.
     ///   - seed: of the projection.
-    /// - Returns: [foldCount, PairedMoments.stateCount].
-    /// - Complexity: O(N·w²) with w the kept width, as matrix products in blocks of 2048 rows.
+    ///   - states: [foldCount, PairedMoments.stateCount], overwritten.
+    /// - Complexity: 4·N·w² operations with w the kept width, in blocks of 2048 rows.
+    /// - Throws: `VaccineError.value` for elements that are not finite, `.interrupted`; what `states` holds is
+    ///   then of no use.
     public static func paired(
         reference: EmbeddingRows, current: EmbeddingRows, keys: [UInt64], foldCount: Int,
-        sketch: Int, seed: UInt64, interruption: Interruption
-    ) throws(VaccineError) -> [Double] {
-        try reference.checkFinite("reference")
-        try current.checkFinite("current")
+        sketch: Int, seed: UInt64, into states: UnsafeMutablePointer<Double>,
+        interruption: Interruption
+    ) throws(VaccineError) {
         let width = sketch > 0 ? sketch : reference.width
         let projection = sketch > 0 ? projection(reference.width, sketch, seed) : nil
         var members = [[Int]](repeating: [], count: foldCount)
         for (row, key) in keys.enumerated() {
             members[PromptKey(value: key).fold(of: foldCount)].append(row)
         }
-        var states = (0..<foldCount).map { _ in PairedMoments(width: width) }
-        // Blocks have a fixed size, so that results do not depend on the threads and memory is bounded.
+        let longest = min(block, members.map(\.count).max() ?? 0)
+        let (x, y) = (
+            RowBlock(rows: longest, columns: width), RowBlock(rows: longest, columns: width)
+        )
         for (fold, rows) in members.enumerated() {
+            let place = unsafe states + fold * PairedMoments.stateCount(width: width)
+            let state = unsafe PairedState(base: place, width: width)
+            guard !rows.isEmpty else {
+                state.clear()
+                continue
+            }
+            let (centreX, centreY) = (Centre(reference, rows), Centre(current, rows))
+            guard centreX.isFinite && centreY.isFinite else {
+                try reference.checkFinite("reference")
+                try current.checkFinite("current")
+                throw .value("reference and current are too large: sums overflow")
+            }
+            var sums = RowSums(width: width)
             for start in stride(from: 0, to: rows.count, by: block) {
                 try interruption.check()
                 let part = Array(rows[start..<min(start + block, rows.count)])
-                states[fold].merge(
-                    PairedMoments(
-                        x: reference.matrix(part, times: projection),
-                        y: current.matrix(part, times: projection)))
+                for band in fill(
+                    x, y, part, (reference, centreX), (current, centreY), times: projection)
+                { sums.add(band) }
+                state.addProducts(x, y, rows: part.count, add: start > 0)
             }
+            state.mirror()
+            state.set(
+                sums, meanX: centreX.mean(times: projection), meanY: centreY.mean(times: projection)
+            )
         }
-        var flat: [Double] = []
-        flat.reserveCapacity(foldCount * PairedMoments.stateCount(width: width))
-        for state in states { state.append(to: &flat) }
-        return flat
+    }
+
+    /// Fills blocks with rows, centred and projected; returns the sums of bands of rows.
+    private static func fill(
+        _ x: RowBlock, _ y: RowBlock, _ rows: [Int], _ reference: (EmbeddingRows, Centre),
+        _ current: (EmbeddingRows, Centre), times projection: DoubleMatrix?
+    ) -> [RowSums] {
+        let bands = rowBands(rows.count)
+        let parts = Results<RowSums>(count: bands.count)
+        Threads.forEach(bands.count) { index, _ in
+            let band = bands[index]
+            let left = reference.1.centred(reference.0, rows[band], times: projection)
+            let right = current.1.centred(current.0, rows[band], times: projection)
+            var sums = RowSums(width: x.columns)
+            for (place, row) in band.enumerated() {
+                x.setRow(row, left, from: place * x.columns)
+                y.setRow(row, right, from: place * x.columns)
+                sums.add(left, right, from: place * x.columns)
+            }
+            parts[index] = sums
+        }
+        return bands.indices.compactMap { parts[$0] }
     }
 
     /// Merges second moments of the same folds in place.
@@ -90,31 +128,60 @@ public enum FoldStates {
     }
 }
 
-extension EmbeddingRows {
-    /// The rows of these indices.
-    func matrix(_ indices: [Int]) -> DoubleMatrix { matrix(indices, times: nil) }
+/// Rows of one parallel task.
+private func rowBands(_ count: Int) -> [Range<Int>] {
+    stride(from: 0, to: count, by: 64).map { $0..<min($0 + 64, count) }
+}
 
-    /// The rows of these indices, times a projection if there is one; in parallel.
-    func matrix(_ indices: [Int], times projection: DoubleMatrix?) -> DoubleMatrix {
-        let band = 64
-        let bands = (indices.count + band - 1) / band
-        let parts = Results<[Double]>(count: bands)
-        Threads.forEach(bands) { index, _ in
-            let rows = indices[index * band..<min((index + 1) * band, indices.count)]
-            var values = [Double](repeating: 0, count: rows.count * width)
-            for (place, row) in rows.enumerated() { read(row, into: &values, from: place * width) }
-            guard let projection else {
-                parts[index] = values
-                return
+/// The mean of some rows, by way of the first of them, so that a constant column becomes exactly 0.
+private struct Centre: Sendable {
+    private let first: [Double]
+    private let rest: [Double]
+
+    init(_ x: EmbeddingRows, _ rows: [Int]) {
+        var start = [Double](repeating: 0, count: x.width)
+        x.read(rows[0], into: &start, from: 0)
+        let (first, bands) = (start, rowBands(rows.count))
+        let parts = Results<[Double]>(count: bands.count)
+        Threads.forEach(bands.count) { index, _ in
+            var sums = [Double](repeating: 0, count: x.width)
+            var values = sums
+            for row in rows[bands[index]] {
+                x.read(row, into: &values, from: 0)
+                for column in sums.indices { sums[column] += values[column] - first[column] }
             }
-            let matrix = DoubleMatrix(rows: rows.count, columns: width, values)
-            parts[index] = product(matrix, projection).elements
+            parts[index] = sums
         }
-        let columns = projection?.columns ?? width
-        var elements: [Double] = []
-        elements.reserveCapacity(indices.count * columns)
-        for index in 0..<bands { elements += parts[index] ?? [] }
-        return DoubleMatrix(rows: indices.count, columns: columns, elements)
+        var total = [Double](repeating: 0, count: x.width)
+        for index in bands.indices {
+            for (column, sum) in (parts[index] ?? []).enumerated() { total[column] += sum }
+        }
+        self.first = first
+        rest = total.map { $0 / Double(rows.count) }
+    }
+
+    var isFinite: Bool { rest.allSatisfy(\.isFinite) }
+
+    func mean(times projection: DoubleMatrix?) -> [Double] {
+        let mean = zip(first, rest).map { $0 + $1 }
+        return projection?.transposedTimes(mean) ?? mean
+    }
+
+    /// The rows less the mean, times a projection if there is one, end to end.
+    func centred(
+        _ x: EmbeddingRows, _ rows: ArraySlice<Int>, times projection: DoubleMatrix?
+    ) -> [Double] {
+        var values = [Double](repeating: 0, count: rows.count * x.width)
+        for (place, row) in rows.enumerated() {
+            let start = place * x.width
+            x.read(row, into: &values, from: start)
+            for column in 0..<x.width {
+                values[start + column] = values[start + column] - first[column] - rest[column]
+            }
+        }
+        guard let projection else { return values }
+        return product(DoubleMatrix(rows: rows.count, columns: x.width, values), projection)
+            .elements
     }
 }
 

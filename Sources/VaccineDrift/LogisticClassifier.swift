@@ -18,7 +18,7 @@ public func classifierScores(
     try x.checkFinite("x")
     try y.checkFinite("y")
     var scores = [Double](repeating: 0, count: folds.count)
-    let (first, second) = (x.matrix(Array(0..<x.rows)), y.matrix(Array(0..<y.rows)))
+    let (first, second) = (x.matrix, y.matrix)
     for fold in 0..<count {
         try interruption.check()
         let training = folds.indices.filter { folds[$0] != fold }

@@ -1,5 +1,3 @@
-internal import VaccineNumerics
-
 /// Second moments of paired rows x, y of one width d, and what debiased CKA needs beside them. Additive: the
 /// moments of a whole are those of its parts, merged.
 ///
@@ -31,56 +29,22 @@ struct PairedMoments {
         (sxx, syy, sxy) = (square, square, square)
     }
 
-    /// The moments of the rows of x and y.
-    ///
-    /// - Complexity: 4·n·d² operations: of the two symmetric products, one triangle of tiles.
+    /// The moments of the rows of x and y, on the calling thread.
     init(x: DoubleMatrix, y: DoubleMatrix) {
         precondition(x.rows == y.rows && x.columns == y.columns, "shapes differ")
         self.init(width: x.columns)
         guard x.rows > 0 else { return }
         count = Double(x.rows)
         let (left, right) = (x.centred(mean: &meanX), y.centred(mean: &meanY))
-        let products = [(left, left), (right, right), (left, right)]
-        let tiles = (width + PairedMoments.tile - 1) / PairedMoments.tile
-        var tasks: [(product: Int, row: Int, column: Int)] = []
-        for product in products.indices {
-            for row in 0..<tiles {
-                for column in (product < 2 ? row : 0)..<tiles {
-                    tasks.append((product, row, column))
-                }
-            }
-        }
-        let (chosen, results) = (tasks, Results<DoubleMatrix>(count: tasks.count))
-        Threads.forEach(tasks.count) { index, _ in
-            let (product, row, column) = chosen[index]
-            let (a, b) = products[product]
-            results[index] = innerProducts(
-                a, PairedMoments.columns(row, of: a.columns), b,
-                PairedMoments.columns(column, of: b.columns))
-        }
-        for (index, task) in tasks.enumerated() {
-            guard let part = results[index] else { continue }
-            let rows = PairedMoments.columns(task.row, of: width)
-            let columns = PairedMoments.columns(task.column, of: width)
-            switch task.product {
-            case 0: sxx.setSymmetric(part, rows, columns)
-            case 1: syy.setSymmetric(part, rows, columns)
-            default: sxy.set(part, rows, columns)
-            }
-        }
+        sxx = product(left, transposed: true, left)
+        syy = product(right, transposed: true, right)
+        sxy = product(left, transposed: true, right)
         let (a, b) = (left.squaredRowNorms, right.squaredRowNorms)
         (aa, bb, ab) = (dot(a, a), dot(b, b), dot(a, b))
         ax = left.transposedTimes(a)
         ay = right.transposedTimes(a)
         bx = left.transposedTimes(b)
         by = right.transposedTimes(b)
-    }
-
-    /// Columns of a product that one task computes: fixed, so that results do not depend on the threads.
-    private static let tile = 256
-
-    private static func columns(_ tile: Int, of width: Int) -> Range<Int> {
-        tile * PairedMoments.tile..<min((tile + 1) * PairedMoments.tile, width)
     }
 
     /// The moments of both sets of rows together.
@@ -151,17 +115,12 @@ extension PairedMoments {
 
     /// All numbers, in the order of the properties.
     var state: [Double] {
-        var state: [Double] = []
-        append(to: &state)
-        return state
-    }
-
-    func append(to state: inout [Double]) {
-        state.reserveCapacity(state.count + PairedMoments.stateCount(width: width))
-        state += [count, aa, bb, ab]
+        var state = [count, aa, bb, ab]
+        state.reserveCapacity(PairedMoments.stateCount(width: width))
         for part in [meanX, meanY, ax, ay, bx, by, sxx.elements, syy.elements, sxy.elements] {
             state += part
         }
+        return state
     }
 
     init(state: ArraySlice<Double>, width: Int) {

@@ -1,0 +1,144 @@
+internal import VaccineNumerics
+
+/// The flat numbers of `PairedMoments` in the caller's memory, where products are added up in place.
+@safe struct PairedState: @unchecked Sendable {
+    private let base: UnsafeMutablePointer<Double>
+    private let width: Int
+
+    /// - Parameter base: `PairedMoments.stateCount` numbers, which outlive this view.
+    init(base: UnsafeMutablePointer<Double>, width: Int) {
+        unsafe self.base = unsafe base
+        self.width = width
+    }
+
+    /// The state of no rows.
+    func clear() {
+        unsafe base.update(repeating: 0, count: PairedMoments.stateCount(width: width))
+    }
+
+    /// Writes everything but the products.
+    func set(_ sums: RowSums, meanX: [Double], meanY: [Double]) {
+        var place = 0
+        let scalars = [sums.count, sums.aa, sums.bb, sums.ab]
+        for part in [scalars, meanX, meanY, sums.ax, sums.ay, sums.bx, sums.by] {
+            for value in part {
+                unsafe base[place] = value
+                place += 1
+            }
+        }
+    }
+
+    private enum Product: Int, CaseIterable { case xx, yy, xy }
+
+    private func product(_ product: Product) -> UnsafeMutablePointer<Double> {
+        unsafe base + 4 + width * (6 + product.rawValue * width)
+    }
+
+    /// Columns of a product that one task computes: fixed, so that results do not depend on the threads.
+    private static let tile = 384
+
+    /// Adds the products of the first `count` rows; of the symmetric ones only upper triangles are written.
+    ///
+    /// - Complexity: 4·count·width² operations.
+    func addProducts(_ x: RowBlock, _ y: RowBlock, rows count: Int, add: Bool) {
+        let tiles = stride(from: 0, to: width, by: PairedState.tile).map {
+            $0..<min($0 + PairedState.tile, width)
+        }
+        var tasks: [(product: Product, rows: Range<Int>, columns: Range<Int>)] = []
+        for product in Product.allCases {
+            for rows in tiles {
+                for columns in tiles where product == .xy || rows.lowerBound < columns.lowerBound {
+                    tasks.append((product, rows, columns))
+                }
+            }
+        }
+        // Triangles cost half, so they come last, when threads run out of tasks.
+        for rows in tiles { tasks += [(.xx, rows, rows), (.yy, rows, rows)] }
+        let chosen = tasks
+        Threads.forEach(chosen.count) { index, _ in
+            let (product, rows, columns) = chosen[index]
+            let (left, right) = (product == .yy ? y : x, product == .xx ? x : y)
+            unsafe left.multiply(
+                rows, by: right, columns, rows: count, into: self.product(product), add: add)
+        }
+    }
+
+    /// Fills the lower triangles of the symmetric products.
+    func mirror() {
+        let band = 32
+        Threads.forEach((width + band - 1) / band) { index, _ in
+            let rows = index * band..<min((index + 1) * band, width)
+            for product in [Product.xx, .yy] {
+                let values = unsafe self.product(product)
+                for column in 0..<rows.upperBound {
+                    for row in max(rows.lowerBound, column + 1)..<max(rows.upperBound, column + 1) {
+                        unsafe values[row * width + column] = values[column * width + row]
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The sums of `PairedMoments` that are not products.
+struct RowSums: Sendable {
+    var count = 0.0
+    var (aa, bb, ab) = (0.0, 0.0, 0.0)
+    var ax: [Double]
+    var ay: [Double]
+    var bx: [Double]
+    var by: [Double]
+
+    init(width: Int) {
+        let zeros = [Double](repeating: 0, count: width)
+        (ax, ay, bx, by) = (zeros, zeros, zeros, zeros)
+    }
+
+    /// Adds a centred row of both sides, the `ax.count` values from `start`.
+    mutating func add(_ x: [Double], _ y: [Double], from start: Int) {
+        let (a, b) = (squaredNorm(x, start, ax.count), squaredNorm(y, start, ax.count))
+        count += 1
+        (aa, bb, ab) = (aa + a * a, bb + b * b, ab + a * b)
+        addScaled(a, x, start, to: &ax)
+        addScaled(a, y, start, to: &ay)
+        addScaled(b, x, start, to: &bx)
+        addScaled(b, y, start, to: &by)
+    }
+
+    mutating func add(_ other: RowSums) {
+        count += other.count
+        (aa, bb, ab) = (aa + other.aa, bb + other.bb, ab + other.ab)
+        addScaled(1, other.ax, 0, to: &ax)
+        addScaled(1, other.ay, 0, to: &ay)
+        addScaled(1, other.bx, 0, to: &bx)
+        addScaled(1, other.by, 0, to: &by)
+    }
+}
+
+/// target += factor · the values from `start`.
+private func addScaled(
+    _ factor: Double, _ values: [Double], _ start: Int, to target: inout [Double]
+) {
+    var target = target.mutableSpan
+    let values = values.span
+    for index in target.indices { target[index] += factor * values[start + index] }
+}
+
+/// Σ v² of the values from `start`, in eight partial sums.
+private func squaredNorm(_ values: [Double], _ start: Int, _ count: Int) -> Double {
+    let values = values.span
+    var sums = SIMD8<Double>.zero
+    var index = 0
+    while index + 8 <= count {
+        var eight = SIMD8<Double>.zero
+        for lane in 0..<8 { eight[lane] = values[start + index + lane] }
+        sums += eight * eight
+        index += 8
+    }
+    var sum = sums.sum()
+    while index < count {
+        sum += values[start + index] * values[start + index]
+        index += 1
+    }
+    return sum
+}
