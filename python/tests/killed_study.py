@@ -1,5 +1,7 @@
 """A study to be killed: tells of every finished stage on standard output.
 
+Each stage waits for a line, or the end, of standard input.
+
 Usage: killed_study.py OUT MODEL
 """
 
@@ -18,6 +20,7 @@ def main(out: Path, model: Path) -> None:
     run = Store.run
 
     def told(self, stage, report):
+        sys.stdin.readline()
         content = run(self, stage, report)
         print(stage.folder, flush=True)
         return content

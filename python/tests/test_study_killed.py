@@ -21,6 +21,7 @@ def start(out: Path, model: Path) -> subprocess.Popen[str]:
     path = os.pathsep.join([str(SCRIPT.parent), *filter(None, sys.path)])
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), str(out), str(model)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -37,8 +38,12 @@ def finish(process: subprocess.Popen[str]) -> list[str]:
 
 def kill_soon(process: subprocess.Popen[str], moments: random.Random) -> list[str]:
     """SIGKILL within the next stages, or while the process starts."""
+    assert process.stdin
     assert process.stdout
-    lines = [process.stdout.readline() for _ in range(moments.randint(0, 2))]
+    allowed = moments.randint(0, 3)
+    process.stdin.write("\n" * allowed)
+    process.stdin.flush()
+    lines = [process.stdout.readline() for _ in range(allowed - 1)]
     time.sleep(moments.uniform(0, 0.1 if lines else 1.5))
     process.kill()
     rest, errors = process.communicate(timeout=120)
