@@ -96,7 +96,14 @@ def test_ctrl_c_is_heard_within_a_second(call: str) -> None:
         assert delay < 1, delay
         np.testing.assert_array_equal(np.asarray(model.logits([1, 2, 3])), expected)
         if {call!r}.startswith("step"):
-            assert all(not gradient.any() for gradient in gradients(model).values())
+            # Zero, or those of whole steps where the signal came between two calls.
+            kept = gradients(model)
+            model.zero_gradients()
+            {call}
+            for name, whole in gradients(model).items():
+                steps = round(np.vdot(kept[name], whole) / np.vdot(whole, whole))
+                bound = 1e-5 * max(steps, 1) * np.abs(whole).max()
+                np.testing.assert_allclose(kept[name], steps * whole, atol=bound)
         report = step(model, large_batch(1))
         assert np.isfinite(report["loss"])
         """
