@@ -81,6 +81,7 @@ def test_ctrl_c_is_heard_within_a_second(call: str) -> None:
         optimiser = _core.AdamW(spare, 0.9, 0.999, 1e-8, 0.0)
         expected = np.asarray(model.logits([1, 2, 3]))
         step(model, large_batch(1))
+        model.zero_gradients()
         sent = []
 
         def interrupt():
