@@ -19,16 +19,18 @@ public enum FoldMetrics {
             return total
         }
         let (whole, parts) = (pooled(without: nil), folds.indices.map { pooled(without: $0) })
-        func estimate(_ metric: (VectorMoments) throws(Undefined) -> Double) -> Estimate {
+        func estimate(
+            in range: ClosedRange<Double>, _ metric: (VectorMoments) throws(Undefined) -> Double
+        ) -> Estimate {
             func value(_ moments: VectorMoments) -> Result<Double, Undefined> {
                 result { () throws(Undefined) in try metric(moments) }
             }
-            return jackknife(whole: value(whole), without: parts.map(value), t: t)
+            return jackknife(whole: value(whole), without: parts.map(value), t: t, range: range)
         }
         return [
-            estimate { (m) throws(Undefined) in try m.meanShift() },
-            estimate { (m) throws(Undefined) in try m.mahalanobis() },
-            estimate { (m) throws(Undefined) in try m.translationShare() },
+            estimate(in: 0...(.infinity)) { (m) throws(Undefined) in try m.meanShift() },
+            estimate(in: 0...(.infinity)) { (m) throws(Undefined) in try m.mahalanobis() },
+            estimate(in: 0...1) { (m) throws(Undefined) in try m.translationShare() },
         ]
     }
 
@@ -75,13 +77,20 @@ public enum FoldMetrics {
         }
         let evaluations = (0..<tasks).compactMap { results[$0] }
         guard let whole = evaluations.first else { preconditionFailure("one task at least") }
-        func estimate(_ value: (Evaluation) -> Result<Double, Undefined>) -> Estimate {
-            jackknife(whole: value(whole), without: evaluations.dropFirst().map(value), t: t)
+        func estimate(
+            in range: ClosedRange<Double>, _ value: (Evaluation) -> Result<Double, Undefined>
+        ) -> Estimate {
+            jackknife(
+                whole: value(whole), without: evaluations.dropFirst().map(value), t: t, range: range
+            )
         }
         return Paired(
-            metrics: MomentMetric.allCases.map { metric in estimate { $0.metrics[metric.rawValue] }
+            metrics: MomentMetric.allCases.map { metric in
+                estimate(in: metric.range(width: width)) { $0.metrics[metric.rawValue] }
             },
-            energies: directions.indices.map { index in estimate { $0.energies[index] } },
+            energies: directions.indices.map { index in
+                estimate(in: 0...1) { $0.energies[index] }
+            },
             spectra: whole.spectra)
     }
 }

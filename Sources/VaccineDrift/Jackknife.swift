@@ -18,9 +18,11 @@ public struct Estimate: Sendable {
 ///   - whole: θ of all folds.
 ///   - without: θ with each fold left out that has any rows.
 ///   - t: quantile of Student's t with F − 1 degrees of freedom.
+///   - range: what θ can be; bounds beyond it are cut.
 /// - SeeAlso: Efron & Stein 1981; Shao & Tu 1995, §2.3.
 func jackknife(
-    whole: Result<Double, Undefined>, without: [Result<Double, Undefined>], t: Double
+    whole: Result<Double, Undefined>, without: [Result<Double, Undefined>], t: Double,
+    range: ClosedRange<Double>
 ) -> Estimate {
     var estimate = Estimate()
     switch whole {
@@ -45,7 +47,7 @@ func jackknife(
     let folds = Double(values.count)
     let mean = values.reduce(0, +) / folds
     let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } * (folds - 1) / folds
-    estimate.low = estimate.value - t * variance.squareRoot()
-    estimate.high = estimate.value + t * variance.squareRoot()
+    estimate.low = max(range.lowerBound, estimate.value - t * variance.squareRoot())
+    estimate.high = min(range.upperBound, estimate.value + t * variance.squareRoot())
     return estimate
 }

@@ -41,6 +41,21 @@ public enum MomentMetric: Int, CaseIterable, Sendable {
     case mahalanobis
     /// n |m|² / Σ |y − x|², in [0, 1]: how much of the drift is one common translation.
     case translationShare
+
+    /// The values that it can take.
+    func range(width: Int) -> ClosedRange<Double> {
+        switch self {
+        case .cka: -.infinity...1
+        case .ckaBiased, .cca, .svcca, .pwcca, .linearResidual, .subspaceOverlap,
+            .translationShare:
+            0...1
+        case .procrustesAngle, .principalAngle: 0...(.pi / 2)
+        case .effectiveRankReference, .effectiveRankCurrent, .participationRatioReference,
+            .participationRatioCurrent:
+            1...Double(width)
+        case .procrustes, .frechet, .frechetNull, .meanShift, .mahalanobis: 0...(.infinity)
+        }
+    }
 }
 
 /// Why a metric is NaN. The raw value crosses the boundary.

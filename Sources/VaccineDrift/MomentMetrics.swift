@@ -210,7 +210,7 @@ extension MomentMetrics {
 
     private func subspaceOverlap() throws(Undefined) -> Double {
         let (x, y) = try subspaces()
-        return product(x, transposed: true, y).squaredNorm / Double(x.columns)
+        return min(1, product(x, transposed: true, y).squaredNorm / Double(x.columns))
     }
 
     /// From its cosine, the least singular value of XᵀY, and its sine, the largest of Y − X·XᵀY: exact for

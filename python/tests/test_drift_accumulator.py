@@ -145,6 +145,34 @@ def test_a_state_survives_the_way(way, tmp_path):
         other.update(x, y, ids=ids)
 
 
+def test_bounds_stay_in_the_range_of_their_metric():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(60, 6)) * np.array([20, 9, 5, 3, 2, 1])
+    y = x + rng.normal(size=x.shape) * rng.exponential(0.5, (60, 1)) ** 3 + 0.02
+    acc = drift.Accumulator(width=6, tier="full", energy={"all": np.eye(6)[:5]})
+    acc.update(x, y, ids=range(60))
+    entries = acc.report(tests=[]).to_dict()["layers"][0]
+    shares = ("cka_biased", "cca", "svcca", "pwcca", "linear_residual")
+    shares += ("subspace_overlap", "translation_share", "energy_all")
+    ranges = dict.fromkeys(shares, (0, 1)) | {"cka": (-np.inf, 1)}
+    angles = ("procrustes_angle", "principal_angle")
+    ranges |= dict.fromkeys(angles, (0, np.pi / 2))
+    distances = ("procrustes", "frechet", "mean_shift", "mahalanobis")
+    ranges |= dict.fromkeys(distances, (0, np.inf))
+    for side in ("reference", "current"):
+        ranges[f"effective_rank_{side}"] = ranges[f"participation_ratio_{side}"] = (
+            1,
+            6,
+        )
+    for name, (least, most) in ranges.items():
+        entry = entries[name]
+        assert least <= entry["low"] <= entry["value"] <= entry["high"] <= most, name
+    # Here half the width of the interval is larger than what is left to the end.
+    for name in ("translation_share", "procrustes", "linear_residual"):
+        entry = entries[name]
+        assert entry["low"] == 0 < entry["high"] - entry["value"] > entry["value"], name
+
+
 def test_energy_is_the_share_of_the_change_along_directions():
     x, y, _ = pair()
     directions = np.random.default_rng(5).normal(size=(3, WIDTH))
@@ -182,17 +210,29 @@ def test_float16_sums_that_overflow_float16_do_not_here():
     assert value(report, "hed_vaccine_code") == 64 * 32 * 120_000.0**2
 
 
+def hsic(x, y):
+    """The unbiased estimator of Song et al. 2012, Eq. 4, for linear kernels."""
+    n = len(x)
+    a, b = (x**2).sum(1), (y**2).sum(1)
+    rows_x, rows_y = x @ x.sum(0) - a, y @ y.sum(0) - b
+    trace = ((x.T @ y) ** 2).sum() - a @ b
+    between = rows_x.sum() * rows_y.sum() / ((n - 1) * (n - 2))
+    return (trace + between - 2 / (n - 2) * rows_x @ rows_y) / (n * (n - 3))
+
+
 def test_second_moments_of_several_blocks_and_tiles_equal_numpy():
     rng = np.random.default_rng(9)
-    x = rng.normal(5, 1, (5000, 300)).astype(np.float32)
+    x = rng.normal(5, 1, (5000, 400)).astype(np.float32)
     y = (x + 0.1 * rng.normal(size=x.shape)).astype(np.float32)
-    acc = drift.Accumulator(width=300, tier="full", folds=2)
+    acc = drift.Accumulator(width=400, tier="full", folds=2)
     acc.update(x, y, ids=range(5000))
     report = acc.report(tests=[], permutations=0, intervals=False)
     a, b = (side - side.mean(0) for side in (x.astype(float), y.astype(float)))
     norms = [np.linalg.norm(s.T @ t) for s, t in ((a, b), (a, a), (b, b))]
     expected = norms[0] ** 2 / norms[1] / norms[2]
     assert value(report, "cka_biased") == pytest.approx(expected, rel=1e-12)
+    debiased = hsic(a, b) / np.sqrt(hsic(a, a) * hsic(b, b))
+    assert value(report, "cka") == pytest.approx(debiased, rel=1e-11)
 
 
 @pytest.mark.parametrize("change", ["format", "checksum"])
