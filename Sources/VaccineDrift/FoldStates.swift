@@ -37,8 +37,10 @@ public enum FoldStates {
                 state.clear()
                 continue
             }
-            let (centreX, centreY) = (Centre(reference, rows), Centre(current, rows))
-            guard centreX.isFinite && centreY.isFinite else {
+            let (left, right) = (
+                CentredRows(reference, meanOf: rows), CentredRows(current, meanOf: rows)
+            )
+            guard left.isFinite && right.isFinite else {
                 try reference.checkFinite("reference")
                 try current.checkFinite("current")
                 throw .value("reference and current are too large: sums overflow")
@@ -47,29 +49,26 @@ public enum FoldStates {
             for start in stride(from: 0, to: rows.count, by: block) {
                 try interruption.check()
                 let part = Array(rows[start..<min(start + block, rows.count)])
-                for band in fill(
-                    x, y, part, (reference, centreX), (current, centreY), times: projection)
-                { sums.add(band) }
+                for band in fill(x, y, part, left, right, times: projection) { sums.add(band) }
                 state.addProducts(x, y, rows: part.count, add: start > 0)
             }
             state.mirror()
             state.set(
-                sums, meanX: centreX.mean(times: projection), meanY: centreY.mean(times: projection)
-            )
+                sums, meanX: left.mean(times: projection), meanY: right.mean(times: projection))
         }
     }
 
     /// Fills blocks with rows, centred and projected; returns the sums of bands of rows.
     private static func fill(
-        _ x: RowBlock, _ y: RowBlock, _ rows: [Int], _ reference: (EmbeddingRows, Centre),
-        _ current: (EmbeddingRows, Centre), times projection: DoubleMatrix?
+        _ x: RowBlock, _ y: RowBlock, _ rows: [Int], _ reference: CentredRows,
+        _ current: CentredRows, times projection: DoubleMatrix?
     ) -> [RowSums] {
         let bands = rowBands(rows.count)
         let parts = Results<RowSums>(count: bands.count)
         Threads.forEach(bands.count) { index, _ in
             let band = bands[index]
-            let left = reference.1.centred(reference.0, rows[band], times: projection)
-            let right = current.1.centred(current.0, rows[band], times: projection)
+            let left = reference.values(rows[band], times: projection)
+            let right = current.values(rows[band], times: projection)
             var sums = RowSums(width: x.columns)
             for (place, row) in band.enumerated() {
                 x.setRow(row, left, from: place * x.columns)
@@ -125,82 +124,5 @@ public enum FoldStates {
             (0..<width * sketch).map {
                 stream.word(at: $0 / 64) >> UInt64($0 % 64) & 1 == 0 ? scale : -scale
             })
-    }
-}
-
-/// Rows of one parallel task.
-private func rowBands(_ count: Int) -> [Range<Int>] {
-    stride(from: 0, to: count, by: 64).map { $0..<min($0 + 64, count) }
-}
-
-/// The mean of some rows, by way of the first of them, so that a constant column becomes exactly 0.
-private struct Centre: Sendable {
-    private let first: [Double]
-    private let rest: [Double]
-
-    init(_ x: EmbeddingRows, _ rows: [Int]) {
-        var start = [Double](repeating: 0, count: x.width)
-        x.read(rows[0], into: &start, from: 0)
-        let (first, bands) = (start, rowBands(rows.count))
-        let parts = Results<[Double]>(count: bands.count)
-        Threads.forEach(bands.count) { index, _ in
-            var sums = [Double](repeating: 0, count: x.width)
-            var values = sums
-            for row in rows[bands[index]] {
-                x.read(row, into: &values, from: 0)
-                for column in sums.indices { sums[column] += values[column] - first[column] }
-            }
-            parts[index] = sums
-        }
-        var total = [Double](repeating: 0, count: x.width)
-        for index in bands.indices {
-            for (column, sum) in (parts[index] ?? []).enumerated() { total[column] += sum }
-        }
-        self.first = first
-        rest = total.map { $0 / Double(rows.count) }
-    }
-
-    var isFinite: Bool { rest.allSatisfy(\.isFinite) }
-
-    func mean(times projection: DoubleMatrix?) -> [Double] {
-        let mean = zip(first, rest).map { $0 + $1 }
-        return projection?.transposedTimes(mean) ?? mean
-    }
-
-    /// The rows less the mean, times a projection if there is one, end to end.
-    func centred(
-        _ x: EmbeddingRows, _ rows: ArraySlice<Int>, times projection: DoubleMatrix?
-    ) -> [Double] {
-        var values = [Double](repeating: 0, count: rows.count * x.width)
-        for (place, row) in rows.enumerated() {
-            let start = place * x.width
-            x.read(row, into: &values, from: start)
-            for column in 0..<x.width {
-                values[start + column] = values[start + column] - first[column] - rest[column]
-            }
-        }
-        guard let projection else { return values }
-        return product(DoubleMatrix(rows: rows.count, columns: x.width, values), projection)
-            .elements
-    }
-}
-
-/// One place for the result of every parallel task; no two threads share one.
-@safe final class Results<Value>: @unchecked Sendable {
-    private let places: UnsafeMutableBufferPointer<Value?>
-
-    init(count: Int) {
-        unsafe places = .allocate(capacity: count)
-        unsafe places.initialize(repeating: nil)
-    }
-
-    deinit {
-        unsafe places.deinitialize()
-        unsafe places.deallocate()
-    }
-
-    subscript(index: Int) -> Value? {
-        get { unsafe places[index] }
-        set { unsafe places[index] = newValue }
     }
 }

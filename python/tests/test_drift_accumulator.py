@@ -10,6 +10,7 @@ import pytest
 
 import vaccine_swift as vs
 from vaccine_swift import drift
+from vaccine_swift.drift._ids import keys_of
 
 LAYERS, PROMPTS, PER, WIDTH = 2, 40, 3, 20
 
@@ -111,6 +112,57 @@ def test_merged_shards_equal_the_whole(tier, parts):
                 assert mine[name][key] == pytest.approx(
                     theirs[name][key], rel=1e-12, abs=1e-12 * scale, nan_ok=True
                 ), name
+
+
+def test_prompts_may_come_in_any_order_and_mixed():
+    x, y, ids = pair()
+    rng = np.random.default_rng(1)
+    # The rows of a prompt keep their order; those of others come between.
+    order = np.argsort(rng.permuted(ids), kind="stable")
+    order[np.argsort(ids[order], kind="stable")] = np.arange(len(ids))
+    rows = np.argsort(order)
+    mixed = drift.Accumulator(width=WIDTH, layers=LAYERS, tier="full")
+    mixed.update(x[:, rows], y[:, rows], ids=ids[rows], groups={"a": ids[rows] < 10})
+    assert (np.diff(ids[rows]) != 0).sum() > 2 * PROMPTS
+    whole, other = (
+        each.report(permutations=99).to_dict() for each in (filled("full"), mixed)
+    )
+    assert whole["tests"] == other["tests"]
+    assert whole["prompts"] == other["prompts"]
+    for name, entry in whole["layers"][1].items():
+        assert other["layers"][1][name]["value"] == pytest.approx(
+            entry["value"], rel=1e-12, abs=1e-12
+        ), name
+
+
+@pytest.mark.parametrize(
+    "given", [list, np.ndarray.tolist, lambda ids: ids.astype(np.uint64)]
+)
+def test_ids_of_every_kind_are_the_same_prompts(given):
+    x, y, ids = pair()
+    acc = drift.Accumulator(width=WIDTH, layers=LAYERS)
+    acc.update(x, y, ids=given(ids), groups={"a": ids < 10})
+    mine, theirs = (each.report(permutations=9).to_dict() for each in (acc, filled()))
+    assert repr(mine["layers"]) == repr(theirs["layers"])
+    assert mine["prompts"] == theirs["prompts"]
+
+
+def test_keys_of_integers_are_their_own_and_no_text_is_one_of_them():
+    prompts = [0, 5, -1, 2**63 - 1, -(2**63), 2**63, 2**64 - 1, -(2**70), "5", "-1"]
+    keys = keys_of(prompts)
+    assert keys[:5].tolist() == [0, 5, 2**64 - 1, 2**63 - 1, 2**63]
+    assert len(set(keys.tolist())) == len(prompts)
+
+
+def test_only_the_table_grows_with_the_prompts():
+    sizes = []
+    for prompts in (10, 30, 50):
+        acc = drift.Accumulator(width=50, directions=8)
+        rows = np.ones((4 * prompts, 50))
+        acc.update(rows, rows, ids=np.arange(4 * prompts) // 4)
+        sizes.append(acc.memory)
+    # Seven float64 sums, two sketches of eight float32, and a key.
+    assert np.diff(sizes).tolist() == [20 * (7 * 8 + 2 * 8 * 4 + 8)] * 2
 
 
 def test_results_do_not_depend_on_threads():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -95,6 +97,28 @@ def test_energy_distance_equals_its_definition():
     result = drift.energy_distance(x, y, permutations=99)
     assert result.statistic == pytest.approx(2 * between - xx - yy, rel=1e-5)
     assert result.effect_size == pytest.approx(1 - (xx + yy) / (2 * between), rel=1e-5)
+
+
+def test_a_result_is_frozen_and_has_its_documented_fields():
+    x, y = sets()
+    result = drift.mmd(x, y, permutations=49)
+    names = [each.name for each in dataclasses.fields(result)]
+    assert names == [
+        "statistic",
+        "p_value",
+        "z",
+        "null_mean",
+        "null_std",
+        "permutations",
+        "effect_size",
+        "details",
+    ]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.p_value = 0.0
+    assert result.permutations == 49
+    assert result.z == pytest.approx(
+        (result.statistic - result.null_mean) / result.null_std
+    )
 
 
 def test_results_depend_neither_on_memory_nor_on_threads():
