@@ -61,10 +61,16 @@ def linear(
     step = _round_step((high - low) / count)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     factor, unit = (100, " %") if per_cent else (1, "")
-    decimals = max(0, -math.floor(math.log10(factor * step) + 1e-9))
-    ticks = tuple(
-        (k * step, f"{factor * k * step:.{decimals}f}{unit}".replace("-", "−"))
+    power = math.floor(math.log10(factor * step) + 1e-9)
+    if not per_cent and (power > 3 or max(-first, last) * step < 1e-3):
+        factor, unit, power = 10.0**-power, f"e{power}", 0
+    texts = (
+        f"{factor * k * step:.{max(0, -power)}f}{unit if k or per_cent else ''}"
         for k in range(first, last + 1)
+    )
+    ticks = tuple(
+        (k * step, text.replace("-", "−"))
+        for k, text in zip(range(first, last + 1), texts, strict=True)
     )
     return Scale(first * step, last * step, ticks)
 

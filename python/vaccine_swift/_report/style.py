@@ -102,7 +102,8 @@ vertical-align:bottom}}
 .vs-report details{{margin-top:14px}}
 .vs-report summary{{cursor:pointer;font-weight:600;margin-bottom:8px}}
 .vs-report pre{{background:var(--card);border:1px solid var(--edge);border-radius:10px;
-padding:12px 14px;overflow-x:auto;font-size:12.5px;margin:0}}
+padding:12px 14px;white-space:pre-wrap;overflow-wrap:anywhere;
+font-size:12.5px;margin:0}}
 .vs-report .pair{{display:grid;gap:14px;align-items:start}}
 @media (min-width:800px){{.vs-report .pair{{
 grid-template-columns:minmax(0,1fr) minmax(0,2fr)}}}}
