@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--method", choices=["vaccine", "sft"], default="vaccine")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, help="the first so many; None: all")
     arguments = parser.parse_args()
     vs.set_num_threads(arguments.threads)
     imported = process.memory("VmRSS")
@@ -39,7 +40,7 @@ def main() -> None:
     optimiser = _core.AdamW(model._model, 0.9, 0.999, 1e-8, workload.WEIGHT_DECAY)
     method = vs.Vaccine(workload.RHO) if arguments.method == "vaccine" else vs.SFT()
     vocabulary, hidden = weights["model.embed_tokens.weight"]
-    batches = workload.batches(vocabulary)
+    batches = workload.batches(vocabulary)[: arguments.steps]
     ready = time.perf_counter() - STARTED
     seconds, busy, losses = [], [], []
     for index, batch in enumerate(batches):

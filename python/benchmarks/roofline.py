@@ -36,13 +36,13 @@ SOURCE = recording.HERE / "machine_limits.c"
 DTYPES = ("float32", "bfloat16")
 # Short timings, many of them: some meet no other process.
 ROUNDS, FLOATS, REPEATS = 1_000_000, 1 << 23, 200
-VOCABULARY = 49152
+VOCABULARY, STEPS = 49152, 4
 # SmolLM2-135M: hidden, feed-forward, layers, query heads, key/value heads, head size.
 C, F, L, H, K, D = 576, 1536, 30, 9, 3, 64
 # The first pattern that a function's name matches says what it does.
 KERNELS = {
-    "packing": r"^pack|_pack|round_",
-    "products": r"product",
+    "products": r"some_rows",
+    "packing": r"product|pack",
     "low rank": r"project|expand|outer|dropout|Dropout",
     "attention": r"gemm|attention|Attention|softmax|exponentiate",
     "SwiGLU": r"swiGLU",
@@ -87,18 +87,18 @@ def limits(threads: int, folder: Path) -> dict[str, float]:
 
 
 def samples(dtype: str, folder: Path) -> dict[str, float]:
-    """Seconds of a step by kernel, warm-up steps included in the mean."""
+    """Processor seconds of a mean step by kernel."""
     data = folder / "perf.data"
     side = [sys.executable, str(recording.HERE / "engine_side.py")]
     side += [str(fetch_smollm2()), "--threads", "1", "--dtype", dtype]
+    side += ["--steps", str(STEPS)]
     record = ["perf", "record", "--freq", "199", "--output", str(data), *side]
     subprocess.run(record, check=True, stdout=subprocess.DEVNULL)
-    script = ["perf", "script", "--input", str(data), "--fields", "period,sym,dso"]
+    script = ["perf", "script", "--input", str(data), "--fields", "period,ip,sym,dso"]
     output = subprocess.run(script, check=True, stdout=subprocess.PIPE, text=True)
     found: collections.Counter[str] = collections.Counter()
-    steps = workload.WARMUP_STEPS + workload.TIMED_STEPS
     for line in output.stdout.splitlines():
-        match = re.match(r"\s*(\d+)\s+(.*) \((.*)\)$", line)
+        match = re.match(r"\s*(\d+)\s+\S+ (.*) \((.*)\)$", line)
         if match is None:
             continue
         period, symbol, module = int(match[1]), match[2], match[3]
@@ -108,7 +108,7 @@ def samples(dtype: str, folder: Path) -> dict[str, float]:
             "other" if ours else "loading, Python, kernel",
         )
         found[name if ours or name == "copies" else "loading, Python, kernel"] += period
-    return {name: period / 1e9 / steps for name, period in found.most_common()}
+    return {name: period / 1e9 / STEPS for name, period in found.most_common()}
 
 
 def work(dtype: str) -> dict[str, tuple[float, float]]:
@@ -122,7 +122,7 @@ def work(dtype: str) -> dict[str, tuple[float, float]]:
     weight = 2 if dtype == "bfloat16" else 4
     maps = [(C, (H + 2 * K) * D), (H * D, C), (C, 2 * F), (F, C)]
     adapted = [(C, H * D), (C, K * D), (C, K * D), (H * D, C), (C, F), (C, F), (F, C)]
-    batches = workload.batches(VOCABULARY)
+    batches = workload.batches(VOCABULARY)[:STEPS]
 
     def add(kernel: str, flops: float, size: float) -> None:
         operations[kernel] += flops / len(batches)
