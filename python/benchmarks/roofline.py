@@ -3,9 +3,9 @@
 Limits: multiply-adds in registers (float32, bfloat16) and STREAM's triad, for each
 number of threads, best of several wall-clock timings (`machine_limits.c`). Kernels: the
 samples that `perf record` takes of `engine_side.py` on one thread, by function, as
-seconds of a step; operations and bytes follow from the shapes. The module must not be
-stripped: build it with `"-Xlinker", "--strip-all"` taken out of Package.swift. Writes
-`results/<date>-roofline.json` and a figure.
+shares of its processor time; operations and bytes follow from the shapes. The module
+must not be stripped: build it with `"-Xlinker", "--strip-all"` taken out of
+Package.swift. Writes `results/<date>-roofline.json` and a figure.
 
     python python/benchmarks/roofline.py [--threads 1 2] [--no-kernels]
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import collections
 import ctypes
+import json
 import re
 import shutil
 import subprocess
@@ -49,7 +50,7 @@ KERNELS = {
     "rotary": r"rotat",
     "norms": r"rmsNorm|normalise",
     "loss": r"crossEntropy",
-    "copies": r"memmove|memcpy|memset",
+    "copies": r"Matrix.*(copy|fill|add)",
 }
 
 
@@ -86,29 +87,31 @@ def limits(threads: int, folder: Path) -> dict[str, float]:
     }
 
 
-def samples(dtype: str, folder: Path) -> dict[str, float]:
-    """Processor seconds of a mean step by kernel."""
+def kernel_seconds(dtype: str, folder: Path) -> dict[str, float]:
+    """Processor seconds of a mean step by kernel.
+
+    What the steps took is shared out by the samples: a virtual machine may lose some.
+    Samples outside the module (loading, Python, page faults) do not count.
+    """
     data = folder / "perf.data"
     side = [sys.executable, str(recording.HERE / "engine_side.py")]
     side += [str(fetch_smollm2()), "--threads", "1", "--dtype", dtype]
-    side += ["--steps", str(STEPS)]
     record = ["perf", "record", "--freq", "199", "--output", str(data), *side]
-    subprocess.run(record, check=True, stdout=subprocess.DEVNULL)
-    script = ["perf", "script", "--input", str(data), "--fields", "period,ip,sym,dso"]
+    ran = subprocess.run(
+        [*record, "--steps", str(STEPS)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    total = sum(json.loads(ran.stdout.splitlines()[-1])["processor_seconds"])
+    script = ["perf", "script", "--input", str(data), "--fields", "ip,sym,dso"]
     output = subprocess.run(script, check=True, stdout=subprocess.PIPE, text=True)
     found: collections.Counter[str] = collections.Counter()
     for line in output.stdout.splitlines():
-        match = re.match(r"\s*(\d+)\s+\S+ (.*) \((.*)\)$", line)
-        if match is None:
+        match = re.match(r"\s*\S+ (.*) \((.*)\)$", line)
+        if match is None or Path(str(_core.__file__)).name not in match[2]:
             continue
-        period, symbol, module = int(match[1]), match[2], match[3]
-        ours = Path(str(_core.__file__)).name in module
-        name = next(
-            (kernel for kernel, known in KERNELS.items() if re.search(known, symbol)),
-            "other" if ours else "loading, Python, kernel",
-        )
-        found[name if ours or name == "copies" else "loading, Python, kernel"] += period
-    return {name: period / 1e9 / STEPS for name, period in found.most_common()}
+        known = (name for name, part in KERNELS.items() if re.search(part, match[1]))
+        found[next(known, "other")] += 1
+    scale = total / found.total() / STEPS
+    return {name: count * scale for name, count in found.most_common()}
 
 
 def work(dtype: str) -> dict[str, tuple[float, float]]:
@@ -215,7 +218,7 @@ def main() -> None:
             known |= {name: max(rate, known[name]) for name, rate in measured.items()}
             print(threads, known)
         for dtype in () if arguments.no_kernels else arguments.dtypes:
-            seconds = samples(dtype, folder)
+            seconds = kernel_seconds(dtype, folder)
             table = {name: {"seconds": time} for name, time in seconds.items()}
             for name, (operations, size) in work(dtype).items():
                 took = seconds[name] + seconds.get("packing", 0) * (name == "products")

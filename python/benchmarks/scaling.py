@@ -96,7 +96,7 @@ def fit(points: list[dict[str, Any]], time_of: str) -> dict[str, Any]:
             solution[kept] = part
             break
         kept.pop(int(part.argmin()))
-    fixed, linear, quadratic = solution
+    fixed, linear, quadratic = map(float, solution)
     return {
         "fixed_seconds": fixed,
         "seconds_per_token": linear,
