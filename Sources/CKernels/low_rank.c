@@ -25,6 +25,7 @@ void vaccine_expand(VaccineMatrix u, VaccineMatrix a, float scale, const Vaccine
     CALL(expand, u, a, scale, mask, first_row, y);
 }
 
-void vaccine_outer(VaccineMatrix u, VaccineMatrix x, float scale, VaccineMatrix g) {
-    CALL(outer, u, x, scale, g);
+void vaccine_outer(VaccineMatrix u, VaccineMatrix x, float scale, const VaccineDropout *mask,
+    ptrdiff_t first_column, VaccineMatrix g) {
+    CALL(outer, u, x, scale, mask, first_column, g);
 }

@@ -139,31 +139,50 @@ void NAME(expand)(VaccineMatrix u, VaccineMatrix a, float scale, const VaccineDr
     for (; t < u.rows; t++) expand_rows(1, mask, u, t, a, scale, first_row, y);
 }
 
-// Sixteen columns from `i` for `ranks` ranks from `j`.
-INLINE void outer_tile(const int ranks, VaccineMatrix u, ptrdiff_t j, VaccineMatrix x, ptrdiff_t i,
-    float scale, VaccineMatrix g) {
-    const ptrdiff_t count = x.columns - i;
-    Lanes sums[2 * RANKS] = {0};
+// Thirty-two columns from `i`, a multiple of 32, for `ranks` ranks from `j`.
+INLINE void outer_tile(const int ranks, VaccineMatrix u, ptrdiff_t j, VaccineMatrix x,
+    const VaccineDropout *mask, ptrdiff_t first_column, ptrdiff_t i, float scale, VaccineMatrix g) {
+    const ptrdiff_t counts[2] = {x.columns - i, x.columns - i - LANES};
+    Lanes sums[2 * RANKS][2] = {0};
     for (ptrdiff_t t = 0; t < x.rows; t++) {
         const float *from = x.values + t * x.stride + i;
-        const Lanes row = count >= LANES ? load(from) : load_some(from, count);
+        Lanes row[2], kept[2];
+        if (mask != NULL) factors(mask, row_key(mask, t), (first_column + i) / (2 * LANES), kept);
+        for (int v = 0; v < 2; v++) {
+            row[v] = counts[v] >= LANES ? load(from + v * LANES)
+                : counts[v] > 0         ? load_some(from + v * LANES, counts[v])
+                                        : all(0);
+            if (mask != NULL) row[v] *= kept[v];
+        }
         for (int q = 0; q < ranks; q++)
-            sums[q] = multiply_add(all(u.values[t * u.stride + j + q]), row, sums[q]);
+            for (int v = 0; v < 2; v++)
+                sums[q][v] = multiply_add(all(u.values[t * u.stride + j + q]), row[v], sums[q][v]);
     }
-    for (int q = 0; q < ranks; q++) {
-        float *place = g.values + (j + q) * g.stride + i;
-        if (count >= LANES)
-            store(multiply_add(sums[q], all(scale), load(place)), place);
-        else
-            store_some(multiply_add(sums[q], all(scale), load_some(place, count)), place, count);
+    for (int q = 0; q < ranks; q++)
+        for (int v = 0; v < 2 && counts[v] > 0; v++) {
+            float *place = g.values + (j + q) * g.stride + i + v * LANES;
+            if (counts[v] >= LANES)
+                store(multiply_add(sums[q][v], all(scale), load(place)), place);
+            else
+                store_some(multiply_add(sums[q][v], all(scale), load_some(place, counts[v])), place,
+                    counts[v]);
+        }
+}
+
+INLINE void outer_columns(VaccineMatrix u, VaccineMatrix x, const VaccineDropout *mask,
+    ptrdiff_t first_column, float scale, VaccineMatrix g) {
+    for (ptrdiff_t i = 0; i < x.columns; i += 2 * LANES) {
+        ptrdiff_t j = 0;
+        for (; j + 2 * RANKS <= u.columns; j += 2 * RANKS)
+            outer_tile(2 * RANKS, u, j, x, mask, first_column, i, scale, g);
+        for (; j < u.columns; j++) outer_tile(1, u, j, x, mask, first_column, i, scale, g);
     }
 }
 
-void NAME(outer)(VaccineMatrix u, VaccineMatrix x, float scale, VaccineMatrix g) {
-    for (ptrdiff_t i = 0; i < x.columns; i += LANES) {
-        ptrdiff_t j = 0;
-        for (; j + 2 * RANKS <= u.columns; j += 2 * RANKS)
-            outer_tile(2 * RANKS, u, j, x, i, scale, g);
-        for (; j < u.columns; j++) outer_tile(1, u, j, x, i, scale, g);
-    }
+void NAME(outer)(VaccineMatrix u, VaccineMatrix x, float scale, const VaccineDropout *mask,
+    ptrdiff_t first_column, VaccineMatrix g) {
+    if (mask == NULL)
+        outer_columns(u, x, NULL, 0, scale, g);
+    else
+        outer_columns(u, x, mask, first_column, scale, g);
 }

@@ -11,7 +11,8 @@
     void project_##suffix(VaccineMatrix x, VaccineMatrix a, float scale, VaccineMatrix u);         \
     void expand_##suffix(VaccineMatrix u, VaccineMatrix a, float scale,                            \
         const VaccineDropout *mask, ptrdiff_t first_row, VaccineMatrix y);                         \
-    void outer_##suffix(VaccineMatrix u, VaccineMatrix x, float scale, VaccineMatrix g);
+    void outer_##suffix(VaccineMatrix u, VaccineMatrix x, float scale, const VaccineDropout *mask, \
+        ptrdiff_t first_column, VaccineMatrix g);
 
 DECLARE(baseline)
 #ifdef __x86_64__

@@ -32,13 +32,26 @@ public func expand(
     }
 }
 
-/// g[j, :] += scale · Σ_t u[t, j] · x[t, :]: the gradient of a rank-major factor, summed over t in order.
+/// g[j, :] += scale · Σ_t u[t, j] · (mask ⊙ x)[t, :]: the gradient of a rank-major factor, summed over t in
+/// order.
 ///
+/// - Parameters:
+///   - mask: nil: no mask.
+///   - firstColumn: the mask's column that belongs to column 0, a multiple of 32.
 /// - Complexity: O(T·r·n) multiply-adds; x is read ⌈r/8⌉ times.
-public func accumulateOuter(_ u: Matrix, _ x: Matrix, scale: Float, into g: Matrix) {
+public func accumulateOuter(
+    _ u: Matrix, _ x: Matrix, scale: Float = 1, through mask: Dropout? = nil, firstColumn: Int = 0,
+    into g: Matrix
+) {
     precondition(
         u.rows == x.rows && g.rows == u.columns && g.columns == x.columns, "shapes differ")
-    unsafe vaccine_outer(u.forC, x.forC, scale, g.forC)
+    if let mask {
+        precondition(firstColumn % 32 == 0, "a mask's columns come by the 32")
+        var mask = mask.forC
+        unsafe vaccine_outer(u.forC, x.forC, scale, &mask, firstColumn, g.forC)
+    } else {
+        unsafe vaccine_outer(u.forC, x.forC, scale, nil, 0, g.forC)
+    }
 }
 
 extension Matrix {

@@ -60,9 +60,28 @@ public enum Threads {
             return
         }
         DispatchQueue.concurrentPerform(iterations: workers) { worker in
-            let lower = units * worker / workers * unit
-            let upper = min(units * (worker + 1) / workers * unit, count)
-            if lower < upper { body(lower..<upper) }
+            let range = part(worker, of: workers, count: count, unit: unit)
+            if !range.isEmpty { body(range) }
+        }
+    }
+
+    /// The `index`-th of `parts` even ranges that make up `0..<count`, borders at multiples of `unit`.
+    public static func part(_ index: Int, of parts: Int, count: Int, unit: Int) -> Range<Int> {
+        let units = (count + unit - 1) / unit
+        let lower = min(units * index / parts * unit, count)
+        return lower..<min(units * (index + 1) / parts * unit, count)
+    }
+
+    /// The rows of a band.
+    public static let bandRows = 32
+
+    /// Calls `body` for bands of rows, so short that what one sweep writes is still in cache when the next
+    /// one reads it.
+    public static func forEachBand(
+        of rows: Int, _ body: @Sendable (_ rows: Range<Int>, _ worker: Int) -> Void
+    ) {
+        forEach((rows + bandRows - 1) / bandRows) { band, worker in
+            body(band * bandRows..<min((band + 1) * bandRows, rows), worker)
         }
     }
 

@@ -18,67 +18,53 @@ package struct LowRankAdapter: Sendable {
 
     package var rank: Int { down.rows }
 
-    /// y[:, …] += scale · u · up, with u = dropout(x) · downᵀ kept for the backward pass.
+    /// y[:, …] += scale · u · up, with u = dropout(x) · downᵀ kept for the backward pass; on the calling
+    /// thread.
     ///
     /// - Parameters:
     ///   - x: shape [T, in]. `y`: shape [T, out], added to. `u`: shape [T, r], overwritten.
     ///   - stream: the mask's stream; nil: no dropout.
-    ///   - dropped: scratch, shape [T, ≥ in].
-    func forward(_ x: Matrix, stream: RandomStream?, u: Matrix, dropped: Matrix, addingTo y: Matrix)
-    {
-        let mask = self.mask(stream)
-        forEachBand(of: x.rows) { band in
-            var input = x.rows(band)
-            if let mask {
-                let masked = dropped.columns(0..<x.columns).rows(band)
-                mask.apply(to: input, firstRow: band.lowerBound, into: masked)
-                input = masked
-            }
-            project(input, onto: down, scale: 1, into: u.rows(band))
-            expand(u.rows(band), over: up, scale: scale, addingTo: y.rows(band))
+    ///   - firstRow: the mask's row that belongs to row 0.
+    ///   - dropped: scratch, shape [≥ T, ≥ in].
+    func forward(
+        _ x: Matrix, stream: RandomStream?, firstRow: Int, u: Matrix, dropped: Matrix,
+        addingTo y: Matrix
+    ) {
+        var input = x
+        if let mask = mask(stream) {
+            input = dropped.columns(0..<x.columns).rows(0..<x.rows)
+            mask.apply(to: x, firstRow: firstRow, into: input)
         }
+        project(input, onto: down, scale: 1, into: u)
+        expand(u, over: up, scale: scale, addingTo: y)
     }
 
-    /// Adds the gradients of `forward`.
+    /// The gradient of `forward` with respect to x, on the calling thread.
     ///
     /// - Parameters:
-    ///   - x: the input again, needed with `weights`; shape [T, in].
-    ///   - dY: shape [T, out]. `dX`: shape [T, in], added to; nil: not wanted.
-    ///   - dU: scratch, shape [T, r]. `dropped`: scratch, shape [T, ≥ in].
-    ///   - weights: whether the factors' gradients are wanted.
+    ///   - dY: shape [T, out]. `dU`: shape [T, r], overwritten.
+    ///   - dX: shape [T, in], added to; nil: not wanted.
     func backward(
-        _ x: Matrix?, dY: Matrix, stream: RandomStream?, u: Matrix, dU: Matrix, dropped: Matrix,
-        weights: Bool, addingTo dX: Matrix?
+        dY: Matrix, stream: RandomStream?, firstRow: Int, dU: Matrix, addingTo dX: Matrix?
     ) {
-        let mask = self.mask(stream)
-        forEachBand(of: dY.rows) { band in
-            project(dY.rows(band), onto: up, scale: scale, into: dU.rows(band))
-            if let dX {
-                expand(
-                    dU.rows(band), over: down, through: mask, firstRow: band.lowerBound,
-                    addingTo: dX.rows(band))
-            }
-            if weights, let x, let mask {
-                mask.apply(
-                    to: x.rows(band), firstRow: band.lowerBound,
-                    into: dropped.columns(0..<x.columns).rows(band))
-            }
-        }
-        guard weights, let x else { return }
-        let input = mask == nil ? x : dropped.columns(0..<x.columns)
-        Threads.forEachRange(of: dY.columns, unit: 64) {
-            accumulateOuter(u, dY.columns($0), scale: scale, into: upGradient.columns($0))
-        }
-        Threads.forEachRange(of: x.columns, unit: 64) {
-            accumulateOuter(dU, input.columns($0), scale: 1, into: downGradient.columns($0))
+        project(dY, onto: up, scale: scale, into: dU)
+        if let dX {
+            expand(dU, over: down, through: mask(stream), firstRow: firstRow, addingTo: dX)
         }
     }
 
-    /// Bands of rows that stay in cache from one product to the next.
-    private func forEachBand(of rows: Int, _ body: @Sendable (Range<Int>) -> Void) {
-        Threads.forEach((rows + 31) / 32) { band, _ in
-            body(32 * band..<min(32 * (band + 1), rows))
-        }
+    /// Adds the gradient of `up` in the columns of `columns`, on the calling thread.
+    func accumulateUp(u: Matrix, dY: Matrix, columns: Range<Int>) {
+        accumulateOuter(
+            u, dY.columns(columns), scale: scale, into: upGradient.columns(columns))
+    }
+
+    /// Adds the gradient of `down` in the columns of `columns`, which start at a multiple of 32; on the
+    /// calling thread.
+    func accumulateDown(dU: Matrix, x: Matrix, stream: RandomStream?, columns: Range<Int>) {
+        accumulateOuter(
+            dU, x.columns(columns), through: mask(stream), firstColumn: columns.lowerBound,
+            into: downGradient.columns(columns))
     }
 
     private func mask(_ stream: RandomStream?) -> Dropout? {

@@ -24,6 +24,9 @@ package struct Projection {
     package let bias: Matrix?
     package var parts: [Part]
 
+    /// q, k and v.
+    static let maximumParts = 3
+
     /// What the backward pass needs of the forward pass: u of every part, each [T, r].
     struct Cache {
         let u: [Matrix]
@@ -46,13 +49,19 @@ package struct Projection {
     private func finish(
         _ x: Matrix, cache: Cache, masks: RandomStream?, scratch: Scratch, _ y: Matrix
     ) {
-        if let bias { y.addToEveryRow(bias) }
-        for (part, u) in zip(parts, cache.u) {
-            part.adapter?.forward(
-                x, stream: masks?.substream(part.index), u: u.rows(0..<x.rows),
-                dropped: scratch.dropped.rows(0..<x.rows), addingTo: y.columns(part.range))
+        guard bias != nil || isAdapted else { return }
+        Threads.forEachBand(of: y.rows) { rows, worker in
+            if let bias { y.rows(rows).addToEveryRow(bias) }
+            for (part, u) in zip(parts, cache.u) {
+                part.adapter?.forward(
+                    x.rows(rows), stream: masks?.substream(part.index), firstRow: rows.lowerBound,
+                    u: u.rows(rows), dropped: scratch.dropped[worker],
+                    addingTo: y.columns(part.range).rows(rows))
+            }
         }
     }
+
+    private var isAdapted: Bool { parts.contains { $0.adapter != nil } }
 
     /// - Parameters:
     ///   - x: the input again; needed when `weights` is true.
@@ -63,11 +72,33 @@ package struct Projection {
         weights: Bool, interruption: Interruption, into dX: Matrix?
     ) throws(VaccineError) {
         if let dX { try multiply(dY, by: weight, into: dX, interruption: interruption) }
-        for (part, u) in zip(parts, cache.u) {
-            part.adapter?.backward(
-                x, dY: dY.columns(part.range), stream: masks?.substream(part.index),
-                u: u.rows(0..<dY.rows), dU: scratch.dU(rank: u.columns, rows: dY.rows),
-                dropped: scratch.dropped.rows(0..<dY.rows), weights: weights, addingTo: dX)
+        guard isAdapted else { return }
+        Threads.forEachBand(of: dY.rows) { rows, _ in
+            for (index, part) in parts.enumerated() {
+                part.adapter?.backward(
+                    dY: dY.columns(part.range).rows(rows),
+                    stream: masks?.substream(part.index), firstRow: rows.lowerBound,
+                    dU: scratch.dUs[index].rows(rows), addingTo: dX?.rows(rows))
+            }
+        }
+        guard weights, let x else { return }
+        // A task is a share of the columns of one factor's gradient.
+        let shares = Threads.count
+        Threads.forEach(2 * parts.count * shares) { task, _ in
+            let (index, share) = (task / (2 * shares), task % shares)
+            let (part, rows) = (parts[index], 0..<x.rows)
+            func columns(of matrix: Matrix) -> Range<Int> {
+                Threads.part(share, of: shares, count: matrix.columns, unit: 64)
+            }
+            if task / shares % 2 == 0 {
+                let dY = dY.columns(part.range)
+                part.adapter?.accumulateUp(
+                    u: cache.u[index].rows(rows), dY: dY, columns: columns(of: dY))
+            } else {
+                part.adapter?.accumulateDown(
+                    dU: scratch.dUs[index].rows(rows), x: x, stream: masks?.substream(part.index),
+                    columns: columns(of: x))
+            }
         }
     }
 }
@@ -75,12 +106,10 @@ package struct Projection {
 extension Matrix {
     /// self[t, :] += bias[0, :].
     fileprivate func addToEveryRow(_ bias: Matrix) {
-        Threads.forEachRange(of: rows) { range in
-            let values = bias[0]
-            for row in range {
-                var target = mutable(row)
-                for index in values.indices { target[index] += values[index] }
-            }
+        let values = bias[0]
+        for row in 0..<rows {
+            var target = mutable(row)
+            for index in values.indices { target[index] += values[index] }
         }
     }
 }

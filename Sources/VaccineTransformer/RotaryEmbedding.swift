@@ -43,13 +43,19 @@ struct RotaryEmbedding: Sendable {
         let sine = sines[position]
         let sign: Float = inverse ? -1 : 1
         for head in 0..<heads {
-            let start = head * headSize
-            for index in 0..<half {
-                let a = row[start + index]
-                let b = row[start + half + index]
-                let s = sine[index] * sign
-                row[start + index] = a * cosine[index] - b * s
-                row[start + half + index] = b * cosine[index] + a * s
+            let (left, right) = (head * headSize, head * headSize + half)
+            sweep(half) {
+                let (a, b) = (row.lanes(at: left + $0), row.lanes(at: right + $0))
+                let (c, s) = (cosine.lanes(at: $0), sine.lanes(at: $0) * sign)
+                row.setLanes(a * c - b * s, at: left + $0)
+                row.setLanes(b * c + a * s, at: right + $0)
+            } tail: {
+                for index in $0..<half {
+                    let (a, b) = (row[left + index], row[right + index])
+                    let (c, s) = (cosine[index], sine[index] * sign)
+                    row[left + index] = a * c - b * s
+                    row[right + index] = b * c + a * s
+                }
             }
         }
     }

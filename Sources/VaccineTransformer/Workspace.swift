@@ -60,14 +60,14 @@ struct LayerActivations {
 struct Scratch {
     let normed: Matrix  // [T, C] the input of a projection
     let activated: Matrix  // [T, F]
-    let dropped: Matrix  // [T, max(C, F, H·D)] a dropped-out input
+    let dropped: [Matrix]  // per worker, [band, max(C, F, H·D)] a dropped-out input
     let final: Matrix  // [T, C] the residual stream leaving the last layer
     let finalInverse: Matrix  // [T, 1]
     let attention: [Matrix]  // per worker, [64, longest]
     let logits: Matrix  // [chunk, V]
     let selected: Matrix  // [chunk, C] the rows that reach the loss
     let losses: Matrix  // [T, 1] of the supervised rows, in their order
-    let dUs: Matrix  // [T, r]
+    let dUs: [Matrix]  // per part of a projection, [T, r]
 
     /// Supervised rows whose logits exist at one time.
     static let lossChunk = 256
@@ -78,9 +78,11 @@ struct Scratch {
         let hidden = configuration.hiddenSize
         normed = arena.matrix(rows: tokens, columns: hidden)
         activated = arena.matrix(rows: tokens, columns: configuration.feedForwardSize)
-        dropped = arena.matrix(
-            rows: tokens,
-            columns: max(hidden, configuration.feedForwardSize, configuration.queryWidth))
+        dropped = (0..<Threads.count).map { _ in
+            arena.matrix(
+                rows: Threads.bandRows,
+                columns: max(hidden, configuration.feedForwardSize, configuration.queryWidth))
+        }
         final = arena.matrix(rows: tokens, columns: hidden)
         finalInverse = arena.matrix(rows: tokens, columns: 1)
         attention = (0..<Threads.count).map { _ in
@@ -90,10 +92,8 @@ struct Scratch {
         logits = arena.matrix(rows: chunk, columns: configuration.vocabularySize)
         selected = arena.matrix(rows: chunk, columns: hidden)
         losses = arena.matrix(rows: tokens, columns: 1)
-        dUs = arena.matrix(rows: tokens, columns: max(rank, 1))
+        dUs = (0..<Projection.maximumParts).map { _ in arena.matrix(rows: tokens, columns: rank) }
     }
-
-    func dU(rank: Int, rows: Int) -> Matrix { dUs.columns(0..<rank).rows(0..<rows) }
 }
 
 /// Gradients that flow backward, shared by all layers, and the perturbation.

@@ -73,4 +73,18 @@ import _TestSupport
         expand(u, over: a, through: dropout, firstRow: 3, addingTo: through)
         #expect(relativeError(through.elements, masked.elements) < 1e-6)
     }
+
+    @Test(arguments: [3, 8]) func gradientThroughAMaskIsTheGradientFromMaskedRows(rank: Int) {
+        let dropout = Dropout(probability: 0.25, stream: RandomStream(4))
+        let (u, x) = (normal(6, rank, seed: 1), normal(6, 70, seed: 2))
+        let (masked, expected, through) = (zeros(6, 70), zeros(rank, 70), zeros(rank, 70))
+        dropout.apply(to: x, firstRow: 0, into: masked)
+        accumulateOuter(u, masked, scale: 2, into: expected)
+        for columns in [0..<32, 32..<70] {
+            accumulateOuter(
+                u, x.columns(columns), scale: 2, through: dropout,
+                firstColumn: columns.lowerBound, into: through.columns(columns))
+        }
+        #expect(through.elements == expected.elements)
+    }
 }

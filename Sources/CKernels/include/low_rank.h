@@ -31,7 +31,9 @@ void vaccine_project(VaccineMatrix x, VaccineMatrix a, float scale, VaccineMatri
 // y[t, :] += scale · mask ⊙ Σ_j u[t, j] · a[j, :]; `mask` may be NULL.
 void vaccine_expand(VaccineMatrix u, VaccineMatrix a, float scale, const VaccineDropout *mask,
     ptrdiff_t first_row, VaccineMatrix y);
-// g[j, :] += scale · Σ_t u[t, j] · x[t, :].
-void vaccine_outer(VaccineMatrix u, VaccineMatrix x, float scale, VaccineMatrix g);
+// g[j, :] += scale · Σ_t u[t, j] · (mask ⊙ x)[t, :]; `mask` may be NULL. Columns of the mask are
+// counted from `first_column`, a multiple of 32.
+void vaccine_outer(VaccineMatrix u, VaccineMatrix x, float scale, const VaccineDropout *mask,
+    ptrdiff_t first_column, VaccineMatrix g);
 
 #endif
