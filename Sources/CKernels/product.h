@@ -13,21 +13,27 @@
 
 enum { VECTORS = TILE_COLUMNS / LANES };
 
+// Rows of A: word i of row r is words[r * row + i * step].
+typedef struct Left {
+    const Word *words;
+    ptrdiff_t row, step;
+} Left;
+
 // c[rows, TILE_COLUMNS] (+)= a[rows, k] · b[k, TILE_COLUMNS]. `rows` is a constant wherever this is
 // inlined, so that the sums stay in registers.
-static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t k, const Word *a,
-    ptrdiff_t a_stride, const Word *b, float *c, ptrdiff_t c_stride, bool accumulate) {
+static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t k, Left a,
+    const Word *b, float *c, ptrdiff_t c_stride, bool accumulate) {
     Vector sums[TILE_ROWS][VECTORS];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < VECTORS; v++) sums[r][v] = (Vector){0};
-    for (ptrdiff_t i = 0; i < k; i++, b += VACCINE_PANEL) {
+    for (ptrdiff_t i = 0; i < k; i++, a.words += a.step, b += VACCINE_PANEL) {
         WordVector words[VECTORS];
         for (int v = 0; v < VECTORS; v++) words[v] = *(const WordVector *)(b + v * LANES);
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < VECTORS; v++)
-                sums[r][v] = multiply_add(sums[r][v], a[r * a_stride + i], words[v]);
+                sums[r][v] = multiply_add(sums[r][v], a.words[r * a.row], words[v]);
     }
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
@@ -38,10 +44,10 @@ static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t
 }
 
 #define CASE(rows)                                                                                 \
-    case rows: tile(rows, k, a, a_stride, b, c, c_stride, accumulate); break;
+    case rows: tile(rows, k, a, b, c, c_stride, accumulate); break;
 
-static __attribute__((noinline)) void some_rows(int rows, ptrdiff_t k, const Word *a,
-    ptrdiff_t a_stride, const Word *b, float *c, ptrdiff_t c_stride, bool accumulate) {
+static __attribute__((noinline)) void some_rows(
+    int rows, ptrdiff_t k, Left a, const Word *b, float *c, ptrdiff_t c_stride, bool accumulate) {
     switch (rows) {
         CASE(1)
         CASE(2)
@@ -63,41 +69,39 @@ static __attribute__((noinline)) void some_rows(int rows, ptrdiff_t k, const Wor
 }
 
 // As `some_rows`, for the last columns of C, fewer than TILE_COLUMNS.
-static void some_columns(int rows, int columns, ptrdiff_t k, const Word *a, ptrdiff_t a_stride,
-    const Word *b, float *c, ptrdiff_t c_stride, bool accumulate) {
+static void some_columns(int rows, int columns, ptrdiff_t k, Left a, const Word *b, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
     float whole[TILE_ROWS * TILE_COLUMNS] __attribute__((aligned(64)));
     const size_t bytes = sizeof(float) * (size_t)columns;
     memset(whole, 0, sizeof whole);
     for (int r = 0; accumulate && r < rows; r++)
         memcpy(whole + r * TILE_COLUMNS, c + r * c_stride, bytes);
-    some_rows(rows, k, a, a_stride, b, whole, TILE_COLUMNS, accumulate);
+    some_rows(rows, k, a, b, whole, TILE_COLUMNS, accumulate);
     for (int r = 0; r < rows; r++) memcpy(c + r * c_stride, whole + r * TILE_COLUMNS, bytes);
 }
 
 // A tile's rows of A with one packed panel of `columns` columns.
-static void panel_rows(int rows, ptrdiff_t columns, ptrdiff_t k, const Word *a, ptrdiff_t a_stride,
-    const Word *panel, float *c, ptrdiff_t c_stride, bool accumulate) {
+static void panel_rows(int rows, ptrdiff_t columns, ptrdiff_t k, Left a, const Word *panel,
+    float *c, ptrdiff_t c_stride, bool accumulate) {
     for (ptrdiff_t j = 0; j < columns; j += TILE_COLUMNS) {
         if (columns - j >= TILE_COLUMNS)
-            some_rows(rows, k, a, a_stride, panel + j, c + j, c_stride, accumulate);
+            some_rows(rows, k, a, panel + j, c + j, c_stride, accumulate);
         else
-            some_columns(
-                rows, (int)(columns - j), k, a, a_stride, panel + j, c + j, c_stride, accumulate);
+            some_columns(rows, (int)(columns - j), k, a, panel + j, c + j, c_stride, accumulate);
     }
 }
 
 // All rows of A with the packed panels of `columns` columns, of k words each.
-static void packed_panels(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t k, const Word *a,
-    ptrdiff_t a_stride, const Word *packed, float *c, ptrdiff_t c_stride, bool accumulate) {
-    for (ptrdiff_t i = 0; i < m; i += TILE_ROWS)
+static void packed_panels(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t k, Left a, const Word *packed,
+    float *c, ptrdiff_t c_stride, bool accumulate) {
+    for (ptrdiff_t i = 0; i < m; i += TILE_ROWS, a.words += TILE_ROWS * a.row)
         for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL)
-            panel_rows((int)smaller(m - i, TILE_ROWS), smaller(columns - p, VACCINE_PANEL), k,
-                a + i * a_stride, a_stride, packed + p * k, c + i * c_stride + p, c_stride,
-                accumulate);
+            panel_rows((int)smaller(m - i, TILE_ROWS), smaller(columns - p, VACCINE_PANEL), k, a,
+                packed + p * k, c + i * c_stride + p, c_stride, accumulate);
 }
 
-bool FUNCTION(VaccineShape shape, const void *a, ptrdiff_t a_stride, VaccineWeight b, float *c,
-    ptrdiff_t c_stride) {
+bool FUNCTION(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride,
+    bool accumulate) {
     Word *packed = packing_buffer();
     if (packed == NULL) return false;
     const ptrdiff_t words = (shape.k + WORD - 1) / WORD, step = packed_rows(words);
@@ -112,8 +116,9 @@ bool FUNCTION(VaccineShape shape, const void *a, ptrdiff_t a_stride, VaccineWeig
             else
                 pack_rows(
                     b, start * WORD, smaller(shape.k - start * WORD, k * WORD), j, columns, packed);
-            packed_panels(shape.m, columns, k, (const Word *)a + start, a_stride, packed, c + j,
-                c_stride, start > 0);
+            const Left left = {(const Word *)a.words + start * a.step, a.row, a.step};
+            packed_panels(
+                shape.m, columns, k, left, packed, c + j, c_stride, accumulate || start > 0);
         }
     }
     return true;

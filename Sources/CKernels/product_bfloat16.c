@@ -67,6 +67,19 @@ void pairs_avx512_bfloat16(const float *values, ptrdiff_t count, uint32_t *pairs
     }
 }
 
+void row_pairs_avx512_bfloat16(
+    const float *even, const float *odd, ptrdiff_t count, uint32_t *pairs) {
+    for (ptrdiff_t i = 0; i < count; i += 16, pairs += 16) {
+        const __mmask16 inside = count - i < 16 ? (__mmask16)((1 << (count - i)) - 1) : 0xFFFF;
+        const __m512 above = _mm512_maskz_loadu_ps(inside, even + i);
+        const __m512 below
+            = odd == NULL ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(inside, odd + i);
+        const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(above));
+        const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(below));
+        _mm512_storeu_si512(pairs, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+    }
+}
+
 #pragma clang attribute pop
 
 #endif

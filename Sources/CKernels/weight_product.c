@@ -19,15 +19,15 @@ void vaccine_to_bfloat16(const float *values, ptrdiff_t count, uint16_t *result)
 
 bool vaccine_has_bfloat16(void) { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 
-bool vaccine_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
-    VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    return has_avx512() ? product_avx512(shape, a, a_stride, b, c, c_stride)
-                        : product_baseline(shape, a, a_stride, b, c, c_stride);
+bool vaccine_product_float32(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
+    return has_avx512() ? product_avx512(shape, a, b, c, c_stride, accumulate)
+                        : product_baseline(shape, a, b, c, c_stride, accumulate);
 }
 
-bool vaccine_product_bfloat16(VaccineShape shape, const uint32_t *a, ptrdiff_t a_stride,
-    VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    return product_avx512_bfloat16(shape, a, a_stride, b, c, c_stride);
+bool vaccine_product_bfloat16(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
+    return product_avx512_bfloat16(shape, a, b, c, c_stride, accumulate);
 }
 
 void vaccine_row_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
@@ -45,20 +45,24 @@ void vaccine_to_pairs(const float *values, ptrdiff_t count, uint32_t *pairs) {
     pairs_avx512_bfloat16(values, count, pairs);
 }
 
+void vaccine_rows_to_pairs(const float *even, const float *odd, ptrdiff_t count, uint32_t *pairs) {
+    row_pairs_avx512_bfloat16(even, odd, count, pairs);
+}
+
 const char *vaccine_product_instructions(void) { return has_avx512() ? "AVX-512" : "AVX2"; }
 
 #else
 
 bool vaccine_has_bfloat16(void) { return false; }
 
-bool vaccine_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
-    VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    return product_baseline(shape, a, a_stride, b, c, c_stride);
+bool vaccine_product_float32(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
+    return product_baseline(shape, a, b, c, c_stride, accumulate);
 }
 
-bool vaccine_product_bfloat16(VaccineShape shape, const uint32_t *a, ptrdiff_t a_stride,
-    VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    (void)shape, (void)a, (void)a_stride, (void)b, (void)c, (void)c_stride;
+bool vaccine_product_bfloat16(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
+    (void)shape, (void)a, (void)b, (void)c, (void)c_stride, (void)accumulate;
     return false;
 }
 
@@ -74,6 +78,10 @@ void vaccine_row_product_bfloat16(VaccineShape shape, const uint32_t *a, ptrdiff
 
 void vaccine_to_pairs(const float *values, ptrdiff_t count, uint32_t *pairs) {
     (void)values, (void)count, (void)pairs;
+}
+
+void vaccine_rows_to_pairs(const float *even, const float *odd, ptrdiff_t count, uint32_t *pairs) {
+    (void)even, (void)odd, (void)count, (void)pairs;
 }
 
 const char *vaccine_product_instructions(void) { return "NEON"; }

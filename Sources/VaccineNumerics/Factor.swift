@@ -1,39 +1,35 @@
 internal import CKernels
 
-/// The left factor of a product with a weight, as the kernels of the weight's precision read it.
+/// The left factor of a product with a weight, as the kernels of the weight's precision read it: float32
+/// where it lies, bfloat16 rounded into memory of the thread that asks, which lasts until it asks again.
 @safe struct Factor: @unchecked Sendable {
     @safe enum Words {
-        /// The matrix in place.
         case values(UnsafeMutablePointer<Float>)
-        /// Neighbours in a row two by two, rounded to bfloat16, in memory of the thread that made them.
+        /// Neighbours along k two by two.
         case pairs(UnsafeMutablePointer<UInt32>)
     }
 
     let words: Words
-    let columns: Int
-    /// Words from row to row.
-    let stride: Int
+    /// Length along k, in elements.
+    let length: Int
+    /// Words from row to row, and from one to the next along k.
+    let row: Int
+    let step: Int
 
-    /// Rounding takes place here, once for all tiles of the product. The pairs last until the calling thread
-    /// makes its next factor.
+    /// Rounding takes place here, once for all tiles of the product.
     ///
     /// - Parameter parallel: false inside a parallel region.
     /// - Complexity: in bfloat16 4·T·K bytes read, 2·T·K written.
     init(_ matrix: Matrix, for precision: Precision, parallel: Bool) {
-        columns = matrix.columns
+        length = matrix.columns
+        step = 1
         guard precision == .bfloat16 else {
             unsafe words = .values(matrix.base)
-            stride = matrix.stride
+            row = matrix.stride
             return
         }
-        // As in an arena, rows do not fall into the same few sets of the first-level cache.
-        let width = (matrix.columns + 31) / 32 * 16
-        let stride = width % 512 == 0 ? width + 16 : width
-        guard let pairs = unsafe vaccine_pairs_buffer(matrix.rows * stride) else {
-            preconditionFailure("no memory for rounded rows")
-        }
-        unsafe words = .pairs(pairs)
-        self.stride = stride
+        row = Factor.stride(of: (matrix.columns + 1) / 2)
+        unsafe words = .pairs(Factor.memory(matrix.rows * row))
         let factor = self
         if parallel {
             Threads.forEachRange(of: matrix.rows) { factor.round(matrix, $0) }
@@ -42,29 +38,58 @@ internal import CKernels
         }
     }
 
-    private init(words: Words, columns: Int, stride: Int) {
-        self.words = words
-        self.columns = columns
-        self.stride = stride
-    }
-
     private func round(_ matrix: Matrix, _ rows: Range<Int>) {
         guard case .pairs(let pairs) = words else { return }
-        for row in rows {
+        for index in rows {
             unsafe vaccine_to_pairs(
-                matrix.base + row * matrix.stride, columns, pairs + row * stride)
+                matrix.base + index * matrix.stride, length, pairs + index * row)
         }
+    }
+
+    /// The transpose of a matrix, on the calling thread.
+    init(transposing matrix: Matrix, for precision: Precision) {
+        length = matrix.rows
+        row = 1
+        guard precision == .bfloat16 else {
+            unsafe words = .values(matrix.base)
+            step = matrix.stride
+            return
+        }
+        step = Factor.stride(of: matrix.columns)
+        let pairs = unsafe Factor.memory((matrix.rows + 1) / 2 * step)
+        for index in 0..<(matrix.rows + 1) / 2 {
+            let even = unsafe matrix.base + 2 * index * matrix.stride
+            let odd = unsafe 2 * index + 1 < matrix.rows ? even + matrix.stride : nil
+            unsafe vaccine_rows_to_pairs(even, odd, matrix.columns, pairs + index * step)
+        }
+        unsafe words = .pairs(pairs)
+    }
+
+    private init(words: Words, like other: Factor) {
+        self.words = words
+        (length, row, step) = (other.length, other.row, other.step)
     }
 
     /// From row `range.lowerBound` on, no copy.
     func rows(_ range: Range<Int>) -> Factor {
-        let start = range.lowerBound * stride
+        let start = range.lowerBound * row
         switch words {
-        case .values(let values):
-            return unsafe Factor(
-                words: .values(values + start), columns: columns, stride: stride)
-        case .pairs(let pairs):
-            return unsafe Factor(words: .pairs(pairs + start), columns: columns, stride: stride)
+        case .values(let values): return unsafe Factor(words: .values(values + start), like: self)
+        case .pairs(let pairs): return unsafe Factor(words: .pairs(pairs + start), like: self)
         }
+    }
+
+    /// Words from row to row for `width` of them: whole vectors, and as in an arena not so that rows fall into
+    /// the same few sets of the first-level cache.
+    private static func stride(of width: Int) -> Int {
+        let vectors = (width + 15) / 16 * 16
+        return vectors % 512 == 0 ? vectors + 16 : vectors
+    }
+
+    private static func memory(_ count: Int) -> UnsafeMutablePointer<UInt32> {
+        guard let pairs = unsafe vaccine_pairs_buffer(count) else {
+            preconditionFailure("no memory for rounded rows")
+        }
+        return unsafe pairs
     }
 }

@@ -57,6 +57,20 @@ public enum Precision: Sendable, Equatable {
         }
     }
 
+    /// The columns of `range`, of an even length unless it is the last, no copy.
+    public func columns(_ range: Range<Int>) -> Weight {
+        precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns out of range")
+        switch storage {
+        case .float32(let matrix): return Weight(matrix.columns(range))
+        case .bfloat16(let base, let stride):
+            precondition(
+                range.count % 2 == 0 || range.upperBound == columns, "an odd number of columns")
+            return unsafe Weight(
+                bfloat16: base + range.lowerBound, rows: rows, columns: range.count,
+                stride: stride)
+        }
+    }
+
     /// output = self, exactly.
     public func read(into output: Matrix) {
         precondition(output.rows == rows && output.columns == columns, "shapes differ")

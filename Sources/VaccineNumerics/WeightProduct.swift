@@ -84,28 +84,43 @@ public func multiplyRows(_ x: Matrix, _ w: Weight, into y: Matrix) {
         switch left.words {
         case .values(let words):
             unsafe vaccine_row_product_float32(
-                shape, words, left.stride, factor, result.base, result.stride)
+                shape, words, left.row, factor, result.base, result.stride)
         case .pairs(let words):
             unsafe vaccine_row_product_bfloat16(
-                shape, words, left.stride, factor, result.base, result.stride)
+                shape, words, left.row, factor, result.base, result.stride)
         }
     }
 }
 
+/// ```
+/// dW ← dW + xᵀ · V        x [T, N], V [T, K], dW [N, K]
+/// ```
+/// On the calling thread.
+public func multiply(transposed x: Matrix, by v: Weight, addingTo dW: Matrix) {
+    precondition(
+        x.rows == v.rows && dW.rows == x.columns && dW.columns == v.columns, "shapes differ")
+    product(
+        Factor(transposing: x, for: v.precision), v, transposed: false, accumulating: true,
+        into: dW)
+}
+
 /// One tile on the calling thread; `from`: the first column of W that belongs to the tile.
 private func product(
-    _ a: Factor, _ w: Weight, from column: Int = 0, transposed: Bool, into c: Matrix
+    _ a: Factor, _ w: Weight, from column: Int = 0, transposed: Bool, accumulating: Bool = false,
+    into c: Matrix
 ) {
-    let shape = VaccineShape(m: c.rows, n: c.columns, k: a.columns)
-    var factor = unsafe w.forC(transposed: transposed)
+    let shape = VaccineShape(m: c.rows, n: c.columns, k: a.length)
+    var right = unsafe w.forC(transposed: transposed)
     let done: Bool
     switch a.words {
     case .values(let words):
-        unsafe factor.values += column * MemoryLayout<Float>.stride
-        done = unsafe vaccine_product_float32(shape, words, a.stride, factor, c.base, c.stride)
+        let left = unsafe VaccineFactor(words: words, row: a.row, step: a.step)
+        unsafe right.values += column * MemoryLayout<Float>.stride
+        done = unsafe vaccine_product_float32(shape, left, right, c.base, c.stride, accumulating)
     case .pairs(let words):
-        unsafe factor.values += column * MemoryLayout<UInt16>.stride
-        done = unsafe vaccine_product_bfloat16(shape, words, a.stride, factor, c.base, c.stride)
+        let left = unsafe VaccineFactor(words: words, row: a.row, step: a.step)
+        unsafe right.values += column * MemoryLayout<UInt16>.stride
+        done = unsafe vaccine_product_bfloat16(shape, left, right, c.base, c.stride, accumulating)
     }
     precondition(done, "no memory for packing")
 }

@@ -27,10 +27,10 @@ extension Attention {
             heads(context).fill(0)
             for block in blocks(group) {
                 let scores = scratch[worker].reshaped(rows: block.count, columns: seen.rows)
-                project(heads(qkv).rows(block), onto: keys, scale: scale, into: scores)
+                project(heads(qkv).rows(block), onto: keys, scale: 1, into: scores)
                 for head in 0..<block.count {
                     var weights = scores.mutable(head)
-                    _ = softmax(&weights, visible: seen.rows)
+                    _ = softmax(&weights, visible: seen.rows, scale: scale)
                 }
                 expand(scores, over: values, addingTo: heads(context).rows(block))
             }

@@ -41,34 +41,36 @@ struct Attention {
     ///   - offsets: shape [B + 1].
     ///   - logSums: shape [H, T], overwritten.
     ///   - scratch: one matrix for every worker, shape [64, longest sequence].
+    ///   - rounded: of the shape of `qkv` in the products' precision, overwritten; nil: float32.
     ///   - context: shape [T, H·D], overwritten.
     /// - Complexity: 2·D·H·Σ length² operations.
     func forward(
-        _ qkv: Matrix, offsets: [Int], logSums: Matrix, scratch: [Matrix],
+        _ qkv: Matrix, offsets: [Int], logSums: Matrix, scratch: [Matrix], rounded: Weight?,
         interruption: Interruption, into context: Matrix
     ) throws(VaccineError) {
-        try forEach(headCount, of: offsets, interruption) { index, worker in
-            let (sequence, head) = (index / headCount, index % headCount)
-            let rows = offsets[sequence]..<offsets[sequence + 1]
-            let keys = qkv.rows(rows).columns(key(head / group))
-            let values = qkv.rows(rows).columns(value(head / group))
-            let queries = qkv.rows(rows).columns(query(head))
-            let output = context.rows(rows).columns(query(head))
-            for block in blocks(rows.count) {
-                let seen = 0..<block.upperBound
-                let p = scratch[worker].reshaped(rows: block.count, columns: seen.count)
-                multiply(
-                    queries.rows(block), .normal, keys.rows(seen), .transposed, into: p,
-                    alpha: scale, parallel: false)
-                for row in 0..<block.count {
-                    let visible = block.lowerBound + row + 1
-                    var weights = p.mutable(row)
-                    logSums[head, rows.lowerBound + visible - 1] = softmax(
-                        &weights, visible: visible)
+        try forEach(offsets, interruption) { rows, head, worker in
+            let right = { (columns: Range<Int>) in
+                weight(qkv.rows(rows).columns(columns), rounded?.rows(rows).columns(columns))
+            }
+            let (keys, values) = (right(key(head)), right(value(head)))
+            for queryHead in head * group..<(head + 1) * group {
+                let queries = qkv.rows(rows).columns(query(queryHead))
+                let output = context.rows(rows).columns(query(queryHead))
+                for block in blocks(rows.count) {
+                    let seen = 0..<block.upperBound
+                    let p = scratch[worker].reshaped(rows: block.count, columns: seen.count)
+                    multiply(
+                        queries.rows(block), transposing: keys.rows(seen), into: p,
+                        parallel: false)
+                    for row in 0..<block.count {
+                        let visible = block.lowerBound + row + 1
+                        var weights = p.mutable(row)
+                        logSums[queryHead, rows.lowerBound + visible - 1] = softmax(
+                            &weights, visible: visible, scale: scale)
+                    }
+                    multiply(
+                        p, by: values.rows(seen), into: output.rows(block), parallel: false)
                 }
-                multiply(
-                    p, .normal, values.rows(seen), .normal, into: output.rows(block),
-                    parallel: false)
             }
         }
     }
@@ -76,88 +78,108 @@ struct Attention {
     /// The gradient of `forward` with respect to queries, keys and values.
     ///
     /// ```
-    /// dP = dO · Vᵀ,  dS = P ⊙ (dP − rowsum(dO ⊙ O)),
-    /// dQ = dS · K / √D,  dK = dSᵀ · Q / √D,  dV = Pᵀ · dO
+    /// dP = dO · Vᵀ,  dS = P ⊙ (dP − rowsum(dO ⊙ O)) / √D,
+    /// dQ = dS · K,  dK = dSᵀ · Q,  dV = Pᵀ · dO
     /// ```
-    /// One task is one key/value head of one sequence, so that dK and dV have one writer.
     /// - Parameters:
     ///   - dContext: shape [T, H·D]. `dQKV`: shape [T, (H + 2K)·D], overwritten.
     ///   - scratch, second: one matrix for every worker each, shape [64, longest sequence].
+    ///   - rounded, roundedGradient: of the shapes of `qkv` and `dContext` in the products' precision,
+    ///     overwritten; nil: float32.
     func backward(
         _ qkv: Matrix, context: Matrix, offsets: [Int], logSums: Matrix, dContext: Matrix,
-        scratch: [Matrix], second: [Matrix], interruption: Interruption, into dQKV: Matrix
+        scratch: [Matrix], second: [Matrix], rounded: Weight?, roundedGradient: Weight?,
+        interruption: Interruption, into dQKV: Matrix
     ) throws(VaccineError) {
-        try forEach(keyValueHeadCount, of: offsets, interruption) { index, worker in
-            let (sequence, head) = (index / keyValueHeadCount, index % keyValueHeadCount)
-            let rows = offsets[sequence]..<offsets[sequence + 1]
+        try forEach(offsets, interruption) { rows, head, worker in
             let (qkv, dQKV) = (qkv.rows(rows), dQKV.rows(rows))
-            let (keys, values) = (qkv.columns(key(head)), qkv.columns(value(head)))
+            let right = { (columns: Range<Int>) in
+                weight(qkv.columns(columns), rounded?.rows(rows).columns(columns))
+            }
+            let (keys, values) = (right(key(head)), right(value(head)))
             let (dKeys, dValues) = (dQKV.columns(key(head)), dQKV.columns(value(head)))
             dKeys.fill(0)
             dValues.fill(0)
             for queryHead in head * group..<(head + 1) * group {
-                let queries = qkv.columns(query(queryHead))
-                let output = context.rows(rows).columns(query(queryHead))
-                let dOutput = dContext.rows(rows).columns(query(queryHead))
+                let columns = query(queryHead)
+                let (queries, rightQueries) = (qkv.columns(columns), right(columns))
+                let output = context.rows(rows).columns(columns)
+                let dOutput = dContext.rows(rows).columns(columns)
+                let rightGradient = weight(dOutput, roundedGradient?.rows(rows).columns(columns))
                 for block in blocks(rows.count) {
                     let seen = 0..<block.upperBound
                     let p = scratch[worker].reshaped(rows: block.count, columns: seen.count)
                     let dS = second[worker].reshaped(rows: block.count, columns: seen.count)
                     multiply(
-                        queries.rows(block), .normal, keys.rows(seen), .transposed, into: p,
-                        alpha: scale, parallel: false)
+                        queries.rows(block), transposing: keys.rows(seen), into: p,
+                        parallel: false)
                     multiply(
-                        dOutput.rows(block), .normal, values.rows(seen), .transposed, into: dS,
+                        dOutput.rows(block), transposing: values.rows(seen), into: dS,
                         parallel: false)
                     for row in 0..<block.count {
                         let position = block.lowerBound + row
                         var weights = p.mutable(row)
                         var gradient = dS.mutable(row)
                         softmaxBackward(
-                            &weights, &gradient, visible: position + 1,
+                            &weights, &gradient, visible: position + 1, scale: scale,
                             logSum: logSums[queryHead, rows.lowerBound + position],
                             along: dot(output[position], dOutput[position]))
                     }
                     multiply(
-                        p, .transposed, dOutput.rows(block), .normal, into: dValues.rows(seen),
-                        beta: 1, parallel: false)
+                        transposed: p, by: rightGradient.rows(block),
+                        addingTo: dValues.rows(seen))
                     multiply(
-                        dS, .normal, keys.rows(seen), .normal,
-                        into: dQKV.rows(block).columns(query(queryHead)), alpha: scale,
+                        dS, by: keys.rows(seen), into: dQKV.rows(block).columns(columns),
                         parallel: false)
                     multiply(
-                        dS, .transposed, queries.rows(block), .normal, into: dKeys.rows(seen),
-                        alpha: scale, beta: 1, parallel: false)
+                        transposed: dS, by: rightQueries.rows(block), addingTo: dKeys.rows(seen))
                 }
             }
         }
     }
 
-    /// Calls `body` for each of `heads` heads of every sequence, numbered sequence by sequence; between
+    /// Calls `body` for each key/value head of every sequence, so that dK and dV have one writer; between
     /// blocks of them the caller may stop it.
     private func forEach(
-        _ heads: Int, of offsets: [Int], _ interruption: Interruption,
-        _ body: @Sendable (_ index: Int, _ worker: Int) -> Void
+        _ offsets: [Int], _ interruption: Interruption,
+        _ body: @Sendable (_ rows: Range<Int>, _ head: Int, _ worker: Int) -> Void
     ) throws(VaccineError) {
+        let heads = keyValueHeadCount
         let longest = zip(offsets, offsets.dropFirst()).lazy.map { $1 - $0 }.max() ?? 0
-        let work = 4 * longest * longest * headSize * headCount / heads
+        let work = 4 * longest * longest * headSize * group
         for block in Blocks(of: heads * (offsets.count - 1), work: work) {
             try interruption.check()
-            Threads.forEach(block.count) { index, worker in body(block.lowerBound + index, worker) }
+            Threads.forEach(block.count) { index, worker in
+                let (sequence, head) = (block.lowerBound + index).quotientAndRemainder(
+                    dividingBy: heads)
+                body(offsets[sequence]..<offsets[sequence + 1], head, worker)
+            }
         }
+    }
+
+    /// A matrix as a product's right factor: itself, or rounded into `memory`.
+    private func weight(_ matrix: Matrix, _ memory: Weight?) -> Weight {
+        guard let memory else { return Weight(matrix) }
+        memory.write(matrix)
+        return memory
     }
 
     func blocks(_ length: Int) -> Blocks { Blocks(of: length, size: Attention.queryBlock) }
 }
 
-/// Softmax over the first `visible` scores of a row; the rest become 0.
+/// Softmax over the first `visible` scores of a row times a positive scale; the rest become 0.
 ///
-/// - Returns: log Σ exp(score), from which the row can be had again.
-func softmax(_ row: inout MutableSpan<Float>, visible: Int) -> Float {
-    let maximum = largest(row.span, among: visible)
-    exponentiate(&row, visible: visible, minus: maximum)
-    var sum: Float = 0
-    for index in 0..<visible { sum += row[index] }
+/// - Returns: log Σ exp(scale · score), from which the row can be had again.
+func softmax(_ row: inout MutableSpan<Float>, visible: Int, scale: Float) -> Float {
+    let maximum = scale * largest(row.span, among: visible)
+    exponentiate(&row, visible: visible, scale: scale, minus: maximum)
+    var sums = Lanes.zero
+    sweep(row.count) {
+        sums += row.lanes(at: $0)
+    } tail: {
+        sums += row.lanesTail(at: $0)
+    }
+    let sum = sums.sum()
     let inverse = 1 / sum
     for index in 0..<visible { row[index] *= inverse }
     return maximum + logarithm(sum)
@@ -166,18 +188,20 @@ func softmax(_ row: inout MutableSpan<Float>, visible: Int) -> Float {
 /// Turns a row of scores into P and a row of dP into dS.
 private func softmaxBackward(
     _ row: inout MutableSpan<Float>, _ gradient: inout MutableSpan<Float>, visible: Int,
-    logSum: Float, along: Float
+    scale: Float, logSum: Float, along: Float
 ) {
-    exponentiate(&row, visible: visible, minus: logSum)
-    for index in row.indices { gradient[index] = row[index] * (gradient[index] - along) }
+    exponentiate(&row, visible: visible, scale: scale, minus: logSum)
+    for index in row.indices { gradient[index] = row[index] * (gradient[index] - along) * scale }
 }
 
-/// row = exp(row − shift) in the first `visible` places, 0 in the others.
-private func exponentiate(_ row: inout MutableSpan<Float>, visible: Int, minus shift: Float) {
+/// row = exp(scale · row − shift) in the first `visible` places, 0 in the others.
+private func exponentiate(
+    _ row: inout MutableSpan<Float>, visible: Int, scale: Float, minus shift: Float
+) {
     sweep(row.count) {
-        row.setLanes((row.lanes(at: $0) - shift).exponential(), at: $0)
+        row.setLanes((row.lanes(at: $0) * scale - shift).exponential(), at: $0)
     } tail: {
-        row.setLanesTail((row.lanesTail(at: $0) - shift).exponential(), at: $0)
+        row.setLanesTail((row.lanesTail(at: $0) * scale - shift).exponential(), at: $0)
     }
     for index in visible..<row.count { row[index] = 0 }
 }

@@ -107,7 +107,7 @@ extension DecoderLayer {
         let context = kept.context.rows(rows)
         try pass.attention.forward(
             qkv, offsets: pass.batch.offsets, logSums: kept.logSums, scratch: scratch.attention,
-            interruption: pass.interruption, into: context)
+            rounded: scratch.rounded?.rows(rows), interruption: pass.interruption, into: context)
         try output.forward(
             context, cache: kept.outputCache, masks: pass.masks, scratch: scratch,
             interruption: pass.interruption, into: middle)
@@ -188,7 +188,9 @@ extension DecoderLayer {
         try pass.attention.backward(
             kept.qkv.rows(rows), context: context, offsets: pass.batch.offsets,
             logSums: kept.logSums, dContext: dContext, scratch: scratch.attention,
-            second: backward.attention, interruption: pass.interruption, into: dQKV)
+            second: backward.attention, rounded: scratch.rounded?.rows(rows),
+            roundedGradient: backward.rounded?.rows(rows), interruption: pass.interruption,
+            into: dQKV)
         try pass.interruption.check()
         pass.rotate(dQKV, inverse: true)
         let normed = scratch.normed.rows(rows)

@@ -64,6 +64,7 @@ struct Scratch {
     let final: Matrix  // [T, C] the residual stream leaving the last layer
     let finalInverse: Matrix  // [T, 1]
     let attention: [Matrix]  // per worker, [64, longest]
+    let rounded: Weight?  // [T, (H + 2K)·D] unless products are float32
     let logits: Matrix  // [chunk, V]
     let selected: Matrix  // [chunk, C] the rows that reach the loss
     let losses: Matrix  // [T, 1] of the supervised rows, in their order
@@ -88,11 +89,21 @@ struct Scratch {
         attention = (0..<Threads.count).map { _ in
             arena.matrix(rows: Attention.queryBlock, columns: capacity.longest)
         }
+        rounded = arena.rounded(
+            rows: tokens, columns: configuration.queryWidth + 2 * configuration.keyValueWidth,
+            configuration.precision)
         let chunk = min(Scratch.lossChunk, tokens)
         logits = arena.matrix(rows: chunk, columns: configuration.vocabularySize)
         selected = arena.matrix(rows: chunk, columns: hidden)
         losses = arena.matrix(rows: tokens, columns: 1)
         dUs = (0..<Projection.maximumParts).map { _ in arena.matrix(rows: tokens, columns: rank) }
+    }
+}
+
+extension Arena {
+    /// Room for rounded activations; nil where they stay float32.
+    fileprivate func rounded(rows: Int, columns: Int, _ precision: Precision) -> Weight? {
+        precision == .float32 ? nil : weight(rows: rows, columns: columns, precision)
     }
 }
 
@@ -106,6 +117,7 @@ struct BackwardScratch {
     let dGateUp: Matrix  // [T, 2F]
     let dSelected: Matrix  // [chunk, C]
     let attention: [Matrix]  // per worker, [64, longest]
+    let rounded: Weight?  // [T, H·D] unless products are float32
     let perturbations: Matrix  // [L·T, C]: g_l, then ε_l
     let perturbationNorms: Numbers  // [L]
 
@@ -123,6 +135,8 @@ struct BackwardScratch {
         attention = (0..<Threads.count).map { _ in
             arena.matrix(rows: Attention.queryBlock, columns: capacity.longest)
         }
+        rounded = arena.rounded(
+            rows: tokens, columns: configuration.queryWidth, configuration.precision)
         perturbations = arena.matrix(rows: configuration.layerCount * tokens, columns: hidden)
         perturbationNorms = Numbers(count: configuration.layerCount)
     }

@@ -95,6 +95,27 @@ private func rounded(_ x: Matrix) -> Matrix {
         #expect(relativeError(dX.elements, expectedBack) < 1e-6)
     }
 
+    /// dW ← dW + xᵀ·V, of which V is a part of the columns of a wider weight.
+    @Test(arguments: weightShapes, [Precision.float32, .bfloat16])
+    func transposedProductIsAddedAsItsPlainTwinIs(
+        shape: (Int, Int, Int), precision: Precision
+    ) throws {
+        guard precision.isAvailable else { return }
+        let (n, k, rows) = shape
+        let arena = try Arena(byteCount: 4 * rows * (k + 64) + 64, purpose: "a test")
+        defer { arena.keepAlive() }
+        let whole = arena.weight(rows: rows, columns: k + 6, precision)
+        whole.write(normal(rows, k + 6, seed: 8))
+        let part = whole.columns(6..<k + 6)
+        let v = zeros(rows, k)
+        part.read(into: v)
+        let x = precision == .bfloat16 ? rounded(normal(rows, n, seed: 9)) : normal(rows, n, seed: 9)
+        let dW = normal(n, k, seed: 10)
+        let expected = plainProduct(x, .transposed, v, .normal, alpha: 1, beta: 1, c: dW)
+        multiply(transposed: x, by: part, addingTo: dW)
+        #expect(relativeError(dW.elements, expected) < 1e-6)
+    }
+
     @Test(arguments: [1, 2, 5]) func weightProductDependsNeitherOnOtherRowsNorOnThreads(
         threads: Int
     ) throws {

@@ -17,7 +17,7 @@ import _TestSupport
         let logSums = zeros(configuration.headCount, tokens)
         try Attention(configuration).forward(
             qkv, offsets: offsets, logSums: logSums, scratch: scratch(),
-            interruption: .none, into: context)
+            rounded: nil, interruption: .none, into: context)
         return (context, logSums)
     }
 
@@ -65,7 +65,7 @@ import _TestSupport
         let whole = zeros(tokens, configuration.queryWidth)
         try attention.forward(
             qkv, offsets: offsets, logSums: zeros(configuration.headCount, tokens),
-            scratch: scratch(), interruption: .none, into: whole)
+            scratch: scratch(), rounded: nil, interruption: .none, into: whole)
         let last = offsets.dropFirst().map { $0 - 1 }
         let queries = zeros(last.count, qkv.columns)
         for (place, row) in last.enumerated() {
@@ -88,7 +88,8 @@ import _TestSupport
         let dQKV = zeros(tokens, width)
         try Attention(configuration).backward(
             qkv, context: context, offsets: offsets, logSums: logSums, dContext: dContext,
-            scratch: scratch(), second: scratch(), interruption: .none, into: dQKV)
+            scratch: scratch(), second: scratch(), rounded: nil, roundedGradient: nil,
+            interruption: .none, into: dQKV)
         let h: Float = 1e-2
         func value(_ step: Float) throws -> Double {
             let moved = matrix(qkv.elements, rows: tokens, columns: width)
@@ -102,5 +103,34 @@ import _TestSupport
             $0 + Double($1.0) * Double($1.1)
         }
         #expect(abs(found - expected) < 5e-3 * max(1, abs(expected)))
+    }
+
+    /// Factors keep 8 significant bits: each product is off by up to 2⁻⁸, and errors of many average out.
+    @Test(.enabled(if: Precision.bfloat16.isAvailable)) func bfloat16IsNearFloat32() throws {
+        let attention = Attention(configuration)
+        let width = configuration.queryWidth + 2 * configuration.keyValueWidth
+        let qkv = normal(tokens, width, seed: 1)
+        let dContext = normal(tokens, configuration.queryWidth, seed: 3)
+        let arena = try Arena(byteCount: 4 * tokens * (width + 64), purpose: "a test")
+        defer { arena.keepAlive() }
+        let rounded = arena.weight(rows: tokens, columns: width, .bfloat16)
+        let gradient = arena.weight(
+            rows: tokens, columns: configuration.queryWidth, .bfloat16)
+        let (exact, logSums) = try forward(qkv)
+        let (context, dQKV, expected) = (
+            zeros(tokens, configuration.queryWidth), zeros(tokens, width), zeros(tokens, width)
+        )
+        try attention.forward(
+            qkv, offsets: offsets, logSums: logSums, scratch: scratch(), rounded: rounded,
+            interruption: .none, into: context)
+        for (memory, result) in [(nil, expected), (rounded, dQKV)] as [(Weight?, Matrix)] {
+            try attention.backward(
+                qkv, context: exact, offsets: offsets, logSums: logSums, dContext: dContext,
+                scratch: scratch(), second: scratch(), rounded: memory,
+                roundedGradient: memory.map { _ in gradient }, interruption: .none, into: result)
+        }
+        #expect(relativeError(context.elements, exact.elements) < 0x1p-8)
+        #expect(relativeError(dQKV.elements, expected.elements) < 0x1p-7)
+        #expect(context.elements != exact.elements)
     }
 }

@@ -30,14 +30,22 @@ typedef struct VaccineWeight {
     bool transposed;
 } VaccineWeight;
 
-// False where the packing buffer could not be allocated.
-bool vaccine_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
-    VaccineWeight b, float *c, ptrdiff_t c_stride);
+// The left factor: word i of row r is words[r * row + i * step]. A word is a float, or a pair of
+// bfloat16 neighbours along k.
+typedef struct VaccineFactor {
+    const void *words;
+    ptrdiff_t row, step;
+} VaccineFactor;
 
-// A is given as rows of pairs, `a_stride` pairs apart; products are added up in float32. This and
-// the other functions of bfloat16 pairs only where vaccine_has_bfloat16().
-bool vaccine_product_bfloat16(VaccineShape shape, const uint32_t *a, ptrdiff_t a_stride,
-    VaccineWeight b, float *c, ptrdiff_t c_stride);
+// With `accumulate` the product is added to C. False where the packing buffer could not be
+// allocated.
+bool vaccine_product_float32(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate);
+
+// Products are added up in float32. This and the other functions of bfloat16 pairs only where
+// vaccine_has_bfloat16().
+bool vaccine_product_bfloat16(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate);
 
 // As vaccine_product_… with a transposed weight, for few rows: nothing is packed, and an element is
 // a sum in sixteen lanes for each block of k, the lanes added as in lanes.h. Its value depends as
@@ -50,6 +58,9 @@ void vaccine_row_product_bfloat16(VaccineShape shape, const uint32_t *a, ptrdiff
 // Neighbours two by two, rounded to nearest even, the first in the low half; a zero follows an odd
 // number. Whole groups of sixteen pairs are written.
 void vaccine_to_pairs(const float *values, ptrdiff_t count, uint32_t *pairs);
+// Element i of two rows as pair i; `odd` may be NULL for zeros. Whole groups of sixteen pairs are
+// written.
+void vaccine_rows_to_pairs(const float *even, const float *odd, ptrdiff_t count, uint32_t *pairs);
 // Memory of the calling thread for this many pairs, good until its next call; NULL: no memory.
 // Freed when the thread ends.
 uint32_t *vaccine_pairs_buffer(ptrdiff_t count);
