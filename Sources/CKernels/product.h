@@ -19,17 +19,23 @@ typedef struct Left {
     ptrdiff_t row, step;
 } Left;
 
+// Columns of B: word j of row i is words[i * step + j] within a panel, and column p, where a panel
+// begins, lies at words + p * column.
+typedef struct Right {
+    const Word *words;
+    ptrdiff_t step, column;
+} Right;
+
 // c[rows, TILE_COLUMNS] (+)= a[rows, k] · b[k, TILE_COLUMNS]. `rows` is a constant wherever this is
 // inlined, so that the sums stay in registers.
-static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t k, Left a,
-    const Word *b, float *c, ptrdiff_t c_stride, bool accumulate) {
+static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t k, Left a, Right b, float *c, ptrdiff_t c_stride, bool accumulate) {
     Vector sums[TILE_ROWS][VECTORS];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < VECTORS; v++) sums[r][v] = (Vector){0};
-    for (ptrdiff_t i = 0; i < k; i++, a.words += a.step, b += VACCINE_PANEL) {
+    for (ptrdiff_t i = 0; i < k; i++, a.words += a.step, b.words += b.step) {
         WordVector words[VECTORS];
-        for (int v = 0; v < VECTORS; v++) words[v] = *(const WordVector *)(b + v * LANES);
+        for (int v = 0; v < VECTORS; v++) words[v] = *(const WordVector *)(b.words + v * LANES);
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < VECTORS; v++)
@@ -47,7 +53,7 @@ static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t
     case rows: tile(rows, k, a, b, c, c_stride, accumulate); break;
 
 static __attribute__((noinline)) void some_rows(
-    int rows, ptrdiff_t k, Left a, const Word *b, float *c, ptrdiff_t c_stride, bool accumulate) {
+    int rows, ptrdiff_t k, Left a, Right b, float *c, ptrdiff_t c_stride, bool accumulate) {
     switch (rows) {
         CASE(1)
         CASE(2)
@@ -69,7 +75,7 @@ static __attribute__((noinline)) void some_rows(
 }
 
 // As `some_rows`, for the last columns of C, fewer than TILE_COLUMNS.
-static void some_columns(int rows, int columns, ptrdiff_t k, Left a, const Word *b, float *c,
+static void some_columns(int rows, int columns, ptrdiff_t k, Left a, Right b, float *c,
     ptrdiff_t c_stride, bool accumulate) {
     float whole[TILE_ROWS * TILE_COLUMNS] __attribute__((aligned(64)));
     const size_t bytes = sizeof(float) * (size_t)columns;
@@ -80,24 +86,40 @@ static void some_columns(int rows, int columns, ptrdiff_t k, Left a, const Word 
     for (int r = 0; r < rows; r++) memcpy(c + r * c_stride, whole + r * TILE_COLUMNS, bytes);
 }
 
-// A tile's rows of A with one packed panel of `columns` columns.
-static void panel_rows(int rows, ptrdiff_t columns, ptrdiff_t k, Left a, const Word *panel,
-    float *c, ptrdiff_t c_stride, bool accumulate) {
-    for (ptrdiff_t j = 0; j < columns; j += TILE_COLUMNS) {
+// A tile's rows of A with one panel of `columns` columns.
+static void panel_rows(int rows, ptrdiff_t columns, ptrdiff_t k, Left a, Right b, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
+    for (ptrdiff_t j = 0; j < columns; j += TILE_COLUMNS, b.words += TILE_COLUMNS) {
         if (columns - j >= TILE_COLUMNS)
-            some_rows(rows, k, a, panel + j, c + j, c_stride, accumulate);
+            some_rows(rows, k, a, b, c + j, c_stride, accumulate);
         else
-            some_columns(rows, (int)(columns - j), k, a, panel + j, c + j, c_stride, accumulate);
+            some_columns(rows, (int)(columns - j), k, a, b, c + j, c_stride, accumulate);
     }
 }
 
-// All rows of A with the packed panels of `columns` columns, of k words each.
-static void packed_panels(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t k, Left a, const Word *packed,
-    float *c, ptrdiff_t c_stride, bool accumulate) {
+// All rows of A with panels of `columns` columns.
+static void panels(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t k, Left a, Right b, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
     for (ptrdiff_t i = 0; i < m; i += TILE_ROWS, a.words += TILE_ROWS * a.row)
-        for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL)
+        for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL) {
+            const Right panel = {b.words + p * b.column, b.step, b.column};
             panel_rows((int)smaller(m - i, TILE_ROWS), smaller(columns - p, VACCINE_PANEL), k, a,
-                packed + p * k, c + i * c_stride + p, c_stride, accumulate);
+                panel, c + i * c_stride + p, c_stride, accumulate);
+        }
+}
+
+// Rows of B as they lie, from row `start` and column `j` on, or packed.
+static Right right(VaccineWeight b, ptrdiff_t start, ptrdiff_t k, ptrdiff_t length, ptrdiff_t j,
+    ptrdiff_t columns, Word *packed) {
+    if (WORD == 1 && !b.transposed && columns % TILE_COLUMNS == 0)
+        return (Right){(const Word *)b.values + start * b.stride + j, b.stride, 1};
+    if (b.transposed)
+        for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL)
+            pack_panel((const Word *)b.values + (j + p) * (b.stride / WORD) + start,
+                b.stride / WORD, smaller(columns - p, VACCINE_PANEL), k, packed + p * k);
+    else
+        pack_rows(b, start * WORD, length, j, columns, packed);
+    return (Right){packed, VACCINE_PANEL, k};
 }
 
 bool FUNCTION(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride,
@@ -109,16 +131,10 @@ bool FUNCTION(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, pt
         const ptrdiff_t columns = smaller(shape.n - j, PACKED_PANELS * VACCINE_PANEL);
         for (ptrdiff_t start = 0; start < words; start += step) {
             const ptrdiff_t k = smaller(words - start, step);
-            if (b.transposed)
-                for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL)
-                    pack_panel((const Word *)b.values + (j + p) * (b.stride / WORD) + start,
-                        b.stride / WORD, smaller(columns - p, VACCINE_PANEL), k, packed + p * k);
-            else
-                pack_rows(
-                    b, start * WORD, smaller(shape.k - start * WORD, k * WORD), j, columns, packed);
             const Left left = {(const Word *)a.words + start * a.step, a.row, a.step};
-            packed_panels(
-                shape.m, columns, k, left, packed, c + j, c_stride, accumulate || start > 0);
+            panels(shape.m, columns, k, left,
+                right(b, start, k, smaller(shape.k - start * WORD, k * WORD), j, columns, packed),
+                c + j, c_stride, accumulate || start > 0);
         }
     }
     return true;

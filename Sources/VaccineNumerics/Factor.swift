@@ -32,7 +32,7 @@ internal import CKernels
         unsafe words = .pairs(Factor.memory(matrix.rows * row))
         let factor = self
         if parallel {
-            Threads.forEachRange(of: matrix.rows) { factor.round(matrix, $0) }
+            Threads.forEachBand(of: matrix.rows) { rows, _ in factor.round(matrix, rows) }
         } else {
             factor.round(matrix, 0..<matrix.rows)
         }

@@ -55,10 +55,7 @@ public func multiply(
 /// The library behind the door.
 public enum BLAS {
     /// OpenBLAS computes on the calling thread; `Threads` does the splitting.
-    static let oneThread: Void = {
-        openblas_set_num_threads(1)
-        _ = Threads.followForks
-    }()
+    static let oneThread: Void = openblas_set_num_threads(1)
 
     /// Library, version and the kernel chosen for this processor.
     public static var description: String {

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
@@ -33,7 +32,7 @@ public enum Threads {
             return
         }
         let next = Atomic<Int>(0)
-        DispatchQueue.concurrentPerform(iterations: workers) { worker in
+        WorkerPool.shared.perform(workers) { worker in
             while true {
                 let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard index < count else { return }
@@ -59,7 +58,7 @@ public enum Threads {
             if count > 0 { body(0..<count) }
             return
         }
-        DispatchQueue.concurrentPerform(iterations: workers) { worker in
+        WorkerPool.shared.perform(workers) { worker in
             let range = part(worker, of: workers, count: count, unit: unit)
             if !range.isEmpty { body(range) }
         }
@@ -86,9 +85,9 @@ public enum Threads {
     }
 
     /// From now on a child made by `fork` computes on its one thread.
-    static let followForks: Void = {
+    static func followForks() {
         pthread_atfork(nil, nil, { Threads.forked.store(true, ordering: .relaxed) })
-    }()
+    }
 }
 
 private enum ProcessorCount {

@@ -125,25 +125,49 @@ private func product(
     precondition(done, "no memory for packing")
 }
 
-/// Cuts a result into tiles for the threads: columns first, because a column's panel is packed by whoever
-/// computes it; rows only where there are more threads than wide tiles. Columns go by the 32, so that two
-/// threads share 576 of them evenly, and wider tiles come first, so that the last ones even out.
+/// Cuts a result into tiles for the threads: by columns, because a column's panel is packed by whoever computes
+/// it, wide tiles first and ever narrower ones, so that the last ones even out; by rows as well where there
+/// are more threads than tiles.
 private func forEachTile(
     rows: Int, columns: Int, _ body: @Sendable (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
 ) {
-    guard rows > 0, columns > 0 else { return }
-    let (unit, narrow, wide) = (32, 6, 12)
-    let units = (columns + unit - 1) / unit
+    let tileColumns = 32
     let threads = Threads.count
-    let columnTasks =
-        units >= narrow * threads
-        ? threads * ((units + wide * threads - 1) / (wide * threads)) : max(1, units / narrow)
-    let rowTasks = max(1, min((threads + columnTasks - 1) / columnTasks, rows / 14))
-    let (size, wider) = units.quotientAndRemainder(dividingBy: columnTasks)
-    Threads.forEach(columnTasks * rowTasks) { task, _ in
-        let (row, column) = (task / columnTasks, task % columnTasks)
-        let lower = (column * size + min(column, wider)) * unit
-        let upper = min(lower + (size + (column < wider ? 1 : 0)) * unit, columns)
-        body(rows * row / rowTasks..<rows * (row + 1) / rowTasks, lower..<upper)
+    guard rows > 0, columns > 0 else { return }
+    guard threads > 1 else { return body(0..<rows, 0..<columns) }
+    let shares = Shares(count: (columns + tileColumns - 1) / tileColumns, threads: threads)
+    let bands = max(1, min((threads + shares.number - 1) / shares.number, rows / 14))
+    Threads.forEach(shares.number * bands) { task, _ in
+        let (share, band) = task.quotientAndRemainder(dividingBy: bands)
+        let tiles = shares[share]
+        body(
+            rows * band / bands..<rows * (band + 1) / bands,
+            tiles.lowerBound * tileColumns..<min(tiles.upperBound * tileColumns, columns))
+    }
+}
+
+/// `0..<count` in parts, each half of what an even share of the rest would be, at most 6 and at least 1.
+private struct Shares {
+    let count: Int
+    let threads: Int
+    private(set) var number = 0
+
+    init(count: Int, threads: Int) {
+        (self.count, self.threads) = (count, threads)
+        var start = 0
+        while start < count {
+            start += size(from: start)
+            number += 1
+        }
+    }
+
+    subscript(index: Int) -> Range<Int> {
+        var start = 0
+        for _ in 0..<index { start += size(from: start) }
+        return start..<start + size(from: start)
+    }
+
+    private func size(from start: Int) -> Int {
+        min(6, (count - start + 2 * threads - 1) / (2 * threads))
     }
 }
