@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Glibc
 public import VaccineNumerics
 
@@ -20,27 +21,18 @@ public enum PairwiseKernel: Sendable, Equatable {
     fileprivate func apply(
         to row: inout MutableSpan<Float>, norm: Float, norms: Span<Float>, offset: Float
     ) {
-        switch self {
-        case .gaussian(let bandwidth):
-            let factor = Lanes(repeating: Float(-1 / (2 * bandwidth * bandwidth)))
-            map(&row, norm, norms) { ($0 * factor).exponential() - offset }
-        case .negativeDistance: map(&row, norm, norms) { -$0.squareRoot() - offset }
-        }
-    }
-
-    /// Each dot product becomes f(|x|² + |y|² − 2 x·y).
-    @inline(__always)
-    private func map(
-        _ row: inout MutableSpan<Float>, _ norm: Float, _ norms: Span<Float>,
-        _ f: (Lanes) -> Lanes
-    ) {
-        func distance(_ products: Lanes, _ others: Lanes) -> Lanes {
-            (others + norm - 2 * products).larger(of: .zero)
-        }
-        sweep(row.count) {
-            row.setLanes(f(distance(row.lanes(at: $0), norms.lanes(at: $0))), at: $0)
-        } tail: {
-            row.setLanesTail(f(distance(row.lanesTail(at: $0), norms.lanesTail(at: $0))), at: $0)
+        precondition(norms.count == row.count, "counts differ")
+        let (function, scale) =
+            switch self {
+            case .gaussian(let bandwidth):
+                (VACCINE_GAUSSIAN, Float(-1 / (2 * bandwidth * bandwidth)))
+            case .negativeDistance: (VACCINE_NEGATIVE_DISTANCE, 0)
+            }
+        unsafe norms.withUnsafeBufferPointer { norms in
+            unsafe row.withUnsafeMutableBufferPointer { row in
+                unsafe vaccine_pairwise(
+                    function, scale, offset, norm, norms.baseAddress, row.baseAddress, row.count)
+            }
         }
     }
 }

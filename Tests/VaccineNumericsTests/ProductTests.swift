@@ -109,7 +109,8 @@ private func rounded(_ x: Matrix) -> Matrix {
         let part = whole.columns(6..<k + 6)
         let v = zeros(rows, k)
         part.read(into: v)
-        let x = precision == .bfloat16 ? rounded(normal(rows, n, seed: 9)) : normal(rows, n, seed: 9)
+        let x =
+            precision == .bfloat16 ? rounded(normal(rows, n, seed: 9)) : normal(rows, n, seed: 9)
         let dW = normal(n, k, seed: 10)
         let expected = plainProduct(x, .transposed, v, .normal, alpha: 1, beta: 1, c: dW)
         multiply(transposed: x, by: part, addingTo: dW)

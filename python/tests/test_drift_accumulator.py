@@ -152,6 +152,8 @@ def test_keys_of_integers_are_their_own_and_no_text_is_one_of_them():
     keys = keys_of(prompts)
     assert keys[:5].tolist() == [0, 5, 2**64 - 1, 2**63 - 1, 2**63]
     assert len(set(keys.tolist())) == len(prompts)
+    for each in ([], prompts[:5], prompts[:8]):
+        assert keys_of(each).tolist() == keys.tolist()[: len(each)]
 
 
 def test_only_the_table_grows_with_the_prompts():

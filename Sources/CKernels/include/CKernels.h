@@ -6,6 +6,7 @@
 
 #include "drift_rows.h"
 #include "low_rank.h"
+#include "pairwise.h"
 #include "pause.h"
 #include "weight_product.h"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from typing import Any
@@ -68,7 +69,11 @@ def key_of(prompt: str | int) -> int:
 
 def keys_of(prompts: Iterable[str | int]) -> npt.NDArray[np.uint64]:
     """The keys of ids, [P]."""
-    return np.array(list(map(key_of, prompts)), np.uint64)
+    plain = list(prompts)
+    if set(map(type, plain)) == {int}:
+        with contextlib.suppress(OverflowError):
+            return np.array(plain, np.int64).view(np.uint64)
+    return np.array(list(map(key_of, plain)), np.uint64)
 
 
 def _plain(value: Any) -> str | int:

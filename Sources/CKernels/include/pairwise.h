@@ -1,0 +1,20 @@
+// Functions of the distance of two rows, from their dot product.
+//
+// Every result is the same for every instruction set.
+
+#ifndef VACCINE_PAIRWISE_H
+#define VACCINE_PAIRWISE_H
+
+#include <stddef.h>
+
+typedef enum VaccinePairwise {
+    VACCINE_GAUSSIAN,           // exp(scale · d²)
+    VACCINE_NEGATIVE_DISTANCE,  // -d
+} VaccinePairwise;
+
+// products[j] ← f(d²) - offset with d² = norm + norms[j] - 2 · products[j], at least 0. The
+// exponential has a relative error below 2 ulp.
+void vaccine_pairwise(VaccinePairwise function, float scale, float offset, float norm,
+    const float *norms, float *products, ptrdiff_t count);
+
+#endif
