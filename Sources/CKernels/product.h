@@ -28,7 +28,8 @@ typedef struct Right {
 
 // c[rows, TILE_COLUMNS] (+)= a[rows, k] · b[k, TILE_COLUMNS]. `rows` is a constant wherever this is
 // inlined, so that the sums stay in registers.
-static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t k, Left a, Right b, float *c, ptrdiff_t c_stride, bool accumulate) {
+static inline __attribute__((always_inline)) void tile(
+    const int rows, ptrdiff_t k, Left a, Right b, float *c, ptrdiff_t c_stride, bool accumulate) {
     Vector sums[TILE_ROWS][VECTORS];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
