@@ -4,6 +4,7 @@
 #define VACCINE_PACKING_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 // Rows of B that are packed at a time: a panel of them stays in the second-level cache.
 enum { PACKED_ROWS = 576 };
@@ -12,6 +13,9 @@ enum { PACKED_PANELS = 6 };
 
 // Rows of B that packing fetches from memory ahead of where it reads.
 enum { FETCHED_ROWS = 16 };
+
+// Four bytes, whatever they hold.
+typedef uint32_t __attribute__((may_alias)) AnyWord;
 
 // Bytes for PACKED_PANELS panels of PACKED_ROWS float32 rows, aligned for vectors; NULL: no memory.
 // Freed when the thread ends.

@@ -1,17 +1,22 @@
 // A block of a product for one instruction set and precision. The including file defines
-//   FUNCTION                     the name of the function that this file defines
+//   FUNCTION, ROW_FUNCTION       the names of the functions that this file and row_product.h define
 //   LANES, TILE_ROWS, TILE_COLUMNS   floats of a vector; the part of C that is held in registers
 //   Word                         a 4-byte step along k: one float32, or a pair of bfloat16
 //   Vector                       LANES floats; WordVector: LANES words
-//   multiply_add(sums, factor, words)   sums + factor · words, for one word of A
+//   Narrow, NarrowWords          the same, eight
+//   multiply_add(sums, factor, words)   sums + factor · words, for one word of A;
+//   narrow_multiply_add          the same, eight
 //   pack_rows                    brings rows of B into panels
 //   pack_panel                   brings columns of B, which is held transposed, into one panel
+//   transpose                    target[j, i] = source[i, j] for rows × columns words
 //   WORD                         values along k in a word
 // Both precisions share everything but these.
 
 #include <string.h>
 
 enum { VECTORS = TILE_COLUMNS / LANES };
+// Words of a line of the cache.
+enum { LINE = 16 };
 
 // Rows of A: word i of row r is words[r * row + i * step].
 typedef struct Left {
@@ -26,54 +31,13 @@ typedef struct Right {
     ptrdiff_t step, column;
 } Right;
 
-// c[rows, TILE_COLUMNS] (+)= a[rows, k] · b[k, TILE_COLUMNS]. `rows` is a constant wherever this is
-// inlined, so that the sums stay in registers.
-static inline __attribute__((always_inline)) void tile(
-    const int rows, ptrdiff_t k, Left a, Right b, float *c, ptrdiff_t c_stride, bool accumulate) {
-    Vector sums[TILE_ROWS][VECTORS];
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < VECTORS; v++) sums[r][v] = (Vector){0};
-    for (ptrdiff_t i = 0; i < k; i++, a.words += a.step, b.words += b.step) {
-        WordVector words[VECTORS];
-        for (int v = 0; v < VECTORS; v++) words[v] = *(const WordVector *)(b.words + v * LANES);
-#pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < VECTORS; v++)
-                sums[r][v] = multiply_add(sums[r][v], a.words[r * a.row], words[v]);
-    }
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < VECTORS; v++) {
-            Vector *const place = (Vector *)(c + r * c_stride + v * LANES);
-            *place = accumulate ? *place + sums[r][v] : sums[r][v];
-        }
-}
-
-#define CASE(rows)                                                                                 \
-    case rows: tile(rows, k, a, b, c, c_stride, accumulate); break;
-
-static __attribute__((noinline)) void some_rows(
-    int rows, ptrdiff_t k, Left a, Right b, float *c, ptrdiff_t c_stride, bool accumulate) {
-    switch (rows) {
-        CASE(1)
-        CASE(2)
-        CASE(3)
-        CASE(4)
-        CASE(5)
-        CASE(6)
-#if TILE_ROWS > 6
-        CASE(7)
-        CASE(8)
-        CASE(9)
-        CASE(10)
-        CASE(11)
-        CASE(12)
-        CASE(13)
-        CASE(14)
-#endif
-    }
-}
+#define TILE some_rows
+#define Sums Vector
+#define Words WordVector
+#define COUNT VECTORS
+#define ADD multiply_add
+#define FETCH false
+#include "tile.h"
 
 // As `some_rows`, for the last columns of C, fewer than TILE_COLUMNS.
 static void some_columns(int rows, int columns, ptrdiff_t k, Left a, Right b, float *c,
@@ -140,3 +104,5 @@ bool FUNCTION(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, pt
     }
     return true;
 }
+
+#include "row_product.h"

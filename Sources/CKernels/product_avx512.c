@@ -2,7 +2,7 @@
 
 #ifdef __x86_64__
 
-#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl"))), apply_to = function)
 
 #include <immintrin.h>
 
@@ -12,8 +12,11 @@
 
 typedef float Vector __attribute__((vector_size(64), aligned(4)));
 typedef Vector WordVector;
+typedef float Narrow __attribute__((vector_size(32), aligned(4)));
+typedef Narrow NarrowWords;
 
 #define FUNCTION product_avx512
+#define ROW_FUNCTION row_product_avx512
 #define LANES 16
 #define TILE_ROWS 14
 #define TILE_COLUMNS 32
@@ -21,6 +24,11 @@ typedef Vector WordVector;
 static inline
     __attribute__((always_inline)) Vector multiply_add(Vector sums, float factor, Vector words) {
     return (Vector)_mm512_fmadd_ps(_mm512_set1_ps(factor), (__m512)words, (__m512)sums);
+}
+
+static inline __attribute__((always_inline)) Narrow narrow_multiply_add(
+    Narrow sums, float factor, Narrow words) {
+    return (Narrow)_mm256_fmadd_ps(_mm256_set1_ps(factor), (__m256)words, (__m256)sums);
 }
 
 #include "pack_float32.h"

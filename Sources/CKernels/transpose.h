@@ -1,5 +1,5 @@
-// Columns of B into a panel, for AVX-512: 16 × 16 words at a time through registers. Written for
-// 4-byte words, whatever they hold. The next panel's columns are fetched from memory meanwhile.
+// Transposition and packing of columns for AVX-512: 16 × 16 words at a time through registers.
+// Written for 4-byte words, whatever they hold.
 
 #include <immintrin.h>
 #include <string.h>
@@ -34,6 +34,19 @@ static inline void transpose_16(
     for (int i = 0; i < 16; i++) _mm512_storeu_si512((char *)target + i * target_stride, r[i]);
 }
 
+static void transpose(const AnyWord *source, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,
+    AnyWord *target, ptrdiff_t target_stride) {
+    const ptrdiff_t whole_rows = rows / 16 * 16, whole = columns / 16 * 16;
+    for (ptrdiff_t i = 0; i < whole_rows; i += 16)
+        for (ptrdiff_t j = 0; j < whole; j += 16)
+            transpose_16(source + i * stride + j, 4 * stride, target + j * target_stride + i,
+                4 * target_stride);
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = i < whole_rows ? whole : 0; j < columns; j++)
+            target[j * target_stride + i] = source[i * stride + j];
+}
+
+// The next panel's columns are fetched from memory meanwhile.
 static void pack_panel(const Word *b, ptrdiff_t stride, ptrdiff_t width, ptrdiff_t k, Word *panel) {
     const ptrdiff_t whole = width / 16 * 16;
     for (ptrdiff_t i = 0; i < k; i += 16) {

@@ -30,15 +30,15 @@ bool vaccine_product_bfloat16(VaccineShape shape, VaccineFactor a, VaccineWeight
     return product_avx512_bfloat16(shape, a, b, c, c_stride, accumulate);
 }
 
-void vaccine_row_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
-    VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    has_avx512() ? row_product_avx512(shape, a, a_stride, b, c, c_stride)
-                 : row_product_baseline(shape, a, a_stride, b, c, c_stride);
+bool vaccine_row_product_float32(
+    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride) {
+    return has_avx512() ? row_product_avx512(shape, a, b, c, c_stride)
+                        : row_product_baseline(shape, a, b, c, c_stride);
 }
 
-void vaccine_row_product_bfloat16(VaccineShape shape, const uint32_t *a, ptrdiff_t a_stride,
-    VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    row_product_avx512_bfloat16(shape, a, a_stride, b, c, c_stride);
+bool vaccine_row_product_bfloat16(
+    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride) {
+    return row_product_avx512_bfloat16(shape, a, b, c, c_stride);
 }
 
 void vaccine_to_pairs(const float *values, ptrdiff_t count, uint32_t *pairs) {
@@ -66,14 +66,15 @@ bool vaccine_product_bfloat16(VaccineShape shape, VaccineFactor a, VaccineWeight
     return false;
 }
 
-void vaccine_row_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
-    VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    row_product_baseline(shape, a, a_stride, b, c, c_stride);
+bool vaccine_row_product_float32(
+    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride) {
+    return row_product_baseline(shape, a, b, c, c_stride);
 }
 
-void vaccine_row_product_bfloat16(VaccineShape shape, const uint32_t *a, ptrdiff_t a_stride,
-    VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    (void)shape, (void)a, (void)a_stride, (void)b, (void)c, (void)c_stride;
+bool vaccine_row_product_bfloat16(
+    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride) {
+    (void)shape, (void)a, (void)b, (void)c, (void)c_stride;
+    return false;
 }
 
 void vaccine_to_pairs(const float *values, ptrdiff_t count, uint32_t *pairs) {

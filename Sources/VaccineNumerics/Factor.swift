@@ -32,7 +32,10 @@ internal import CKernels
         unsafe words = .pairs(Factor.memory(matrix.rows * row))
         let factor = self
         if parallel {
-            Threads.forEachBand(of: matrix.rows) { rows, _ in factor.round(matrix, rows) }
+            let band = 8
+            Threads.forEach((matrix.rows + band - 1) / band) { index, _ in
+                factor.round(matrix, index * band..<min((index + 1) * band, matrix.rows))
+            }
         } else {
             factor.round(matrix, 0..<matrix.rows)
         }

@@ -10,7 +10,8 @@ public enum WeightProduct {
     }
 }
 
-/// Products with a frozen weight W [N, K], which is packed block by block as it is read.
+/// Products with a frozen weight W [N, K], which is packed block by block as it is read, or for few rows of x read
+/// as it lies.
 ///
 /// ```
 /// y ← x · Wᵀ        x [T, K], y [T, N]
@@ -25,6 +26,7 @@ public func multiply(
         x.columns == w.columns && y.rows == x.rows && y.columns == w.rows, "shapes differ")
     let x = Factor(x, for: w.precision, parallel: parallel)
     guard parallel else { return product(x, w, transposed: true, into: y) }
+    guard y.rows > fewRows else { return rowProduct(x, w, into: y) }
     forEachTile(rows: y.rows, columns: y.columns) { rows, columns in
         product(
             x.rows(rows), w.rows(columns), transposed: true, into: y.rows(rows).columns(columns))
@@ -69,29 +71,6 @@ public func multiply(
     }
 }
 
-/// As `multiply(_:transposing:into:)`, for few rows: nothing is packed, so that W streams from memory once
-/// for up to 128 rows. The order of additions is another, and as little dependent on T.
-///
-/// - Complexity: 2·T·N·K operations; as fast as packing at about 32 rows, twice as fast at one.
-public func multiplyRows(_ x: Matrix, _ w: Weight, into y: Matrix) {
-    precondition(
-        x.columns == w.columns && y.rows == x.rows && y.columns == w.rows, "shapes differ")
-    let left = Factor(x, for: w.precision, parallel: false)
-    Threads.forEachRange(of: w.rows, unit: 16) { outputs in
-        let shape = VaccineShape(m: x.rows, n: outputs.count, k: x.columns)
-        let factor = unsafe w.rows(outputs).forC(transposed: true)
-        let result = y.columns(outputs)
-        switch left.words {
-        case .values(let words):
-            unsafe vaccine_row_product_float32(
-                shape, words, left.row, factor, result.base, result.stride)
-        case .pairs(let words):
-            unsafe vaccine_row_product_bfloat16(
-                shape, words, left.row, factor, result.base, result.stride)
-        }
-    }
-}
-
 /// ```
 /// dW ← dW + xᵀ · V        x [T, N], V [T, K], dW [N, K]
 /// ```
@@ -102,6 +81,27 @@ public func multiply(transposed x: Matrix, by v: Weight, addingTo dW: Matrix) {
     product(
         Factor(transposing: x, for: v.precision), v, transposed: false, accumulating: true,
         into: dW)
+}
+
+/// Rows of x up to which packing W takes longer than it saves.
+private let fewRows = 64
+
+private func rowProduct(_ a: Factor, _ w: Weight, into y: Matrix) {
+    Threads.forEachRange(of: w.rows, unit: 14) { outputs in
+        let shape = VaccineShape(m: y.rows, n: outputs.count, k: a.length)
+        let right = unsafe w.rows(outputs).forC(transposed: true)
+        let c = y.columns(outputs)
+        let done: Bool
+        switch a.words {
+        case .values(let words):
+            let left = unsafe VaccineFactor(words: words, row: a.row, step: a.step)
+            done = unsafe vaccine_row_product_float32(shape, left, right, c.base, c.stride)
+        case .pairs(let words):
+            let left = unsafe VaccineFactor(words: words, row: a.row, step: a.step)
+            done = unsafe vaccine_row_product_bfloat16(shape, left, right, c.base, c.stride)
+        }
+        precondition(done, "no memory for packing")
+    }
 }
 
 /// One tile on the calling thread; `from`: the first column of W that belongs to the tile.

@@ -4,9 +4,8 @@ extension Decoder {
     /// Continues every prompt, greedily or by sampling, until an end token or the limit.
     ///
     /// Prompts are read in packed batches, then all advance together, one token a step, without those
-    /// that have ended. Each row of every product is summed by itself, in the order of `multiply` while
-    /// prompts are read and in that of `multiplyRows` afterwards, so a prompt gives the same tokens
-    /// alone and in any batch.
+    /// that have ended. Each row of every product is summed by itself and in one order, so a prompt gives
+    /// the same tokens alone and in any batch.
     /// - Parameters:
     ///   - prompts: B sequences laid end to end.
     ///   - limit: new tokens per prompt, ≥ 0.
@@ -139,7 +138,7 @@ extension Decoder {
                 selected, weight: finalNorm, epsilon: configuration.normEpsilon,
                 inverse: scratch.finalInverse, into: normed)
             let logits = scratch.logits.rows(0..<count)
-            multiplyRows(normed, head, into: logits)
+            multiply(normed, transposing: head, into: logits)
             chosen += Threads.map(count) {
                 Double(sampling.choose(logits[$0], prompt: prompts[start + $0], step: step))
             }.map { Int32($0) }

@@ -40,9 +40,9 @@ package struct Projection {
         finish(x, cache: cache, masks: masks, scratch: scratch, y)
     }
 
-    /// As `forward`, for few rows, each independent of the others; dropout off.
+    /// As `forward`, for rows that are soon done; dropout off.
     func forwardRows(_ x: Matrix, cache: Cache, scratch: Scratch, into y: Matrix) {
-        multiplyRows(x, weight, into: y)
+        multiply(x, transposing: weight, into: y)
         finish(x, cache: cache, masks: nil, scratch: scratch, y)
     }
 

@@ -47,13 +47,12 @@ bool vaccine_product_float32(VaccineShape shape, VaccineFactor a, VaccineWeight 
 bool vaccine_product_bfloat16(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
     ptrdiff_t c_stride, bool accumulate);
 
-// As vaccine_product_… with a transposed weight, for few rows: nothing is packed, and an element is
-// a sum in sixteen lanes for each block of k, the lanes added as in lanes.h. Its value depends as
-// little on the number of rows and columns.
-void vaccine_row_product_float32(VaccineShape shape, const float *a, ptrdiff_t a_stride,
-    VaccineWeight b, float *c, ptrdiff_t c_stride);
-void vaccine_row_product_bfloat16(VaccineShape shape, const uint32_t *a, ptrdiff_t a_stride,
-    VaccineWeight b, float *c, ptrdiff_t c_stride);
+// The same numbers for a transposed weight and few rows of A, whose words follow each other:
+// nothing of the weight is packed.
+bool vaccine_row_product_float32(
+    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride);
+bool vaccine_row_product_bfloat16(
+    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride);
 
 // Neighbours two by two, rounded to nearest even, the first in the low half; a zero follows an odd
 // number. Whole groups of sixteen pairs are written.

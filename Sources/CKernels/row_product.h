@@ -1,0 +1,105 @@
+// A product with a transposed weight for few rows of A. It is made as its transpose: the weight's
+// rows are read as they lie, word by word, and rows of A stand side by side in the lanes. So
+// nothing of the weight is packed, and an element is the same chain of additions as in product.h,
+// which includes this file.
+
+// For up to eight rows of A: half a vector of AVX-512, two of which are multiplied at a time.
+enum { NARROW = 8 };
+// Rows that are transposed at once.
+enum { SUM_ROWS = 16 };
+
+#define TILE few_rows
+#define Sums Narrow
+#define Words NarrowWords
+#define COUNT 1
+#define ADD narrow_multiply_add
+#define FETCH true
+#include "tile.h"
+
+#define TILE some_more_rows
+#define Sums Vector
+#define Words WordVector
+#define COUNT 1
+#define ADD multiply_add
+#define FETCH true
+#include "tile.h"
+
+#define TILE more_rows
+#define Sums Vector
+#define Words WordVector
+#define COUNT VECTORS
+#define ADD multiply_add
+#define FETCH true
+#include "tile.h"
+
+// The rows of A as columns [k, width], with zeros for those that are lacking.
+static void pack_few(
+    const Word *a, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t k, Word *packed) {
+    transpose((const AnyWord *)a, stride, rows, k, (AnyWord *)packed, width);
+    for (ptrdiff_t i = 0; rows < width && i < k; i++)
+        memset(packed + i * width + rows, 0, sizeof(Word) * (size_t)(width - rows));
+}
+
+// A tile, and rows that fill it up to what is transposed at once.
+typedef struct Outputs {
+    float sums[SUM_ROWS * TILE_COLUMNS] __attribute__((aligned(64)));
+} Outputs;
+
+// c[rows, outputs] (+)= the transpose of sums[outputs, width].
+static void add_transposed(const Outputs *tile, ptrdiff_t width, ptrdiff_t rows, ptrdiff_t outputs,
+    float *c, ptrdiff_t c_stride, bool accumulate) {
+    float turned[TILE_COLUMNS * SUM_ROWS] __attribute__((aligned(64)));
+    transpose((const AnyWord *)tile->sums, width, SUM_ROWS, width, (AnyWord *)turned, SUM_ROWS);
+    for (ptrdiff_t j = 0; j < rows; j++, c += c_stride) {
+        const float *row = turned + j * SUM_ROWS;
+        if (accumulate)
+            for (ptrdiff_t r = 0; r < outputs; r++) c[r] += row[r];
+        else if (outputs == TILE_ROWS)
+            memcpy(c, row, sizeof(float) * TILE_ROWS);
+        else
+            memcpy(c, row, sizeof(float) * (size_t)outputs);
+    }
+}
+
+// One block of k for all outputs, and `rows` rows of A that are packed `width` side by side.
+static void packed_rows_with_weight(ptrdiff_t rows, ptrdiff_t outputs, ptrdiff_t k,
+    const Word *packed, ptrdiff_t width, Left weight, float *c, ptrdiff_t c_stride,
+    bool accumulate) {
+    Outputs tile = {{0}};
+    for (ptrdiff_t o = 0; o < outputs; o += TILE_ROWS, weight.words += TILE_ROWS * weight.row) {
+        const ptrdiff_t some = smaller(outputs - o, TILE_ROWS);
+        for (ptrdiff_t p = 0; p < rows; p += width) {
+            const Right columns = {packed + p * k, width, 1};
+            if (width == NARROW)
+                few_rows((int)some, k, weight, columns, tile.sums, width, false);
+            else if (width == LANES)
+                some_more_rows((int)some, k, weight, columns, tile.sums, width, false);
+            else
+                more_rows((int)some, k, weight, columns, tile.sums, width, false);
+            add_transposed(&tile, width, smaller(rows - p, width), some, c + p * c_stride + o,
+                c_stride, accumulate);
+        }
+    }
+}
+
+bool ROW_FUNCTION(
+    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride) {
+    Word *packed = packing_buffer();
+    if (packed == NULL) return false;
+    const ptrdiff_t words = (shape.k + WORD - 1) / WORD, step = packed_rows(words);
+    const ptrdiff_t chunk = PACKED_PANELS * VACCINE_PANEL;
+    for (ptrdiff_t t = 0; t < shape.m; t += chunk) {
+        const ptrdiff_t rows = smaller(shape.m - t, chunk);
+        const ptrdiff_t width = rows <= NARROW ? NARROW : rows <= LANES ? LANES : TILE_COLUMNS;
+        for (ptrdiff_t start = 0; start < words; start += step) {
+            const ptrdiff_t k = smaller(words - start, step);
+            for (ptrdiff_t p = 0; p < rows; p += width)
+                pack_few((const Word *)a.words + (t + p) * a.row + start, a.row,
+                    smaller(rows - p, width), width, k, packed + p * k);
+            const Left weight = {(const Word *)b.values + start, b.stride / WORD, 1};
+            packed_rows_with_weight(
+                rows, shape.n, k, packed, width, weight, c + t * c_stride, c_stride, start > 0);
+        }
+    }
+    return true;
+}
