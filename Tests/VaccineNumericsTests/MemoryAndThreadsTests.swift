@@ -1,3 +1,4 @@
+import Dispatch
 import Synchronization
 import Testing
 import VaccineNumerics
@@ -45,6 +46,22 @@ import _TestSupport
         }
         #expect(seen.withLock { $0 } == [Int](repeating: 1, count: 100))
         #expect(Threads.map(10) { Double($0 * $0) } == (0..<10).map { Double($0 * $0) })
+    }
+
+    /// One caller has the pool's threads, the others compute on their own.
+    @Test(arguments: [2, 7]) func regionsOfSeveralCallersAreComplete(threads: Int) throws {
+        let before = Threads.count
+        defer { try? Threads.setCount(before) }
+        try Threads.setCount(threads)
+        DispatchQueue.concurrentPerform(iterations: 4) { caller in
+            for region in 0..<500 {
+                let sum = Atomic<Int>(0)
+                Threads.forEach(37) { index, _ in
+                    sum.add(index * (caller + 1) + region, ordering: .relaxed)
+                }
+                #expect(sum.load(ordering: .relaxed) == 666 * (caller + 1) + 37 * region)
+            }
+        }
     }
 
     @Test(arguments: [0, -1, 1025]) func threadCountOutOfRangeIsRefused(count: Int) {
