@@ -17,11 +17,11 @@ static bool same_shape(const VaccineEmbeddings *reference, const VaccineEmbeddin
 }
 
 // Indices that address the rows: every entry of `order` a row, `starts` ascending from 0 to the
-// end.
+// end, a row or more for every prompt.
 static bool check_order(
     const int64_t *order, const int64_t *starts, int64_t prompts, int64_t rows) {
     bool fine = starts[0] == 0 && starts[prompts] == rows;
-    for (int64_t i = 0; fine && i < prompts; i++) fine = starts[i] <= starts[i + 1];
+    for (int64_t i = 0; fine && i < prompts; i++) fine = starts[i] < starts[i + 1];
     for (int64_t i = 0; fine && i < rows; i++) fine = order[i] >= 0 && order[i] < rows;
     if (!fine) PyErr_SetString(PyExc_ValueError, "order and starts must divide the rows");
     return fine;

@@ -5,13 +5,13 @@
 #include "drift_rows_variants.h"
 #include "processor.h"
 
-void vaccine_drift_rows(VaccineRows x, VaccineRows y, const ptrdiff_t *order, ptrdiff_t count,
+void vaccine_drift_rows(VaccineRows x, VaccineRows y, VaccineRowOrder order,
     VaccineDriftColumns columns, double sums[VACCINE_DRIFT_SUMS]) {
 #ifdef __x86_64__
     if (has_avx512()) {
-        drift_rows_avx512(x, y, order, count, columns, sums);
+        drift_rows_avx512(x, y, order, columns, sums);
         return;
     }
 #endif
-    drift_rows_baseline(x, y, order, count, columns, sums);
+    drift_rows_baseline(x, y, order, columns, sums);
 }

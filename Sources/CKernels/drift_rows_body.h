@@ -69,9 +69,26 @@ typedef struct RowSums {
     Eight xx, yy, xy, dd;
 } RowSums;
 
-INLINE void add_block(const char *const *x, const char *const *y, VaccineRowFormat format_x,
-    VaccineRowFormat format_y, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t column, ptrdiff_t left,
-    VaccineDriftColumns columns, RowSums *sums) {
+// Rows of one side that share a sweep, and those that come next.
+typedef struct Sweep {
+    const char *rows[TOGETHER], *next[TOGETHER];
+    VaccineRowFormat format;
+} Sweep;
+
+INLINE Sweep sweep(VaccineRows side, const ptrdiff_t *order, ptrdiff_t rows, ptrdiff_t listed) {
+    const ptrdiff_t size = side.width * size_of(side.format);
+    Sweep result = {.format = side.format};
+    UNROLL
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const ptrdiff_t next = row + TOGETHER < listed ? row + TOGETHER : row;
+        result.rows[row] = (const char *)side.values + order[row] * size;
+        result.next[row] = (const char *)side.values + order[next] * size;
+    }
+    return result;
+}
+
+INLINE void add_block(const Sweep *x, const Sweep *y, ptrdiff_t rows, ptrdiff_t column,
+    ptrdiff_t left, VaccineDriftColumns columns, RowSums *sums) {
     Eight shift, sum_x, sum_delta, squares;
     memcpy(&shift, columns.shift + column, sizeof shift);
     memcpy(&sum_x, columns.x + column, sizeof sum_x);
@@ -79,10 +96,10 @@ INLINE void add_block(const char *const *x, const char *const *y, VaccineRowForm
     memcpy(&squares, columns.squares + column, sizeof squares);
     UNROLL
     for (ptrdiff_t row = 0; row < rows; row++) {
-        __builtin_prefetch(x[row] + (rows * width + column) * size_of(format_x), 0, 2);
-        __builtin_prefetch(y[row] + (rows * width + column) * size_of(format_y), 0, 2);
-        const Eight a = read(x[row], format_x, column, left);
-        const Eight b = read(y[row], format_y, column, left);
+        __builtin_prefetch(x->next[row] + column * size_of(x->format), 0, 2);
+        __builtin_prefetch(y->next[row] + column * size_of(y->format), 0, 2);
+        const Eight a = read(x->rows[row], x->format, column, left);
+        const Eight b = read(y->rows[row], y->format, column, left);
         const Eight delta = b - a, centred = a - shift;
         sums[row].xx = multiply_add(a, a, sums[row].xx);
         sums[row].yy = multiply_add(b, b, sums[row].yy);
@@ -99,21 +116,14 @@ INLINE void add_block(const char *const *x, const char *const *y, VaccineRowForm
 
 // `rows` is a constant where this is called, so that `of_rows` stays in registers.
 INLINE void add_rows(VaccineRows x, VaccineRows y, const ptrdiff_t *order, ptrdiff_t rows,
-    VaccineDriftColumns columns, double *sums) {
+    ptrdiff_t listed, VaccineDriftColumns columns, double *sums) {
     const ptrdiff_t width = x.width;
-    const char *from_x[TOGETHER], *from_y[TOGETHER];
+    const Sweep from_x = sweep(x, order, rows, listed), from_y = sweep(y, order, rows, listed);
     RowSums of_rows[TOGETHER] = {0};
-    UNROLL
-    for (ptrdiff_t row = 0; row < rows; row++) {
-        from_x[row] = (const char *)x.values + order[row] * width * size_of(x.format);
-        from_y[row] = (const char *)y.values + order[row] * width * size_of(y.format);
-    }
     ptrdiff_t column = 0;
     for (; column + 8 <= width; column += 8)
-        add_block(from_x, from_y, x.format, y.format, rows, width, column, 8, columns, of_rows);
-    if (column < width)
-        add_block(from_x, from_y, x.format, y.format, rows, width, column, width - column, columns,
-            of_rows);
+        add_block(&from_x, &from_y, rows, column, 8, columns, of_rows);
+    if (column < width) add_block(&from_x, &from_y, rows, column, width - column, columns, of_rows);
     UNROLL
     for (ptrdiff_t row = 0; row < rows; row++) {
         const double xx = total(of_rows[row].xx), yy = total(of_rows[row].yy);
@@ -129,21 +139,22 @@ INLINE void add_rows(VaccineRows x, VaccineRows y, const ptrdiff_t *order, ptrdi
     }
 }
 
-INLINE void add_all(VaccineRows x, VaccineRows y, const ptrdiff_t *order, ptrdiff_t count,
+INLINE void add_all(VaccineRows x, VaccineRows y, VaccineRowOrder order,
     VaccineDriftColumns columns, double *sums) {
     ptrdiff_t row = 0;
-    for (; row + TOGETHER <= count; row += TOGETHER)
-        add_rows(x, y, order + row, TOGETHER, columns, sums);
-    for (; row < count; row++) add_rows(x, y, order + row, 1, columns, sums);
+    for (; row + TOGETHER <= order.count; row += TOGETHER)
+        add_rows(x, y, order.rows + row, TOGETHER, order.listed - row, columns, sums);
+    for (; row < order.count; row++)
+        add_rows(x, y, order.rows + row, 1, order.listed - row, columns, sums);
 }
 
 // With the formats as constants where both sides have one.
-void NAME(drift_rows)(VaccineRows x, VaccineRows y, const ptrdiff_t *order, ptrdiff_t count,
+void NAME(drift_rows)(VaccineRows x, VaccineRows y, VaccineRowOrder order,
     VaccineDriftColumns columns, double sums[VACCINE_DRIFT_SUMS]) {
 #define ADD(known)                                                                                 \
     if (x.format == known && y.format == known) {                                                  \
         x.format = y.format = known;                                                               \
-        add_all(x, y, order, count, columns, sums);                                                \
+        add_all(x, y, order, columns, sums);                                                       \
         return;                                                                                    \
     }
     ADD(VACCINE_ROWS_FLOAT32)
@@ -151,5 +162,5 @@ void NAME(drift_rows)(VaccineRows x, VaccineRows y, const ptrdiff_t *order, ptrd
     ADD(VACCINE_ROWS_FLOAT16)
     ADD(VACCINE_ROWS_BFLOAT16)
 #undef ADD
-    add_all(x, y, order, count, columns, sums);
+    add_all(x, y, order, columns, sums);
 }

@@ -6,8 +6,8 @@
 #include "include/drift_rows.h"
 
 #define DECLARE(suffix)                                                                            \
-    void drift_rows_##suffix(VaccineRows x, VaccineRows y, const ptrdiff_t *order,                 \
-        ptrdiff_t count, VaccineDriftColumns columns, double sums[VACCINE_DRIFT_SUMS]);
+    void drift_rows_##suffix(VaccineRows x, VaccineRows y, VaccineRowOrder order,                  \
+        VaccineDriftColumns columns, double sums[VACCINE_DRIFT_SUMS]);
 
 DECLARE(baseline)
 #ifdef __x86_64__

@@ -25,6 +25,11 @@ func array<Element>(_ values: UnsafePointer<Element>?, _ count: Int64) -> [Eleme
     Array(UnsafeBufferPointer(start: values, count: Int(count)))
 }
 
+/// Without a conversion: both are 64 bits wide.
+private func integers(_ values: UnsafePointer<Int64>, _ count: Int64) -> [Int] {
+    values.withMemoryRebound(to: Int.self, capacity: Int(count)) { array($0, count) }
+}
+
 func copy<Element>(_ values: [Element], to target: UnsafeMutablePointer<Element>?) {
     target?.update(from: values, count: values.count)
 }
@@ -56,14 +61,13 @@ public func vaccine_drift_table(
         let (x, y) = (
             try EmbeddingRows(reference, "reference"), try EmbeddingRows(current, "current")
         )
-        let table = try PromptTable(
-            reference: x, current: y, order: array(order, Int64(x.rows)).map { Int($0) },
-            starts: array(starts, prompts + 1).map { Int($0) }, keys: array(keys, prompts),
-            directions: Int(directions), folds: Int(folds), seed: seed,
+        let table = PromptTable(
+            sums: sums, sketches: sketches, moments: moments, directions: Int(directions),
+            folds: Int(folds))
+        try table.fill(
+            reference: x, current: y, order: integers(order, Int64(x.rows)),
+            starts: integers(starts, prompts + 1), keys: array(keys, prompts), seed: seed,
             interruption: interrupt.interruption)
-        copy(table.sums, to: sums)
-        copy(table.sketches, to: sketches)
-        copy(table.moments, to: moments)
     }
 }
 

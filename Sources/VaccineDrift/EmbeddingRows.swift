@@ -94,19 +94,20 @@ public import VaccineNumerics
     /// rounded up to eights.
     ///
     /// - Parameters:
+    ///   - count: how many rows of `order`, its first; the others come next.
     ///   - shift: what x is centred on for its squares.
     ///   - x, delta, squares: Σ x, Σ (y − x), Σ (x − shift)².
-    /// - Returns: the sums of `PromptTable` over these rows.
+    ///   - sums: those of `PromptTable`.
     func addRows(
-        _ order: ArraySlice<Int>, with other: EmbeddingRows, shift: [SIMD8<Double>],
-        x: inout [SIMD8<Double>], delta: inout [SIMD8<Double>], squares: inout [SIMD8<Double>]
-    ) -> [Double] {
+        _ count: Int, of order: ArraySlice<Int>, with other: EmbeddingRows, shift: [SIMD8<Double>],
+        x: inout [SIMD8<Double>], delta: inout [SIMD8<Double>], squares: inout [SIMD8<Double>],
+        sums: UnsafeMutablePointer<Double>
+    ) {
         precondition(
             width == other.width && rows == other.rows
-                && order.allSatisfy { $0 >= 0 && $0 < rows }
+                && count <= order.count && order.prefix(count).allSatisfy { $0 >= 0 && $0 < rows }
                 && [shift, x, delta, squares].allSatisfy { $0.count * 8 >= width },
             "shapes differ")
-        var sums = [Double](repeating: 0, count: PromptTable.sumCount)
         unsafe order.withUnsafeBufferPointer { order in
             unsafe shift.withUnsafeBytes { shift in
                 unsafe x.withUnsafeMutableBytes { x in
@@ -117,14 +118,14 @@ public import VaccineNumerics
                                 x: x.baseAddress?.assumingMemoryBound(to: Double.self),
                                 delta: delta.baseAddress?.assumingMemoryBound(to: Double.self),
                                 squares: squares.baseAddress?.assumingMemoryBound(to: Double.self))
-                            unsafe vaccine_drift_rows(
-                                forC, other.forC, order.baseAddress, order.count, columns, &sums)
+                            let order = unsafe VaccineRowOrder(
+                                rows: order.baseAddress, count: count, listed: order.count)
+                            unsafe vaccine_drift_rows(forC, other.forC, order, columns, sums)
                         }
                     }
                 }
             }
         }
-        return sums
     }
 
     private var forC: VaccineRows {

@@ -1,32 +1,46 @@
 public import VaccineNumerics
 
-/// What one layer of one update adds: a row of sums for every prompt, a sketch of its mean states, and the
-/// first and diagonal second moments of every fold.
+/// What one layer of one update adds, in the caller's memory: a row of sums for every prompt, a sketch of
+/// its mean states, and the first and diagonal second moments of every fold.
 ///
 /// A prompt's sums and sketch depend on its own rows alone, taken in order, so a table put together from
 /// shards is the whole's to the last bit.
-public struct PromptTable {
+@safe public struct PromptTable: @unchecked Sendable {
     /// The sums of a prompt, in order: rows, Σ|δ|², Σ|x|², Σ|y|², Σ x·y, Σ|δ|, Σ cos(x, y), with
     /// x the reference, y the current rows and δ = y − x.
     public static let sumCount = 7
 
-    /// Shape [prompts, sumCount].
-    public private(set) var sums: [Double]
-    /// Shape [prompts, 2, directions]: the prompt's mean x and mean δ, sketched.
-    public private(set) var sketches: [Float]
-    /// Shape [folds, VectorMoments.stateCount].
-    public private(set) var moments: [Double]
+    private let sums: UnsafeMutablePointer<Double>
+    private let sketches: UnsafeMutablePointer<Float>
+    private let moments: UnsafeMutablePointer<Double>
+    private let directions: Int
+    private let folds: Int
+
+    /// A view of memory that outlives it and is overwritten.
+    ///
+    /// - Parameters:
+    ///   - sums: shape [prompts, sumCount].
+    ///   - sketches: shape [prompts, 2, directions]: the prompt's mean x and mean δ, sketched.
+    ///   - moments: shape [folds, VectorMoments.stateCount].
+    ///   - directions: components of a sketch, a multiple of 8.
+    public init(
+        sums: UnsafeMutablePointer<Double>, sketches: UnsafeMutablePointer<Float>,
+        moments: UnsafeMutablePointer<Double>, directions: Int, folds: Int
+    ) {
+        unsafe (self.sums, self.sketches, self.moments) = unsafe (sums, sketches, moments)
+        (self.directions, self.folds) = (directions, folds)
+    }
 
     /// - Parameters:
     ///   - order: the rows, those of each prompt together.
     ///   - starts: where each prompt begins in `order`; [prompts + 1].
     ///   - keys: one per prompt.
-    ///   - directions: components of a sketch, a multiple of 8.
     ///   - seed: of the sketch's signs.
-    /// - Throws: `VaccineError.value` for elements that are not finite, `.interrupted`.
-    public init(
+    /// - Throws: `VaccineError.value` for elements that are not finite, `.interrupted`; what the memory holds
+    ///   is then of no use.
+    public func fill(
         reference: EmbeddingRows, current: EmbeddingRows, order: [Int], starts: [Int],
-        keys: [UInt64], directions: Int, folds: Int, seed: UInt64, interruption: Interruption
+        keys: [UInt64], seed: UInt64, interruption: Interruption
     ) throws(VaccineError) {
         precondition(
             reference.rows == current.rows && reference.width == current.width
@@ -34,48 +48,35 @@ public struct PromptTable {
             "shapes differ")
         let width = reference.width
         let signs = columnSigns(width: width, seed: seed)
-        let prompts = keys.count
-        let stride = VectorMoments.stateCount(width: width)
-        sums = [Double](repeating: 0, count: prompts * PromptTable.sumCount)
-        sketches = [Float](repeating: 0, count: prompts * 2 * directions)
-        moments = [Double](repeating: 0, count: folds * stride)
         let bands = PromptTable.bands(starts: starts, keys: keys, folds: folds)
-        let parts = Results<(band: FoldBand, moments: VectorMoments)>(count: bands.count)
+        let parts = Results<VectorMoments>(count: bands.count)
         Threads.forEach(bands.count) { index, _ in
             var band = FoldBand(reference, current, directions: directions, signs: signs)
-            for prompt in bands[index].prompts {
-                band.add(order[starts[prompt]..<starts[prompt + 1]])
+            let prompts = bands[index].prompts
+            var rows = prompts.flatMap { order[starts[$0]..<starts[$0 + 1]] }[...]
+            for prompt in prompts {
+                let count = starts[prompt + 1] - starts[prompt]
+                unsafe band.add(
+                    count, of: rows, sums: sums + prompt * PromptTable.sumCount,
+                    sketches: sketches + prompt * 2 * directions)
+                rows.removeFirst(count)
             }
-            parts[index] = (band, band.moments(width: width))
+            parts[index] = band.moments(width: width)
         }
         try interruption.check()
-        var finite = true
-        var states = [VectorMoments](repeating: VectorMoments(width: width), count: folds)
-        for (index, (fold, prompts)) in bands.enumerated() {
-            guard let (band, moments) = parts[index] else { continue }
-            for (place, prompt) in prompts.enumerated() {
-                for index in 0..<PromptTable.sumCount {
-                    let value = band.sums[place * PromptTable.sumCount + index]
-                    sums[prompt * PromptTable.sumCount + index] = value
-                    finite = finite && value.isFinite
-                }
-                let size = directions / 4
-                for index in 0..<size {
-                    let eight = band.sketches[place * size + index]
-                    for lane in 0..<8 {
-                        sketches[(prompt * size + index) * 8 + lane] = eight[lane]
-                    }
-                }
-            }
-            states[fold].merge(moments)
+        let sumsAreFinite = (0..<keys.count * PromptTable.sumCount).allSatisfy {
+            unsafe sums[$0].isFinite
         }
-        for (fold, state) in states.enumerated() {
-            moments.replaceSubrange(fold * stride..<(fold + 1) * stride, with: state.state)
-        }
-        guard finite else {
+        guard sumsAreFinite else {
             try reference.checkFinite("reference")
             try current.checkFinite("current")
             throw .value("reference and current are too large: sums of squares overflow")
+        }
+        let places = Dictionary(grouping: bands.indices) { bands[$0].fold }
+        Threads.forEach(folds) { fold, _ in
+            var state = VectorMoments(width: width)
+            for case let part? in places[fold, default: []].map({ parts[$0] }) { state.merge(part) }
+            unsafe state.write(to: moments + fold * VectorMoments.stateCount(width: width))
         }
     }
 
@@ -126,13 +127,9 @@ private struct FoldBand {
     private var sumDelta: [SIMD8<Double>]
     private var promptX: [SIMD8<Double>]
     private var promptDelta: [SIMD8<Double>]
-    private var sketchX: [SIMD8<Double>]
-    private var sketchDelta: [SIMD8<Double>]
+    private var sketch: [SIMD8<Double>]
     private var rows = 0.0
     private var squaredDistance = 0.0
-    private(set) var sums: [Double] = []
-    /// Of each prompt, [2, directions] in eights.
-    private(set) var sketches: [SIMD8<Float>] = []
 
     init(
         _ reference: EmbeddingRows, _ current: EmbeddingRows, directions: Int,
@@ -144,25 +141,36 @@ private struct FoldBand {
         let zeros = [SIMD8<Double>](repeating: .zero, count: signs.count)
         (shift, sumX, squaresX, sumDelta) = (zeros, zeros, zeros, zeros)
         (promptX, promptDelta) = (zeros, zeros)
-        sketchX = [SIMD8<Double>](repeating: .zero, count: directions / 8)
-        sketchDelta = sketchX
+        sketch = [SIMD8<Double>](repeating: .zero, count: directions / 8)
     }
 
-    /// Adds a prompt of these rows.
-    mutating func add(_ order: ArraySlice<Int>) {
+    /// Adds a prompt of the first `count` rows, and writes its sums and sketches.
+    mutating func add(
+        _ count: Int, of order: ArraySlice<Int>, sums: UnsafeMutablePointer<Double>,
+        sketches: UnsafeMutablePointer<Float>
+    ) {
         guard let first = order.first else { return }
         if rows == 0 { reference.read(first, into: &shift) }
-        let prompt = reference.addRows(
-            order, with: current, shift: shift, x: &promptX, delta: &promptDelta,
-            squares: &squaresX)
-        let count = prompt[0]
-        spread(&promptX, to: &sumX, sketch: &sketchX, signs)
-        spread(&promptDelta, to: &sumDelta, sketch: &sketchDelta, signs)
-        rows += count
-        squaredDistance += prompt[1]
-        sums += prompt
-        for sketch in [sketchX, sketchDelta] {
-            for eight in sketch { sketches.append(SIMD8<Float>(eight / count)) }
+        unsafe sums.update(repeating: 0, count: PromptTable.sumCount)
+        unsafe reference.addRows(
+            count, of: order, with: current, shift: shift, x: &promptX, delta: &promptDelta,
+            squares: &squaresX, sums: sums)
+        rows += Double(count)
+        unsafe squaredDistance += sums[1]
+        spread(&promptX, to: &sumX, sketch: &sketch, signs)
+        unsafe write(sketches, count)
+        spread(&promptDelta, to: &sumDelta, sketch: &sketch, signs)
+        unsafe write(sketches + 8 * sketch.count, count)
+    }
+
+    /// Writes the sketch of a mean of `count` rows.
+    private func write(_ target: UnsafeMutablePointer<Float>, _ count: Int) {
+        let bytes = UnsafeMutableRawPointer(target)
+        let size = MemoryLayout<SIMD8<Float>>.size
+        for component in sketch.indices {
+            unsafe bytes.storeBytes(
+                of: SIMD8<Float>(sketch[component] / Double(count)), toByteOffset: component * size,
+                as: SIMD8<Float>.self)
         }
     }
 
@@ -171,13 +179,16 @@ private struct FoldBand {
         guard rows > 0 else { return moments }
         moments.count = rows
         moments.squaredDistance = squaredDistance
-        for column in 0..<width {
-            let (block, lane) = (column / 8, column % 8)
-            let mean = sumX[block][lane] / rows
-            let step = mean - shift[block][lane]
-            moments.mean[column] = mean
-            moments.squares[column] = max(0, squaresX[block][lane] - rows * step * step)
-            moments.meanDelta[column] = sumDelta[block][lane] / rows
+        for block in sumX.indices {
+            let mean = sumX[block] / rows
+            let step = mean - shift[block]
+            let squares = squaresX[block] - rows * step * step
+            let meanDelta = sumDelta[block] / rows
+            for column in 8 * block..<min(8 * block + 8, width) {
+                moments.mean[column] = mean[column % 8]
+                moments.squares[column] = max(0, squares[column % 8])
+                moments.meanDelta[column] = meanDelta[column % 8]
+            }
         }
         return moments
     }
@@ -190,14 +201,14 @@ private func spread(
 ) {
     var columns = columns.mutableSpan
     var sum = sum.mutableSpan
-    var sketch = sketch.mutableSpan
     let signs = signs.span
-    for component in sketch.indices { sketch[component] = .zero }
-    var component = 0
-    for block in columns.indices {
-        sum[block] += columns[block]
-        sketch[component] += signs[block] * columns[block]
-        columns[block] = .zero
-        component = component + 1 == sketch.count ? 0 : component + 1
+    for component in sketch.indices {
+        var eight = SIMD8<Double>.zero
+        for block in stride(from: component, to: columns.count, by: sketch.count) {
+            sum[block] += columns[block]
+            eight += signs[block] * columns[block]
+            columns[block] = .zero
+        }
+        sketch[component] = eight
     }
 }

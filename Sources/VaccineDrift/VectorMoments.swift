@@ -64,6 +64,15 @@ extension VectorMoments {
 
     var state: [Double] { [count, squaredDistance] + mean + squares + meanDelta }
 
+    /// - Parameter place: of `stateCount` numbers.
+    func write(to place: UnsafeMutablePointer<Double>) {
+        unsafe place[0] = count
+        unsafe place[1] = squaredDistance
+        unsafe (place + 2).update(from: mean, count: width)
+        unsafe (place + 2 + width).update(from: squares, count: width)
+        unsafe (place + 2 + 2 * width).update(from: meanDelta, count: width)
+    }
+
     init(state: ArraySlice<Double>, width: Int) {
         precondition(state.count == VectorMoments.stateCount(width: width), "counts differ")
         self.init(width: width)

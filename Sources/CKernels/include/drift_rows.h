@@ -33,10 +33,17 @@ typedef struct VaccineDriftColumns {
     double *squares;      // Σ (x - shift)²
 } VaccineDriftColumns;
 
-// Adds the rows `order[0 ..< count]` of both sides, one width, to `columns` and to
+// Rows by their numbers: the first `count` are meant, those up to `listed` come next and are
+// fetched from memory meanwhile.
+typedef struct VaccineRowOrder {
+    const ptrdiff_t *rows;
+    ptrdiff_t count, listed;
+} VaccineRowOrder;
+
+// Adds rows of both sides, one width, to `columns` and to
 // sums = {rows, Σ|δ|², Σ|x|², Σ|y|², Σ x·y, Σ|δ|, Σ cos(x, y)}, δ = y - x. Two zero rows have
 // cosine 1, one zero row has 0.
-void vaccine_drift_rows(VaccineRows x, VaccineRows y, const ptrdiff_t *order, ptrdiff_t count,
+void vaccine_drift_rows(VaccineRows x, VaccineRows y, VaccineRowOrder order,
     VaccineDriftColumns columns, double sums[VACCINE_DRIFT_SUMS]);
 
 #endif

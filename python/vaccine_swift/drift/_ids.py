@@ -54,9 +54,10 @@ def grouped(ids: Any, count: int) -> tuple[list[str | int], npt.NDArray[np.int64
         ids, lengths = ids[firsts], np.diff(firsts, append=count)
         count = len(firsts)
     plain = checked_ids(ids, count)
-    place = {each: index for index, each in enumerate(dict.fromkeys(plain))}
+    prompts = list(dict.fromkeys(plain))
+    place = dict(zip(prompts, range(len(prompts)), strict=True))
     owner = np.fromiter(map(place.__getitem__, plain), np.int64, count)
-    return list(place), np.repeat(owner, lengths)
+    return prompts, np.repeat(owner, lengths)
 
 
 def key_of(prompt: str | int) -> int:

@@ -24,15 +24,15 @@ _SETTINGS = ("width", "layers", "tier", "seed", "directions", "sketch", "folds")
 class Update:
     """The prompts of one update, in the order of their first rows.
 
-    `order` lists the rows prompt by prompt, `starts` where each prompt begins in it;
-    `row_keys` has the key of each row's prompt.
+    `owner` has each row's place among the prompts, `order` lists the rows prompt by
+    prompt, `starts` where each prompt begins in it.
     """
 
     prompts: list[str | int]
     keys: npt.NDArray[np.uint64]
+    owner: npt.NDArray[np.int64]
     order: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
-    row_keys: npt.NDArray[np.uint64]
     groups: dict[str, npt.NDArray[np.bool_]]
 
     @classmethod
@@ -49,12 +49,11 @@ class Update:
         order = np.argsort(owner, kind="stable")
         counts = np.bincount(owner, minlength=len(prompts))
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        keys = keys_of(prompts)
         masks = {
             str(name): _mask(str(name), value, owner, order[starts[:-1]])
             for name, value in groups.items()
         }
-        return cls(prompts, keys, order, starts, keys[owner], masks)
+        return cls(prompts, keys_of(prompts), owner, order, starts, masks)
 
 
 def _mask(
@@ -174,10 +173,9 @@ class State:
         if self.moment_width:
             # As many projections as columns would only turn the rows.
             sketch = self.moment_width % self.width
+            keys = update.keys[update.owner]
             for layer, (x, y) in enumerate(zip(reference, current, strict=True)):
-                _core.drift_paired(
-                    x, y, update.row_keys, folds, sketch, self.seed, paired[layer]
-                )
+                _core.drift_paired(x, y, keys, folds, sketch, self.seed, paired[layer])
         part = State(**{name: getattr(self, name) for name in _SETTINGS})
         part.rows = len(update.order)
         part.ids, part.keys = update.prompts, [update.keys]
