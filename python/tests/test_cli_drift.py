@@ -106,6 +106,14 @@ def test_the_bound_moves_the_gate(files) -> None:
     assert status([*words, "--bound", "value"]) == 0
 
 
+def test_one_group_is_contrasted_with_the_rest(files) -> None:
+    words = ["a.npy", "b.npy", "--ids", "ids.txt", "--group", "few=few.txt"]
+    assert status([*words, "--json", "r.json", "--permutations", "19"]) == 0
+    test = json.loads((files / "r.json").read_text())["tests"]["contrast"]
+    assert test["details"]["groups"] == ["few", "rest"]
+    assert test["details"]["prompts"] == [4, 16]
+
+
 def test_a_baseline_is_drawn(files) -> None:
     assert status(["a.npy", "b.npy", "--json", "r.json", "--tests", "none"]) == 0
     words = ["a.npy", "b.npy", "--tests", "none", "--baseline", "r.json"]

@@ -194,6 +194,27 @@ def test_a_report_of_one_layer_one_prompt_and_nothing_else_is_drawn() -> None:
     assert "–" in repr(report)
 
 
+def test_only_charts_with_a_line_of_the_baseline_name_it() -> None:
+    given, control = content(layers=3), content(layers=3)
+    for layer in control["layers"]:
+        del layer["cka"]
+    page = drift.Report(given).to_html(baseline=drift.Report(control))
+    figures = {
+        re.search("<h3>([^<]*)<", figure)[1]: figure
+        for figure in re.findall("<figure.*?</figure>", page, re.DOTALL)
+    }
+    assert "baseline" in figures["Cosine"]
+    assert "baseline" not in figures["CKA, debiased"]
+
+
+def test_a_test_without_a_null_has_no_chart_of_it() -> None:
+    accumulator = drift.Accumulator(width=2)
+    accumulator.update(np.eye(2), 2 * np.eye(2), ids=["p", "p"])
+    page = accumulator.report(permutations=9).to_html()
+    assert "Null distribution: Sign-flip" in page
+    assert "Null distribution: Max-T" not in page
+
+
 def test_a_picture_shows_itself_in_a_notebook(report) -> None:
     pytest.importorskip("matplotlib")
     assert report.plot()._repr_png_().startswith(b"\x89PNG")

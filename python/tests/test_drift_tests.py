@@ -126,6 +126,24 @@ def test_sign_flips_of_prompts_with_many_alike_rows_reject_at_their_level():
     assert 0.02 <= rate(make, "signflip") <= 0.09
 
 
+def test_contrast_is_run_by_default_where_it_is_clear_between_whom():
+    names = ("a", "b", "c")
+    groups = {name: np.arange(30) % 3 == k for k, name in enumerate(names)}
+    delta = np.random.default_rng(7).normal(size=(30, 4))
+    told = {
+        count: set(
+            measured(delta, groups=dict(list(groups.items())[:count]))
+            .report(permutations=9)
+            .to_dict()["tests"]
+        )
+        for count in range(4)
+    }
+    both = {"signflip", "max_t"}
+    assert told == {0: both, 1: both | {"contrast"}, 2: both | {"contrast"}, 3: both}
+    named = measured(delta, groups=groups).report(permutations=9, contrast=("a", "c"))
+    assert named.to_dict()["tests"]["contrast"]["details"]["groups"] == ["a", "c"]
+
+
 def test_contrast_rejects_at_its_level():
     def make(seed):
         delta = np.random.default_rng(seed).normal(size=(30, 4))

@@ -25,7 +25,6 @@ examples:
 exit status:
   0 done, 1 a condition of --assert does not hold, 2 bad input
 """
-_TESTS: Final = ("signflip", "max_t", "contrast")
 
 
 def add_parser(commands: Any) -> None:
@@ -52,7 +51,7 @@ def add_parser(commands: Any) -> None:
         "--tests",
         metavar="NAMES",
         help="of signflip, max_t, contrast, with commas; 'none' for none; contrast "
-        "needs two groups",
+        "compares two groups, or one with the rest",
     )
     group.add_argument(
         "--permutations", type=int, default=999, metavar="B", help="of every test"
@@ -110,7 +109,7 @@ def run(options: argparse.Namespace) -> None:
         )
     measured = compared_models(options) if from_models else compared_files(options)
     report = measured.report(
-        tests=_tests(options.tests, measured),
+        tests=_tests(options.tests),
         permutations=options.permutations,
         confidence=options.confidence,
         floor=_floor(options.floor),
@@ -189,9 +188,9 @@ def _add_models(group: Any) -> None:
     )
 
 
-def _tests(names: str | None, measured: drift.Accumulator) -> list[str]:
+def _tests(names: str | None) -> list[str] | None:
     if names is None:
-        return list(_TESTS if len(measured.groups) == 2 else _TESTS[:2])
+        return None
     return [] if names == "none" else [each.strip() for each in names.split(",")]
 
 

@@ -249,7 +249,7 @@ def _floor(floor: Any, layers: list[dict[str, Any]]) -> dict[str, Any] | None:
             hint = nearest(floor, _FLOORS)
             raise ValueError(
                 f"floor must be one of {', '.join(_FLOORS)}, a number or a repeat run, "
-                f"got {floor!r}{hint}"
+                f"got {floor!r}.{hint}"
             )
         source, values = floor, [_FLOORS[floor]] * len(layers)
     elif isinstance(floor, int | float | np.number):

@@ -46,7 +46,7 @@ def layer_figure(content: Content, name: str, baseline: Content | None = None) -
     if levels:
         chart.line(_across(levels), "quiet dashed thin", "noise floor")
         key.append(("quiet dashed", f"noise floor ({floor['source']})"))
-    if other:
+    if any(math.isfinite(each[0]) for each in other):
         chart.line(_across([each[0] for each in other]), "b dashed", "baseline")
         key.append(("b dashed", "baseline"))
     _curve(chart, name, series, "a", "")
@@ -141,6 +141,8 @@ def null_figure(name: str, test: Content, title: str) -> str:
         return ""
     edges, counts = histogram["edges"], histogram["counts"]
     statistic = float(test["statistic"])
+    if not any(counts):
+        return ""
     x = scales.linear([*edges, statistic], count=4)
     chart = Chart(
         x,

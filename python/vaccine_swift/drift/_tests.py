@@ -38,14 +38,15 @@ def run_tests(
         For an unknown test or group.
     """
     if tests is None:
-        tests = _TESTS if prompts.groups else _TESTS[:2]
+        comparable = contrast is not None or 1 <= len(prompts.groups) <= 2
+        tests = _TESTS if comparable else _TESTS[:2]
     if isinstance(tests, str):
         raise TypeError(f"tests must be a sequence of names, got the str {tests!r}")
     for name in tests:
         if name not in _TESTS:
             hint = nearest(str(name), _TESTS)
             raise ValueError(
-                f"tests must be among {', '.join(_TESTS)}, got {name!r}{hint}"
+                f"tests must be among {', '.join(_TESTS)}, got {name!r}.{hint}"
             )
     results: dict[str, Any] = {}
     if {"signflip", "max_t"} & set(tests):
@@ -171,7 +172,7 @@ def _contrasted(
             masks.append(~prompts.groups[other])
         else:
             hint = nearest(name, prompts.groups)
-            raise ValueError(f"contrast: there is no group {name!r}{hint}")
+            raise ValueError(f"contrast: there is no group {name!r}.{hint}")
     if (masks[0] & masks[1]).any():
         raise ValueError(f"contrast: a prompt is in both {names[0]!r} and {names[1]!r}")
     chosen = masks[0] | masks[1]

@@ -93,7 +93,7 @@ class Accumulator:
         if tier not in _TIERS:
             hint = nearest(str(tier), _TIERS)
             raise ValueError(
-                f"tier must be one of {', '.join(_TIERS)}, got {tier!r}{hint}"
+                f"tier must be one of {', '.join(_TIERS)}, got {tier!r}.{hint}"
             )
         check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
         check_range("directions", directions, minimum=8, maximum=most, integer=True)
@@ -199,7 +199,8 @@ class Accumulator:
         Parameters
         ----------
         tests : sequence of {"signflip", "max_t", "contrast"}, optional
-            Default: the first two, and the third where there are groups.
+            Default: the first two, and the third where there are one or two groups or
+            `contrast` names them.
         permutations : int
             B, of every test and bootstrap; 0 to 1048576.
         confidence : float

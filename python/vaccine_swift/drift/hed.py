@@ -65,7 +65,7 @@ def hed(
     if profile not in HED_PROFILES:
         hint = nearest(str(profile), HED_PROFILES)
         known = ", ".join(HED_PROFILES)
-        raise ValueError(f"profile must be one of {known}, got {profile!r}{hint}")
+        raise ValueError(f"profile must be one of {known}, got {profile!r}.{hint}")
     x, y = _array(reference, "reference"), _array(current, "current")
     if x.shape != y.shape:
         raise ValueError(
