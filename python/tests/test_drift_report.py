@@ -207,12 +207,28 @@ def test_only_charts_with_a_line_of_the_baseline_name_it() -> None:
     assert "baseline" not in figures["CKA, debiased"]
 
 
-def test_a_test_without_a_null_has_no_chart_of_it() -> None:
+def test_a_test_without_a_null_has_no_chart_of_it(tmp_path) -> None:
     accumulator = drift.Accumulator(width=2)
     accumulator.update(np.eye(2), 2 * np.eye(2), ids=["p", "p"])
-    page = accumulator.report(permutations=9).to_html()
-    assert "Null distribution: Sign-flip" in page
-    assert "Null distribution: Max-T" not in page
+    made = accumulator.report(permutations=9)
+    made.to_json(tmp_path / "r.json")
+    for report in (made, drift.Report.load(tmp_path / "r.json")):
+        page = report.to_html()
+        assert "Null distribution: Sign-flip" in page
+        assert "Null distribution: Max-T" not in page
+        pytest.importorskip("matplotlib")
+        (line,) = report.plot("null").axes[0].get_lines()
+        # All draws are the norm of one prompt's mean: 0 from their mean, without a z.
+        assert line.get_label() == "signflip: z = –, p = 1.00"
+        assert line.get_xdata() == [0, 0]
+
+
+def test_a_spectrum_of_nothing_is_refused() -> None:
+    pytest.importorskip("matplotlib")
+    accumulator = drift.Accumulator(width=2, tier="full")
+    accumulator.update(np.zeros((4, 2)), np.zeros((4, 2)), ids=range(4))
+    with pytest.raises(ValueError, match="needs spectra"):
+        accumulator.report(tests=[]).plot("spectra")
 
 
 def test_a_picture_shows_itself_in_a_notebook(report) -> None:

@@ -137,12 +137,10 @@ def spectrum_figure(content: Content, layer: int) -> str:
 def null_figure(name: str, test: Content, title: str) -> str:
     """Where a test's statistic lies among those of the permutations."""
     histogram = (test.get("details") or {}).get("null_histogram")
-    if not histogram:
+    if not histogram or not any(histogram["counts"]):
         return ""
     edges, counts = histogram["edges"], histogram["counts"]
     statistic = float(test["statistic"])
-    if not any(counts):
-        return ""
     x = scales.linear([*edges, statistic], count=4)
     chart = Chart(
         x,

@@ -11,7 +11,7 @@ import numpy as np
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift._report.style import COLOURS
-from vaccine_swift.drift._report_schema import estimate, metric
+from vaccine_swift.drift._report_schema import estimate, metric, shown
 from vaccine_swift.drift._tables import metric_columns
 
 if TYPE_CHECKING:
@@ -120,11 +120,14 @@ def _cka(axes: Axes, content: Content, name: str) -> None:
 
 
 def _spectra(axes: Axes, content: Content, name: str) -> None:
-    if not content["spectra"]:
+    spectra = content["spectra"] or []
+    if not any(
+        value > 0 for sides in spectra for side in sides.values() for value in side
+    ):
         raise ValueError('kind="spectra" needs spectra, the report has none (tier)')
-    last = len(content["spectra"]) - 1
+    last = len(spectra) - 1
     for colour, layer in zip(_COLOURS, sorted({0, last // 2, last}), strict=False):
-        sides = content["spectra"][layer]
+        sides = spectra[layer]
         for side, style in (("reference", "-"), ("current", "--")):
             values = np.array(sides[side], np.float64)
             values[values <= 0] = math.nan
@@ -140,7 +143,7 @@ def _null(axes: Axes, content: Content, name: str) -> None:
     tests = {
         title: test
         for title, test in content["tests"].items()
-        if (test.get("details") or {}).get("null_histogram")
+        if any((test.get("details") or {}).get("null_histogram", {}).get("counts", ()))
     }
     if not tests:
         raise ValueError('kind="null" needs a test, the report has none')
@@ -150,12 +153,16 @@ def _null(axes: Axes, content: Content, name: str) -> None:
         spread = test["null_std"] or 1.0
         edges = (np.array(histogram["edges"]) - test["null_mean"]) / spread
         counts = np.array(histogram["counts"], np.float64)
-        density = counts / max(counts.sum(), 1) / np.diff(edges)
+        density = counts / counts.sum() / np.diff(edges)
         axes.stairs(density, edges, fill=True, alpha=0.35, color=colour)
-        label = f"{title}: z = {test['z']:.3g}, p = {test['p_value']:.3g}"
-        axes.axvline(test["z"], color=colour, label=label)
+        z = math.nan if test["z"] is None else test["z"]
+        label = f"{title}: z = {shown('', z)}, p = {shown('', test['p_value'])}"
+        axes.axvline(
+            (test["statistic"] - test["null_mean"]) / spread, color=colour, label=label
+        )
     axes.set(xlabel="null standard deviations from the null mean", ylabel="density")
-    axes.legend(frameon=False)
+    # Opaque: the lines of the statistics run from bottom to top.
+    axes.legend(framealpha=1, edgecolor="none")
 
 
 _KINDS: Final[dict[str, Any]] = {
