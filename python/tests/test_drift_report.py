@@ -223,6 +223,16 @@ def test_a_test_without_a_null_has_no_chart_of_it(tmp_path) -> None:
         assert line.get_xdata() == [0, 0]
 
 
+def test_a_page_of_no_drift_names_no_layer_and_no_ratio() -> None:
+    accumulator = drift.Accumulator(width=2, layers=2)
+    x, first = np.ones((2, 4, 2)), np.arange(4) < 2
+    accumulator.update(x, x, ids=range(4), groups={"first": first, "last": ~first})
+    page = accumulator.report(permutations=9).to_html()
+    assert "The states moved by <b>0 %</b> of their norm (95 % interval 0 %" in page
+    assert "most in layer" not in page
+    assert "ratio first / last" not in page
+
+
 def test_a_spectrum_of_nothing_is_refused() -> None:
     pytest.importorskip("matplotlib")
     accumulator = drift.Accumulator(width=2, tier="full")

@@ -60,19 +60,34 @@ def linear(
         low, high = (low, high + spread) if zero else (low - spread, high + spread)
     step = _round_step((high - low) / count)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    factor, unit = (100, " %") if per_cent else (1, "")
-    power = math.floor(math.log10(factor * step) + 1e-9)
-    if not per_cent and (power > 3 or max(-first, last) * step < 1e-3):
-        factor, unit, power = 10.0**-power, f"e{power}", 0
-    texts = (
-        f"{factor * k * step:.{max(0, -power)}f}{unit if k or per_cent else ''}"
-        for k in range(first, last + 1)
-    )
     ticks = tuple(
         (k * step, text.replace("-", "−"))
-        for k, text in zip(range(first, last + 1), texts, strict=True)
+        for k, text in zip(
+            range(first, last + 1),
+            _names(first, last, step, per_cent=per_cent),
+            strict=True,
+        )
     )
     return Scale(first * step, last * step, ticks)
+
+
+def _names(first: int, last: int, step: float, *, per_cent: bool) -> list[str]:
+    """The multiples of a step, `first` to `last`, with the digits that differ."""
+    factor, unit = (100.0, " %") if per_cent else (1.0, "")
+    power = math.floor(math.log10(factor * step) + 1e-9)
+    exponent = ""
+    if power > 3 or factor * max(-first, last) * step < 1e-3:
+        factor, exponent, power = factor * 10.0**-power, f"e{power}", 0
+    elif not per_cent and power < -5 and abs(last * step - 1) < 100 * step:
+        # So many digits have no room: the distance from 1 has.
+        distances = [
+            round((k * step - 1) / 10.0**power) for k in range(first, last + 1)
+        ]
+        return [f"1{each:+d}e{power}" if each else "1" for each in distances]
+    return [
+        f"{factor * k * step:.{max(0, -power)}f}{exponent if k else ''}{unit}"
+        for k in range(first, last + 1)
+    ]
 
 
 def logarithmic(values: Iterable[float]) -> Scale:

@@ -75,7 +75,7 @@ def _lead(content: Content) -> str:
         f"{interval}"
     )
     known = [k for k, each in enumerate(drifts) if math.isfinite(each)]
-    if len(known) > 1:
+    if len(known) > 1 and value > 0:
         top = max(known, key=lambda k: drifts[k])
         text += f", most in layer {top}: {shown('relative_drift', drifts[top])}"
     return f'<p class="lead">{text}.</p>'

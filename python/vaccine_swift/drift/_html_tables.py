@@ -37,7 +37,7 @@ def test_table(content: Content) -> str:
     for name, test in content["tests"].items():
         ratio = (test.get("details") or {}).get("ratio")
         effect = _number(test.get("effect_size"))
-        if ratio:
+        if ratio and _finite(ratio.get("value")):
             value, low, high = (_number(end) for end in estimate(ratio))
             groups = test["details"].get("groups")
             of = escaped(" / ".join(map(str, groups))) if groups else ""
