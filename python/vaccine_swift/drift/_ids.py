@@ -43,7 +43,6 @@ def grouped(ids: Any, count: int) -> tuple[list[str | int], npt.NDArray[np.int64
     TypeError, ValueError
         As `checked_ids`.
     """
-    lengths: Any = 1
     if (
         isinstance(ids, np.ndarray)
         and ids.dtype.kind in "iuU"
@@ -51,13 +50,17 @@ def grouped(ids: Any, count: int) -> tuple[list[str | int], npt.NDArray[np.int64
     ):
         # Of an array, rows of one prompt that follow each other are looked up once.
         firsts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
-        ids, lengths = ids[firsts], np.diff(firsts, append=count)
-        count = len(firsts)
+        values, first, owner = np.unique(
+            ids[firsts], return_index=True, return_inverse=True
+        )
+        order = np.argsort(first)
+        place = np.argsort(order)
+        lengths = np.diff(firsts, append=count)
+        return values[order].tolist(), np.repeat(place[owner], lengths)
     plain = checked_ids(ids, count)
     prompts = list(dict.fromkeys(plain))
-    place = dict(zip(prompts, range(len(prompts)), strict=True))
-    owner = np.fromiter(map(place.__getitem__, plain), np.int64, count)
-    return prompts, np.repeat(owner, lengths)
+    places = dict(zip(prompts, range(len(prompts)), strict=True))
+    return prompts, np.fromiter(map(places.__getitem__, plain), np.int64, count)
 
 
 def key_of(prompt: str | int) -> int:
