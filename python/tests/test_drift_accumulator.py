@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import vaccine_swift as vs
-from vaccine_swift import drift
+from vaccine_swift import _core, drift
 from vaccine_swift.drift._ids import keys_of
 
 LAYERS, PROMPTS, PER, WIDTH = 2, 40, 3, 20
@@ -409,3 +409,22 @@ def test_a_reference_of_zeros_gives_nan_with_a_reason():
     entry = acc.report(tests=[]).to_dict()["layers"][0]["relative_drift"]
     assert np.isnan(entry["value"])
     assert entry["reason"]
+
+
+@pytest.mark.parametrize("starts", [[0, 2, 2, 4], [0, 3, 2, 4], [1, 2, 3, 4]])
+def test_the_core_refuses_prompts_without_rows(starts):
+    x = np.ones((4, 2))
+    with pytest.raises(ValueError, match="must divide the rows"):
+        _core.drift_table(
+            x,
+            x,
+            np.arange(4),
+            np.array(starts),
+            np.arange(3, dtype=np.uint64),
+            8,
+            2,
+            0,
+            np.empty((3, 7)),
+            np.empty((3, 2, 8), np.float32),
+            np.empty((2, _core.drift_state_counts(2)[0])),
+        )

@@ -13,8 +13,8 @@ int64_t vaccine_drift_vector_count(int64_t width);
 int64_t vaccine_drift_paired_count(int64_t width);
 
 // One layer of one update. `order` [N]: the rows, those of each prompt together; `starts` [P + 1]:
-// where each prompt begins in it; `keys` [P]; r a multiple of 8. Out: `sums` [P, 7], `sketches` [P,
-// 2, r], `moments` [F, vector count].
+// where each prompt, of a row or more, begins in it; `keys` [P]; r a multiple of 8. Out: `sums` [P,
+// 7], `sketches` [P, 2, r], `moments` [F, vector count].
 VaccineStatus vaccine_drift_table(const VaccineEmbeddings *reference,
     const VaccineEmbeddings *current, const int64_t *order, const int64_t *starts,
     const uint64_t *keys, int64_t prompts, int64_t directions, int64_t folds, uint64_t seed,
