@@ -111,7 +111,8 @@ public final class PairSums: @unchecked Sendable {
     /// Bytes that `sums` takes for a number of weightings, beside the rows.
     public static func bytes(weightings: Int) -> Int {
         Threads.count
-            * (4 * span * tile * (tile + weightings + 32) + 16 * wave * weightings)
+            * (4 * span * tile * (tile + weightings + 32)
+                + 8 * wave * (weightings + (span + 1) * tile))
     }
 
     public struct Sums: Sendable {
@@ -177,43 +178,51 @@ public final class PairSums: @unchecked Sendable {
             quadratic: [Double](repeating: 0, count: weights.columns),
             linear: [Double](repeating: 0, count: weights.columns), total: 0,
             offset: Double(offset))
+        var ofRows = [Double](repeating: 0, count: rows.rows)
         let wave = PairSums.wave * Threads.count
         for start in stride(from: 0, to: tasks.count, by: wave) {
             try interruption.check()
             let chunk = Array(tasks[start..<min(start + wave, tasks.count)])
-            let parts = Results<Sums>(count: chunk.count)
+            let parts = Results<TileSums>(count: chunk.count)
             Threads.forEach(chunk.count) { index, worker in
-                var part = Sums(
-                    quadratic: [Double](repeating: 0, count: weights.columns),
-                    linear: [Double](repeating: 0, count: weights.columns), total: 0)
                 let (rows, columns) = chunk[index]
-                self.add(
+                parts[index] = self.sums(
                     kernel, offset, rows, columns, weights, partner, workers[worker].0,
-                    workers[worker].1, to: &part)
-                parts[index] = part
+                    workers[worker].1)
             }
-            for index in chunk.indices {
+            for (index, (rows, columns)) in chunk.enumerated() {
                 guard let part = parts[index] else { continue }
-                for b in 0..<weights.columns {
-                    result.quadratic[b] += part.quadratic[b]
-                    result.linear[b] += part.linear[b]
-                }
-                result.total += part.total
+                addEach(part.quadratic, to: &result.quadratic)
+                for (row, sum) in zip(rows, part.rows) { ofRows[row] += sum }
+                guard rows != columns else { continue }
+                for (column, sum) in zip(columns, part.columns) { ofRows[column] += sum }
             }
+        }
+        for (row, sum) in ofRows.enumerated() {
+            result.total += sum
+            for b in 0..<weights.columns { result.linear[b] += Double(weights[row, b]) * sum }
         }
         return result
     }
 
-    /// The sums over pairs of rows i and j, counted twice where those are not the same rows.
-    private func add(
+    /// What a tile adds: its quadratic forms, and the sums over its rows and its columns.
+    private struct TileSums {
+        var quadratic: [Double]
+        var rows: [Double]
+        var columns: [Double]
+    }
+
+    /// The sums over pairs of rows i and j; quadratic forms count them twice where those are not the same rows.
+    private func sums(
         _ kernel: PairwiseKernel, _ offset: Float, _ i: Range<Int>, _ j: Range<Int>,
-        _ weights: Matrix, _ partner: Int, _ tileScratch: Matrix, _ productScratch: Matrix,
-        to part: inout Sums
-    ) {
+        _ weights: Matrix, _ partner: Int, _ tileScratch: Matrix, _ productScratch: Matrix
+    ) -> TileSums {
         let k = tileScratch.rows(0..<i.count).columns(0..<j.count)
         multiply(rows.rows(i), transposing: Weight(rows.rows(j)), into: k, parallel: false)
-        var columnSums = [Double](repeating: 0, count: j.count)
-        var rowSums = [Double](repeating: 0, count: i.count)
+        var part = TileSums(
+            quadratic: [Double](repeating: 0, count: weights.columns),
+            rows: [Double](repeating: 0, count: i.count),
+            columns: [Double](repeating: 0, count: j.count))
         let others = norms.columns(j)
         for row in 0..<i.count {
             var values = k.mutable(row)
@@ -230,34 +239,19 @@ public final class PairSums: @unchecked Sendable {
             } tail: {
                 sums += values.lanesTail(at: $0)
             }
-            rowSums[row] = Double(sums.sum())
-            var target = columnSums.mutableSpan
+            part.rows[row] = Double(sums.sum())
+            var target = part.columns.mutableSpan
             for column in target.indices { target[column] += Double(values[column]) }
         }
-        let diagonal = i == j
-        let times = diagonal ? 1.0 : 2.0
         let products = productScratch.rows(0..<i.count)
         multiply(k, by: Weight(weights.rows(j)), into: products, parallel: false)
-        var (quadratics, linears) = (part.quadratic, part.linear)
-        defer { (part.quadratic, part.linear) = (quadratics, linears) }
+        let times = i == j ? 1.0 : 2.0
         for row in 0..<i.count {
             let (own, product) = (weights[i.lowerBound + row], products[row])
-            let sum = rowSums[row]
-            var quadratic = quadratics.mutableSpan
-            var linear = linears.mutableSpan
-            for b in own.indices {
-                let weight = Double(own[b])
-                quadratic[b] += times * weight * Double(product[b])
-                linear[b] += weight * sum
-            }
-            part.total += times * sum
+            var quadratic = part.quadratic.mutableSpan
+            for b in own.indices { quadratic[b] += times * Double(own[b]) * Double(product[b]) }
         }
-        guard !diagonal else { return }
-        for column in 0..<j.count {
-            let (own, sum) = (weights[j.lowerBound + column], columnSums[column])
-            var linear = linears.mutableSpan
-            for b in own.indices { linear[b] += Double(own[b]) * sum }
-        }
+        return part
     }
 }
 

@@ -42,10 +42,10 @@ VOCABULARY, STEPS = 49152, 4
 C, F, L, H, K, D = 576, 1536, 30, 9, 3, 64
 # The first pattern that a function's name matches says what it does.
 KERNELS = {
-    "products": r"some_rows",
-    "packing": r"product|pack",
+    "products": r"(some|few|more)_rows",
+    "packing": r"product|pack|pairs|to_bfloat16",
     "low rank": r"project|expand|outer|dropout|Dropout",
-    "attention": r"gemm|attention|Attention|softmax|exponentiate",
+    "softmax": r"attention|Attention|softmax|exponentiate|largest|3dot",
     "SwiGLU": r"swiGLU",
     "rotary": r"rotat",
     "norms": r"rmsNorm|normalise",
@@ -151,7 +151,10 @@ def work(dtype: str) -> dict[str, tuple[float, float]]:
             add("low rank", L * flops, L * reads)
         # 2 products forward and 5 backward over half a square, twice.
         qkv = (H + 2 * K) * D
-        add("attention", L * 2 * 7 * D * H * squares, L * 2 * 4 * tokens * 4 * qkv)
+        add("products", L * 2 * 7 * D * H * squares, L * 2 * 4 * tokens * 4 * qkv)
+        # Forward once, and from the kept sums once more with the gradient.
+        elements = L * 2 * H * squares / 2
+        add("softmax", elements * (22 + 24), elements * (8 + 16))
         # Forward in both passes and again for the weights, backward in both.
         elements = L * tokens * F
         add("SwiGLU", elements * (3 * 20 + 2 * 28), elements * (3 * 12 + 2 * 20))
