@@ -146,7 +146,8 @@ private func forEachTile(
     }
 }
 
-/// `0..<count` in parts, each half of what an even share of the rest would be, at most 6 and at least 1.
+/// `0..<count` in parts, each half of what an even share of the rest would be, at most 6 and at least 2 or what
+/// is left.
 private struct Shares {
     let count: Int
     let threads: Int
@@ -168,6 +169,6 @@ private struct Shares {
     }
 
     private func size(from start: Int) -> Int {
-        min(6, (count - start + 2 * threads - 1) / (2 * threads))
+        min(6, max(2, (count - start + 2 * threads - 1) / (2 * threads)), count - start)
     }
 }
