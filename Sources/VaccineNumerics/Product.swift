@@ -7,7 +7,7 @@ public enum Orientation: Sendable {
     var blas: CBLAS_TRANSPOSE { self == .normal ? CblasNoTrans : CblasTrans }
 }
 
-/// The one door to dense matrix products.
+/// A product of any two float32 matrices, through OpenBLAS; those with weights have kernels of their own.
 ///
 /// ```
 /// C ← α · op(A) · op(B) + β · C        op(X) = X or Xᵀ
@@ -52,7 +52,7 @@ public func multiply(
     }
 }
 
-/// The library behind the door.
+/// The library behind general products.
 public enum BLAS {
     /// OpenBLAS computes on the calling thread; `Threads` does the splitting.
     static let oneThread: Void = openblas_set_num_threads(1)
