@@ -6,12 +6,13 @@ internal import VaccineNumerics
 internal import VaccineTraining
 internal import VaccineTransformer
 
-/// Runs a body and turns what it throws into a status and a message. The one table of errors.
+/// Runs a body on a number of threads that stays, and turns what it throws into a status and a message. The
+/// one table of errors.
 func status(
     _ message: UnsafeMutablePointer<VaccineMessage>?, _ body: () throws(VaccineError) -> Void
 ) -> VaccineStatus {
     do {
-        try body()
+        try Threads.withFixedCount(nil, body)
         return VACCINE_OK
     } catch {
         switch error {

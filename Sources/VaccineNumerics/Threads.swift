@@ -7,10 +7,36 @@ public enum Threads {
     private static let requested = Atomic<Int>(ProcessorCount.online)
     private static let forked = Atomic<Bool>(false)
 
-    /// Threads of a parallel region. In a child made by `fork` it is 1: the pool of threads stays
-    /// with the parent.
+    /// Threads of a parallel region that the calling thread begins. In a child made by `fork` it is 1: the
+    /// pool of threads stays with the parent.
     public static var count: Int {
-        forked.load(ordering: .relaxed) ? 1 : requested.load(ordering: .relaxed)
+        if forked.load(ordering: .relaxed) { return 1 }
+        return fixed == 0 ? requested.load(ordering: .relaxed) : fixed
+    }
+
+    /// Calls `body` with a number of threads that stays, whatever another thread sets meanwhile: scratch memory
+    /// for each of them remains enough.
+    ///
+    /// - Parameter number: nil: `count`.
+    public static func withFixedCount<Failure: Error>(
+        _ number: Int? = nil, _ body: () throws(Failure) -> Void
+    ) throws(Failure) {
+        let before = fixed
+        fixed = number ?? count
+        defer { fixed = before }
+        try body()
+    }
+
+    private static let key: pthread_key_t = {
+        var key = pthread_key_t()
+        unsafe pthread_key_create(&key, nil)
+        return key
+    }()
+
+    /// The calling thread's fixed number; 0: none.
+    private static var fixed: Int {
+        get { unsafe Int(bitPattern: pthread_getspecific(key)) }
+        set { unsafe pthread_setspecific(key, UnsafeRawPointer(bitPattern: newValue)) }
     }
 
     /// - Throws: `VaccineError.value` outside 1...1024.

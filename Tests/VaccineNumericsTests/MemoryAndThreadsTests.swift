@@ -49,19 +49,28 @@ import _TestSupport
     }
 
     /// One caller has the pool's threads, the others compute on their own.
-    @Test(arguments: [2, 7]) func regionsOfSeveralCallersAreComplete(threads: Int) throws {
-        let before = Threads.count
-        defer { try? Threads.setCount(before) }
-        try Threads.setCount(threads)
+    @Test(arguments: [2, 7]) func regionsOfSeveralCallersAreComplete(threads: Int) {
         DispatchQueue.concurrentPerform(iterations: 4) { caller in
-            for region in 0..<500 {
-                let sum = Atomic<Int>(0)
-                Threads.forEach(37) { index, _ in
-                    sum.add(index * (caller + 1) + region, ordering: .relaxed)
+            Threads.withFixedCount(threads) {
+                for region in 0..<500 {
+                    let sum = Atomic<Int>(0)
+                    Threads.forEach(37) { index, _ in
+                        sum.add(index * (caller + 1) + region, ordering: .relaxed)
+                    }
+                    #expect(sum.load(ordering: .relaxed) == 666 * (caller + 1) + 37 * region)
                 }
-                #expect(sum.load(ordering: .relaxed) == 666 * (caller + 1) + 37 * region)
             }
         }
+    }
+
+    @Test func aFixedCountIsTheCallingThreadsAlone() {
+        let before = Threads.count
+        Threads.withFixedCount(before + 3) {
+            #expect(Threads.count == before + 3)
+            Threads.withFixedCount(1) { #expect(Threads.count == 1) }
+            Threads.withFixedCount { #expect(Threads.count == before + 3) }
+        }
+        #expect(Threads.count == before)
     }
 
     @Test(arguments: [0, -1, 1025]) func threadCountOutOfRangeIsRefused(count: Int) {

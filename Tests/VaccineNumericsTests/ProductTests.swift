@@ -127,10 +127,7 @@ private func rounded(_ x: Matrix) -> Matrix {
             multiply(
                 x.rows(row..<row + 1), transposing: Weight(w), into: alone.rows(row..<row + 1))
         }
-        let before = Threads.count
-        defer { try? Threads.setCount(before) }
-        try Threads.setCount(threads)
-        multiply(x, transposing: Weight(w), into: together)
+        Threads.withFixedCount(threads) { multiply(x, transposing: Weight(w), into: together) }
         #expect(together.elements == alone.elements)
     }
 

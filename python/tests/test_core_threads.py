@@ -168,6 +168,31 @@ def test_the_process_can_end_while_a_thread_computes() -> None:
     )
 
 
+def test_another_thread_count_waits_for_the_next_computation() -> None:
+    run_script(
+        """
+        import threading
+
+        _core.set_num_threads(2)
+        model, batch = large_model(), large_batch(1)
+        expected = step(model, batch)["loss"]
+        losses = []
+
+        def compute():
+            losses.extend(step(model, batch)["loss"] for _ in range(10))
+
+        thread = threading.Thread(target=compute)
+        thread.start()
+        count = 0
+        while thread.is_alive():
+            count = count % 7 + 1
+            _core.set_num_threads(count)
+            thread.join(0.001)
+        assert losses == [expected] * 10
+        """
+    )
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_thread_count_is_kept(count: int) -> None:
     before = _core.get_num_threads()
