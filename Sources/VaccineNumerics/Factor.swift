@@ -73,6 +73,14 @@ internal import CKernels
         (length, row, step) = (other.length, other.row, other.step)
     }
 
+    /// As the kernels take it.
+    var forC: VaccineFactor {
+        switch words {
+        case .values(let words): unsafe VaccineFactor(words: words, row: row, step: step)
+        case .pairs(let words): unsafe VaccineFactor(words: words, row: row, step: step)
+        }
+    }
+
     /// From row `range.lowerBound` on, no copy.
     func rows(_ range: Range<Int>) -> Factor {
         let start = range.lowerBound * row

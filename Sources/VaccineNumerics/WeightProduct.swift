@@ -46,7 +46,7 @@ public func multiply(
     guard parallel else { return product(dY, w, transposed: false, into: dX) }
     forEachTile(rows: dX.rows, columns: dX.columns) { rows, columns in
         product(
-            dY.rows(rows), w, from: columns.lowerBound, transposed: false,
+            dY.rows(rows), w.columns(columns), transposed: false,
             into: dX.rows(rows).columns(columns))
     }
 }
@@ -91,37 +91,32 @@ private func rowProduct(_ a: Factor, _ w: Weight, into y: Matrix) {
         let shape = VaccineShape(m: y.rows, n: outputs.count, k: a.length)
         let right = unsafe w.rows(outputs).forC(transposed: true)
         let c = y.columns(outputs)
-        let done: Bool
-        switch a.words {
-        case .values(let words):
-            let left = unsafe VaccineFactor(words: words, row: a.row, step: a.step)
-            done = unsafe vaccine_row_product_float32(shape, left, right, c.base, c.stride)
-        case .pairs(let words):
-            let left = unsafe VaccineFactor(words: words, row: a.row, step: a.step)
-            done = unsafe vaccine_row_product_bfloat16(shape, left, right, c.base, c.stride)
-        }
+        let done =
+            switch w.precision {
+            case .float32:
+                unsafe vaccine_row_product_float32(shape, a.forC, right, c.base, c.stride)
+            case .bfloat16:
+                unsafe vaccine_row_product_bfloat16(shape, a.forC, right, c.base, c.stride)
+            }
         precondition(done, "no memory for packing")
     }
 }
 
-/// One tile on the calling thread; `from`: the first column of W that belongs to the tile.
+/// One tile on the calling thread.
 private func product(
-    _ a: Factor, _ w: Weight, from column: Int = 0, transposed: Bool, accumulating: Bool = false,
-    into c: Matrix
+    _ a: Factor, _ w: Weight, transposed: Bool, accumulating: Bool = false, into c: Matrix
 ) {
     let shape = VaccineShape(m: c.rows, n: c.columns, k: a.length)
-    var right = unsafe w.forC(transposed: transposed)
-    let done: Bool
-    switch a.words {
-    case .values(let words):
-        let left = unsafe VaccineFactor(words: words, row: a.row, step: a.step)
-        unsafe right.values += column * MemoryLayout<Float>.stride
-        done = unsafe vaccine_product_float32(shape, left, right, c.base, c.stride, accumulating)
-    case .pairs(let words):
-        let left = unsafe VaccineFactor(words: words, row: a.row, step: a.step)
-        unsafe right.values += column * MemoryLayout<UInt16>.stride
-        done = unsafe vaccine_product_bfloat16(shape, left, right, c.base, c.stride, accumulating)
-    }
+    let right = unsafe w.forC(transposed: transposed)
+    let done =
+        switch w.precision {
+        case .float32:
+            unsafe vaccine_product_float32(
+                shape, a.forC, right, c.base, c.stride, accumulating)
+        case .bfloat16:
+            unsafe vaccine_product_bfloat16(
+                shape, a.forC, right, c.base, c.stride, accumulating)
+        }
     precondition(done, "no memory for packing")
 }
 
