@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 __all__ = ["Scale", "at", "cells", "layers", "linear", "logarithmic"]
 
+_TINY = 1e-290
+"""Above it, a tick's distance of 1e-12 of a value is a normal float64."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -49,13 +52,16 @@ def linear(
 ) -> Scale:
     """A scale over the finite values with about `count` round ticks.
 
-    `zero` makes the axis start at 0 where no value is negative.
+    `zero` makes the axis start at 0 where no value is negative. Values too small for
+    ticks to differ in float64 count as 0.
     """
-    finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    finite = [
+        value if abs(value) > _TINY else 0.0 for value in values if math.isfinite(value)
+    ] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     if zero and low >= 0:
         low = 0.0
-    if high - low <= 1e-12 * max(abs(high), abs(low), 1e-300):
+    if high - low <= 1e-12 * max(abs(high), abs(low), _TINY):
         spread = abs(high) * 0.1 or 1.0
         low, high = (low, high + spread) if zero else (low - spread, high + spread)
     step = _round_step((high - low) / count)
