@@ -91,6 +91,24 @@
         }
     }
 
+    /// Moves the rows of `chosen`, which rise, to the first places.
+    public func gather(_ chosen: [Int]) {
+        for (place, row) in chosen.enumerated() where place < row {
+            rows(place..<place + 1).copy(from: rows(row..<row + 1))
+        }
+    }
+
+    /// The reverse of `gather`: the first rows return to their places, and all others become 0.
+    public func scatter(_ chosen: [Int]) {
+        var end = rows
+        for (place, row) in chosen.enumerated().reversed() {
+            rows(row + 1..<end).fill(0)
+            if place < row { rows(row..<row + 1).copy(from: rows(place..<place + 1)) }
+            end = row
+        }
+        rows(0..<end).fill(0)
+    }
+
     /// Copies `count` floats from the caller's row-major memory.
     public func copy(from values: Span<Float>) {
         precondition(values.count == count, "counts differ")

@@ -38,11 +38,14 @@ public func sumOfSquares(_ matrix: Matrix) -> Double {
 
 extension Matrix {
     /// self += α · other, over all rows in parallel.
-    public func add(_ other: Matrix, scale: Float = 1) {
-        precondition(rows == other.rows && columns == other.columns, "shapes differ")
+    ///
+    /// - Parameter chosen: the rows of `other` that are added, one to each of these; nil: all.
+    public func add(_ other: Matrix, rows chosen: [Int]? = nil, scale: Float = 1) {
+        precondition(
+            rows == chosen?.count ?? other.rows && columns == other.columns, "shapes differ")
         Threads.forEachRange(of: rows) { range in
             for row in range {
-                let source = other[row]
+                let source = other[chosen?[row] ?? row]
                 var target = mutable(row)
                 sweep(columns) {
                     target.setLanes(

@@ -3,7 +3,7 @@ package import VaccineNumerics
 /// A forward pass with everything kept for going backward.
 package struct ForwardResult {
     let pass: Pass
-    let final: Matrix  // [T, C]
+    let final: Matrix  // [S, C]
 }
 
 extension Decoder {
@@ -29,9 +29,10 @@ extension Decoder {
         interruption: Interruption
     ) throws(VaccineError) -> ForwardResult {
         let pass = try self.pass(
-            batch, masks: masks, training: true, interruption: interruption)
+            batch, finalRows: batch.supervisedRows, masks: masks, training: true,
+            interruption: interruption)
         let final = try forward(pass) { index, output in
-            if let perturbation { output.add(perturbation[index]) }
+            if let perturbation { output.add(perturbation[index], rows: pass.rows(of: index)) }
         }
         return ForwardResult(pass: pass, final: final)
     }
@@ -43,7 +44,8 @@ extension Decoder {
         _ result: ForwardResult, into gradients: LayerStates
     ) throws(VaccineError) -> Double {
         try backward(result, weight: 1, weights: false) { index, g in
-            gradients[index].copy(from: g)
+            gradients[index].rows(0..<g.rows).copy(from: g)
+            if let rows = result.pass.rows(of: index) { gradients[index].scatter(rows) }
         }
     }
 
@@ -57,7 +59,8 @@ extension Decoder {
     /// - Parameters:
     ///   - weights: whether the adapter's gradients are added. Without them the pass ends at the first
     ///     layer's attention output.
-    ///   - atAttentionOutput: called with each layer's index and ∂loss/∂e_l, [T, C].
+    ///   - atAttentionOutput: called with each layer's index and ∂loss/∂e_l, [T, C], the last layer's with the
+    ///     supervised rows only.
     private func backward(
         _ result: ForwardResult, weight: Float, weights: Bool,
         atAttentionOutput: (Int, Matrix) -> Void
@@ -67,39 +70,42 @@ extension Decoder {
             preconditionFailure("a training workspace has room for gradients")
         }
         let dStream = scratch.dStream.rows(0..<pass.tokens)
-        let loss = try loss(pass, result.final, weight: weight, gradient: dStream)
-        guard loss.isFinite else { throw nonFinite(pass, "the loss is \(loss)") }
+        let loss = try loss(
+            pass, result.final, weight: weight, gradient: dStream.rows(0..<result.final.rows))
+        guard loss.isFinite else { throw nonFinite(pass, result.final, "the loss is \(loss)") }
         for index in layers.indices.reversed() {
             try pass.interruption.check()
-            let kept = pass.workspace.layer(index)
+            let (kept, chosen) = (pass.workspace.layer(index), pass.rows(of: index))
+            let dOutput = dStream.rows(0..<pass.rowCount(of: index))
             try layers[index].backwardToAttentionOutput(
-                pass, kept, scratch, weights: weights, dStream: dStream)
-            atAttentionOutput(index, dStream)
+                pass, kept, scratch, weights: weights, dStream: dOutput)
+            atAttentionOutput(index, dOutput)
             if index == 0 && !weights { break }
             try layers[index].backwardFromAttentionOutput(
-                pass, kept, scratch, weights: weights, wantsInput: index > 0, dStream: dStream)
+                pass, kept, scratch, chosen: chosen, weights: weights, wantsInput: index > 0,
+                dStream: dStream)
         }
         return loss
     }
 
     /// Names the first layer whose activations are not finite.
-    private func nonFinite(_ pass: Pass, _ what: String) -> VaccineError {
-        let rows = 0..<pass.tokens
+    private func nonFinite(_ pass: Pass, _ final: Matrix, _ what: String) -> VaccineError {
         for index in layers.indices {
             let kept = pass.workspace.layer(index)
-            if let place = kept.input.rows(rows).firstNonFinite() {
+            if let place = kept.input.rows(0..<pass.tokens).firstNonFinite() {
                 return .value(
                     "\(what): the input of layer \(index) is not finite at token \(place.row)")
             }
-            if let place = kept.middle.rows(rows).firstNonFinite() {
+            if let place = kept.middle.rows(0..<pass.rowCount(of: index)).firstNonFinite() {
                 return .value(
                     "\(what): the attention output of layer \(index) is not finite at token "
-                        + "\(place.row)")
+                        + "\(pass.rows(of: index)?[place.row] ?? place.row)")
             }
         }
-        if let place = pass.scratch.final.rows(rows).firstNonFinite() {
+        if let place = final.firstNonFinite() {
             return .value(
-                "\(what): the output of the last layer is not finite at token \(place.row)")
+                "\(what): the output of the last layer is not finite at token "
+                    + "\(pass.finalRows?[place.row] ?? place.row)")
         }
         return .value("\(what): the logits are not finite")
     }

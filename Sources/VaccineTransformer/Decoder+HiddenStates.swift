@@ -64,8 +64,7 @@ extension Decoder {
         _ kind: HiddenState, of batch: PackedBatch, layers: [Int], pooling: Pooling,
         interruption: Interruption, into outputs: Matrix
     ) throws(VaccineError) {
-        let pass = try self.pass(
-            batch, masks: nil, training: false, interruption: interruption)
+        let pass = try self.pass(batch, training: false, interruption: interruption)
         var place = [Int?](repeating: nil, count: configuration.layerCount)
         for (index, layer) in layers.enumerated() { place[layer] = index }
         _ = try forward(

@@ -42,7 +42,7 @@ extension Decoder {
         _ batch: PackedBatch, interruption: Interruption, losses: Matrix? = nil
     ) throws(VaccineError) -> Double {
         let pass = try self.pass(
-            batch, masks: nil, training: false, interruption: interruption)
+            batch, finalRows: batch.supervisedRows, training: false, interruption: interruption)
         let x = try forward(pass)
         let loss = try loss(pass, x, gradient: nil)
         guard loss.isFinite else { throw .value("the loss is not finite") }
@@ -56,6 +56,6 @@ extension Decoder {
         let batch = try PackedBatch(
             inputIDs: inputIDs, labels: nil, offsets: [0, inputIDs.count],
             configuration: configuration)
-        return try pass(batch, masks: nil, training: false, interruption: interruption)
+        return try pass(batch, training: false, interruption: interruption)
     }
 }

@@ -8,8 +8,8 @@ extension Decoder {
     /// loss = 1/S Σ_s CE(norm(x[s]) · headᵀ, target[s])
     /// ```
     /// - Parameters:
-    ///   - x: the residual stream leaving the last layer, shape [T, C].
-    ///   - gradient: receives weight · ∂loss/∂x, shape [T, C]; nil: only the loss is wanted.
+    ///   - x: the supervised rows of the residual stream leaving the last layer, shape [S, C].
+    ///   - gradient: receives weight · ∂loss/∂x, shape [S, C]; nil: only the loss is wanted.
     /// - Returns: the loss, summed in double precision; 0 without any supervised row. The rows'
     ///   own losses stay in `scratch.losses`.
     /// - Complexity: 2·S·V·C operations for the loss and as many for the gradient.
@@ -24,15 +24,10 @@ extension Decoder {
         for start in stride(from: 0, to: count, by: Scratch.lossChunk) {
             try pass.interruption.check()
             let chunk = start..<min(start + Scratch.lossChunk, count)
-            let rows = batch.supervisedRows[chunk]
             let size = 0..<chunk.count
-            let selected = scratch.selected.rows(size)
             let normed = scratch.normed.rows(size)
-            for (place, row) in rows.enumerated() {
-                selected.rows(place..<place + 1).copy(from: x[row])
-            }
             rmsNormForward(
-                selected, weight: finalNorm, epsilon: configuration.normEpsilon,
+                x.rows(chunk), weight: finalNorm, epsilon: configuration.normEpsilon,
                 inverse: scratch.finalInverse, into: normed)
             let logits = scratch.logits.rows(size)
             multiply(normed, transposing: head, into: logits)
@@ -41,16 +36,11 @@ extension Decoder {
                 logits, targets: batch.targets[chunk],
                 gradientScale: gradient == nil ? nil : weight / Float(count), losses: losses)
             for row in size { total += Double(losses[row, 0]) }
-            guard let gradient, let backward = pass.workspace.backward else { continue }
+            guard let gradient else { continue }
             multiply(logits, by: head, into: normed)
-            let dSelected = backward.dSelected.rows(size)
-            dSelected.fill(0)
             rmsNormBackward(
-                selected, weight: finalNorm, inverse: scratch.finalInverse, dY: normed,
-                addingTo: dSelected)
-            for (place, row) in rows.enumerated() {
-                gradient.rows(row..<row + 1).copy(from: dSelected[place])
-            }
+                x.rows(chunk), weight: finalNorm, inverse: scratch.finalInverse, dY: normed,
+                addingTo: gradient.rows(chunk))
         }
         return count == 0 ? 0 : total / Double(count)
     }

@@ -87,8 +87,11 @@ package final class Decoder {
     }
 
     /// The pass of one batch, with scratch memory at hand.
+    ///
+    /// - Parameter finalRows: as in `Pass`.
     func pass(
-        _ batch: PackedBatch, masks: RandomStream?, training: Bool, interruption: Interruption
+        _ batch: PackedBatch, finalRows: [Int]? = nil, masks: RandomStream? = nil, training: Bool,
+        interruption: Interruption
     ) throws(VaccineError) -> Pass {
         try reserve(
             tokens: batch.tokenCount, sequences: batch.sequenceCount, longest: batch.longest,
@@ -98,28 +101,29 @@ package final class Decoder {
         }
         return Pass(
             configuration: configuration, attention: attention, rotary: rotary, batch: batch,
-            workspace: workspace, masks: masks, interruption: interruption)
+            finalRows: finalRows, workspace: workspace, masks: masks, interruption: interruption)
     }
 
     /// Embeds the batch and runs all layers.
     ///
     /// - Parameters:
-    ///   - perturb: called with each layer's index and attention output [T, C]; may change it.
-    ///   - observe: called with each layer's index and states [T, C], once for every kind.
-    /// - Returns: the residual stream leaving the last layer, shape [T, C].
+    ///   - perturb: called with each layer's index and attention output [T, C], the last layer's with the
+    ///     pass's final rows only; may change it.
+    ///   - observe: called with each layer's index and states of the same rows, once for every kind.
+    /// - Returns: the residual stream leaving the last layer, one row for each of the final rows.
     func forward(
         _ pass: Pass, perturb: (Int, Matrix) -> Void = { _, _ in },
         observe: (HiddenState, Int, Matrix) -> Void = { _, _, _ in }
     ) throws(VaccineError) -> Matrix {
-        let rows = 0..<pass.tokens
-        embed(pass.batch.inputIDs, into: pass.workspace.layer(0).input.rows(rows))
+        embed(pass.batch.inputIDs, into: pass.workspace.layer(0).input.rows(0..<pass.tokens))
         for (index, layer) in layers.enumerated() {
             try pass.interruption.check()
+            let rows = 0..<pass.rowCount(of: index)
             let next =
                 index + 1 < layers.count
                 ? pass.workspace.layer(index + 1).input : pass.scratch.final
             try layer.forward(
-                pass, pass.workspace.layer(index),
+                pass, pass.workspace.layer(index), chosen: pass.rows(of: index),
                 perturb: { output in
                     perturb(index, output)
                     observe(.attention, index, output)
@@ -127,7 +131,7 @@ package final class Decoder {
                 observe: { observe(.feedForward, index, $0) }, into: next.rows(rows))
             observe(.residual, index, next.rows(rows))
         }
-        return pass.scratch.final.rows(rows)
+        return pass.scratch.final.rows(0..<pass.rowCount(of: layers.count - 1))
     }
 
     func embed(_ ids: [Int32], into x: Matrix) {

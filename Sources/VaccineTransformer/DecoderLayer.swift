@@ -57,6 +57,9 @@ struct Pass {
     let attention: Attention
     let rotary: RotaryEmbedding
     let batch: PackedBatch
+    /// The rows, rising, that are wanted of the last layer, whose other rows end with their keys and values;
+    /// nil: all.
+    let finalRows: [Int]?
     let workspace: Workspace
     /// The dropout masks of this pass; nil: dropout off.
     let masks: RandomStream?
@@ -65,6 +68,13 @@ struct Pass {
 
     var tokens: Int { batch.tokenCount }
     var scratch: Scratch { workspace.scratch }
+
+    /// The rows that are wanted of layer `index` from the attention's context on; nil: all.
+    func rows(of index: Int) -> [Int]? {
+        index + 1 == configuration.layerCount ? finalRows : nil
+    }
+
+    func rowCount(of index: Int) -> Int { rows(of: index)?.count ?? tokens }
 
     /// Turns the queries and keys of every row by its position in its sequence.
     func rotate(_ qkv: Matrix, inverse: Bool = false) {
@@ -83,36 +93,41 @@ struct Pass {
 extension DecoderLayer {
     /// - Parameters:
     ///   - kept: this layer's activations, written. Their `input` holds the residual stream [T, C].
-    ///   - perturb: called with the attention output [T, C] before the residual add; may change it.
-    ///   - observe: called with the feed-forward output [T, C] before the residual add.
-    ///   - y: the residual stream after the layer, shape [T, C], overwritten.
+    ///   - chosen: the S rows, rising, for which the layer's output is wanted; nil: all T. From the
+    ///     context on, `kept` and all masks have these rows only.
+    ///   - perturb: called with the attention output [S, C] before the residual add; may change it.
+    ///   - observe: called with the feed-forward output [S, C] before the residual add.
+    ///   - y: the residual stream after the layer, shape [S, C], overwritten.
     func forward(
-        _ pass: Pass, _ kept: LayerActivations, perturb: (Matrix) -> Void,
+        _ pass: Pass, _ kept: LayerActivations, chosen: [Int]?, perturb: (Matrix) -> Void,
         observe: (Matrix) -> Void, into y: Matrix
     ) throws(VaccineError) {
-        let rows = 0..<pass.tokens
+        let all = 0..<pass.tokens
         let scratch = pass.scratch
-        let normed = scratch.normed.rows(rows)
-        let (input, middle) = (kept.input.rows(rows), kept.middle.rows(rows))
+        let input = kept.input.rows(all)
 
         rmsNormForward(
             input, weight: attentionNorm, epsilon: pass.configuration.normEpsilon,
-            inverse: kept.attentionInverse, into: normed)
-        let qkv = kept.qkv.rows(rows)
+            inverse: kept.attentionInverse, into: scratch.normed.rows(all))
+        let qkv = kept.qkv.rows(all)
         try queryKeyValue.forward(
-            normed, cache: kept.qkvCache, masks: pass.masks, scratch: scratch,
+            scratch.normed.rows(all), cache: kept.qkvCache, masks: pass.masks, scratch: scratch,
             interruption: pass.interruption, into: qkv)
         pass.rotate(qkv)
         try pass.interruption.check()
-        let context = kept.context.rows(rows)
         try pass.attention.forward(
             qkv, offsets: pass.batch.offsets, logSums: kept.logSums, scratch: scratch.attention,
-            rounded: scratch.rounded?.rows(rows), interruption: pass.interruption, into: context)
+            rounded: scratch.rounded?.rows(all), interruption: pass.interruption,
+            into: kept.context.rows(all))
+        if let chosen { kept.context.gather(chosen) }
+
+        let rows = 0..<y.rows
+        let (normed, middle) = (scratch.normed.rows(rows), kept.middle.rows(rows))
         try output.forward(
-            context, cache: kept.outputCache, masks: pass.masks, scratch: scratch,
+            kept.context.rows(rows), cache: kept.outputCache, masks: pass.masks, scratch: scratch,
             interruption: pass.interruption, into: middle)
         perturb(middle)
-        middle.add(input)
+        middle.add(input, rows: chosen)
         try pass.interruption.check()
 
         rmsNormForward(
@@ -135,12 +150,12 @@ extension DecoderLayer {
     /// The feed-forward half of the backward pass.
     ///
     /// - Parameter dStream: ∂L/∂y on entry, ∂L/∂middle on return, which is also the gradient at the
-    ///   attention output; shape [T, C].
+    ///   attention output; shape [S, C], of the rows that `forward` was asked for.
     func backwardToAttentionOutput(
         _ pass: Pass, _ kept: LayerActivations, _ backward: BackwardScratch, weights: Bool,
         dStream: Matrix
     ) throws(VaccineError) {
-        let rows = 0..<pass.tokens
+        let rows = 0..<dStream.rows
         let scratch = pass.scratch
         let (gates, middle) = (kept.gateUp.rows(rows), kept.middle.rows(rows))
         let dActivated = backward.dActivated.rows(rows)
@@ -169,20 +184,28 @@ extension DecoderLayer {
     /// The attention half of the backward pass.
     ///
     /// - Parameters:
-    ///   - dStream: ∂L/∂middle on entry, ∂L/∂x on return; shape [T, C].
+    ///   - chosen: the S rows that `forward` was asked for; nil: all T.
+    ///   - dStream: ∂L/∂middle in its first S rows on entry, ∂L/∂x on return; shape [T, C].
     ///   - wantsInput: false for the first layer, below which there is nothing to train; then
     ///     `dStream` stays as it is.
     func backwardFromAttentionOutput(
-        _ pass: Pass, _ kept: LayerActivations, _ backward: BackwardScratch, weights: Bool,
-        wantsInput: Bool, dStream: Matrix
+        _ pass: Pass, _ kept: LayerActivations, _ backward: BackwardScratch, chosen: [Int]?,
+        weights: Bool, wantsInput: Bool, dStream: Matrix
     ) throws(VaccineError) {
         let rows = 0..<pass.tokens
         let scratch = pass.scratch
         let (input, context) = (kept.input.rows(rows), kept.context.rows(rows))
         let dContext = backward.dContext.rows(rows)
+        let some = 0..<(chosen?.count ?? pass.tokens)
         try output.backward(
-            context, dY: dStream, cache: kept.outputCache, masks: pass.masks, scratch: scratch,
-            weights: weights, interruption: pass.interruption, into: dContext)
+            context.rows(some), dY: dStream.rows(some), cache: kept.outputCache,
+            masks: pass.masks, scratch: scratch, weights: weights,
+            interruption: pass.interruption, into: dContext.rows(some))
+        if let chosen {
+            context.scatter(chosen)
+            dContext.scatter(chosen)
+            dStream.scatter(chosen)
+        }
         try pass.interruption.check()
         let dQKV = backward.dQKV.rows(rows)
         try pass.attention.backward(

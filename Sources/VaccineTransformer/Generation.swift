@@ -70,8 +70,10 @@ extension Decoder {
         _ prompts: PackedBatch, from first: Int, _ cache: inout KeyValueCache, _ sampling: Sampling,
         _ interruption: Interruption
     ) throws(VaccineError) -> [Int32] {
-        let pass = try pass(prompts, masks: nil, training: false, interruption: interruption)
         let (offsets, cached) = (prompts.offsets, cache)
+        let pass = try pass(
+            prompts, finalRows: offsets.dropFirst().map { $0 - 1 }, training: false,
+            interruption: interruption)
         let keysAndValues = configuration.queryWidth..<pass.workspace.layer(0).qkv.columns
         let x = try forward(pass) { index, _ in
             let new = pass.workspace.layer(index).qkv.columns(keysAndValues)
@@ -87,9 +89,8 @@ extension Decoder {
             cache.lengths[first + prompt] = offsets[prompt + 1] - offsets[prompt]
         }
         return try choose(
-            after: offsets.dropFirst().map { $0 - 1 }, of: x,
-            Array(first..<first + prompts.sequenceCount), sampling, step: 0, pass.scratch,
-            interruption)
+            after: x, Array(first..<first + prompts.sequenceCount), sampling, step: 0,
+            pass.scratch, interruption)
     }
 
     /// Appends one token to each active sequence.
@@ -113,29 +114,23 @@ extension Decoder {
         }
         for sequence in active { cache.lengths[sequence] += 1 }
         return try choose(
-            after: Array(rows), of: x, active, sampling, step: step, workspace.scratch,
-            interruption)
+            after: x, active, sampling, step: step, workspace.scratch, interruption)
     }
 
     /// The next token after rows of the residual stream, each computed by itself.
     ///
     /// - Parameter prompts: the number of each row's prompt, for its draws.
     private func choose(
-        after rows: [Int], of x: Matrix, _ prompts: [Int], _ sampling: Sampling, step: Int,
-        _ scratch: Scratch, _ interruption: Interruption
+        after x: Matrix, _ prompts: [Int], _ sampling: Sampling, step: Int, _ scratch: Scratch,
+        _ interruption: Interruption
     ) throws(VaccineError) -> [Int32] {
         var chosen: [Int32] = []
-        for start in stride(from: 0, to: rows.count, by: scratch.logits.rows) {
+        for start in stride(from: 0, to: x.rows, by: scratch.logits.rows) {
             try interruption.check()
-            let count = min(scratch.logits.rows, rows.count - start)
-            let selected = scratch.selected.rows(0..<count)
-            for place in 0..<count {
-                let row = rows[start + place]
-                selected.rows(place..<place + 1).copy(from: x.rows(row..<row + 1))
-            }
+            let count = min(scratch.logits.rows, x.rows - start)
             let normed = scratch.normed.rows(0..<count)
             rmsNormForward(
-                selected, weight: finalNorm, epsilon: configuration.normEpsilon,
+                x.rows(start..<start + count), weight: finalNorm, epsilon: configuration.normEpsilon,
                 inverse: scratch.finalInverse, into: normed)
             let logits = scratch.logits.rows(0..<count)
             multiply(normed, transposing: head, into: logits)

@@ -66,7 +66,6 @@ struct Scratch {
     let attention: [Matrix]  // per worker, [64, longest]
     let rounded: Weight?  // [T, (H + 2K)·D] unless products are float32
     let logits: Matrix  // [chunk, V]
-    let selected: Matrix  // [chunk, C] the rows that reach the loss
     let losses: Matrix  // [T, 1] of the supervised rows, in their order
     let dUs: [Matrix]  // per part of a projection, [T, r]
 
@@ -94,7 +93,6 @@ struct Scratch {
             configuration.precision)
         let chunk = min(Scratch.lossChunk, tokens)
         logits = arena.matrix(rows: chunk, columns: configuration.vocabularySize)
-        selected = arena.matrix(rows: chunk, columns: hidden)
         losses = arena.matrix(rows: tokens, columns: 1)
         dUs = (0..<Projection.maximumParts).map { _ in arena.matrix(rows: tokens, columns: rank) }
     }
@@ -115,7 +113,6 @@ struct BackwardScratch {
     let dQKV: Matrix  // [T, (H + 2K)·D]
     let dActivated: Matrix  // [T, F]
     let dGateUp: Matrix  // [T, 2F]
-    let dSelected: Matrix  // [chunk, C]
     let attention: [Matrix]  // per worker, [64, longest]
     let rounded: Weight?  // [T, H·D] unless products are float32
     let perturbations: Matrix  // [L·T, C]: g_l, then ε_l
@@ -131,7 +128,6 @@ struct BackwardScratch {
             rows: tokens, columns: configuration.queryWidth + 2 * configuration.keyValueWidth)
         dActivated = arena.matrix(rows: tokens, columns: configuration.feedForwardSize)
         dGateUp = arena.matrix(rows: tokens, columns: 2 * configuration.feedForwardSize)
-        dSelected = arena.matrix(rows: min(Scratch.lossChunk, tokens), columns: hidden)
         attention = (0..<Threads.count).map { _ in
             arena.matrix(rows: Attention.queryBlock, columns: capacity.longest)
         }
