@@ -167,7 +167,7 @@ struct BatchMemory {
         try batch.offsets.read("offsets", into: &offsets)
         try packed.refill(
             inputIDs: inputIDs, labels: labels, offsets: offsets,
-            configuration: model.configuration)
+            configuration: model.configuration, trimming: true)
     }
 }
 

@@ -136,7 +136,7 @@ public func vaccine_model_forward_backward(
         report.pointee = VaccineStepReport(
             loss: step.loss, clean_loss: step.cleanLoss, gradient_norm: step.gradientNorm,
             attention_gradient_norm: step.attentionGradientNorm,
-            tokens: Int64(packed.tokenCount), supervised: Int64(packed.supervisedRows.count),
+            tokens: Int64(packed.givenCount), supervised: Int64(packed.supervisedRows.count),
             seconds: (clock.now - start) / .seconds(1))
     }
 }
@@ -152,7 +152,7 @@ public func vaccine_model_zero_gradients(
 
 @c @implementation
 public func vaccine_model_perturbation_tokens(_ model: OpaquePointer!) -> Int64 {
-    Int64((try? ModelHandle.at(model))?.decoder.perturbationTokens ?? 0)
+    Int64((try? ModelHandle.at(model))?.decoder.perturbedTokens ?? 0)
 }
 
 @c @implementation
@@ -162,9 +162,9 @@ public func vaccine_model_read_perturbations(
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
         let decoder = try ModelHandle.at(model).decoder
-        let size = decoder.perturbationTokens * decoder.configuration.hiddenSize
-        guard size > 0,
-            let layers = decoder.perturbations(tokens: decoder.perturbationTokens)?.states
+        let (tokens, places) = (decoder.perturbedTokens, decoder.perturbedPlaces)
+        let size = tokens * decoder.configuration.hiddenSize
+        guard size > 0, let layers = decoder.perturbations(tokens: places.count)?.states
         else {
             throw .state("the last step was not perturbed, or the adapter has changed since")
         }
@@ -172,9 +172,10 @@ public func vaccine_model_read_perturbations(
             throw .value("output must have room for \(layers.count * size) floats")
         }
         for (index, layer) in layers.enumerated() {
-            Matrix.borrowed(
-                output + index * size, rows: layer.rows, columns: layer.columns
-            ).copy(from: layer)
+            let target = Matrix.borrowed(
+                output + index * size, rows: tokens, columns: layer.columns)
+            target.rows(0..<layer.rows).copy(from: layer)
+            target.scatter(places)
         }
     }
 }

@@ -68,7 +68,7 @@ extension Decoder {
         try reserve(
             tokens: batch.tokenCount, sequences: batch.sequenceCount, longest: batch.longest,
             training: true)
-        keepPerturbations(tokens: 0)
+        keepPerturbations(of: nil)
         guard let (perturbations, norms) = perturbations(tokens: batch.tokenCount) else {
             preconditionFailure("training memory has room for perturbations")
         }
@@ -94,7 +94,7 @@ extension Decoder {
         if options.method == .sft {
             report.cleanLoss = report.loss
         } else {
-            keepPerturbations(tokens: batch.tokenCount)
+            keepPerturbations(of: batch)
         }
         report.gradientNorm = try gradientNorm()
         return report

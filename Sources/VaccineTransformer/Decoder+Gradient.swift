@@ -7,8 +7,12 @@ package struct ForwardResult {
 }
 
 extension Decoder {
-    /// Notes that the memory of perturbations holds those of a batch of this size; 0: of none.
-    package func keepPerturbations(tokens: Int) { perturbationTokens = tokens }
+    /// Notes that the memory of perturbations holds those of a batch; nil: of none.
+    package func keepPerturbations(of batch: PackedBatch?) {
+        perturbedPlaces.removeAll(keepingCapacity: true)
+        perturbedTokens = batch?.givenCount ?? 0
+        if let batch { perturbedPlaces.append(contentsOf: batch.places) }
+    }
 
     /// The memory of g_l and then ε_l, and of ‖ε_l‖. There is none before training memory is reserved.
     package func perturbations(tokens: Int) -> (states: LayerStates, norms: Numbers)? {
@@ -90,22 +94,26 @@ extension Decoder {
 
     /// Names the first layer whose activations are not finite.
     private func nonFinite(_ pass: Pass, _ final: Matrix, _ what: String) -> VaccineError {
+        func token(_ row: Int, among rows: [Int]? = nil) -> Int {
+            pass.batch.places[rows?[row] ?? row]
+        }
         for index in layers.indices {
             let kept = pass.workspace.layer(index)
             if let place = kept.input.rows(0..<pass.tokens).firstNonFinite() {
                 return .value(
-                    "\(what): the input of layer \(index) is not finite at token \(place.row)")
+                    "\(what): the input of layer \(index) is not finite at token "
+                        + "\(token(place.row))")
             }
             if let place = kept.middle.rows(0..<pass.rowCount(of: index)).firstNonFinite() {
                 return .value(
                     "\(what): the attention output of layer \(index) is not finite at token "
-                        + "\(pass.rows(of: index)?[place.row] ?? place.row)")
+                        + "\(token(place.row, among: pass.rows(of: index)))")
             }
         }
         if let place = final.firstNonFinite() {
             return .value(
                 "\(what): the output of the last layer is not finite at token "
-                    + "\(pass.finalRows?[place.row] ?? place.row)")
+                    + "\(token(place.row, among: pass.finalRows))")
         }
         return .value("\(what): the logits are not finite")
     }

@@ -20,8 +20,10 @@ package final class Decoder {
     /// an evaluation on long texts neither claims a training step's memory nor disturbs its results.
     var training: Workspace?
     var inference: Workspace?
-    /// Tokens of the last perturbed step, whose perturbations are still in memory.
-    package internal(set) var perturbationTokens = 0
+    /// Tokens that were given to the last perturbed step, whose perturbations are still in memory, and the
+    /// places among them of those that were computed.
+    package internal(set) var perturbedTokens = 0
+    package internal(set) var perturbedPlaces: [Int] = []
     /// Names of the tensors that were written.
     var written: Set<String> = []
     private let arena: Arena
@@ -77,7 +79,7 @@ package final class Decoder {
 
     private func discardTraining() {
         training = nil
-        perturbationTokens = 0
+        keepPerturbations(of: nil)
     }
 
     /// After a change of the adapter, whose rank is part of the plan.

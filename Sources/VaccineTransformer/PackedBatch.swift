@@ -4,6 +4,9 @@ public import VaccineNumerics
 public struct PackedBatch: Sendable, Equatable {
     /// T token ids.
     public private(set) var inputIDs: [Int32] = []
+    /// The place of each of them among the `givenCount` that were given.
+    public private(set) var places: [Int] = []
+    public private(set) var givenCount = 0
     /// B + 1 borders: 0 first, T last.
     public private(set) var offsets: [Int] = []
     /// Rows whose next token is supervised: the rows that reach the loss.
@@ -37,10 +40,15 @@ public struct PackedBatch: Sendable, Equatable {
     }
 
     /// As `init`, in the memory that the batch has. After an error it holds no sequences.
+    ///
+    /// - Parameter trimming: leaves out every token that reaches no supervised row: those after the last such
+    ///   row of their sequence, and sequences without any.
     public mutating func refill(
-        inputIDs: [Int32], labels: [Int32]?, offsets: [Int], configuration: ModelConfiguration
+        inputIDs: [Int32], labels: [Int32]?, offsets: [Int], configuration: ModelConfiguration,
+        trimming: Bool = false
     ) throws(VaccineError) {
         self.inputIDs.removeAll(keepingCapacity: true)
+        places.removeAll(keepingCapacity: true)
         self.offsets.removeAll(keepingCapacity: true)
         supervisedRows.removeAll(keepingCapacity: true)
         targets.removeAll(keepingCapacity: true)
@@ -70,15 +78,24 @@ public struct PackedBatch: Sendable, Equatable {
                         + "\(labels.count)")
             }
             try PackedBatch.check(labels, "labels", configuration, ignored: true)
-            for (start, end) in zip(offsets, offsets.dropFirst()) {
+        }
+        givenCount = inputIDs.count
+        self.offsets.append(0)
+        for (start, end) in zip(offsets, offsets.dropFirst()) {
+            var kept = trimming ? start..<start : start..<end
+            if let labels {
+                let shift = places.count - start
                 for row in start..<(end - 1) where labels[row + 1] != PackedBatch.ignored {
-                    supervisedRows.append(row)
+                    supervisedRows.append(row + shift)
                     targets.append(labels[row + 1])
+                    if trimming { kept = start..<row + 1 }
                 }
             }
+            guard !kept.isEmpty else { continue }
+            self.inputIDs.append(contentsOf: inputIDs[kept])
+            places.append(contentsOf: kept)
+            self.offsets.append(places.count)
         }
-        self.inputIDs.append(contentsOf: inputIDs)
-        self.offsets.append(contentsOf: offsets)
     }
 
     /// The sequences of `range` as a batch without labels.
@@ -104,6 +121,8 @@ public struct PackedBatch: Sendable, Equatable {
     private init(inputIDs: [Int32], offsets: [Int]) {
         self.inputIDs = inputIDs
         self.offsets = offsets
+        places = Array(inputIDs.indices)
+        givenCount = inputIDs.count
     }
 
     private static func check(

@@ -196,4 +196,22 @@ import _TestSupport
         #expect(batch.supervisedRows == [1, 3])
         #expect(batch.targets == [7, 9])
     }
+
+    @Test func aTrimmedBatchEndsWithTheLastRowThatReachesTheLoss() throws {
+        var batch = PackedBatch()
+        try batch.refill(
+            inputIDs: [5, 6, 7, 8, 9, 4, 3], labels: [5, 6, -100, 8, -100, 4, -100],
+            offsets: [0, 3, 5, 7], configuration: .tiny, trimming: true)
+        #expect(batch.inputIDs == [5])
+        #expect(batch.offsets == [0, 1])
+        try batch.refill(
+            inputIDs: [5, 6, 7, 8, 9, 4, 3], labels: [5, 6, 7, 8, -100, -100, 3],
+            offsets: [0, 3, 5, 7], configuration: .tiny, trimming: true)
+        #expect(batch.inputIDs == [5, 6, 4])
+        #expect(batch.places == [0, 1, 5])
+        #expect(batch.offsets == [0, 2, 3])
+        #expect(batch.supervisedRows == [0, 1, 2])
+        #expect(batch.targets == [6, 7, 3])
+        #expect(batch.givenCount == 7)
+    }
 }

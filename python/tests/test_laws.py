@@ -92,6 +92,37 @@ def test_perturbation_is_zero_where_nothing_is_predicted(
         assert perturbations[:, start + predicting].any(axis=-1).all()
 
 
+def test_tokens_after_the_last_target_and_unlabelled_sequences_change_nothing(
+    case: golden.GoldenCase,
+) -> None:
+    examples = case.examples()
+    longer = [
+        vs.Example(
+            np.append(each.input_ids, [3, 4]), np.append(each.labels, [-100, -100])
+        )
+        for each in examples
+    ]
+    longer.insert(1, vs.Example([5, 6, 7], [-100, -100, -100]))
+    results = []
+    for chosen in (examples, longer):
+        model, batch = case.model(), vs.Batch.pack(chosen)
+        report = model.forward_backward(batch, method=vs.Vaccine(rho=case.rho))
+        assert report.tokens == batch.offsets[-1]
+        results.append((report.loss, model.gradients(), model.perturbations()))
+    assert results[0][0] == results[1][0]
+    for name, gradient in results[0][1].items():
+        np.testing.assert_array_equal(results[1][1][name], gradient, err_msg=name)
+    given = np.concatenate([each.labels for each in longer])
+    assert results[1][2].shape[1] == len(given)
+    parts = np.split(
+        results[1][2], np.cumsum([len(each.labels) for each in longer])[:-1], 1
+    )
+    assert not parts.pop(1).any()
+    assert not any(part[:, -2:].any() for part in parts)
+    kept = np.concatenate([part[:, :-2] for part in parts], axis=1)
+    np.testing.assert_array_equal(kept, results[0][2])
+
+
 def test_perturbation_of_arrays_is_the_rule_of_the_step() -> None:
     generator = np.random.default_rng(0)
     gradients = [
