@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import workload  # noqa: E402
 
 import vaccine_swift as vs  # noqa: E402
 from vaccine_swift import _core  # noqa: E402
+
+TAIL = ("o_proj", "gate_proj", "up_proj", "down_proj")
+"""The projections of a layer that follow its attention."""
 
 
 def main() -> None:
@@ -39,6 +43,12 @@ def main() -> None:
     weights = dict(model._model.tensors("weight"))
     optimiser = _core.AdamW(model._model, 0.9, 0.999, 1e-8, workload.WEIGHT_DECAY)
     method = vs.Vaccine(workload.RHO) if arguments.method == "vaccine" else vs.SFT()
+    projections = {
+        name: math.prod(shape)
+        for name, shape in weights.items()
+        if "_proj.weight" in name
+    }
+    last = model.config["num_hidden_layers"] - 1
     vocabulary, hidden = weights["model.embed_tokens.weight"]
     batches = workload.batches(vocabulary)[: arguments.steps]
     ready = time.perf_counter() - STARTED
@@ -61,10 +71,11 @@ def main() -> None:
             "first_step_starts_seconds": ready,
             "imported_mib": imported,
             "peak_mib": process.memory("VmHWM"),
-            "block_parameters": sum(
-                shape[0] * shape[1]
-                for name, shape in weights.items()
-                if "_proj.weight" in name
+            "block_parameters": sum(projections.values()),
+            "tail_parameters": sum(
+                size
+                for name, size in projections.items()
+                if f".{last}." in name and name.split(".")[-2] in TAIL
             ),
             "head_parameters": vocabulary * hidden,
             "versions": {

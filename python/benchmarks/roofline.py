@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import collections
 import ctypes
+import itertools
 import json
 import re
 import shutil
@@ -132,13 +133,17 @@ def work(dtype: str) -> dict[str, tuple[float, float]]:
         moved[kernel] += size / len(batches)
 
     for batch in batches:
-        tokens, supervised = workload.tokens(batch), workload.supervised(batch)
-        lengths = [len(sequence.input_ids) for sequence in batch]
+        # Nothing needs the last token of a sequence.
+        lengths = [len(sequence.input_ids) - 1 for sequence in batch]
+        tokens, supervised = sum(lengths), workload.supervised(batch)
         squares = sum(length * length for length in lengths)
-        for _ in range(2 * 2 * L):  # passes, forward and backward
-            for rows, columns in maps:
-                size = weight * rows * columns + 4 * tokens * (rows + columns)
-                add("products", 2 * tokens * rows * columns, size)
+        for layer, (rows, columns) in itertools.product(range(L), maps):
+            # After the last attention only supervised tokens count.
+            late = layer == L - 1 and (rows, columns) != maps[0]
+            count = supervised if late else tokens
+            size = weight * rows * columns + 4 * count * (rows + columns)
+            # Passes, forward and backward.
+            add("products", 2 * 2 * 2 * count * rows * columns, 2 * 2 * size)
         for _ in range(2 * 2):
             size = weight * VOCABULARY * C + 4 * supervised * (VOCABULARY + C)
             add("products", 2 * supervised * VOCABULARY * C, size)

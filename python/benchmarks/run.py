@@ -126,7 +126,11 @@ def _add_share_of_peak(
     counts = by_side["float32"]["runs"][0]
     operations = sum(
         workload.step_flops(
-            counts["block_parameters"], counts["head_parameters"], batch, passes=passes
+            counts["block_parameters"],
+            counts["tail_parameters"],
+            counts["head_parameters"],
+            batch,
+            passes=passes,
         )
         for batch in workload.batches(VOCABULARY)[workload.WARMUP_STEPS :]
     )

@@ -79,21 +79,28 @@ def padded_tokens(batch: list[Sequence]) -> int:
 
 
 def step_flops(
-    block_parameters: int, head_parameters: int, batch: list[Sequence], *, passes: int
+    block_parameters: int,
+    tail_parameters: int,
+    head_parameters: int,
+    batch: list[Sequence],
+    *,
+    passes: int,
 ) -> float:
     """Floating-point operations that a step cannot avoid.
 
-    ``passes · (2 · block_parameters · tokens · 2 + 2 · head_parameters · supervised ·
-    2)``: each pass multiplies by every frozen matrix once forward and once for the
-    gradient of the input, at two operations for each weight and token; the vocabulary
-    projection is needed at supervised tokens only. Attention scores, the adapter (1 %
-    here) and element-wise work are left out, so the share of peak computed from this is
-    a lower bound.
+    Each pass multiplies by every frozen matrix once forward and once for the gradient
+    of the input, at two operations for each weight and token. No sequence's last token
+    is needed; of what follows the last attention, the vocabulary projection included,
+    only the rows of supervised tokens are. Attention scores, the adapter (2 % here) and
+    element-wise work are left out, so the share of peak computed from this is a lower
+    bound.
 
     Parameters
     ----------
     block_parameters
         Weights of the projections in all layers.
+    tail_parameters
+        Those of them that follow the last layer's attention.
     head_parameters
         Weights of the vocabulary projection, V · C.
     batch
@@ -101,5 +108,6 @@ def step_flops(
     passes
         1 for plain steps, 2 for Vaccine.
     """
-    products = block_parameters * tokens(batch) + head_parameters * supervised(batch)
-    return 4.0 * passes * products
+    everywhere = (block_parameters - tail_parameters) * (tokens(batch) - len(batch))
+    chosen = (tail_parameters + head_parameters) * supervised(batch)
+    return 4.0 * passes * (everywhere + chosen)
