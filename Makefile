@@ -68,7 +68,8 @@ test-python: $(DEV)/installed  ## Test the Python package, docstrings included
 	$(DEV)/bin/pytest --doctest-modules python/vaccine_swift
 
 .PHONY: check-stubs
-check-stubs: $(DEV)/installed  ## Compare _core.pyi with the compiled module
+check-stubs: $(DEV)/installed  ## Check types, and compare _core.pyi with the compiled module
+	$(DEV)/bin/python -m mypy
 	$(DEV)/bin/python -m mypy.stubtest vaccine_swift._core \
 		--allowlist python/tests/stubtest_allowlist.txt --ignore-unused-allowlist
 

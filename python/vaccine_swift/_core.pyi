@@ -8,8 +8,10 @@ Ctrl-C. A model serves one thread at a time: others wait for their turn.
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, final
 
-from typing_extensions import Buffer as _SupportsBuffer
+import numpy.typing as npt
+from typing_extensions import Buffer as _Exporter
 
+_SupportsBuffer: TypeAlias = _Exporter | npt.NDArray[Any]
 _TensorKind: TypeAlias = Literal["weight", "adapter", "gradient"]
 
 __version__: str

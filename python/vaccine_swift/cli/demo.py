@@ -111,7 +111,8 @@ def _answers(
 
 
 def _generated(model: CausalLM, rows: Sequence[Mapping[str, str]]) -> list[str]:
-    prompts = [data.render_prompt(row, model.tokenizer, "chat") for row in rows]
+    tokenizer = model._require_tokenizer()
+    prompts = [data.render_prompt(row, tokenizer, "chat") for row in rows]
     return model.generate(prompts, _MOST_NEW_TOKENS, add_special_tokens=False)
 
 

@@ -43,7 +43,7 @@ def layer_figure(content: Content, name: str, baseline: Content | None = None) -
         name, len(series), [*ends, *(each[0] for each in other), *levels]
     )
     key = []
-    if levels:
+    if floor:
         chart.line(_across(levels), "quiet dashed thin", "noise floor")
         key.append(("quiet dashed", f"noise floor ({floor['source']})"))
     if any(math.isfinite(each[0]) for each in other):

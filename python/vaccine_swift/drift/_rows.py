@@ -69,4 +69,4 @@ def _plain(value: Any, name: str) -> npt.NDArray[Any]:
             f"{name} must be an array of real numbers (float16, bfloat16, float32, "
             f"float64), got dtype {array.dtype}"
         )
-    return np.require(array, array.dtype.newbyteorder("="), "CA")
+    return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])

@@ -117,9 +117,15 @@ class State:
     @property
     def memory(self) -> int:
         """Bytes of all arrays."""
-        tables = sum(each.nbytes for each in (*self.keys, *self.table, *self.sketches))
-        masks = sum(each.nbytes for each in self.groups.values())
-        return tables + masks + self.vector.nbytes + self.paired.nbytes
+        arrays: list[npt.NDArray[Any]] = [
+            *self.keys,
+            *self.table,
+            *self.sketches,
+            *self.groups.values(),
+            self.vector,
+            self.paired,
+        ]
+        return sum(each.nbytes for each in arrays)
 
     def check_new(
         self, prompts: Sequence[str | int], keys: npt.NDArray[np.uint64]

@@ -68,7 +68,7 @@ def save(path: str | os.PathLike[str], state: State, metadata: dict[str, Any]) -
         dir=target.parent, prefix=f".{target.name}.", delete=False
     ) as file:
         try:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # names are not options
             file.flush()
             os.fsync(file.fileno())
             Path(file.name).replace(target)

@@ -48,7 +48,8 @@ class Trial:
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Trial:
         """The trial of a line of ``results.jsonl``."""
-        return cls(*(row[name] for name in _OWN), settings=row["settings"])
+        own = {name: row[name] for name in _OWN}
+        return cls(**own, settings=row["settings"])
 
     @property
     def label(self) -> str:

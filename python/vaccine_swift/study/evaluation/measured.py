@@ -39,7 +39,7 @@ class Measured:
 
     name: str
     value: float
-    units: list[float | int]
+    units: Sequence[float]
     unit_ids: list[str]
     profile: str
     details: dict[str, Any]

@@ -102,7 +102,7 @@ def perplexity(
 
 
 def _stretches(model: CausalLM, text: str) -> list[Example]:
-    ids = model._require_tokenizer().encode(text)
+    ids = np.asarray(model._require_tokenizer().encode(text), np.int32)
     size = min(_LONGEST, model._model.configuration["context_length"])
     parts = (ids[start : start + size] for start in range(0, len(ids), size))
     found = [Example(part, part) for part in parts if len(part) > 1]
