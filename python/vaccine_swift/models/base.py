@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift.batches import Batch
+
 if TYPE_CHECKING:
     from vaccine_swift._core import Model
     from vaccine_swift.lora import LoRAConfig
     from vaccine_swift.tokenizer import Tokenizer
 
-__all__ = ["ModelBase", "TokenIds", "token_ids"]
+__all__ = ["ModelBase", "TokenIds", "check_batch", "token_ids"]
 
 TensorKind: TypeAlias = Literal["weight", "adapter", "gradient"]
 TokenIds: TypeAlias = Sequence[int] | npt.NDArray[np.integer]
@@ -54,3 +56,11 @@ def token_ids(name: str, values: TokenIds) -> npt.NDArray[np.integer]:
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, got {array.dtype}")
     return array
+
+
+def check_batch(batch: object) -> None:
+    """Raise TypeError for anything but a `Batch`."""
+    if not isinstance(batch, Batch):
+        raise TypeError(
+            f"batch must be a Batch (see Batch.pack), got {type(batch).__name__}"
+        )

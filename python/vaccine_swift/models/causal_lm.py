@@ -23,8 +23,9 @@ from vaccine_swift.checkpoints.saving import (
 from vaccine_swift.checkpoints.writing import staged_files
 from vaccine_swift.configuration import core_configuration
 from vaccine_swift.models.adapters import Adapters
-from vaccine_swift.models.computation import Computation
 from vaccine_swift.models.generation import Generation
+from vaccine_swift.models.gradients import Gradients
+from vaccine_swift.models.inference import Inference
 from vaccine_swift.models.loading import available_dtype, loaded_model
 from vaccine_swift.tokenizer import Tokenizer
 
@@ -34,7 +35,7 @@ _CONFIG: Final = "config.json"
 _GENERATION_CONFIG: Final = "generation_config.json"
 
 
-class CausalLM(Adapters, Computation, Generation):
+class CausalLM(Adapters, Inference, Gradients, Generation):
     """A causal language model of the Llama family, on the CPU, with one LoRA adapter.
 
     Llama 2 and 3, Vicuna, SmolLM2, Mistral without a sliding window. Made by

@@ -1,4 +1,4 @@
-"""Forward and backward passes of a `CausalLM`."""
+"""Forward passes of a `CausalLM`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.batches import Batch
-from vaccine_swift.methods import Method, Vaccine
-from vaccine_swift.models.base import ModelBase, TokenIds, token_ids
+from vaccine_swift.models.base import ModelBase, TokenIds, check_batch, token_ids
 from vaccine_swift.models.pooling import pooled_rows
-from vaccine_swift.models.report import StepReport
 
-__all__ = ["Computation", "layer_indices"]
+__all__ = ["Inference", "layer_indices"]
 
-_MAX_UINT64: Final = 2**64 - 1
 _STATES: Final = ("attention", "residual", "mlp")
 
 
-class Computation(ModelBase):
-    """Logits, attention outputs, losses and gradients."""
+class Inference(ModelBase):
+    """Logits, hidden states and losses, dropout off."""
 
     def logits(self, input_ids: TokenIds) -> npt.NDArray[np.float32]:
         """Next-token logits of one sequence, dropout off.
@@ -133,7 +130,7 @@ class Computation(ModelBase):
         >>> model.hidden_states(batch, what="residual", pool="last").shape
         (2, 1, 32)
         """
-        _check_batch(batch)
+        check_batch(batch)
         if what not in _STATES:
             known = ", ".join(map(repr, _STATES))
             raise ValueError(
@@ -171,7 +168,7 @@ class Computation(ModelBase):
             When a token or label is out of range, a sequence is longer than the
             context, nothing is supervised, or the loss is not finite.
         """
-        _check_batch(batch)
+        check_batch(batch)
         return self._model.loss(batch.input_ids, batch.labels, batch.offsets)
 
     def token_log_probabilities(self, batch: Batch) -> npt.NDArray[np.float32]:
@@ -205,131 +202,9 @@ class Computation(ModelBase):
         >>> bool(abs(found.mean() + model.loss(batch)[0]) < 1e-6)
         True
         """
-        _check_batch(batch)
+        check_batch(batch)
         losses = self._model.token_losses(batch.input_ids, batch.labels, batch.offsets)
         return np.negative(losses, dtype=np.float32)
-
-    def forward_backward(
-        self,
-        batch: Batch,
-        method: Method = Vaccine(rho=2.0),  # noqa: B008, frozen
-        *,
-        weight: float = 1.0,
-        seed: int = 0,
-        stream: int | None = None,
-    ) -> StepReport:
-        """Add a batch's gradient to the adapter's gradients.
-
-        Parameters
-        ----------
-        batch : Batch
-            With at least one supervised token.
-        method : SFT, Vaccine or RandomPerturbation
-            How the gradient is formed. ``every`` is not looked at: this is one step.
-        weight : float
-            The gradient is multiplied by it before it is added; 1 / k gives the mean
-            of k micro-batches.
-        seed : int
-            Seeds dropout and random perturbation, from 0 to 2⁶⁴ - 1.
-        stream : int, optional
-            The random numbers are a function of `seed` and `stream`. Left out, every
-            call takes the next one, from 0.
-
-        Returns
-        -------
-        StepReport
-            Losses, norms, counts and time.
-
-        Raises
-        ------
-        RuntimeError
-            When the model has no adapter.
-        ValueError
-            As `loss`, and when a gradient is not finite (names the layer).
-        MemoryError
-            When the step does not fit; nothing was allocated.
-        KeyboardInterrupt
-            On Ctrl-C, within a second. After any error the gradients are zero.
-
-        References
-        ----------
-        Huang, Hu, Liu: Vaccine. arXiv:2402.01109, Algorithm 1.
-
-        Examples
-        --------
-        >>> import vaccine_swift as vs
-        >>> model = vs.CausalLM.from_config(vs.tiny_config())
-        >>> model.add_adapter(vs.LoRAConfig(r=2))
-        >>> batch = vs.Batch.pack([vs.Example([1, 2, 3], [-100, 2, 3])])
-        >>> report = model.forward_backward(batch, vs.Vaccine(rho=2.0))
-        >>> report.tokens, report.supervised
-        (3, 2)
-        >>> import numpy as np
-        >>> bool(np.isclose(np.linalg.norm(report.perturbation_norms), 2.0, rtol=1e-4))
-        True
-        """
-        _check_batch(batch)
-        self._require_adapter()
-        check_range("weight", weight)
-        check_range("seed", seed, minimum=0, maximum=_MAX_UINT64, integer=True)
-        if stream is None:
-            stream = self._stream
-            self._stream += 1
-        check_range("stream", stream, minimum=0, maximum=_MAX_UINT64, integer=True)
-        fields = self._model.forward_backward(
-            batch.input_ids,
-            batch.labels,
-            batch.offsets,
-            method=method.kind,
-            magnitude=float(method.magnitude),
-            weight=float(weight),
-            seed=int(seed),
-            stream=int(stream),
-        )
-        return StepReport.from_fields(fields)
-
-    def gradients(self) -> dict[str, npt.NDArray[np.float32]]:
-        """Copies of the accumulated adapter gradients.
-
-        Returns
-        -------
-        dict of str to ndarray
-            PEFT name to float32 array, [r, in] for ``lora_A`` and [out, r] for
-            ``lora_B``.
-
-        Raises
-        ------
-        RuntimeError
-            When the model has no adapter.
-        """
-        self._require_adapter()
-        return {name: self._read("gradient", name) for name in self._shapes("gradient")}
-
-    def zero_gradients(self) -> None:
-        """Set all adapter gradients to zero.
-
-        Raises
-        ------
-        RuntimeError
-            When the model has no adapter.
-        """
-        self._require_adapter()
-        self._model.zero_gradients()
-
-    def perturbations(self) -> npt.NDArray[np.float32]:
-        """What the last perturbed step added to the attention outputs.
-
-        Returns
-        -------
-        ndarray, float32 [L, T, C]
-            ε_l of every layer, for the packed tokens of that step's batch.
-
-        Raises
-        ------
-        RuntimeError
-            When no step has perturbed anything yet.
-        """
-        return np.asarray(self._model.perturbations())
 
     def reserve(
         self, tokens: int, sequences: int = 1, *, training: bool = True
@@ -377,10 +252,3 @@ def layer_indices(
             f"layers must rise strictly within -{count} to {count - 1}, got {layers!r}"
         )
     return indices.astype(np.int64)
-
-
-def _check_batch(batch: object) -> None:
-    if not isinstance(batch, Batch):
-        raise TypeError(
-            f"batch must be a Batch (see Batch.pack), got {type(batch).__name__}"
-        )

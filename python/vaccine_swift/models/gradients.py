@@ -1,0 +1,145 @@
+"""The training steps of a `CausalLM`, up to the gradients."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vaccine_swift._arguments import check_range
+from vaccine_swift.batches import Batch
+from vaccine_swift.methods import Method, Vaccine
+from vaccine_swift.models.base import ModelBase, check_batch
+from vaccine_swift.models.report import StepReport
+
+__all__ = ["Gradients"]
+
+_MAX_UINT64: Final = 2**64 - 1
+
+
+class Gradients(ModelBase):
+    """Forward and backward passes, and the gradients that they add up."""
+
+    def forward_backward(
+        self,
+        batch: Batch,
+        method: Method = Vaccine(rho=2.0),  # noqa: B008, frozen
+        *,
+        weight: float = 1.0,
+        seed: int = 0,
+        stream: int | None = None,
+    ) -> StepReport:
+        """Add a batch's gradient to the adapter's gradients.
+
+        Parameters
+        ----------
+        batch : Batch
+            With at least one supervised token.
+        method : SFT, Vaccine or RandomPerturbation
+            How the gradient is formed. ``every`` is not looked at: this is one step.
+        weight : float
+            The gradient is multiplied by it before it is added; 1 / k gives the mean
+            of k micro-batches.
+        seed : int
+            Seeds dropout and random perturbation, from 0 to 2⁶⁴ - 1.
+        stream : int, optional
+            The random numbers are a function of `seed` and `stream`. Left out, every
+            call takes the next one, from 0.
+
+        Returns
+        -------
+        StepReport
+            Losses, norms, counts and time.
+
+        Raises
+        ------
+        RuntimeError
+            When the model has no adapter.
+        ValueError
+            As `loss`, and when a gradient is not finite (names the layer).
+        MemoryError
+            When the step does not fit; nothing was allocated.
+        KeyboardInterrupt
+            On Ctrl-C, within a second. After any error the gradients are zero.
+
+        References
+        ----------
+        Huang, Hu, Liu: Vaccine. arXiv:2402.01109, Algorithm 1.
+
+        Examples
+        --------
+        >>> import vaccine_swift as vs
+        >>> model = vs.CausalLM.from_config(vs.tiny_config())
+        >>> model.add_adapter(vs.LoRAConfig(r=2))
+        >>> batch = vs.Batch.pack([vs.Example([1, 2, 3], [-100, 2, 3])])
+        >>> report = model.forward_backward(batch, vs.Vaccine(rho=2.0))
+        >>> report.tokens, report.supervised
+        (3, 2)
+        >>> import numpy as np
+        >>> bool(np.isclose(np.linalg.norm(report.perturbation_norms), 2.0, rtol=1e-4))
+        True
+        """
+        check_batch(batch)
+        self._require_adapter()
+        check_range("weight", weight)
+        check_range("seed", seed, minimum=0, maximum=_MAX_UINT64, integer=True)
+        if stream is None:
+            stream = self._stream
+            self._stream += 1
+        check_range("stream", stream, minimum=0, maximum=_MAX_UINT64, integer=True)
+        fields = self._model.forward_backward(
+            batch.input_ids,
+            batch.labels,
+            batch.offsets,
+            method=method.kind,
+            magnitude=float(method.magnitude),
+            weight=float(weight),
+            seed=int(seed),
+            stream=int(stream),
+        )
+        return StepReport.from_fields(fields)
+
+    def gradients(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Copies of the accumulated adapter gradients.
+
+        Returns
+        -------
+        dict of str to ndarray
+            PEFT name to float32 array, [r, in] for ``lora_A`` and [out, r] for
+            ``lora_B``.
+
+        Raises
+        ------
+        RuntimeError
+            When the model has no adapter.
+        """
+        self._require_adapter()
+        return {name: self._read("gradient", name) for name in self._shapes("gradient")}
+
+    def zero_gradients(self) -> None:
+        """Set all adapter gradients to zero.
+
+        Raises
+        ------
+        RuntimeError
+            When the model has no adapter.
+        """
+        self._require_adapter()
+        self._model.zero_gradients()
+
+    def perturbations(self) -> npt.NDArray[np.float32]:
+        """What the last perturbed step added to the attention outputs.
+
+        Returns
+        -------
+        ndarray, float32 [L, T, C]
+            ε_l of every layer, for the packed tokens of that step's batch; 0 at tokens
+            on which no target depends.
+
+        Raises
+        ------
+        RuntimeError
+            When no step has perturbed anything yet.
+        """
+        return np.asarray(self._model.perturbations())
