@@ -94,7 +94,8 @@ class RandomPerturbation:
     Parameters
     ----------
     variance : float
-        Variance of the noise that every element gets, N(0, `variance`); at least 0.
+        Variance of the noise that every element gets on which a target depends,
+        N(0, `variance`); at least 0.
 
     Raises
     ------

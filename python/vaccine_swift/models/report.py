@@ -24,7 +24,8 @@ class StepReport:
         The loss without perturbation; equal to `loss` for SFT, NaN for
         RandomPerturbation, which makes no clean pass.
     perturbation_norms : ndarray, float64 [L]
-        ‖ε_l‖₂ of every layer; zeros where nothing was perturbed.
+        ‖ε_l‖₂ of every layer, over the tokens on which a target depends; zeros where
+        nothing was perturbed.
     gradient_norm : float
         L2 norm of all accumulated adapter gradients, before clipping.
     attention_gradient_norm : float

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from vaccine_swift.batches import IGNORED_LABEL, Example
 from vaccine_swift.methods import SFT, Method, RandomPerturbation, Vaccine
 from vaccine_swift.study.training import examples
 
@@ -36,7 +39,7 @@ def alignment_method(
         case "random":
             drawn = sum(size for _, size in pools)
             tokens = sum(
-                size * examples(rows, model, trial).report.tokens / len(rows)
+                size * _perturbed_tokens(examples(rows, model, trial)) / len(rows)
                 for rows, size in pools
                 if size
             )
@@ -50,6 +53,12 @@ def alignment_method(
     return SFT()
 
 
+def _perturbed_tokens(rows: Iterable[Example]) -> int:
+    """Tokens on which a target depends: all before the last target of each row."""
+    targets = (np.flatnonzero(row.labels[1:] != IGNORED_LABEL) for row in rows)
+    return sum(int(places[-1]) + 1 for places in targets)
+
+
 def equal_norm_variance(rho: float, *, layers: int, tokens: float, width: int) -> float:
     """Variance of noise whose expected squared total norm is ``rho²``.
 
@@ -60,7 +69,7 @@ def equal_norm_variance(rho: float, *, layers: int, tokens: float, width: int) -
     layers, width : int
         Of the model.
     tokens : float
-        Of the mean batch.
+        Of the mean batch, those on which a target depends.
 
     Examples
     --------
