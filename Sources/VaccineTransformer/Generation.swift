@@ -130,7 +130,8 @@ extension Decoder {
             let count = min(scratch.logits.rows, x.rows - start)
             let normed = scratch.normed.rows(0..<count)
             rmsNormForward(
-                x.rows(start..<start + count), weight: finalNorm, epsilon: configuration.normEpsilon,
+                x.rows(start..<start + count), weight: finalNorm,
+                epsilon: configuration.normEpsilon,
                 inverse: scratch.finalInverse, into: normed)
             let logits = scratch.logits.rows(0..<count)
             multiply(normed, transposing: head, into: logits)
