@@ -147,8 +147,7 @@ class Adapters(ModelBase):
         RuntimeError
             When the model has no adapter.
         """
-        self._require_adapter()
-        return {name: self._read("adapter", name) for name in self._shapes("adapter")}
+        return self._adapter_tensors("adapter")
 
     def merge_adapter(self) -> None:
         """Add the adapter to the weights, ``W += (lora_alpha / r) B A``, and drop it.

@@ -38,6 +38,12 @@ class ModelBase:
     def _read(self, kind: TensorKind, name: str) -> npt.NDArray[np.float32]:
         return np.asarray(self._model.read(kind, name))
 
+    def _adapter_tensors(
+        self, kind: Literal["adapter", "gradient"]
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        self._require_adapter()
+        return {name: self._read(kind, name) for name in self._shapes(kind)}
+
     def _require_adapter(self) -> LoRAConfig:
         if self._adapter is None:
             raise RuntimeError(

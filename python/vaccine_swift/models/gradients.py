@@ -114,8 +114,7 @@ class Gradients(ModelBase):
         RuntimeError
             When the model has no adapter.
         """
-        self._require_adapter()
-        return {name: self._read("gradient", name) for name in self._shapes("gradient")}
+        return self._adapter_tensors("gradient")
 
     def zero_gradients(self) -> None:
         """Set all adapter gradients to zero.
