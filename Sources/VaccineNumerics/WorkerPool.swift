@@ -24,7 +24,7 @@ internal import Synchronization
     private let begun: UnsafeMutablePointer<pthread_cond_t>
     private let ended: UnsafeMutablePointer<pthread_cond_t>
     /// Written by the thread that has taken the pool, read by those that have taken a call.
-    private var region: @Sendable (_ number: Int) -> Void = { _ in }
+    private var region = unsafe VaccineRegion()
 
     private init() {
         Threads.followForks()
@@ -46,22 +46,25 @@ internal import Synchronization
             for number in 0..<count { body(number) }
             return
         }
-        withoutActuallyEscaping(body) { body in
-            grow(to: count - 1)
-            region = body
-            unfinished.store(count, ordering: .relaxed)
-            untaken.store(count, ordering: .sequentiallyConsistent)
-            if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wake(count - 1) }
-            takeCalls()
-            waitForOthers()
-            region = { _ in }
+        unsafe withRegion(body, count) { region, count in
+            unsafe WorkerPool.shared.share(region, count)
         }
         taken.store(false, ordering: .releasing)
     }
 
+    private func share(_ region: VaccineRegion, _ count: Int) {
+        grow(to: count - 1)
+        unsafe self.region = region
+        unfinished.store(count, ordering: .relaxed)
+        untaken.store(count, ordering: .sequentiallyConsistent)
+        if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wake(count - 1) }
+        takeCalls()
+        waitForOthers()
+    }
+
     private func takeCalls() {
         while let number = take() {
-            call(number)
+            unsafe vaccine_call_region(region, number)
             let left = unfinished.subtract(1, ordering: .sequentiallyConsistent).newValue
             if left == 0, callerSleeps.load(ordering: .sequentiallyConsistent) {
                 unsafe pthread_mutex_lock(lock)
@@ -70,9 +73,6 @@ internal import Synchronization
             }
         }
     }
-
-    /// A function of its own, so that nobody holds the region when its last call counts as finished.
-    @inline(never) private func call(_ number: Int) { region(number) }
 
     private func take() -> Int? {
         var left = untaken.load(ordering: .acquiring)
@@ -145,3 +145,10 @@ internal import Synchronization
         unsafe pthread_mutex_unlock(lock)
     }
 }
+
+/// Calls `use` with `body` as any thread may call it until `use` returns. To lend a closure in Swift itself
+/// takes a block of memory for each region.
+@_silgen_name("vaccine_with_region")
+private func withRegion(
+    _ body: @Sendable (_ number: Int) -> Void, _ count: Int,
+    _ use: @convention(c) (VaccineRegion, Int) -> Void)
