@@ -15,6 +15,13 @@ void vaccine_to_bfloat16(const float *values, ptrdiff_t count, uint16_t *result)
     }
 }
 
+void vaccine_from_bfloat16(const uint16_t *values, ptrdiff_t count, float *result) {
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const uint32_t bits = (uint32_t)values[i] << 16;
+        memcpy(result + i, &bits, sizeof bits);
+    }
+}
+
 #ifdef __x86_64__
 
 bool vaccine_has_bfloat16(void) { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }

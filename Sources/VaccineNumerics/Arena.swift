@@ -56,6 +56,19 @@ internal import Glibc
             stride: stride)
     }
 
+    /// Two layouts in the same memory, of which one is used at a time.
+    public func inTurn<First, Second>(
+        _ first: (Arena) -> First, and second: (Arena) -> Second
+    ) -> (First, Second) {
+        let start = byteCount
+        let one = first(self)
+        let end = byteCount
+        byteCount = start
+        let other = second(self)
+        byteCount = max(byteCount, end)
+        return (one, other)
+    }
+
     func take<Element>(_ count: Int, of: Element.Type) -> UnsafeMutablePointer<Element> {
         let start = byteCount
         let size = count * MemoryLayout<Element>.stride

@@ -78,11 +78,8 @@ public enum Precision: Sendable, Equatable {
         case .float32(let matrix): output.copy(from: matrix)
         case .bfloat16(let base, let stride):
             for row in 0..<rows {
-                var target = output.mutable(row)
-                for column in 0..<columns {
-                    let bits = unsafe UInt32(base[row * stride + column]) << 16
-                    target[column] = Float(bitPattern: bits)
-                }
+                unsafe vaccine_from_bfloat16(
+                    base + row * stride, columns, output.base + row * output.stride)
             }
         }
     }

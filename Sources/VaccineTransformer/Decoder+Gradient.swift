@@ -16,10 +16,10 @@ extension Decoder {
 
     /// The memory of g_l and then ε_l, and of ‖ε_l‖. There is none before training memory is reserved.
     package func perturbations(tokens: Int) -> (states: LayerStates, norms: Numbers)? {
-        guard let backward = training?.backward else { return nil }
+        guard let perturbations = training?.perturbations else { return nil }
         return (
-            LayerStates(backward.perturbations, layers: layers.count, tokens: tokens),
-            backward.perturbationNorms
+            LayerStates(perturbations.states, layers: layers.count, tokens: tokens),
+            perturbations.norms
         )
     }
 

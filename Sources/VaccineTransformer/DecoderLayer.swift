@@ -139,7 +139,7 @@ extension DecoderLayer {
             interruption: pass.interruption, into: gates)
         try pass.interruption.check()
         let activated = scratch.activated.rows(rows)
-        swiGLUForward(gates, into: activated)
+        swiGLUForward(gates, rounded: kept.roundedGateUp?.rows(rows), into: activated)
         try down.forward(
             activated, cache: kept.downCache, masks: pass.masks, scratch: scratch,
             interruption: pass.interruption, into: y)
@@ -160,13 +160,15 @@ extension DecoderLayer {
         let (gates, middle) = (kept.gateUp.rows(rows), kept.middle.rows(rows))
         let dActivated = backward.dActivated.rows(rows)
         let activated = scratch.activated.rows(rows)
-        if weights { swiGLUForward(gates, into: activated) }
+        let rounded = kept.roundedGateUp?.rows(rows)
+        if weights {
+            swiGLUAgain(gates, rounded: rounded, places: scratch.dropped, into: activated)
+        }
         try down.backward(
             activated, dY: dStream, cache: kept.downCache, masks: pass.masks, scratch: scratch,
             weights: weights, interruption: pass.interruption, into: dActivated)
         try pass.interruption.check()
-        let dGates = backward.dGateUp.rows(rows)
-        swiGLUBackward(gates, dY: dActivated, into: dGates)
+        swiGLUBackward(gates, rounded: rounded, dY: dActivated)
         let normed = scratch.normed.rows(rows)
         let dNormed = backward.dNormed.rows(rows)
         if weights {
@@ -174,7 +176,7 @@ extension DecoderLayer {
                 middle, weight: feedForwardNorm, inverse: kept.feedForwardInverse, into: normed)
         }
         try gateUp.backward(
-            normed, dY: dGates, cache: kept.gateUpCache, masks: pass.masks, scratch: scratch,
+            normed, dY: gates, cache: kept.gateUpCache, masks: pass.masks, scratch: scratch,
             weights: weights, interruption: pass.interruption, into: dNormed)
         rmsNormBackward(
             middle, weight: feedForwardNorm, inverse: kept.feedForwardInverse, dY: dNormed,

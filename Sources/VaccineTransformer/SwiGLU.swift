@@ -1,24 +1,34 @@
 internal import VaccineNumerics
 
-/// The gated activation of the feed-forward block.
-///
-/// ```
-/// y = silu(gate) ⊙ up,   silu(z) = z / (1 + e^−z)
-/// ```
-/// - Parameters: `gateUp`: shape [T, 2F], gate in the left half. `y`: shape [T, F], overwritten.
-/// - SeeAlso: Shazeer 2020, arXiv:2002.05202, Eq. 6.
-func swiGLUForward(_ gateUp: Matrix, into y: Matrix) {
+// The gated activation of the feed-forward block (Shazeer 2020, arXiv:2002.05202, Eq. 6).
+//
+//     y = silu(gate) ⊙ up,   silu(z) = z · σ(z),   σ(z) = 1 / (1 + e^−z)
+//
+// Gate and up lie side by side, shape [T, 2F], gate in the left half; y has the shape [T, F]. Layers that
+// keep them rounded share one float matrix, which a backward pass reads again row by row.
+
+/// - Parameters: `rounded`: overwritten with `gateUp`; nil: nothing is kept. `y`: overwritten.
+func swiGLUForward(_ gateUp: Matrix, rounded: Weight? = nil, into y: Matrix) {
     Threads.forEachRange(of: y.rows) { range in
         for row in range {
-            let pair = gateUp[row]
-            let (gate, up) = (
-                pair.extracting(0..<y.columns), pair.extracting(y.columns..<pair.count)
-            )
-            var target = y.mutable(row)
-            sweep(y.columns) {
-                target.setLanes(silu(gate.lanes(at: $0)) * up.lanes(at: $0), at: $0)
-            } tail: {
-                target.setLanesTail(silu(gate.lanesTail(at: $0)) * up.lanesTail(at: $0), at: $0)
+            rounded?.rows(row..<row + 1).write(gateUp.rows(row..<row + 1))
+            activate(gateUp[row], into: y, row)
+        }
+    }
+}
+
+/// y once more, from what `swiGLUForward` kept.
+///
+/// - Parameters: `rounded`: nil: `gateUp` still holds its values. `places`: for a row of each worker.
+func swiGLUAgain(_ gateUp: Matrix, rounded: Weight?, places: [Matrix], into y: Matrix) {
+    Threads.forEachBand(of: y.rows) { rows, worker in
+        let place = places[worker].reshaped(rows: 1, columns: gateUp.columns)
+        for row in rows {
+            if let rounded {
+                rounded.rows(row..<row + 1).read(into: place)
+                activate(place[0], into: y, row)
+            } else {
+                activate(gateUp[row], into: y, row)
             }
         }
     }
@@ -29,29 +39,40 @@ func swiGLUForward(_ gateUp: Matrix, into y: Matrix) {
 /// ```
 /// dgate = dy ⊙ up ⊙ σ(gate) ⊙ (1 + gate ⊙ (1 − σ(gate))),   dup = dy ⊙ silu(gate)
 /// ```
-/// - Parameters: `dY`: shape [T, F]. `dGateUp`: shape [T, 2F], overwritten.
-func swiGLUBackward(_ gateUp: Matrix, dY: Matrix, into dGateUp: Matrix) {
-    let width = dY.columns
-    let dGates = dGateUp.columns(0..<width)
-    let dUps = dGateUp.columns(width..<2 * width)
+/// - Parameters: `gateUp`: overwritten with its gradient. `rounded`: what `swiGLUForward` kept; nil:
+///   `gateUp` still holds its values.
+func swiGLUBackward(_ gateUp: Matrix, rounded: Weight? = nil, dY: Matrix) {
+    let gates = gateUp.columns(0..<dY.columns)
+    let ups = gateUp.columns(dY.columns..<gateUp.columns)
     Threads.forEachRange(of: dY.rows) { range in
         for row in range {
-            let pair = gateUp[row]
-            let (gate, up) = (pair.extracting(0..<width), pair.extracting(width..<2 * width))
+            rounded?.rows(row..<row + 1).read(into: gateUp.rows(row..<row + 1))
             let dy = dY[row]
-            var dGate = dGates.mutable(row)
-            var dUp = dUps.mutable(row)
-            sweep(width) {
+            var gate = gates.mutable(row)
+            var up = ups.mutable(row)
+            sweep(dy.count) {
                 let (a, b) = gradient(gate.lanes(at: $0), up.lanes(at: $0), dy.lanes(at: $0))
-                dGate.setLanes(a, at: $0)
-                dUp.setLanes(b, at: $0)
+                gate.setLanes(a, at: $0)
+                up.setLanes(b, at: $0)
             } tail: {
                 let (a, b) = gradient(
                     gate.lanesTail(at: $0), up.lanesTail(at: $0), dy.lanesTail(at: $0))
-                dGate.setLanesTail(a, at: $0)
-                dUp.setLanesTail(b, at: $0)
+                gate.setLanesTail(a, at: $0)
+                up.setLanesTail(b, at: $0)
             }
         }
+    }
+}
+
+/// y[row] from its gate and up.
+@inline(__always)
+private func activate(_ pair: Span<Float>, into y: Matrix, _ row: Int) {
+    let (gate, up) = (pair.extracting(0..<y.columns), pair.extracting(y.columns..<pair.count))
+    var target = y.mutable(row)
+    sweep(y.columns) {
+        target.setLanes(silu(gate.lanes(at: $0)) * up.lanes(at: $0), at: $0)
+    } tail: {
+        target.setLanesTail(silu(gate.lanesTail(at: $0)) * up.lanesTail(at: $0), at: $0)
     }
 }
 

@@ -30,11 +30,16 @@ struct LayerActivations {
     let outputCache: Projection.Cache
     let middle: Matrix  // [T, C] the residual stream after attention
     let feedForwardInverse: Matrix  // [T, 1]
-    let gateUp: Matrix  // [T, 2F]
+    let gateUp: Matrix  // [T, 2F], in the backward pass its gradient
+    let roundedGateUp: Weight?  // [T, 2F] if all layers share `gateUp`
     let gateUpCache: Projection.Cache
     let downCache: Projection.Cache
 
-    init(_ configuration: ModelConfiguration, tokens: Int, rank: Int, in arena: Arena) {
+    /// - Parameter sharedGateUp: `gateUp` for all layers, which then keep it rounded; nil: one for this layer.
+    init(
+        _ configuration: ModelConfiguration, tokens: Int, rank: Int, sharedGateUp: Matrix?,
+        in arena: Arena
+    ) {
         func cache(_ parts: Int) -> Projection.Cache {
             Projection.Cache(
                 u: (0..<parts).map { _ in arena.matrix(rows: tokens, columns: rank) })
@@ -50,7 +55,11 @@ struct LayerActivations {
         outputCache = cache(1)
         middle = arena.matrix(rows: tokens, columns: hidden)
         feedForwardInverse = arena.matrix(rows: tokens, columns: 1)
-        gateUp = arena.matrix(rows: tokens, columns: 2 * configuration.feedForwardSize)
+        let gates = 2 * configuration.feedForwardSize
+        gateUp = sharedGateUp ?? arena.matrix(rows: tokens, columns: gates)
+        roundedGateUp = sharedGateUp.map { _ in
+            arena.weight(rows: tokens, columns: gates, configuration.precision)
+        }
         gateUpCache = cache(2)
         downCache = cache(1)
     }
@@ -72,8 +81,11 @@ struct Scratch {
     /// Supervised rows whose logits exist at one time.
     static let lossChunk = 256
 
-    init(_ configuration: ModelConfiguration, _ capacity: BatchCapacity, rank: Int, in arena: Arena)
-    {
+    init(
+        _ configuration: ModelConfiguration, _ capacity: BatchCapacity, rank: Int, logits: Matrix,
+        in arena: Arena
+    ) {
+        self.logits = logits
         let tokens = capacity.tokens
         let hidden = configuration.hiddenSize
         normed = arena.matrix(rows: tokens, columns: hidden)
@@ -91,8 +103,6 @@ struct Scratch {
         rounded = arena.rounded(
             rows: tokens, columns: configuration.queryWidth + 2 * configuration.keyValueWidth,
             configuration.precision)
-        let chunk = min(Scratch.lossChunk, tokens)
-        logits = arena.matrix(rows: chunk, columns: configuration.vocabularySize)
         losses = arena.matrix(rows: tokens, columns: 1)
         dUs = (0..<Projection.maximumParts).map { _ in arena.matrix(rows: tokens, columns: rank) }
     }
@@ -105,36 +115,49 @@ extension Arena {
     }
 }
 
-/// Gradients that flow backward, shared by all layers, and the perturbation.
+/// Gradients that flow backward, and gates, in memory that all layers share.
 struct BackwardScratch {
     let dStream: Matrix  // [T, C] the gradient at the residual stream
     let dNormed: Matrix  // [T, C]
     let dContext: Matrix  // [T, H·D]
     let dQKV: Matrix  // [T, (H + 2K)·D]
     let dActivated: Matrix  // [T, F]
-    let dGateUp: Matrix  // [T, 2F]
     let attention: [Matrix]  // per worker, [64, longest]
     let rounded: Weight?  // [T, H·D] unless products are float32
-    let perturbations: Matrix  // [L·T, C]: g_l, then ε_l
-    let perturbationNorms: Numbers  // [L]
+    let gateUp: Matrix?  // [T, 2F] unless products are float32: every layer's in its turn
 
-    init(_ configuration: ModelConfiguration, _ capacity: BatchCapacity, in arena: Arena) {
+    /// - Parameter dStream: written while there are logits, so not in `arena`'s next memory, which is theirs.
+    init(
+        _ configuration: ModelConfiguration, _ capacity: BatchCapacity, dStream: Matrix,
+        in arena: Arena
+    ) {
+        self.dStream = dStream
         let tokens = capacity.tokens
-        let hidden = configuration.hiddenSize
-        dStream = arena.matrix(rows: tokens, columns: hidden)
-        dNormed = arena.matrix(rows: tokens, columns: hidden)
+        dNormed = arena.matrix(rows: tokens, columns: configuration.hiddenSize)
         dContext = arena.matrix(rows: tokens, columns: configuration.queryWidth)
         dQKV = arena.matrix(
             rows: tokens, columns: configuration.queryWidth + 2 * configuration.keyValueWidth)
         dActivated = arena.matrix(rows: tokens, columns: configuration.feedForwardSize)
-        dGateUp = arena.matrix(rows: tokens, columns: 2 * configuration.feedForwardSize)
         attention = (0..<Threads.count).map { _ in
             arena.matrix(rows: Attention.queryBlock, columns: capacity.longest)
         }
         rounded = arena.rounded(
             rows: tokens, columns: configuration.queryWidth, configuration.precision)
-        perturbations = arena.matrix(rows: configuration.layerCount * tokens, columns: hidden)
-        perturbationNorms = Numbers(count: configuration.layerCount)
+        gateUp =
+            configuration.precision == .float32
+            ? nil : arena.matrix(rows: tokens, columns: 2 * configuration.feedForwardSize)
+    }
+}
+
+/// What the attention outputs of a batch are perturbed with.
+struct Perturbations {
+    let states: Matrix  // [L·T, C]: g_l, then ε_l
+    let norms: Numbers  // [L]
+
+    init(_ configuration: ModelConfiguration, tokens: Int, in arena: Arena) {
+        states = arena.matrix(
+            rows: configuration.layerCount * tokens, columns: configuration.hiddenSize)
+        norms = Numbers(count: configuration.layerCount)
     }
 }
 
@@ -145,6 +168,7 @@ struct Workspace {
     let layers: [LayerActivations]
     let scratch: Scratch
     let backward: BackwardScratch?
+    let perturbations: Perturbations?
     private let arena: Arena
 
     /// - Throws: `VaccineError.memory` before allocating.
@@ -165,11 +189,25 @@ struct Workspace {
         self.capacity = capacity
         self.arena = arena
         threads = Threads.count
-        layers = (0..<(capacity.training ? configuration.layerCount : 1)).map { _ in
-            LayerActivations(configuration, tokens: capacity.tokens, rank: rank, in: arena)
+        let (tokens, isTraining) = (capacity.tokens, capacity.training)
+        let dStream =
+            isTraining ? arena.matrix(rows: tokens, columns: configuration.hiddenSize) : nil
+        // Logits come and go between the forward and the backward pass.
+        let (logits, backward) = arena.inTurn { arena in
+            arena.matrix(
+                rows: min(Scratch.lossChunk, tokens), columns: configuration.vocabularySize)
+        } and: { arena in
+            dStream.map { BackwardScratch(configuration, capacity, dStream: $0, in: arena) }
         }
-        scratch = Scratch(configuration, capacity, rank: rank, in: arena)
-        backward = capacity.training ? BackwardScratch(configuration, capacity, in: arena) : nil
+        self.backward = backward
+        layers = (0..<(isTraining ? configuration.layerCount : 1)).map { _ in
+            LayerActivations(
+                configuration, tokens: tokens, rank: rank, sharedGateUp: backward?.gateUp,
+                in: arena)
+        }
+        scratch = Scratch(configuration, capacity, rank: rank, logits: logits, in: arena)
+        perturbations =
+            isTraining ? Perturbations(configuration, tokens: tokens, in: arena) : nil
     }
 
     /// The activations of layer `index`; without training all layers share one set.

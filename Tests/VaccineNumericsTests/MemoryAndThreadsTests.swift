@@ -28,6 +28,30 @@ import _TestSupport
         #expect(matrices[0].elements == [Float](repeating: 1, count: 15))
     }
 
+    @Test func layoutsInTurnShareTheirMemory() throws {
+        func layOut(_ arena: Arena) -> (first: Matrix, second: Matrix, next: Matrix) {
+            let (first, second) = arena.inTurn {
+                $0.matrix(rows: 1, columns: 16)
+            } and: {
+                $0.matrix(rows: 1, columns: 48)
+            }
+            return (first, second, arena.matrix(rows: 1, columns: 16))
+        }
+        let plan = Arena()
+        _ = layOut(plan)
+        #expect(plan.byteCount == 4 * (48 + 16))
+        let arena = try Arena(byteCount: plan.byteCount, purpose: "a test")
+        defer { arena.keepAlive() }
+        let layout = layOut(arena)
+        layout.next.fill(3)
+        layout.second.fill(2)
+        layout.first.fill(1)
+        #expect(
+            layout.second.elements == .init(repeating: 1, count: 16)
+                + .init(repeating: 2, count: 32))
+        #expect(layout.next.elements == .init(repeating: 3, count: 16))
+    }
+
     @Test(arguments: [0, 1, 5, 64, 1000], [1, 16, 64])
     func rangesCoverEveryIndexOnce(count: Int, unit: Int) {
         let seen = Mutex([Int](repeating: 0, count: count))

@@ -66,6 +66,8 @@ uint32_t *vaccine_pairs_buffer(ptrdiff_t count);
 
 // Rounds to nearest even.
 void vaccine_to_bfloat16(const float *values, ptrdiff_t count, uint16_t *result);
+// Exact.
+void vaccine_from_bfloat16(const uint16_t *values, ptrdiff_t count, float *result);
 
 // Whether the processor multiplies bfloat16 (AVX-512 BF16).
 bool vaccine_has_bfloat16(void);
