@@ -1,42 +1,25 @@
-"""`CausalLM`: laws of its methods, state errors, junk in every argument."""
+"""`CausalLM`: laws of its methods."""
 
 from __future__ import annotations
 
-import contextlib
-import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tokenizers import Tokenizer as Backend
-from tokenizers import models as backends
-from tokenizers import pre_tokenizers
+from small_models import IDS, batch, small, with_adapter
 
 import vaccine_swift as vs
-
-IDS = [3, 1, 4, 1, 5, 9, 2, 6]
-TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 @pytest.fixture
 def model() -> vs.CausalLM:
-    return vs.CausalLM.from_config(vs.tiny_config(), seed=1)
+    return small()
 
 
 @pytest.fixture
-def adapted(model: vs.CausalLM) -> vs.CausalLM:
-    model.add_adapter(vs.LoRAConfig(r=4, lora_alpha=6), seed=2)
-    generator = np.random.default_rng(3)
-    for name, values in model.adapter_state().items():
-        model._model.write("adapter", name, generator.normal(0, 0.3, values.shape))
-    return model
-
-
-def batch() -> vs.Batch:
-    return vs.Batch.pack([vs.Example(IDS, IDS), vs.Example(IDS[:3], [-100, 1, 4])])
+def adapted() -> vs.CausalLM:
+    return with_adapter(small())
 
 
 def test_from_config_is_a_function_of_the_seed() -> None:
@@ -191,215 +174,3 @@ def test_streams_count_up_by_themselves() -> None:
     np.testing.assert_array_equal(own[0][name], given_[0][name])
     np.testing.assert_array_equal(own[1][name], given_[1][name])
     assert not np.allclose(own[0][name], own[1][name])
-
-
-def test_batched_generation_is_one_by_one_generation(model: vs.CausalLM) -> None:
-    prompts = [IDS, [7], [9, 9, 9]]
-    together = model.generate_ids(prompts, 12)
-    assert together == [model.generate_ids([prompt], 12)[0] for prompt in prompts]
-
-
-def test_greedy_generation_takes_the_largest_logit(model: vs.CausalLM) -> None:
-    (found,) = model.generate_ids([IDS], 6)
-    ids = list(IDS)
-    for token in found:
-        assert token == int(np.argmax(model.logits(ids)[-1]))
-        ids.append(token)
-
-
-def test_an_end_token_of_the_configuration_ends_a_continuation(
-    model: vs.CausalLM,
-) -> None:
-    (free,) = model.generate_ids([IDS], 6, end_tokens=[])
-    assert len(free) == 6
-    for end in (free[2], [127, free[2]]):
-        config = vs.tiny_config(eos_token_id=end)
-        stopped = vs.CausalLM.from_config(config, seed=1).generate_ids([IDS], 6)
-        assert stopped == [free[: free.index(free[2]) + 1]]
-
-
-@pytest.fixture
-def with_tokenizer(model: vs.CausalLM, tmp_path: Path) -> vs.CausalLM:
-    """One word for each id, "w0" to "w127"; w0 is EOS."""
-    backend = Backend(backends.WordLevel({f"w{i}": i for i in range(128)}))
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    vs.Tokenizer(backend, {"eos_token": "w0"}).save(tmp_path)
-    model.save_pretrained(tmp_path)
-    return vs.CausalLM.from_pretrained(tmp_path)
-
-
-def test_texts_go_through_the_tokenizer_both_ways(
-    with_tokenizer: vs.CausalLM, model: vs.CausalLM
-) -> None:
-    prompts = ["w3 w1 w4", "w7"]
-    ids = model.generate_ids([[3, 1, 4], [7]], 5, end_tokens=[0])
-    expected = [" ".join(f"w{i}" for i in row if i != 0) for row in ids]
-    assert with_tokenizer.generate(prompts, 5) == expected
-
-
-def test_without_a_tokenizer_texts_are_refused(model: vs.CausalLM) -> None:
-    with pytest.raises(RuntimeError, match="no tokenizer"):
-        model.generate(["w1"])
-
-
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (lambda m: m.gradients(), "no adapter"),
-        (lambda m: m.zero_gradients(), "no adapter"),
-        (lambda m: m.adapter_state(), "no adapter"),
-        (lambda m: m.save_adapter("never-written"), "no adapter"),
-        (lambda m: m.merge_adapter(), "no adapter"),
-        (lambda m: m.remove_adapter(), "no adapter"),
-        (lambda m: m.forward_backward(batch()), "no adapter"),
-        (lambda m: m.perturbations(), "perturb"),
-    ],
-)
-def test_calls_out_of_turn_are_runtime_errors(
-    model: vs.CausalLM, call: Any, words: str
-) -> None:
-    with pytest.raises(RuntimeError, match=words):
-        call(model)
-    assert np.isfinite(model.logits(IDS)).all()
-
-
-def test_a_second_adapter_and_saving_an_adapted_base_are_refused(
-    adapted: vs.CausalLM, tmp_path: Path
-) -> None:
-    with pytest.raises(RuntimeError, match="has an adapter already"):
-        adapted.add_adapter()
-    with pytest.raises(RuntimeError, match="merge_adapter or remove_adapter first"):
-        adapted.save_pretrained(tmp_path / "never-written")
-    assert not (tmp_path / "never-written").exists()
-
-
-def test_a_rank_above_the_matrix_is_refused_by_name(model: vs.CausalLM) -> None:
-    with pytest.raises(ValueError, match=r"r must be at most 16.*k_proj.*got 17"):
-        model.add_adapter(vs.LoRAConfig(r=17))
-    model.add_adapter(vs.LoRAConfig(r=17, target_modules=["q_proj"]))
-
-
-@pytest.mark.parametrize(
-    ("ids", "error", "words"),
-    [
-        ([], ValueError, "input_ids must hold at least one token"),
-        ([128], ValueError, "128"),
-        ([-1], ValueError, "-1"),
-        ([1] * 257, ValueError, "257"),
-        ([1.5], TypeError, "input_ids must hold integers, got float64"),
-        ([[1, 2]], ValueError, "input_ids must be one-dimensional"),
-        (["a"], TypeError, "input_ids must hold integers"),
-        ([None], TypeError, "input_ids must hold integers"),
-        ([2**40], ValueError, str(2**40)),
-    ],
-)
-def test_bad_token_ids_are_refused_by_every_call(
-    adapted: vs.CausalLM, ids: Any, error: type[Exception], words: str
-) -> None:
-    for call in (adapted.logits, adapted.attention_outputs):
-        with pytest.raises(error) as caught:
-            call(ids)
-        assert words in str(caught.value)
-    with pytest.raises(error):
-        adapted.generate_ids([ids], 1)
-    assert np.isfinite(adapted.logits(IDS)).all()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "words"),
-    [
-        ({"max_new_tokens": 0}, ValueError, "max_new_tokens must be at least 1"),
-        ({"max_new_tokens": 1.0}, TypeError, "max_new_tokens must be an int"),
-        ({"max_new_tokens": 250}, ValueError, "250"),
-        ({"temperature": -1.0}, ValueError, "temperature must be at least 0"),
-        ({"temperature": float("nan")}, ValueError, "temperature"),
-        ({"top_p": 0.0}, ValueError, "top_p must be above 0"),
-        ({"top_p": 1.1}, ValueError, "top_p"),
-        ({"seed": -1}, ValueError, "seed"),
-        ({"seed": 2**64}, ValueError, "seed"),
-        ({"end_tokens": [-1]}, ValueError, "end_tokens"),
-        ({"end_tokens": ["x"]}, TypeError, "end_tokens"),
-    ],
-)
-def test_bad_generation_arguments_are_refused_by_name(
-    model: vs.CausalLM, arguments: Any, error: type[Exception], words: str
-) -> None:
-    with pytest.raises(error) as caught:
-        model.generate_ids([IDS], **arguments)
-    assert words in str(caught.value)
-
-
-def test_prompts_must_be_a_list_of_strings(with_tokenizer: vs.CausalLM) -> None:
-    with pytest.raises(TypeError, match="prompts must be a list of str, got 'w1'"):
-        with_tokenizer.generate("w1")
-    with pytest.raises(ValueError, match="prompts must hold at least one"):
-        with_tokenizer.generate([])
-    with pytest.raises(ValueError, match=r"prompts\[1\] must hold at least one token"):
-        with_tokenizer.generate(["w1", ""])
-
-
-def test_a_batch_must_be_a_batch(adapted: vs.CausalLM) -> None:
-    with pytest.raises(TypeError, match="batch must be a Batch"):
-        adapted.forward_backward([vs.Example(IDS, IDS)])  # type: ignore[arg-type]
-    unsupervised = vs.Batch.pack([vs.Example(IDS, [-100] * 8)])
-    with pytest.raises(ValueError, match="supervised"):
-        adapted.forward_backward(unsupervised)
-
-
-def test_a_model_too_large_for_the_machine_is_a_memory_error() -> None:
-    config = vs.tiny_config(
-        hidden_size=2**18, intermediate_size=2**20, num_hidden_layers=1000, head_dim=64
-    )
-    with pytest.raises(MemoryError):
-        vs.CausalLM.from_config(config)
-
-
-def test_reserve_takes_sizes_from_one_up(adapted: vs.CausalLM) -> None:
-    adapted.reserve(64, 4)
-    adapted.reserve(64, 4, training=False)
-    with pytest.raises(ValueError, match="tokens must be at least 1"):
-        adapted.reserve(0, 1)
-    with pytest.raises(MemoryError):
-        adapted.reserve(2**32, 1)
-
-
-JUNK = st.one_of(
-    st.none(),
-    st.integers(),
-    st.floats(),
-    st.text(max_size=4),
-    st.lists(st.integers(-(2**70), 2**70), max_size=5),
-    st.lists(st.floats(), max_size=3),
-    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
-    st.binary(max_size=8),
-    st.just(np.zeros((2, 0))),
-    st.just(np.array(3)),
-)
-SURVIVOR = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
-SURVIVOR.add_adapter(vs.LoRAConfig(r=2), seed=0)
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    name=st.sampled_from(
-        [
-            "logits",
-            "attention_outputs",
-            "hidden_states",
-            "loss",
-            "forward_backward",
-            "reserve",
-            "add_adapter",
-            "load_adapter",
-            "generate",
-            "generate_ids",
-        ]
-    ),
-    arguments=st.lists(JUNK, min_size=1, max_size=3),
-)
-def test_junk_in_every_method_is_a_clear_error_and_the_model_goes_on(
-    name: str, arguments: list[Any]
-) -> None:
-    with contextlib.suppress(TypeError, ValueError, OSError, RuntimeError, MemoryError):
-        getattr(SURVIVOR, name)(*copy.deepcopy(arguments))
-    assert np.isfinite(SURVIVOR.logits(IDS)).all()

@@ -1,0 +1,102 @@
+"""Continuations of a model: token ids and texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_models import IDS, small
+from tokenizers import Tokenizer as Backend
+from tokenizers import models as backends
+from tokenizers import pre_tokenizers
+
+import vaccine_swift as vs
+
+
+@pytest.fixture
+def model() -> vs.CausalLM:
+    return small()
+
+
+def test_batched_generation_is_one_by_one_generation(model: vs.CausalLM) -> None:
+    prompts = [IDS, [7], [9, 9, 9]]
+    together = model.generate_ids(prompts, 12)
+    assert together == [model.generate_ids([prompt], 12)[0] for prompt in prompts]
+
+
+def test_greedy_generation_takes_the_largest_logit(model: vs.CausalLM) -> None:
+    (found,) = model.generate_ids([IDS], 6)
+    ids = list(IDS)
+    for token in found:
+        assert token == int(np.argmax(model.logits(ids)[-1]))
+        ids.append(token)
+
+
+def test_an_end_token_of_the_configuration_ends_a_continuation(
+    model: vs.CausalLM,
+) -> None:
+    (free,) = model.generate_ids([IDS], 6, end_tokens=[])
+    assert len(free) == 6
+    for end in (free[2], [127, free[2]]):
+        config = vs.tiny_config(eos_token_id=end)
+        stopped = vs.CausalLM.from_config(config, seed=1).generate_ids([IDS], 6)
+        assert stopped == [free[: free.index(free[2]) + 1]]
+
+
+@pytest.fixture
+def with_tokenizer(model: vs.CausalLM, tmp_path: Path) -> vs.CausalLM:
+    """One word for each id, "w0" to "w127"; w0 is EOS."""
+    backend = Backend(backends.WordLevel({f"w{i}": i for i in range(128)}))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    vs.Tokenizer(backend, {"eos_token": "w0"}).save(tmp_path)
+    model.save_pretrained(tmp_path)
+    return vs.CausalLM.from_pretrained(tmp_path)
+
+
+def test_texts_go_through_the_tokenizer_both_ways(
+    with_tokenizer: vs.CausalLM, model: vs.CausalLM
+) -> None:
+    prompts = ["w3 w1 w4", "w7"]
+    ids = model.generate_ids([[3, 1, 4], [7]], 5, end_tokens=[0])
+    expected = [" ".join(f"w{i}" for i in row if i != 0) for row in ids]
+    assert with_tokenizer.generate(prompts, 5) == expected
+
+
+def test_without_a_tokenizer_texts_are_refused(model: vs.CausalLM) -> None:
+    with pytest.raises(RuntimeError, match="no tokenizer"):
+        model.generate(["w1"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"max_new_tokens": 0}, ValueError, "max_new_tokens must be at least 1"),
+        ({"max_new_tokens": 1.0}, TypeError, "max_new_tokens must be an int"),
+        ({"max_new_tokens": 250}, ValueError, "250"),
+        ({"temperature": -1.0}, ValueError, "temperature must be at least 0"),
+        ({"temperature": float("nan")}, ValueError, "temperature"),
+        ({"top_p": 0.0}, ValueError, "top_p must be above 0"),
+        ({"top_p": 1.1}, ValueError, "top_p"),
+        ({"seed": -1}, ValueError, "seed"),
+        ({"seed": 2**64}, ValueError, "seed"),
+        ({"end_tokens": [-1]}, ValueError, "end_tokens"),
+        ({"end_tokens": ["x"]}, TypeError, "end_tokens"),
+    ],
+)
+def test_bad_generation_arguments_are_refused_by_name(
+    model: vs.CausalLM, arguments: Any, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error) as caught:
+        model.generate_ids([IDS], **arguments)
+    assert words in str(caught.value)
+
+
+def test_prompts_must_be_a_list_of_strings(with_tokenizer: vs.CausalLM) -> None:
+    with pytest.raises(TypeError, match="prompts must be a list of str, got 'w1'"):
+        with_tokenizer.generate("w1")
+    with pytest.raises(ValueError, match="prompts must hold at least one"):
+        with_tokenizer.generate([])
+    with pytest.raises(ValueError, match=r"prompts\[1\] must hold at least one token"):
+        with_tokenizer.generate(["w1", ""])
