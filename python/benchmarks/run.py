@@ -4,7 +4,7 @@ Each side runs in a process of its own, in turn, with the same threads and the s
 batches (`workload.py`). Useful tokens per second are real tokens / time; padding earns
 nothing. Prints a table and writes `results/<date>-smollm2.json`.
 
-    python python/benchmarks/run.py [--threads 2] [--repeats 2] [--compile]
+    python python/benchmarks/run.py [--threads 2] [--repeats 2] [--rivals ...]
 """
 
 from __future__ import annotations
@@ -145,7 +145,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
-        "--compile", action="store_true", help="torch.compile as well, minutes each"
+        "--rivals",
+        nargs="+",
+        choices=[*RIVALS, *COMPILED],
+        default=[*RIVALS],
+        help="torch.compile takes minutes before its first step",
     )
     parser.add_argument(
         "--repeats", type=int, default=2, help="a step counts at its fastest"
@@ -154,7 +158,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
     gguf = fetch_smollm2()
-    rivals = RIVALS | (COMPILED if arguments.compile else {})
+    rivals = {name: (RIVALS | COMPILED)[name] for name in arguments.rivals}
     today = dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d")
     results = {
         "date": today,

@@ -26,7 +26,7 @@ RIVAL = "torch float32"
 
 
 def print_table(results: dict[str, Any]) -> None:
-    """One row for each method and side, compared with PyTorch.
+    """One row for each method and side, compared with the rivals that were measured.
 
     Memory is compared with PyTorch's in the same precision.
     """
@@ -46,16 +46,16 @@ def print_table(results: dict[str, Any]) -> None:
         best = max(speed for name, speed in speeds.items() if name.startswith("torch"))
         for name, side in sides.items():
             speed = speeds[name]
-            rival = sides["torch bfloat16" if "bfloat16" in name else RIVAL]
+            rival = sides.get("torch bfloat16" if "bfloat16" in name else RIVAL, {})
             table.add_row(
                 method,
                 name,
                 f"{speed:.1f}",
-                f"{speed / speeds[RIVAL]:.2f} x",
-                f"{speed / best:.2f} x",
+                _ratio(speed, speeds.get(RIVAL), " x"),
+                _ratio(speed, best, " x"),
                 f"{side['median_step_seconds']:.2f} s",
                 f"{side['peak_mib'] / 1024:.2f} GiB",
-                f"{side['peak_mib'] / rival['peak_mib']:.2f}",
+                _ratio(side["peak_mib"], rival.get("peak_mib")),
                 f"{side['share_of_peak']:.0%}",
                 f"{side['processor_share']:.0%}",
             )
@@ -66,6 +66,10 @@ def print_table(results: dict[str, Any]) -> None:
         f"Start of the process to start of the first step, model loaded: "
         f"{run['first_step_starts_seconds']:.1f} s"
     )
+
+
+def _ratio(value: float, of: float | None, unit: str = "") -> str:
+    return "" if of is None else f"{value / of:.2f}{unit}"
 
 
 if __name__ == "__main__":
