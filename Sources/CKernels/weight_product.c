@@ -22,6 +22,17 @@ void vaccine_from_bfloat16(const uint16_t *values, ptrdiff_t count, float *resul
     }
 }
 
+void vaccine_to_float16(const float *values, ptrdiff_t count, _Float16 *result) {
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const float low = values[i] < -65504 ? -65504 : values[i];
+        result[i] = (_Float16)(low > 65504 ? 65504 : low);
+    }
+}
+
+void vaccine_from_float16(const _Float16 *values, ptrdiff_t count, float *result) {
+    for (ptrdiff_t i = 0; i < count; i++) result[i] = values[i];
+}
+
 #ifdef __x86_64__
 
 bool vaccine_has_bfloat16(void) { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }

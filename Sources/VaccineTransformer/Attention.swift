@@ -78,7 +78,7 @@ struct Attention {
     /// The gradient of `forward` with respect to queries, keys and values.
     ///
     /// ```
-    /// dP = dO · Vᵀ,  dS = P ⊙ (dP − rowsum(dO ⊙ O)) / √D,
+    /// dP = dO · Vᵀ,  dS = P ⊙ (dP − rowsum(P ⊙ dP)) / √D,
     /// dQ = dS · K,  dK = dSᵀ · Q,  dV = Pᵀ · dO
     /// ```
     /// - Parameters:
@@ -87,8 +87,8 @@ struct Attention {
     ///   - rounded, roundedGradient: of the shapes of `qkv` and `dContext` in the products' precision,
     ///     overwritten; nil: float32.
     func backward(
-        _ qkv: Matrix, context: Matrix, offsets: [Int], logSums: Matrix, dContext: Matrix,
-        scratch: [Matrix], second: [Matrix], rounded: Weight?, roundedGradient: Weight?,
+        _ qkv: Matrix, offsets: [Int], logSums: Matrix, dContext: Matrix, scratch: [Matrix],
+        second: [Matrix], rounded: Weight?, roundedGradient: Weight?,
         interruption: Interruption, into dQKV: Matrix
     ) throws(VaccineError) {
         try forEach(offsets, interruption) { rows, head, worker in
@@ -103,7 +103,6 @@ struct Attention {
             for queryHead in head * group..<(head + 1) * group {
                 let columns = query(queryHead)
                 let (queries, rightQueries) = (qkv.columns(columns), right(columns))
-                let output = context.rows(rows).columns(columns)
                 let dOutput = dContext.rows(rows).columns(columns)
                 let rightGradient = weight(dOutput, roundedGradient?.rows(rows).columns(columns))
                 for block in blocks(rows.count) {
@@ -122,8 +121,7 @@ struct Attention {
                         var gradient = dS.mutable(row)
                         softmaxBackward(
                             &weights, &gradient, visible: position + 1, scale: scale,
-                            logSum: logSums[queryHead, rows.lowerBound + position],
-                            along: dot(output[position], dOutput[position]))
+                            logSum: logSums[queryHead, rows.lowerBound + position])
                     }
                     multiply(
                         transposed: p, by: rightGradient.rows(block),
@@ -185,12 +183,14 @@ func softmax(_ row: inout MutableSpan<Float>, visible: Int, scale: Float) -> Flo
     return maximum + logarithm(sum)
 }
 
-/// Turns a row of scores into P and a row of dP into dS.
+/// Turns a row of scores into P and a row of dP into dS. The sum is of the dP that there is: where products
+/// round, dS still adds up to 0, which dO ⊙ O would miss by what dP was rounded by.
 private func softmaxBackward(
     _ row: inout MutableSpan<Float>, _ gradient: inout MutableSpan<Float>, visible: Int,
-    scale: Float, logSum: Float, along: Float
+    scale: Float, logSum: Float
 ) {
     exponentiate(&row, visible: visible, scale: scale, minus: logSum)
+    let along = dot(row.span, gradient.span)
     for index in row.indices { gradient[index] = row[index] * (gradient[index] - along) * scale }
 }
 

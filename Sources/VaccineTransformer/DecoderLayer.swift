@@ -139,7 +139,7 @@ extension DecoderLayer {
             interruption: pass.interruption, into: gates)
         try pass.interruption.check()
         let activated = scratch.activated.rows(rows)
-        swiGLUForward(gates, rounded: kept.roundedGateUp?.rows(rows), into: activated)
+        swiGLUForward(gates, halves: kept.gateUpHalves, into: activated)
         try down.forward(
             activated, cache: kept.downCache, masks: pass.masks, scratch: scratch,
             interruption: pass.interruption, into: y)
@@ -160,15 +160,15 @@ extension DecoderLayer {
         let (gates, middle) = (kept.gateUp.rows(rows), kept.middle.rows(rows))
         let dActivated = backward.dActivated.rows(rows)
         let activated = scratch.activated.rows(rows)
-        let rounded = kept.roundedGateUp?.rows(rows)
         if weights {
-            swiGLUAgain(gates, rounded: rounded, places: scratch.dropped, into: activated)
+            swiGLUAgain(
+                gates, halves: kept.gateUpHalves, places: scratch.dropped, into: activated)
         }
         try down.backward(
             activated, dY: dStream, cache: kept.downCache, masks: pass.masks, scratch: scratch,
             weights: weights, interruption: pass.interruption, into: dActivated)
         try pass.interruption.check()
-        swiGLUBackward(gates, rounded: rounded, dY: dActivated)
+        swiGLUBackward(gates, halves: kept.gateUpHalves, dY: dActivated)
         let normed = scratch.normed.rows(rows)
         let dNormed = backward.dNormed.rows(rows)
         if weights {
@@ -211,7 +211,7 @@ extension DecoderLayer {
         try pass.interruption.check()
         let dQKV = backward.dQKV.rows(rows)
         try pass.attention.backward(
-            kept.qkv.rows(rows), context: context, offsets: pass.batch.offsets,
+            kept.qkv.rows(rows), offsets: pass.batch.offsets,
             logSums: kept.logSums, dContext: dContext, scratch: scratch.attention,
             second: backward.attention, rounded: scratch.rounded?.rows(rows),
             roundedGradient: backward.rounded?.rows(rows), interruption: pass.interruption,

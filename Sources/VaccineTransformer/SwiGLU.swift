@@ -5,13 +5,13 @@ internal import VaccineNumerics
 //     y = silu(gate) ⊙ up,   silu(z) = z · σ(z),   σ(z) = 1 / (1 + e^−z)
 //
 // Gate and up lie side by side, shape [T, 2F], gate in the left half; y has the shape [T, F]. Layers that
-// keep them rounded share one float matrix, which a backward pass reads again row by row.
+// keep them in float16 share one float matrix, which a backward pass reads again row by row.
 
-/// - Parameters: `rounded`: overwritten with `gateUp`; nil: nothing is kept. `y`: overwritten.
-func swiGLUForward(_ gateUp: Matrix, rounded: Weight? = nil, into y: Matrix) {
+/// - Parameters: `halves`: overwritten with `gateUp`; nil: nothing is kept. `y`: overwritten.
+func swiGLUForward(_ gateUp: Matrix, halves: HalfMatrix? = nil, into y: Matrix) {
     Threads.forEachRange(of: y.rows) { range in
         for row in range {
-            rounded?.rows(row..<row + 1).write(gateUp.rows(row..<row + 1))
+            halves?.write(row, of: gateUp)
             activate(gateUp[row], into: y, row)
         }
     }
@@ -19,13 +19,13 @@ func swiGLUForward(_ gateUp: Matrix, rounded: Weight? = nil, into y: Matrix) {
 
 /// y once more, from what `swiGLUForward` kept.
 ///
-/// - Parameters: `rounded`: nil: `gateUp` still holds its values. `places`: for a row of each worker.
-func swiGLUAgain(_ gateUp: Matrix, rounded: Weight?, places: [Matrix], into y: Matrix) {
+/// - Parameters: `halves`: nil: `gateUp` still holds its values. `places`: for a row of each worker.
+func swiGLUAgain(_ gateUp: Matrix, halves: HalfMatrix?, places: [Matrix], into y: Matrix) {
     Threads.forEachBand(of: y.rows) { rows, worker in
         let place = places[worker].reshaped(rows: 1, columns: gateUp.columns)
         for row in rows {
-            if let rounded {
-                rounded.rows(row..<row + 1).read(into: place)
+            if let halves {
+                halves.read(row, into: place)
                 activate(place[0], into: y, row)
             } else {
                 activate(gateUp[row], into: y, row)
@@ -39,14 +39,14 @@ func swiGLUAgain(_ gateUp: Matrix, rounded: Weight?, places: [Matrix], into y: M
 /// ```
 /// dgate = dy ⊙ up ⊙ σ(gate) ⊙ (1 + gate ⊙ (1 − σ(gate))),   dup = dy ⊙ silu(gate)
 /// ```
-/// - Parameters: `gateUp`: overwritten with its gradient. `rounded`: what `swiGLUForward` kept; nil:
+/// - Parameters: `gateUp`: overwritten with its gradient. `halves`: what `swiGLUForward` kept; nil:
 ///   `gateUp` still holds its values.
-func swiGLUBackward(_ gateUp: Matrix, rounded: Weight? = nil, dY: Matrix) {
+func swiGLUBackward(_ gateUp: Matrix, halves: HalfMatrix? = nil, dY: Matrix) {
     let gates = gateUp.columns(0..<dY.columns)
     let ups = gateUp.columns(dY.columns..<gateUp.columns)
     Threads.forEachRange(of: dY.rows) { range in
         for row in range {
-            rounded?.rows(row..<row + 1).read(into: gateUp.rows(row..<row + 1))
+            halves?.read(row, into: gateUp.rows(row..<row + 1))
             let dy = dY[row]
             var gate = gates.mutable(row)
             var up = ups.mutable(row)

@@ -31,11 +31,11 @@ struct LayerActivations {
     let middle: Matrix  // [T, C] the residual stream after attention
     let feedForwardInverse: Matrix  // [T, 1]
     let gateUp: Matrix  // [T, 2F], in the backward pass its gradient
-    let roundedGateUp: Weight?  // [T, 2F] if all layers share `gateUp`
+    let gateUpHalves: HalfMatrix?  // [T, 2F] if all layers share `gateUp`
     let gateUpCache: Projection.Cache
     let downCache: Projection.Cache
 
-    /// - Parameter sharedGateUp: `gateUp` for all layers, which then keep it rounded; nil: one for this layer.
+    /// - Parameter sharedGateUp: `gateUp` for all layers, which then keep it in float16; nil: one for this layer.
     init(
         _ configuration: ModelConfiguration, tokens: Int, rank: Int, sharedGateUp: Matrix?,
         in arena: Arena
@@ -57,9 +57,7 @@ struct LayerActivations {
         feedForwardInverse = arena.matrix(rows: tokens, columns: 1)
         let gates = 2 * configuration.feedForwardSize
         gateUp = sharedGateUp ?? arena.matrix(rows: tokens, columns: gates)
-        roundedGateUp = sharedGateUp.map { _ in
-            arena.weight(rows: tokens, columns: gates, configuration.precision)
-        }
+        gateUpHalves = sharedGateUp.map { _ in arena.halfMatrix(rows: tokens, columns: gates) }
         gateUpCache = cache(2)
         downCache = cache(1)
     }

@@ -84,10 +84,10 @@ import _TestSupport
         let width = configuration.queryWidth + 2 * configuration.keyValueWidth
         let (qkv, v) = (normal(tokens, width, seed: 1), normal(tokens, width, seed: 2))
         let dContext = normal(tokens, configuration.queryWidth, seed: 3)
-        let (context, logSums) = try forward(qkv)
+        let (_, logSums) = try forward(qkv)
         let dQKV = zeros(tokens, width)
         try Attention(configuration).backward(
-            qkv, context: context, offsets: offsets, logSums: logSums, dContext: dContext,
+            qkv, offsets: offsets, logSums: logSums, dContext: dContext,
             scratch: scratch(), second: scratch(), rounded: nil, roundedGradient: nil,
             interruption: .none, into: dQKV)
         let h: Float = 1e-2
@@ -116,21 +116,37 @@ import _TestSupport
         let rounded = arena.weight(rows: tokens, columns: width, .bfloat16)
         let gradient = arena.weight(
             rows: tokens, columns: configuration.queryWidth, .bfloat16)
-        let (exact, logSums) = try forward(qkv)
-        let (context, dQKV, expected) = (
-            zeros(tokens, configuration.queryWidth), zeros(tokens, width), zeros(tokens, width)
-        )
-        try attention.forward(
-            qkv, offsets: offsets, logSums: logSums, scratch: scratch(), rounded: rounded,
-            interruption: .none, into: context)
-        for (memory, result) in [(nil, expected), (rounded, dQKV)] as [(Weight?, Matrix)] {
+        func run(_ memory: Weight?) throws -> (context: Matrix, dQKV: Matrix) {
+            let context = zeros(tokens, configuration.queryWidth)
+            let (logSums, dQKV) = (zeros(configuration.headCount, tokens), zeros(tokens, width))
+            try attention.forward(
+                qkv, offsets: offsets, logSums: logSums, scratch: scratch(), rounded: memory,
+                interruption: .none, into: context)
             try attention.backward(
-                qkv, context: exact, offsets: offsets, logSums: logSums, dContext: dContext,
+                qkv, offsets: offsets, logSums: logSums, dContext: dContext,
                 scratch: scratch(), second: scratch(), rounded: memory,
-                roundedGradient: memory.map { _ in gradient }, interruption: .none, into: result)
+                roundedGradient: memory.map { _ in gradient }, interruption: .none, into: dQKV)
+            return (context, dQKV)
         }
+        let ((exact, expected), (context, dQKV)) = (try run(nil), try run(rounded))
+        #expect(sumOfKeyGradients(expected) < 1e-6)
+        #expect(sumOfKeyGradients(dQKV) < 0x1p-11)
         #expect(relativeError(context.elements, exact.elements) < 0x1p-8)
         #expect(relativeError(dQKV.elements, expected.elements) < 0x1p-7)
         #expect(context.elements != exact.elements)
+    }
+
+    /// Σ dK over a sequence, relative to Σ |dK|: keys that all move alike change no softmax, so it is 0.
+    private func sumOfKeyGradients(_ dQKV: Matrix) -> Double {
+        let keys = configuration.queryWidth..<configuration.queryWidth + configuration.keyValueWidth
+        var (sums, sizes) = (0.0, 0.0)
+        for (start, end) in zip(offsets, offsets.dropFirst()) {
+            for column in keys {
+                let values = (start..<end).map { Double(dQKV[$0, column]) }
+                sums += abs(values.reduce(0, +))
+                sizes += values.reduce(0) { $0 + abs($1) }
+            }
+        }
+        return sums / sizes
     }
 }

@@ -68,6 +68,10 @@ uint32_t *vaccine_pairs_buffer(ptrdiff_t count);
 void vaccine_to_bfloat16(const float *values, ptrdiff_t count, uint16_t *result);
 // Exact.
 void vaccine_from_bfloat16(const uint16_t *values, ptrdiff_t count, float *result);
+// Rounds to nearest even; beyond the range of float16, to its end.
+void vaccine_to_float16(const float *values, ptrdiff_t count, _Float16 *result);
+// Exact.
+void vaccine_from_float16(const _Float16 *values, ptrdiff_t count, float *result);
 
 // Whether the processor multiplies bfloat16 (AVX-512 BF16).
 bool vaccine_has_bfloat16(void);
