@@ -1,6 +1,6 @@
 // Matrices of Float, row-major. `Matrix` is a view: a base address, a shape and the distance between
 // rows. The memory belongs to an `Arena`, whose owner (a model) outlives every view of it.
-// This file and Arena.swift are the only places that hold raw addresses.
+// Their raw addresses stay in this module.
 
 /// A row-major view of rows × columns floats whose rows lie `stride` floats apart.
 ///
