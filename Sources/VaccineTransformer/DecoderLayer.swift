@@ -161,8 +161,11 @@ extension DecoderLayer {
         let dActivated = backward.dActivated.rows(rows)
         let activated = scratch.activated.rows(rows)
         if weights {
-            swiGLUAgain(
-                gates, halves: kept.gateUpHalves, places: scratch.dropped, into: activated)
+            if let halves = kept.gateUpHalves {
+                swiGLUForward(halves, places: scratch.dropped, into: activated)
+            } else {
+                swiGLUForward(gates, into: activated)
+            }
         }
         try down.backward(
             activated, dY: dStream, cache: kept.downCache, masks: pass.masks, scratch: scratch,

@@ -19,17 +19,13 @@ func swiGLUForward(_ gateUp: Matrix, halves: HalfMatrix? = nil, into y: Matrix) 
 
 /// y once more, from what `swiGLUForward` kept.
 ///
-/// - Parameters: `halves`: nil: `gateUp` still holds its values. `places`: for a row of each worker.
-func swiGLUAgain(_ gateUp: Matrix, halves: HalfMatrix?, places: [Matrix], into y: Matrix) {
+/// - Parameters: `places`: for a row of each worker. `y`: overwritten.
+func swiGLUForward(_ halves: HalfMatrix, places: [Matrix], into y: Matrix) {
     Threads.forEachBand(of: y.rows) { rows, worker in
-        let place = places[worker].reshaped(rows: 1, columns: gateUp.columns)
+        let place = places[worker].reshaped(rows: 1, columns: halves.columns)
         for row in rows {
-            if let halves {
-                halves.read(row, into: place)
-                activate(place[0], into: y, row)
-            } else {
-                activate(gateUp[row], into: y, row)
-            }
+            halves.read(row, into: place)
+            activate(place[0], into: y, row)
         }
     }
 }

@@ -2,8 +2,7 @@
 
 A process of its own runs under LD_PRELOAD with `allocations.c`, which counts every call
 of malloc and its kin in the process. The gradient step, the zeroing of gradients and
-the AdamW update are counted apart. Writes
-`results/<date>-allocations.json`.
+the AdamW update are counted apart. Writes `results/<date>-allocations.json`.
 
     python python/benchmarks/allocations.py [--threads 1 2] [--layers 30]
 

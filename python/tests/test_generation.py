@@ -7,17 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_models import IDS, small
+from small_models import IDS
 from tokenizers import Tokenizer as Backend
 from tokenizers import models as backends
 from tokenizers import pre_tokenizers
 
 import vaccine_swift as vs
-
-
-@pytest.fixture
-def model() -> vs.CausalLM:
-    return small()
 
 
 def test_batched_generation_is_one_by_one_generation(model: vs.CausalLM) -> None:

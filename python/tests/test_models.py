@@ -7,19 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_models import IDS, batch, small, with_adapter
+from small_models import IDS, batch
 
 import vaccine_swift as vs
-
-
-@pytest.fixture
-def model() -> vs.CausalLM:
-    return small()
-
-
-@pytest.fixture
-def adapted() -> vs.CausalLM:
-    return with_adapter(small())
 
 
 def test_from_config_is_a_function_of_the_seed() -> None:

@@ -11,19 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_models import IDS, batch, small, with_adapter
+from small_models import IDS, batch
 
 import vaccine_swift as vs
-
-
-@pytest.fixture
-def model() -> vs.CausalLM:
-    return small()
-
-
-@pytest.fixture
-def adapted() -> vs.CausalLM:
-    return with_adapter(small())
 
 
 @pytest.mark.parametrize(
