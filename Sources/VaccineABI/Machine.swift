@@ -43,6 +43,7 @@ public func vaccine_perturbation(
         guard rho >= 0, rho.isFinite else {
             throw .value("rho must be finite and at least 0, got \(rho)")
         }
+        _ = try float32(rho / 1e-7, "rho / 1e-7")
         var perturbed: [Matrix] = []
         for index in 0..<Int(count) {
             guard let source = gradients[index], let target = outputs[index],

@@ -164,12 +164,11 @@ private struct Update: Sendable {
 
 extension AdamW.Settings {
     fileprivate func validate() throws(VaccineError) {
-        for (name, beta) in [("beta1", beta1), ("beta2", beta2)] where !(0..<1).contains(beta) {
+        for (name, beta) in [("beta1", beta1), ("beta2", beta2)]
+        where !(0..<1).contains(Float(beta)) {
             throw .value("\(name) must be in [0, 1), got \(beta)")
         }
-        guard epsilon > 0, epsilon.isFinite else {
-            throw .value("epsilon must be positive, got \(epsilon)")
-        }
+        _ = try float32(epsilon, "epsilon", positive: true)
         guard weightDecay >= 0, weightDecay.isFinite else {
             throw .value("weight_decay must be finite and at least 0, got \(weightDecay)")
         }

@@ -124,11 +124,13 @@ extension StepOptions {
             guard rho >= 0, rho.isFinite else {
                 throw .value("rho must be finite and at least 0, got \(rho)")
             }
+            _ = try float32(rho / 1e-7, "rho / 1e-7")
         case .random(let variance):
             guard variance >= 0, variance.isFinite else {
                 throw .value("variance must be finite and at least 0, got \(variance)")
             }
+            _ = try float32(variance.squareRoot(), "√variance")
         }
-        guard weight.isFinite else { throw .value("weight must be finite, got \(weight)") }
+        _ = try float32(weight, "weight")
     }
 }

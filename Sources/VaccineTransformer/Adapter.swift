@@ -21,9 +21,7 @@ package struct AdapterConfiguration: Sendable, Equatable {
 
     func validate() throws(VaccineError) {
         guard rank >= 1 else { throw .value("rank must be at least 1, got \(rank)") }
-        guard alpha > 0, alpha.isFinite else {
-            throw .value("alpha must be positive, got \(alpha)")
-        }
+        _ = try float32(alpha / Double(rank), "alpha / rank", positive: true)
         guard (0...0.5).contains(dropout) else {
             throw .value("dropout must be in [0, 0.5], got \(dropout)")
         }

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vaccine_swift as vs
+from vaccine_swift import _core
 
 
 def test_every_perturbs_each_tau_th_step_from_the_first() -> None:
@@ -105,3 +106,59 @@ def test_perturbation_refuses_what_is_no_gradient() -> None:
         vs.perturbation([], 2.0)
     with pytest.raises(TypeError, match=r"gradients\[1\] must hold real numbers"):
         vs.perturbation([np.ones(2), np.array(["a"])], 2.0)
+
+
+@pytest.mark.parametrize("value", [3.5e38, -1e39, 1e300])
+def test_perturbation_refuses_a_gradient_beyond_float32(value: float) -> None:
+    with pytest.raises(ValueError, match=r"gradients\[1\] .* float32 holds, got -?\d"):
+        vs.perturbation([np.ones(2), np.array([[1.0, value]])], 2.0)
+
+
+def test_the_largest_rho_leaves_zero_gradients_zero() -> None:
+    (epsilon,) = vs.perturbation([np.zeros(2)], rho=1e31)
+    assert not epsilon.any()
+    (epsilon,) = vs.perturbation([np.array([3.0, 4.0])], rho=1e31)
+    np.testing.assert_allclose(epsilon, [6e30, 8e30], rtol=1e-6)
+
+
+BEYOND_FLOAT32 = {
+    "rho": lambda: vs.Vaccine(rho=1e32),
+    "variance": lambda: vs.RandomPerturbation(1e71),
+    "lora_alpha / r": lambda: vs.LoRAConfig(r=8, lora_alpha=1e300),
+    "learning_rate": lambda: vs.TrainingArguments(learning_rate=1e39),
+    "adam_epsilon": lambda: vs.TrainingArguments(adam_epsilon=1e-46),
+    "weight_decay": lambda: vs.TrainingArguments(weight_decay=1e-300),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND_FLOAT32)
+def test_a_setting_that_float32_cannot_hold_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be "):
+        BEYOND_FLOAT32[name]()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("rho / 1e-7", {"method": "vaccine", "magnitude": 3.5e31}),
+        ("√variance", {"method": "random", "magnitude": 1e78}),
+        ("weight", {"method": "sft", "magnitude": 0.0, "weight": -1e39}),
+    ],
+)
+def test_the_core_refuses_what_float32_cannot_hold(adapted, name, options) -> None:
+    arguments = {"weight": 1.0, "seed": 0, "stream": 0} | options
+    batch = vs.Batch.pack([vs.Example([1, 2, 3], [-100, 2, 3])])
+    with pytest.raises(ValueError, match=f"{name} must be finite in float32"):
+        adapted._model.forward_backward(
+            batch.input_ids, batch.labels, batch.offsets, **arguments
+        )
+
+
+def test_an_optimiser_refuses_what_float32_cannot_hold(adapted) -> None:
+    for name, settings in (
+        ("beta1", (1 - 1e-9, 0.999, 1e-8, 0.0)),
+        ("epsilon", (0.9, 0.999, 1e-46, 0.0)),
+        ("epsilon", (0.9, 0.999, 1e39, 0.0)),
+    ):
+        with pytest.raises(ValueError, match=f"{name} must be"):
+            _core.AdamW(adapted._model, *settings)

@@ -6,9 +6,15 @@ import difflib
 import math
 import numbers
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["check_range", "is_within", "nearest"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["check_range", "float32_array", "is_within", "nearest"]
+
+_SMALLEST: Final = float(np.finfo(np.float32).smallest_subnormal)
+_LARGEST: Final = float(np.finfo(np.float32).max)
 
 
 def check_range(
@@ -20,6 +26,7 @@ def check_range(
     above: float | None = None,
     below: float | None = None,
     integer: bool = False,
+    float32: bool = False,
 ) -> None:
     """Refuse what is not a finite number within the bounds.
 
@@ -35,13 +42,16 @@ def check_range(
         Bounds that do not.
     integer : bool
         Ask for an int.
+    float32 : bool
+        Ask for a number that the core can compute with: finite as float32, and not
+        rounded to 0 there.
 
     Raises
     ------
     TypeError
         When `value` is not a real number (bool is none), or no int where one is asked.
     ValueError
-        When `value` is not finite or outside of the bounds.
+        When `value` is not finite or outside of the bounds, or float32 cannot hold it.
     """
     kind = numbers.Integral if integer else numbers.Real
     if isinstance(value, bool) or not isinstance(value, kind):
@@ -58,6 +68,11 @@ def check_range(
         and (above is None or number > above)
         and (below is None or number < below)
     ):
+        if float32 and number and not _SMALLEST <= abs(number) <= _LARGEST:
+            raise ValueError(
+                f"{name} must be 0 or between {_SMALLEST:.2g} and {_LARGEST:.2g} in "
+                f"size, which is what float32 holds, got {value!r}"
+            )
         return
     bounds = [
         f"{word} {bound}"
@@ -71,6 +86,31 @@ def check_range(
     ]
     expected = " and ".join(bounds) or "finite"
     raise ValueError(f"{name} must be {expected}, got {value!r}")
+
+
+def float32_array(name: str, value: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Real numbers as a C-contiguous float32 array of their shape.
+
+    Raises
+    ------
+    TypeError
+        When `value` does not hold real numbers.
+    ValueError
+        When a number is not finite, or beyond what float32 holds.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
+    with np.errstate(over="ignore"):
+        result = np.ascontiguousarray(array, np.float32).reshape(array.shape)
+    held = np.isfinite(result)
+    if not held.all():
+        first = array[~held].flat[0]
+        raise ValueError(
+            f"{name} must hold finite numbers up to {_LARGEST:.2g}, which is what "
+            f"float32 holds, got {first}"
+        )
+    return result
 
 
 def is_within(name: str, value: object, faults: list[str], **bounds: Any) -> bool:

@@ -29,7 +29,8 @@ class LoRAConfig:
     r : int
         Rank, at least 1 and at most the smaller side of every adapted matrix.
     lora_alpha : float
-        The adapter's output is scaled by ``lora_alpha / r``; above 0, whole or not.
+        The adapter's output is scaled by ``lora_alpha / r``, a float32 number; above 0,
+        whole or not.
     lora_dropout : float
         Share of the adapter's inputs that is zeroed in training, from 0 to 0.5.
     target_modules : iterable of str
@@ -65,6 +66,7 @@ class LoRAConfig:
     def __post_init__(self) -> None:
         check_range("r", self.r, minimum=1, maximum=2**31 - 1, integer=True)
         check_range("lora_alpha", self.lora_alpha, above=0)
+        check_range("lora_alpha / r", self.lora_alpha / self.r, float32=True)
         check_range("lora_dropout", self.lora_dropout, minimum=0, maximum=0.5)
         alpha = self.lora_alpha
         alpha = int(alpha) if isinstance(alpha, numbers.Integral) else float(alpha)

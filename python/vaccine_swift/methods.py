@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift._arguments import check_range
+from vaccine_swift._arguments import check_range, float32_array
 
 __all__ = ["SFT", "Method", "RandomPerturbation", "Vaccine", "perturbation"]
+
+# Beyond them rho / 1e-7, and noise of this variance, are no float32 numbers.
+_LARGEST_RHO: Final = 1e31
+_LARGEST_VARIANCE: Final = 1e70
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Vaccine:
     ----------
     rho : float
         Total L2 norm of the perturbation over all layers, tokens and channels of one
-        micro-batch; at least 0. With gradient accumulation every micro-batch gets a
+        micro-batch; 0 to 1e31. With gradient accumulation every micro-batch gets a
         perturbation of norm `rho` of its own, as in the authors' code.
     every : int
         Perturb every `every`-th optimiser step, starting with step 0; plain SFT steps
@@ -53,7 +57,7 @@ class Vaccine:
     Raises
     ------
     TypeError, ValueError
-        When a parameter is not of its type or range; `rho` must be finite.
+        When a parameter is not of its type or range.
 
     References
     ----------
@@ -73,6 +77,7 @@ class Vaccine:
 
     def __post_init__(self) -> None:
         check_range("rho", self.rho, minimum=0.0)
+        check_range("rho", self.rho, maximum=_LARGEST_RHO)
         check_range("every", self.every, minimum=1, integer=True)
         object.__setattr__(self, "rho", float(self.rho))
         object.__setattr__(self, "every", int(self.every))
@@ -95,12 +100,12 @@ class RandomPerturbation:
     ----------
     variance : float
         Variance of the noise that every element gets on which a target depends,
-        N(0, `variance`); at least 0.
+        N(0, `variance`); 0 to 1e70.
 
     Raises
     ------
     TypeError, ValueError
-        When `variance` is not a finite number of at least 0.
+        When `variance` is not of its type or range.
     """
 
     variance: float
@@ -109,6 +114,7 @@ class RandomPerturbation:
 
     def __post_init__(self) -> None:
         check_range("variance", self.variance, minimum=0.0)
+        check_range("variance", self.variance, maximum=_LARGEST_VARIANCE)
         object.__setattr__(self, "variance", float(self.variance))
 
     @property
@@ -139,7 +145,7 @@ def perturbation(
         g_l, the gradient of the loss with respect to the output of layer l. At least
         one; taken as float32.
     rho : float
-        Total L2 norm of the result, at least 0 and finite.
+        Total L2 norm of the result, 0 to 1e31.
 
     Returns
     -------
@@ -151,7 +157,8 @@ def perturbation(
     TypeError
         When an array does not hold real numbers.
     ValueError
-        When there is no gradient, one is not finite, or `rho` is out of range.
+        When there is no gradient, one is not finite or beyond what float32 holds, or
+        `rho` is out of range.
 
     Examples
     --------
@@ -162,14 +169,11 @@ def perturbation(
     from vaccine_swift import _core
 
     check_range("rho", rho, minimum=0.0)
-    arrays = []
-    for index, gradient in enumerate(gradients):
-        array = np.asarray(gradient)
-        if array.dtype.kind not in "fiu":
-            raise TypeError(
-                f"gradients[{index}] must hold real numbers, got {array.dtype}"
-            )
-        arrays.append(np.ascontiguousarray(array, np.float32).reshape(array.shape))
+    check_range("rho", rho, maximum=_LARGEST_RHO)
+    arrays = [
+        float32_array(f"gradients[{index}]", gradient)
+        for index, gradient in enumerate(gradients)
+    ]
     if not arrays:
         raise ValueError("gradients must hold at least one array, got none")
     outputs = _core.perturbation([array.reshape(-1) for array in arrays], float(rho))

@@ -82,7 +82,7 @@ class Gradients(ModelBase):
         """
         check_batch(batch)
         self._require_adapter()
-        check_range("weight", weight)
+        check_range("weight", weight, float32=True)
         check_range("seed", seed, minimum=0, maximum=_MAX_UINT64, integer=True)
         if stream is None:
             stream = self._stream

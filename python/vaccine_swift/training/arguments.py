@@ -200,11 +200,13 @@ class TrainingArguments:
         self._settle_best()
 
     def _check_numbers(self) -> None:
-        for name in ("learning_rate", "weight_decay", "max_grad_norm", "eval_delay"):
+        for name in ("learning_rate", "weight_decay"):
+            self._number(name, minimum=0.0, float32=True)
+        for name in ("max_grad_norm", "eval_delay"):
             self._number(name, minimum=0.0)
         for name in ("adam_beta1", "adam_beta2"):
             self._number(name, minimum=0.0, below=1.0)
-        self._number("adam_epsilon", above=0.0)
+        self._number("adam_epsilon", above=0.0, float32=True)
         self._number("num_train_epochs", above=0.0)
         self._number("max_steps", minimum=-1, integer=True)
         if self.max_steps == 0:
