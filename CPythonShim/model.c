@@ -147,20 +147,27 @@ static PyObject *model_add_adapter(ModelObject *self, PyObject *args, PyObject *
     return none_if(added);
 }
 
+static const char *const workspaces[] = {
+    [VACCINE_WORKSPACE_INFERENCE] = "inference",
+    [VACCINE_WORKSPACE_TRAINING] = "training",
+    [VACCINE_WORKSPACE_PERTURBED_TRAINING] = "perturbed training",
+    NULL,
+};
+
 static PyObject *model_reserve(ModelObject *self, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"tokens", "sequences", "training", NULL};
-    PyObject *tokens_value, *sequences_value, *training_value;
+    static char *names[] = {"tokens", "sequences", "use", NULL};
+    PyObject *tokens_value, *sequences_value, *use_value;
     int64_t tokens, sequences;
-    bool training;
+    int use;
     Call call;
     if (!PyArg_ParseTupleAndKeywords(
-            args, keywords, "OOO:reserve", names, &tokens_value, &sequences_value, &training_value)
+            args, keywords, "OOO:reserve", names, &tokens_value, &sequences_value, &use_value)
         || !argument_int64(tokens_value, "tokens", 0, INT64_MAX, &tokens)
         || !argument_int64(sequences_value, "sequences", 0, INT64_MAX, &sequences)
-        || !argument_bool(training_value, "training", &training) || !model_begin(self, &call))
+        || !argument_choice(use_value, "use", workspaces, &use) || !model_begin(self, &call))
         return NULL;
-    const VaccineStatus status
-        = vaccine_model_reserve(self->handle, tokens, sequences, training, &call.message);
+    const VaccineStatus status = vaccine_model_reserve(
+        self->handle, tokens, sequences, (VaccineWorkspace)use, &call.message);
     return none_if(model_end(self, &call, status));
 }
 
@@ -191,8 +198,9 @@ static PyMethodDef model_methods[] = {
     METHOD(merge_adapter, METH_NOARGS,
         "merge_adapter($self, /)\n--\n\nAdd (alpha / r) B A to the weights and drop the adapter."),
     METHOD(reserve, KEYWORDS,
-        "reserve($self, /, tokens, sequences, training)\n--\n\n"
-        "Allocate the scratch memory of batches up to this size."),
+        "reserve($self, /, tokens, sequences, use)\n--\n\n"
+        "Allocate the scratch memory of batches up to this size for 'inference', 'training' or\n"
+        "'perturbed training'."),
     METHOD(logits, KEYWORDS,
         "logits($self, /, input_ids)\n--\n\nOne sequence [T] to float32 logits [T, V]."),
     METHOD(attention_outputs, KEYWORDS,

@@ -44,13 +44,17 @@ func write(_ text: String, to message: UnsafeMutablePointer<VaccineMessage>?) {
     }
 }
 
-/// A decoder behind a C handle, with the names that it handed out.
+/// A decoder behind a C handle, with its training and the names that it handed out.
 final class ModelHandle {
     let decoder: Decoder
+    let session: TrainingSession
     var batch = BatchMemory()
     private var names: [String: UnsafeMutablePointer<CChar>] = [:]
 
-    init(_ decoder: Decoder) { self.decoder = decoder }
+    init(_ decoder: Decoder) {
+        self.decoder = decoder
+        session = TrainingSession(decoder)
+    }
 
     deinit { for (_, text) in names { text.deallocate() } }
 

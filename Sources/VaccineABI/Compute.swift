@@ -7,11 +7,11 @@ internal import VaccineTransformer
 
 @c @implementation
 public func vaccine_model_reserve(
-    _ model: OpaquePointer!, _ tokens: Int64, _ sequences: Int64, _ training: Bool,
+    _ model: OpaquePointer!, _ tokens: Int64, _ sequences: Int64, _ use: VaccineWorkspace,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
-        let decoder = try ModelHandle.at(model).decoder
+        let handle = try ModelHandle.at(model)
         let bound: ClosedRange<Int64> = 1...1 << 32
         guard bound.contains(tokens) else {
             throw .value("tokens must be in [1, 2^32], got \(tokens)")
@@ -19,9 +19,17 @@ public func vaccine_model_reserve(
         guard (1...tokens).contains(sequences) else {
             throw .value("sequences must be in [1, tokens], got \(sequences)")
         }
-        try decoder.reserve(
-            tokens: Int(tokens), sequences: Int(sequences),
-            longest: min(Int(tokens), decoder.configuration.contextLength), training: training)
+        let longest = min(Int(tokens), handle.decoder.configuration.contextLength)
+        switch use {
+        case VACCINE_WORKSPACE_INFERENCE:
+            try handle.decoder.reserve(
+                tokens: Int(tokens), sequences: Int(sequences), longest: longest, training: false)
+        case VACCINE_WORKSPACE_TRAINING, VACCINE_WORKSPACE_PERTURBED_TRAINING:
+            try handle.session.reserve(
+                tokens: Int(tokens), sequences: Int(sequences), longest: longest,
+                perturbed: use == VACCINE_WORKSPACE_PERTURBED_TRAINING)
+        default: throw .value("use: unknown kind of workspace \(use.rawValue)")
+        }
     }
 }
 
@@ -128,7 +136,7 @@ public func vaccine_model_forward_backward(
             throw error
         }
         let packed = handle.batch.packed
-        let step = try handle.decoder.forwardBackward(
+        let step = try handle.session.forwardBackward(
             packed, StepOptions(options), interruption: interrupt.interruption)
         for (layer, norm) in step.perturbationNorms.enumerated() {
             perturbation_norms[layer] = norm
@@ -152,7 +160,7 @@ public func vaccine_model_zero_gradients(
 
 @c @implementation
 public func vaccine_model_perturbation_tokens(_ model: OpaquePointer!) -> Int64 {
-    Int64((try? ModelHandle.at(model))?.decoder.perturbedTokens ?? 0)
+    Int64((try? ModelHandle.at(model))?.session.perturbedTokens ?? 0)
 }
 
 @c @implementation
@@ -161,11 +169,10 @@ public func vaccine_model_read_perturbations(
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
-        let decoder = try ModelHandle.at(model).decoder
-        let (tokens, places) = (decoder.perturbedTokens, decoder.perturbedPlaces)
-        let size = tokens * decoder.configuration.hiddenSize
-        guard size > 0, let layers = decoder.perturbations(tokens: places.count)?.states
-        else {
+        let session = try ModelHandle.at(model).session
+        let (tokens, places) = (session.perturbedTokens, session.perturbedPlaces)
+        let size = tokens * session.model.configuration.hiddenSize
+        guard let layers = session.perturbations else {
             throw .state("the last step was not perturbed, or the adapter has changed since")
         }
         guard capacity >= Int64(layers.count * size) else {

@@ -2,6 +2,7 @@
 
 public import CVaccine
 internal import VaccineNumerics
+internal import VaccineTraining
 internal import VaccineTransformer
 
 @c @implementation
@@ -113,9 +114,11 @@ public func vaccine_model_add_adapter(
         let names = (0..<Int(target_count)).compactMap { index in
             targets[index].map { String(cString: $0) }
         }
-        try ModelHandle.at(model).decoder.addAdapter(
+        let handle = try ModelHandle.at(model)
+        try handle.decoder.addAdapter(
             AdapterConfiguration(rank: Int(rank), alpha: alpha, dropout: dropout, targets: names),
             seed: seed)
+        handle.session.forgetPerturbations()
     }
 }
 
@@ -124,7 +127,9 @@ public func vaccine_model_remove_adapter(
     _ model: OpaquePointer!, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
-        try ModelHandle.at(model).decoder.removeAdapter()
+        let handle = try ModelHandle.at(model)
+        try handle.decoder.removeAdapter()
+        handle.session.forgetPerturbations()
     }
 }
 
@@ -134,7 +139,9 @@ public func vaccine_model_merge_adapter(
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
-        try ModelHandle.at(model).decoder.mergeAdapter(interruption: interrupt.interruption)
+        let handle = try ModelHandle.at(model)
+        try handle.decoder.mergeAdapter(interruption: interrupt.interruption)
+        handle.session.forgetPerturbations()
     }
 }
 

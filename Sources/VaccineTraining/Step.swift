@@ -1,5 +1,5 @@
 package import VaccineNumerics
-package import VaccineTransformer
+internal import VaccineTransformer
 
 /// What one gradient computation is asked to do.
 package struct StepOptions: Sendable {
@@ -33,73 +33,6 @@ package struct StepReport: Sendable {
 }
 
 extension Decoder {
-    /// Adds weight · ∂loss/∂adapter to the adapter's gradients, as the method forms it.
-    ///
-    /// Vaccine: (1) forward and backward to the attention outputs; (2) `perturb`; (3) forward with
-    /// e_l + ε_l and backward to the adapter, ε held constant. The two passes draw different dropout
-    /// masks, as PyTorch does; the second draws those that SFT would draw, so ρ = 0 is SFT exactly.
-    /// - Throws: `VaccineError`; then all adapter gradients are zero and the weights untouched.
-    /// - Complexity: Vaccine: two forward and two backward passes without weight gradients of frozen
-    ///   matrices.
-    package func forwardBackward(
-        _ batch: PackedBatch, _ options: StepOptions, interruption: Interruption
-    ) throws(VaccineError) -> StepReport {
-        guard adapter != nil else {
-            throw .state("the model has no adapter to train; add one first")
-        }
-        guard !batch.supervisedRows.isEmpty else {
-            throw .value("labels: no token of the batch is supervised")
-        }
-        try options.validate()
-        do {
-            return try gradients(batch, options, interruption)
-        } catch {
-            zeroGradients()
-            throw error
-        }
-    }
-
-    private func gradients(
-        _ batch: PackedBatch, _ options: StepOptions, _ interruption: Interruption
-    ) throws(VaccineError) -> StepReport {
-        func masks(_ pass: UInt64) -> RandomStream {
-            RandomStream(options.seed, options.stream, pass)
-        }
-        try reserve(
-            tokens: batch.tokenCount, sequences: batch.sequenceCount, longest: batch.longest,
-            training: true)
-        keepPerturbations(of: nil)
-        guard let (perturbations, norms) = perturbations(tokens: batch.tokenCount) else {
-            preconditionFailure("training memory has room for perturbations")
-        }
-        var report = StepReport(
-            loss: 0, cleanLoss: .nan, perturbationNorms: norms, attentionGradientNorm: 0,
-            gradientNorm: 0)
-        switch options.method {
-        case .sft:
-            for layer in norms.indices { norms[layer] = 0 }
-        case .vaccine(let rho):
-            let first = try forwardForTraining(
-                batch, masks: masks(1), perturbation: nil, interruption: interruption)
-            report.cleanLoss = try attentionGradients(first, into: perturbations)
-            report.attentionGradientNorm = try perturb(perturbations, rho: rho, norms: norms)
-        case .random(let variance):
-            perturbRandomly(
-                perturbations, variance: variance, stream: masks(3), norms: norms)
-        }
-        let second = try forwardForTraining(
-            batch, masks: masks(2), perturbation: options.method == .sft ? nil : perturbations,
-            interruption: interruption)
-        report.loss = try adapterGradients(second, weight: Float(options.weight))
-        if options.method == .sft {
-            report.cleanLoss = report.loss
-        } else {
-            keepPerturbations(of: batch)
-        }
-        report.gradientNorm = try gradientNorm()
-        return report
-    }
-
     /// L2 norm of all adapter gradients, in double precision.
     ///
     /// - Throws: `VaccineError.value` that names the first gradient which is not finite.
@@ -117,7 +50,7 @@ extension Decoder {
 }
 
 extension StepOptions {
-    fileprivate func validate() throws(VaccineError) {
+    func validate() throws(VaccineError) {
         switch method {
         case .sft: break
         case .vaccine(let rho):

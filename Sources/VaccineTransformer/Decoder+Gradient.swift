@@ -7,22 +7,6 @@ package struct ForwardResult {
 }
 
 extension Decoder {
-    /// Notes that the memory of perturbations holds those of a batch; nil: of none.
-    package func keepPerturbations(of batch: PackedBatch?) {
-        perturbedPlaces.removeAll(keepingCapacity: true)
-        perturbedTokens = batch?.givenCount ?? 0
-        if let batch { perturbedPlaces.append(contentsOf: batch.places) }
-    }
-
-    /// The memory of g_l and then ε_l, and of ‖ε_l‖. There is none before training memory is reserved.
-    package func perturbations(tokens: Int) -> (states: LayerStates, norms: Numbers)? {
-        guard let perturbations = training?.perturbations else { return nil }
-        return (
-            LayerStates(perturbations.states, layers: layers.count, tokens: tokens),
-            perturbations.norms
-        )
-    }
-
     /// Runs the batch and keeps the activations.
     ///
     /// - Parameters:

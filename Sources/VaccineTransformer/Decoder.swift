@@ -20,10 +20,6 @@ package final class Decoder {
     /// an evaluation on long texts neither claims a training step's memory nor disturbs its results.
     var training: Workspace?
     var inference: Workspace?
-    /// Tokens that were given to the last perturbed step, whose perturbations are still in memory, and the
-    /// places among them of those that were computed.
-    package internal(set) var perturbedTokens = 0
-    package internal(set) var perturbedPlaces: [Int] = []
     /// Names of the tensors that were written.
     var written: Set<String> = []
     private let arena: Arena
@@ -72,19 +68,14 @@ package final class Decoder {
         let present = training ? self.training : inference
         if let present, present.threads >= Threads.count, present.capacity.covers(wanted) { return }
         let capacity = present?.capacity.union(wanted) ?? wanted
-        if training { discardTraining() } else { inference = nil }
+        if training { self.training = nil } else { inference = nil }
         let planned = try Workspace.planned(configuration, capacity, rank: adapter?.rank ?? 0)
         if training { self.training = planned } else { inference = planned }
     }
 
-    private func discardTraining() {
-        training = nil
-        keepPerturbations(of: nil)
-    }
-
     /// After a change of the adapter, whose rank is part of the plan.
     func discardWorkspaces() {
-        discardTraining()
+        training = nil
         inference = nil
     }
 

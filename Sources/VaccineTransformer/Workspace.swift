@@ -147,18 +147,6 @@ struct BackwardScratch {
     }
 }
 
-/// What the attention outputs of a batch are perturbed with.
-struct Perturbations {
-    let states: Matrix  // [L·T, C]: g_l, then ε_l
-    let norms: Numbers  // [L]
-
-    init(_ configuration: ModelConfiguration, tokens: Int, in arena: Arena) {
-        states = arena.matrix(
-            rows: configuration.layerCount * tokens, columns: configuration.hiddenSize)
-        norms = Numbers(count: configuration.layerCount)
-    }
-}
-
 /// All scratch memory of a model for batches up to a capacity, in one arena.
 struct Workspace {
     let capacity: BatchCapacity
@@ -166,7 +154,6 @@ struct Workspace {
     let layers: [LayerActivations]
     let scratch: Scratch
     let backward: BackwardScratch?
-    let perturbations: Perturbations?
     private let arena: Arena
 
     /// - Throws: `VaccineError.memory` before allocating.
@@ -204,8 +191,6 @@ struct Workspace {
                 in: arena)
         }
         scratch = Scratch(configuration, capacity, rank: rank, logits: logits, in: arena)
-        perturbations =
-            isTraining ? Perturbations(configuration, tokens: tokens, in: arena) : nil
     }
 
     /// The activations of layer `index`; without training all layers share one set.

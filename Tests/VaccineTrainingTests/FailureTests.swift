@@ -16,7 +16,7 @@ import _TestSupport
         let weight = try model.tensor(.weight, named: "model.layers.1.self_attn.v_proj.weight")
         weight.matrix[0, 0] = .nan
         #expect {
-            try model.forwardBackward(
+            try TrainingSession(model).forwardBackward(
                 randomBatch([12]), StepOptions(method: .vaccine(rho: 2)), interruption: .none)
         } throws: { error in
             guard case .value(let text) = error as? VaccineError else { return false }
@@ -29,11 +29,11 @@ import _TestSupport
         let model = try randomDecoder()
         let batch = try randomBatch([12])
         for polls in [0, 3, 20, 40] {
-            _ = try model.forwardBackward(
+            _ = try TrainingSession(model).forwardBackward(
                 batch, StepOptions(method: .sft), interruption: .none)
             #expect(throws: VaccineError.interrupted) {
                 try withInterruption(afterPolls: polls) {
-                    _ = try model.forwardBackward(
+                    _ = try TrainingSession(model).forwardBackward(
                         batch, StepOptions(method: .vaccine(rho: 2)), interruption: $0)
                 }
             }
@@ -44,18 +44,18 @@ import _TestSupport
     @Test func callsThatDoNotFitAreRefused() throws {
         let bare = try randomDecoder(adapter: false)
         #expect(throws: VaccineError.state("the model has no adapter to train; add one first")) {
-            try bare.forwardBackward(
+            try TrainingSession(bare).forwardBackward(
                 randomBatch([9]), StepOptions(method: .sft), interruption: .none)
         }
         let model = try randomDecoder()
         #expect(throws: VaccineError.value("rho must be finite and at least 0, got -1.0")) {
-            try model.forwardBackward(
+            try TrainingSession(model).forwardBackward(
                 randomBatch([9]), StepOptions(method: .vaccine(rho: -1)), interruption: .none)
         }
         let unsupervised = try PackedBatch(
             inputIDs: [1, 2], labels: [-100, -100], offsets: [0, 2], configuration: .tiny)
         #expect(throws: VaccineError.value("labels: no token of the batch is supervised")) {
-            try model.forwardBackward(
+            try TrainingSession(model).forwardBackward(
                 unsupervised, StepOptions(method: .sft), interruption: .none)
         }
     }

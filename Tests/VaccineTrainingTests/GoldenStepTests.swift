@@ -21,13 +21,14 @@ private struct TrainingSettings: Decodable {
         let model = try golden.decoder()
         let rho = try golden.settings("method", as: MethodSettings.self).rho
         let batch = try golden.batch()
-        let report = try model.forwardBackward(
+        let session = TrainingSession(model)
+        let report = try session.forwardBackward(
             batch, StepOptions(method: .vaccine(rho: rho)), interruption: .none)
         #expect(abs(report.cleanLoss / golden.double("expected/clean_loss") - 1) < 1e-6)
         #expect(abs(report.loss / golden.double("expected/loss") - 1) < 1e-5)
         let norm = golden.double("expected/attention_gradient_norm")
         #expect(abs(report.attentionGradientNorm / norm - 1) < 1e-5)
-        let layers = try #require(model.perturbations(tokens: batch.tokenCount)).states
+        let layers = try #require(session.perturbations)
         let expected = golden.floats("expected/perturbations")
         #expect(relativeError(layers.flatMap(\.elements), expected) < 1e-5)
         for tensor in model.tensors(.gradient) {
@@ -40,7 +41,7 @@ private struct TrainingSettings: Decodable {
     func plainStepEqualsTheOracle(name: String) throws {
         let golden = try GoldenFile(name)
         let model = try golden.decoder()
-        let report = try model.forwardBackward(
+        let report = try TrainingSession(model).forwardBackward(
             golden.batch(), StepOptions(method: .sft), interruption: .none)
         let norm = golden.double("expected/sft_gradient_norm")
         #expect(abs(report.gradientNorm / norm - 1) < 1e-5)
@@ -56,6 +57,7 @@ private struct TrainingSettings: Decodable {
         let model = try golden.decoder()
         let rho = try golden.settings("method", as: MethodSettings.self).rho
         let settings = try golden.settings("training", as: TrainingSettings.self)
+        let session = TrainingSession(model)
         let optimiser = try AdamW(
             model,
             AdamW.Settings(
@@ -67,7 +69,7 @@ private struct TrainingSettings: Decodable {
         let norms = golden.doubles("expected/\(prefix)training_gradient_norms")
         for step in 0..<settings.max_steps {
             model.zeroGradients()
-            let report = try model.forwardBackward(
+            let report = try session.forwardBackward(
                 batches[step % 2],
                 StepOptions(method: perturbed ? .vaccine(rho: rho) : .sft), interruption: .none)
             let rate =

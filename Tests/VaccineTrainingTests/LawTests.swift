@@ -11,30 +11,32 @@ import _TestSupport
     }
 
     private func step(
-        _ model: Decoder, _ batch: PackedBatch, _ method: VaccineTraining.Method,
+        _ session: TrainingSession, _ batch: PackedBatch, _ method: VaccineTraining.Method,
         weight: Double = 1, stream: UInt64 = 0
     ) throws -> StepReport {
-        try model.forwardBackward(
+        try session.forwardBackward(
             batch, StepOptions(method: method, weight: weight, seed: 1, stream: stream),
             interruption: .none)
     }
 
     @Test(arguments: [0, 0.25]) func zeroRhoIsPlainFineTuning(dropout: Double) throws {
         let model = try randomDecoder(dropout: dropout)
+        let session = TrainingSession(model)
         let batch = try randomBatch([20, 9])
-        let plain = try step(model, batch, .sft)
+        let plain = try step(session, batch, .sft)
         let expected = gradients(model)
         model.zeroGradients()
-        let perturbed = try step(model, batch, .vaccine(rho: 0))
+        let perturbed = try step(session, batch, .vaccine(rho: 0))
         #expect(perturbed.loss == plain.loss)
         #expect(gradients(model) == expected)
     }
 
     @Test(arguments: [0.01, 2, 50]) func theWholePerturbationHasNormRho(rho: Double) throws {
         let model = try randomDecoder()
+        let session = TrainingSession(model)
         let batch = try randomBatch([20, 9])
-        let report = try step(model, batch, .vaccine(rho: rho))
-        let layers = try perturbations(model, batch)
+        let report = try step(session, batch, .vaccine(rho: rho))
+        let layers = try #require(session.perturbations)
         let norm = layers.map(sumOfSquares).reduce(0, +).squareRoot()
         #expect(abs(norm / rho - 1) < 1e-5)
         for (layer, reported) in zip(layers, report.perturbationNorms) {
@@ -43,11 +45,25 @@ import _TestSupport
         #expect(report.loss > report.cleanLoss)
     }
 
+    @Test func onlyAMethodThatPerturbsTakesMemoryForIt() throws {
+        let session = TrainingSession(try randomDecoder())
+        let batch = try randomBatch([20, 9])
+        _ = try step(session, batch, .sft)
+        try session.reserve(tokens: 60, sequences: 2, longest: 40, perturbed: false)
+        #expect(session.perturbationRoom == 0)
+        #expect(session.perturbations == nil)
+        _ = try step(session, batch, .vaccine(rho: 2))
+        #expect(session.perturbationRoom == batch.tokenCount)
+        try session.reserve(tokens: 60, sequences: 2, longest: 40, perturbed: true)
+        #expect(session.perturbationRoom == 60)
+    }
+
     @Test func noTokenAfterTheLastTargetIsPerturbed() throws {
         let model = try randomDecoder()
+        let session = TrainingSession(model)
         let batch = try randomBatch([20, 9])
-        _ = try step(model, batch, .vaccine(rho: 2))
-        let layers = try perturbations(model, batch)
+        _ = try step(session, batch, .vaccine(rho: 2))
+        let layers = try #require(session.perturbations)
         for layer in layers {
             for last in [19, 28] { #expect(layer[last..<last + 1] == zeros(1, 32).elements) }
         }
@@ -58,15 +74,16 @@ import _TestSupport
 
     @Test func weightedStepsAddUp() throws {
         let model = try randomDecoder()
+        let session = TrainingSession(model)
         let (first, second) = (try randomBatch([20, 9]), try randomBatch([15], seed: 8))
-        _ = try step(model, first, .vaccine(rho: 2))
+        _ = try step(session, first, .vaccine(rho: 2))
         let one = gradients(model)
         model.zeroGradients()
-        _ = try step(model, second, .vaccine(rho: 2))
+        _ = try step(session, second, .vaccine(rho: 2))
         let two = gradients(model)
         model.zeroGradients()
-        _ = try step(model, first, .vaccine(rho: 2), weight: 0.25)
-        _ = try step(model, second, .vaccine(rho: 2), weight: 0.75)
+        _ = try step(session, first, .vaccine(rho: 2), weight: 0.25)
+        _ = try step(session, second, .vaccine(rho: 2), weight: 0.75)
         for ((a, b), sum) in zip(zip(one, two), gradients(model)) {
             let expected = zip(a, b).map { 0.25 * $0 + 0.75 * $1 }
             #expect(relativeError(sum, expected) < 1e-5)
@@ -75,33 +92,36 @@ import _TestSupport
 
     @Test func runsAreBitIdenticalAndStreamsDiffer() throws {
         let model = try randomDecoder(dropout: 0.1)
+        let session = TrainingSession(model)
         let batch = try randomBatch([20, 40])
-        let first = try step(model, batch, .vaccine(rho: 2), stream: 4).loss
+        let first = try step(session, batch, .vaccine(rho: 2), stream: 4).loss
         let expected = gradients(model)
         model.zeroGradients()
-        #expect(try step(model, batch, .vaccine(rho: 2), stream: 4).loss == first)
+        #expect(try step(session, batch, .vaccine(rho: 2), stream: 4).loss == first)
         #expect(gradients(model) == expected)
-        #expect(try step(model, batch, .vaccine(rho: 2), stream: 5).loss != first)
+        #expect(try step(session, batch, .vaccine(rho: 2), stream: 5).loss != first)
     }
 
     @Test func randomPerturbationHasItsVariance() throws {
         let model = try randomDecoder()
+        let session = TrainingSession(model)
         let batch = try randomBatch([60, 60])
-        _ = try step(model, batch, .random(variance: 0.04))
-        let values = try perturbations(model, batch).flatMap(\.elements).map(Double.init)
+        _ = try step(session, batch, .random(variance: 0.04))
+        let values = try #require(session.perturbations).flatMap(\.elements).map(Double.init)
         let variance = values.reduce(0) { $0 + $1 * $1 } / Double(values.count)
         #expect(abs(variance / 0.04 - 1) < 4 * (2 / Double(values.count)).squareRoot())
     }
 
     @Test(arguments: [false, true]) func gradientsAreDerivatives(perturbed: Bool) throws {
         let model = try randomDecoder()
+        let session = TrainingSession(model)
         let batch = try randomBatch([20, 9])
-        _ = try step(model, batch, perturbed ? .vaccine(rho: 2) : .sft)
+        _ = try step(session, batch, perturbed ? .vaccine(rho: 2) : .sft)
         let scratch = LayerStates(zeros(3 * 29, 32), layers: 3, tokens: 29)
         var frozen: LayerStates?
         if perturbed {
             let copy = LayerStates(zeros(3 * 29, 32), layers: 3, tokens: 29)
-            for (target, source) in try zip(copy, perturbations(model, batch)) {
+            for (target, source) in try zip(copy, #require(session.perturbations)) {
                 target.copy(from: source)
             }
             frozen = copy
@@ -127,10 +147,6 @@ import _TestSupport
             #expect(abs(found - expected) < 1e-3, "\(tensor.name)")
         }
     }
-}
-
-private func perturbations(_ model: Decoder, _ batch: PackedBatch) throws -> LayerStates {
-    try #require(model.perturbations(tokens: batch.tokenCount)).states
 }
 
 extension Matrix {

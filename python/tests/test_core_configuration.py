@@ -122,7 +122,7 @@ def test_numpy_scalars_are_numbers() -> None:
     expected = step(model)["loss"]
     report = step(model, seed=np.int64(0), stream=np.uint8(0), magnitude=np.float32(2))
     assert report["loss"] == expected
-    model.reserve(np.int32(8), np.int64(2), training=True)
+    model.reserve(np.int32(8), np.int64(2), use="training")
 
 
 def test_the_largest_seed_and_stream_are_allowed() -> None:

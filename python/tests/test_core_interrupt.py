@@ -64,7 +64,7 @@ CALLS = {
     "merge_adapter": (
         "spare.merge_adapter(); spare.add_adapter(8, 8.0, 0.0, ['up_proj'], 0)"
     ),
-    "reserve": "spare.reserve(100_000, 1000, training=True)",
+    "reserve": "spare.reserve(100_000, 1000, use='perturbed training')",
     "AdamW.step": "optimiser.step(spare, 1e-3, 1.0)",
     "loss of 40 sequences": "model.loss(*batches)",
 }

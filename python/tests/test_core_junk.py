@@ -120,6 +120,7 @@ choices = {
     "kind": st.sampled_from(["weight", "adapter", "gradient"]),
     "method": st.sampled_from(["sft", "vaccine", "random"]),
     "moment": st.sampled_from(["first", "second"]),
+    "use": st.sampled_from(["inference", "training", "perturbed training"]),
     "what": st.sampled_from(["attention", "mlp", "residual"]),
     "schedule": st.sampled_from(
         ["constant", "constant_with_warmup", "linear", "cosine"]
@@ -145,7 +146,7 @@ CALLS: dict[str, dict[str, st.SearchStrategy]] = {
     },
     "remove_adapter": {},
     "merge_adapter": {},
-    "reserve": {"tokens": integers, "sequences": integers, "training": st.booleans()},
+    "reserve": {"tokens": integers, "sequences": integers, "use": choices["use"]},
     "logits": {"input_ids": ids},
     "attention_outputs": {"input_ids": ids},
     "hidden_states": {

@@ -23,6 +23,7 @@ class SFT:
     """Supervised fine-tuning: the gradient of the mean cross-entropy, nothing else."""
 
     kind: ClassVar[Literal["sft"]] = "sft"
+    perturbs: ClassVar[bool] = False
 
     @property
     def magnitude(self) -> float:
@@ -74,6 +75,7 @@ class Vaccine:
     every: int = 1
 
     kind: ClassVar[Literal["vaccine"]] = "vaccine"
+    perturbs: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_range("rho", self.rho, minimum=0.0)
@@ -111,6 +113,7 @@ class RandomPerturbation:
     variance: float
 
     kind: ClassVar[Literal["random"]] = "random"
+    perturbs: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_range("variance", self.variance, minimum=0.0)

@@ -111,10 +111,17 @@ VaccineStatus vaccine_model_merge_adapter(
 
 // MARK: - Forward
 
-// Allocates all scratch for batches up to this size, so that later steps allocate nothing.
-// `training` is true for forward_backward, false for evaluation. Fails with VACCINE_MEMORY.
-VaccineStatus vaccine_model_reserve(
-    VaccineModel *model, int64_t tokens, int64_t sequences, bool training, VaccineMessage *message);
+// What scratch memory is for.
+typedef enum VaccineWorkspace {
+    VACCINE_WORKSPACE_INFERENCE = 0,           // forward passes alone
+    VACCINE_WORKSPACE_TRAINING = 1,            // steps that perturb nothing
+    VACCINE_WORKSPACE_PERTURBED_TRAINING = 2,  // any step: [L, T, C] floats more
+} VaccineWorkspace;
+
+// Allocates all scratch for batches up to this size, so that later calls allocate nothing. Fails
+// with VACCINE_MEMORY.
+VaccineStatus vaccine_model_reserve(VaccineModel *model, int64_t tokens, int64_t sequences,
+    VaccineWorkspace use, VaccineMessage *message);
 // One sequence [T] to logits [T, V]; dropout off.
 VaccineStatus vaccine_model_logits(VaccineModel *model, VaccineIntegers input_ids, float *logits,
     VaccineInterrupt interrupt, VaccineMessage *message);

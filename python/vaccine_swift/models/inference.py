@@ -207,7 +207,12 @@ class Inference(ModelBase):
         return np.negative(losses, dtype=np.float32)
 
     def reserve(
-        self, tokens: int, sequences: int = 1, *, training: bool = True
+        self,
+        tokens: int,
+        sequences: int = 1,
+        *,
+        training: bool = True,
+        perturbed: bool = True,
     ) -> None:
         """Allocate the scratch of the largest batch to come, all at once.
 
@@ -217,6 +222,9 @@ class Inference(ModelBase):
             T and B of that batch, at least 1.
         training : bool
             For `forward_backward`; otherwise for `loss` and `logits`.
+        perturbed : bool
+            With `training`: also for methods that perturb, which need another
+            [L, T, C] floats.
 
         Raises
         ------
@@ -225,7 +233,10 @@ class Inference(ModelBase):
         """
         check_range("tokens", tokens, minimum=1, maximum=2**32, integer=True)
         check_range("sequences", sequences, minimum=1, maximum=2**32, integer=True)
-        self._model.reserve(int(tokens), int(sequences), bool(training))
+        steps: Literal["training", "perturbed training"]
+        steps = "perturbed training" if perturbed else "training"
+        use = steps if training else "inference"
+        self._model.reserve(int(tokens), int(sequences), use)
 
 
 def layer_indices(

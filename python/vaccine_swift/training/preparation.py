@@ -84,4 +84,6 @@ def _reserve(trainer: Trainer, plan: Plan, data: Survey) -> None:
         size = trainer.args.per_device_eval_batch_size
         tokens = max(tokens, largest_in_order(other.lengths, size))
         sequences = max(sequences, min(size, len(other.lengths)))
-    trainer.model.reserve(tokens, sequences, training=True)
+    trainer.model.reserve(
+        tokens, sequences, training=True, perturbed=trainer.method.perturbs
+    )
