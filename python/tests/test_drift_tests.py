@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vaccine_swift import drift
+from vaccine_swift.cli.drift_summary import summary
 
 SEEDS = 200
 
@@ -199,3 +200,26 @@ def test_layers_below_the_floor_are_marked():
     assert repeat["floor"]["source"] == "repeat run"
     with pytest.raises(ValueError, match="floor must be one of"):
         acc.report(floor="float8")
+
+
+def test_a_report_without_permutations_has_statistics_and_no_p_values():
+    delta = np.random.default_rng(3).normal(0.5, 1, (2, 40, 6))
+    acc = measured(delta, layers=2, groups={"first": np.arange(40) < 20})
+    report = acc.report(permutations=0)
+    tests = report.to_dict()["tests"]
+    assert set(tests) == {"signflip", "max_t", "contrast"}
+    assert [test["p_value"] for test in tests.values()] == [None] * 3
+    assert tests["signflip"]["statistic"] > 0.3
+    assert tests["max_t"]["details"]["layer"] is None
+    for name in ("signflip", "contrast"):
+        for layer in tests[name]["layers"]:
+            assert (layer["p_value"], layer["p_adjusted"]) == (None, None)
+    table = report.to_dataframe("tests")
+    assert table["p_value"].isna().all()
+    assert "p = –" in summary(report)
+    assert "<td>–</td>" in report.to_html()
+    with pytest.raises(ValueError, match="signflip.p_value cannot be a condition"):
+        report.assert_that("signflip.p_value>0.01")
+    with pytest.raises(ValueError, match="made with 0 permutations"):
+        report.assert_that("contrast.z<3")
+    report.assert_that("signflip.statistic>0.3")

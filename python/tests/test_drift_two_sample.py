@@ -218,3 +218,21 @@ def test_identical_points_are_refused_where_the_median_is_0():
     with pytest.raises(ValueError, match="bandwidth must be positive, but the median"):
         drift.mmd(np.ones((5, 2)), np.ones((4, 2)))
     assert drift.mmd(np.ones((5, 2)), np.ones((4, 2)), bandwidth=1).p_value == 1.0
+
+
+def test_without_permutations_there_is_no_p_value():
+    x, y = sets(shift=100.0)
+    for result in (
+        drift.mmd(x, y, permutations=0),
+        drift.mmd(x, x + 1, permutations=0, paired=True),
+        drift.mmd(x, y, permutations=0, groups=np.arange(120)),
+        drift.energy_distance(x, y, permutations=0),
+        drift.classifier_auc(x, y),
+    ):
+        assert result.p_value is None
+        assert result.permutations == 0
+        assert result.details["floor"] is None
+        assert result.statistic > 0.2
+        assert "p_value=None" in repr(result)
+        assert result.to_dict()["p_value"] is None
+    assert drift.mmd(x, y, permutations=1).p_value in (0.5, 1.0)

@@ -151,7 +151,7 @@ def null_figure(name: str, test: Content, title: str) -> str:
     )
     chart.bars(*_thickened(edges, counts, x), "a")
     if math.isfinite(statistic):
-        chart.rule(statistic, "b", f"observed, p = {test['p_value']:.3g}")
+        chart.rule(statistic, "b", f"observed, p = {shown('', test['p_value'])}")
     return figure(title, chart.svg(), "")
 
 

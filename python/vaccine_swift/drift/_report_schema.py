@@ -86,9 +86,9 @@ def metric(name: str) -> Metric:
     return Metric(name.replace("_", " ").capitalize())
 
 
-def shown(name: str, value: float) -> str:
+def shown(name: str, value: float | None) -> str:
     """A metric's value for people: three significant digits, its unit."""
-    if not math.isfinite(value):
+    if value is None or not math.isfinite(value):
         return "–"
     if metric(name).unit == "%":
         return f"{digits(100 * value)} %"

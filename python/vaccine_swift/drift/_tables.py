@@ -32,7 +32,7 @@ def dataframe(content: Mapping[str, Any], table: str) -> pd.DataFrame:
         return _prompts(content["prompts"], pd)
     if table == "tests":
         rows = [
-            {key: value for key, value in test.items() if _is_number(value)}
+            {key: value for key, value in test.items() if _is_entry(value)}
             for test in content["tests"].values()
         ]
         index = pd.Index(list(content["tests"]), name="test")
@@ -71,5 +71,7 @@ def _prompts(prompts: Mapping[str, Any], pd: Any) -> Any:
     return frame
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_entry(value: object) -> bool:
+    if isinstance(value, bool):
+        return False
+    return value is None or isinstance(value, int | float)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import nearest
-from vaccine_swift.drift.result import TestResult
+from vaccine_swift.drift.result import TestResult, permutation_p_value
 
 if TYPE_CHECKING:
     from vaccine_swift.drift._content import Prompts
@@ -93,7 +93,7 @@ def _max_t(norms: npt.NDArray[np.float64]) -> dict[str, Any]:
     """Test whether any layer drifts: the largest studentised mean over layers."""
     studentised = _studentised(norms[:, :-1])
     largest = studentised.max(1)
-    layer = int(studentised[0].argmax())
+    layer = None if math.isnan(largest[0]) else int(studentised[0].argmax())
     result = TestResult.of(largest[0], largest[1:], effect_size=largest[0], layer=layer)
     return result.to_dict()
 
@@ -188,19 +188,14 @@ def _studentised(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return (values - mean) / std
 
 
-def _adjusted(studentised: npt.NDArray[np.float64]) -> list[float]:
+def _adjusted(studentised: npt.NDArray[np.float64]) -> list[float | None]:
     """Single-step max-T p-values of the columns (Westfall & Young 1993)."""
     largest = studentised[1:].max(1, initial=-math.inf)
-    return [
-        math.nan
-        if math.isnan(value)
-        else (1 + int((largest >= value).sum())) / (1 + len(largest))
-        for value in studentised[0].tolist()
-    ]
+    return [permutation_p_value(value, largest) for value in studentised[0].tolist()]
 
 
 def _with_layers(
-    overall: TestResult, layers: list[TestResult], adjusted: list[float]
+    overall: TestResult, layers: list[TestResult], adjusted: list[float | None]
 ) -> dict[str, Any]:
     kept = ("statistic", "p_value", "z", "effect_size")
     told = [

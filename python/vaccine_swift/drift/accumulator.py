@@ -202,7 +202,8 @@ class Accumulator:
             Default: the first two, and the third where there are one or two groups or
             `contrast` names them.
         permutations : int
-            B, of every test and bootstrap; 0 to 1048576.
+            B, of every test and bootstrap; 0 to 1048576. With 0 the tests' statistics
+            are reported without p-values, and metrics of the table without intervals.
         confidence : float
             Of the intervals, in (0, 1).
         floor : {"float16", "bfloat16"}, float, Accumulator or Report, optional

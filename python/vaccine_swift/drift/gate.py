@@ -155,6 +155,11 @@ def _places(
         test = report["tests"][owner]
         if key not in _TEST_FIELDS:
             raise ValueError(_unknown("test field", name, _names(report)))
+        if test.get("permutations") == 0 and key in ("p_value", "z"):
+            raise ValueError(
+                f"{name} cannot be a condition: the report was made with 0 "
+                "permutations, so nothing was tested"
+            )
         return [("", {"value": test[key]})]
     part = report if not owner else report["groups"].get(owner)
     if part is None:

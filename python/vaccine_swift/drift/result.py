@@ -10,9 +10,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Similarity", "TestResult"]
+__all__ = ["Similarity", "TestResult", "permutation_p_value"]
 
 _BINS = 30
+
+
+def permutation_p_value(
+    statistic: float, null: npt.NDArray[np.float64]
+) -> float | None:
+    """(1 + k) / (1 + B); NaN for a NaN statistic, None where there are no draws."""
+    if not null.size:
+        return None
+    if math.isnan(statistic):
+        return math.nan
+    return (1 + int((null >= statistic).sum())) / (1 + null.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +34,9 @@ class TestResult:
     ----------
     statistic : float
         The observed value.
-    p_value : float
+    p_value : float or None
         (1 + k) / (1 + B) with k of B draws at least as large as `statistic`; at least
-        1 / (1 + B). Phipson & Smyth 2010.
+        1 / (1 + B). Phipson & Smyth 2010. None where B is 0: nothing was tested.
     z : float
         (statistic - null_mean) / null_std; NaN where the null does not vary.
     null_mean, null_std : float
@@ -35,14 +46,14 @@ class TestResult:
     effect_size : float
         Named in the function that made the result.
     details : mapping
-        ``floor`` (the least p-value that B allows), ``null_histogram`` and what the
-        function adds.
+        ``floor`` (the least p-value that B allows, None where B is 0),
+        ``null_histogram`` and what the function adds.
     """
 
     __test__ = False  # pytest takes the name for a test class
 
     statistic: float
-    p_value: float
+    p_value: float | None
     z: float
     null_mean: float
     null_std: float
@@ -64,17 +75,16 @@ class TestResult:
         mean = float(null.mean()) if null.size else math.nan
         std = float(null.std()) if null.size else math.nan
         counts, edges = np.histogram(null, _BINS)
-        p_value = (1 + int((null >= statistic).sum())) / (1 + null.size)
         return cls(
             statistic=float(statistic),
-            p_value=math.nan if math.isnan(statistic) else p_value,
+            p_value=permutation_p_value(float(statistic), null),
             z=(float(statistic) - mean) / std if std > 0 else math.nan,
             null_mean=mean,
             null_std=std,
             permutations=int(null.size),
             effect_size=float(effect_size),
             details={
-                "floor": 1 / (1 + null.size),
+                "floor": 1 / (1 + null.size) if null.size else None,
                 "null_histogram": {"counts": counts.tolist(), "edges": edges.tolist()},
                 **details,
             },
@@ -85,8 +95,9 @@ class TestResult:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def __repr__(self) -> str:
+        p_value = None if self.p_value is None else f"{self.p_value:.4g}"
         return (
-            f"TestResult(statistic={self.statistic:.4g}, p_value={self.p_value:.4g}, "
+            f"TestResult(statistic={self.statistic:.4g}, p_value={p_value}, "
             f"z={self.z:.3g}, effect_size={self.effect_size:.4g}, "
             f"permutations={self.permutations})"
         )

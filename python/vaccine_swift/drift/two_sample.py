@@ -45,7 +45,7 @@ def mmd(
     x, y : array [n, d] and [m, d]
         float16, bfloat16, float32 or float64; n, m ≥ 2.
     permutations : int
-        B.
+        B; 0: the statistic alone, `p_value` is None.
     bandwidth : "median", float or sequence of float
         σ in k = exp(-‖x - y‖² / 2σ²). "median": 2σ² is the median squared distance of
         at most 1000 pooled rows, drawn by `seed`. Of several, the mean of the kernels

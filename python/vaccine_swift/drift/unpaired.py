@@ -204,7 +204,8 @@ def classifier_auc(
         Group (prompt) of each row; a group stays in one fold, and labels are permuted
         by group as in `mmd`.
     permutations : int
-        B label permutations, each a whole cross-validation; 0: no test.
+        B label permutations, each a whole cross-validation; 0: no test, `p_value` is
+        None.
     seed : int
         Of folds and permutations.
 

@@ -27,7 +27,6 @@ import numpy.typing as npt
 from vaccine_swift import _core
 from vaccine_swift.drift._ids import keys_of
 from vaccine_swift.drift._student import student_quantile, student_share
-from vaccine_swift.drift.result import TestResult
 from vaccine_swift.study.cells import Row
 from vaccine_swift.study.metrics import StudyMetric, study_metric
 
@@ -188,8 +187,8 @@ def spread(
     return Spread(low, high, error, freedom)
 
 
-def sign_flip(first: Scores, second: Scores, draws: int, seed: int) -> TestResult:
-    """Test, two-sided, that the seed-averaged difference has no direction over acts.
+def sign_flip(first: Scores, second: Scores, draws: int, seed: int) -> float:
+    """Two-sided p-value of no direction over acts in the seed-averaged difference.
 
     Under the null hypothesis an act's difference is as likely as its opposite. The
     trained models are taken as given: it says nothing of other seeds.
@@ -200,7 +199,7 @@ def sign_flip(first: Scores, second: Scores, draws: int, seed: int) -> TestResul
     keys = keys_of(first.acts)
     _core.drift_sign_flips(np.ascontiguousarray(deltas), keys, 1, 1, draws, seed, norms)
     norms *= len(first.acts) / (first.weights.sum() * len(first.seeds))
-    return TestResult.of(norms[0, 0], norms[1:, 0], effect_size=norms[0, 0])
+    return (1 + int((norms[1:, 0] >= norms[0, 0]).sum())) / (1 + draws)
 
 
 def _freedom(sources: Sequence[tuple[float, int]]) -> int:

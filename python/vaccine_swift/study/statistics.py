@@ -155,7 +155,7 @@ def differences(
             signs = np.sign(first.by_seed - second.by_seed)
             error = spread(first, second, confidence, draws, seed)
             entry = _estimate("difference", first, second, error)
-            flips = sign_flip(first, second, draws, seed).p_value
+            flips = sign_flip(first, second, draws, seed)
             value = entry["difference"]
             found.append(
                 cell.fields()
