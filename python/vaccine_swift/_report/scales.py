@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Scale", "at", "cells", "layers", "linear", "logarithmic"]
+__all__ = ["Scale", "at", "cells", "layers", "linear", "logarithmic", "rows"]
 
 _TINY = 1e-290
 """Above it, a tick's distance of 1e-12 of a value is a normal float64."""
+_LONGEST = 24
+"""Most letters of a row's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,17 @@ def cells(count: int, *, downwards: bool = False, named: bool = True) -> Scale:
         return Scale(-0.5, count - 0.5, ticks, grid=False)
     turned = tuple((count - 1 - value, text) for value, text in ticks)
     return Scale(-0.5, count - 0.5, turned, grid=False)
+
+
+def rows(names: Sequence[str]) -> Scale:
+    """A scale over named rows, the first at the top; long names are cut."""
+    last = len(names) - 1
+    ticks = tuple((float(last - k), _cut(name)) for k, name in enumerate(names))
+    return Scale(-0.5, last + 0.5, ticks, grid=False)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1].rstrip()}…"
 
 
 def _round_step(raw: float) -> float:

@@ -23,10 +23,10 @@ COLOURS: Final = {
 _LINES: Final = ";".join(f"--{name}:{colour}" for name, colour in COLOURS.items())
 _LIGHT: Final = f"""--page:#f6f7f9;--card:#fff;--ink:#1b2330;--soft:#5c6675;
 --grid:#e6e9ee;--axis:#aab2bd;{_LINES};
---edge:#e2e5ea;--wash:#eef2f7"""
+--edge:#e2e5ea;--shade:#0003"""
 _DARK: Final = """--page:#11151b;--card:#1a2029;--ink:#e7ebf1;--soft:#9aa5b4;
 --grid:#2a323d;--axis:#566172;--a:#56b4e9;--b:#f0894a;--c:#3dc79d;--d:#dd94bf;--e:#e0c341;
---edge:#2a323d;--wash:#222a35"""
+--edge:#2a323d;--shade:#0009"""
 
 STYLE: Final = f"""
 .vs-report{{{_LIGHT};color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",
@@ -86,17 +86,25 @@ color:var(--soft)}}
 .vs-report .scale i{{flex:1;max-width:170px;height:9px;border-radius:3px;
 background:linear-gradient(90deg,{GRADIENT})}}
 .vs-report .apart{{margin:12px 0}}
-.vs-report .scroll{{overflow-x:auto}}
-.vs-report table{{border-collapse:collapse;font-size:13.5px;width:100%}}
-.vs-report th,.vs-report td{{text-align:right;padding:6px 12px;white-space:nowrap;
-border-bottom:1px solid var(--grid)}}
-.vs-report tr:last-child td{{border-bottom:0}}
-.vs-report th{{font-weight:600;color:var(--soft);white-space:normal;
+.vs-report .scroll{{overflow-x:auto;background:
+linear-gradient(90deg,var(--card) 40%,transparent) 0 0/48px 100% no-repeat local,
+linear-gradient(270deg,var(--card) 40%,transparent) 100% 0/48px 100% no-repeat local,
+linear-gradient(90deg,var(--shade),transparent) 0 0/16px 100% no-repeat,
+linear-gradient(270deg,var(--shade),transparent) 100% 0/16px 100% no-repeat,
+var(--card)}}
+.vs-report .swipe{{display:none;color:var(--soft);font-size:12.5px;margin:4px 0 0}}
+.vs-report .scroll table{{border-collapse:collapse;font-size:13.5px;width:100%;
+margin:0;table-layout:auto;color:inherit}}
+.vs-report .scroll tr{{background:none}}
+.vs-report .scroll th,.vs-report .scroll td{{text-align:right;padding:6px 12px;
+max-width:none;line-height:1.45;white-space:nowrap;border-bottom:1px solid var(--grid)}}
+.vs-report .scroll tbody tr:last-child td{{border-bottom:0}}
+.vs-report .scroll th{{font-weight:600;color:var(--soft);white-space:normal;
 vertical-align:bottom}}
 .vs-report ul.plain{{margin:0 0 12px;padding-left:20px;max-width:85ch}}
 .vs-report ul.plain li{{margin:3px 0}}
-.vs-report th:first-child,.vs-report td:first-child{{text-align:left}}
-.vs-report td.wrap{{white-space:normal;overflow-wrap:anywhere;min-width:11em}}
+.vs-report .scroll th:first-child,.vs-report .scroll td:first-child{{text-align:left}}
+.vs-report .scroll td.wrap{{white-space:normal;overflow-wrap:anywhere;min-width:11em}}
 .vs-report td small{{color:var(--soft);font-size:12px}}
 .vs-report tr.floor td{{opacity:.55}}
 .vs-report details{{margin-top:14px}}
@@ -110,6 +118,8 @@ grid-template-columns:minmax(0,1fr) minmax(0,2fr)}}}}
 @media (max-width:480px){{.vs-report main{{padding:18px 12px 32px}}
 .vs-report .tiles{{grid-template-columns:1fr 1fr}}
 .vs-report .tile b{{font-size:19px}}
+.vs-report .swipe{{display:block}}
+.vs-report .scroll th,.vs-report .scroll td{{padding:6px 9px}}
 .vs-report h1{{font-size:22px}}.vs-report .lead{{font-size:16px}}}}
 @media print{{.vs-report figure,.vs-report .tile{{break-inside:avoid}}}}
 """

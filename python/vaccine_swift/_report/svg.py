@@ -6,6 +6,9 @@ import html
 import math
 from collections.abc import Iterable, Sequence
 from typing import Final
+from xml.etree import ElementTree as ET
+
+from markupsafe import Markup
 
 from vaccine_swift._report.scales import Scale
 
@@ -14,6 +17,8 @@ __all__ = ["Chart", "escaped"]
 WIDTH: Final = 400
 HEIGHT: Final = 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 10, 38
+_LETTER: Final = 6.0
+"""Mean width of a letter of a tick's name."""
 
 Points = Sequence[tuple[float, float]]
 
@@ -40,13 +45,19 @@ class Chart:
         self, x: Scale, y: Scale, *, label: str, x_label: str = "", y_label: str = ""
     ) -> None:
         self._x, self._y = x, y
-        self._label, self._x_label, self._y_label = label, x_label, y_label
-        self._marks: list[str] = []
+        self._x_label, self._y_label = x_label, y_label
         self._top = _TOP + (16 if y_label else 0)
+        longest = max((len(text) for _, text in y.ticks), default=0)
+        self._left = max(_LEFT, min(round(_LETTER * longest) + 10, WIDTH // 2))
+        box = f"0 0 {WIDTH} {HEIGHT}"
+        self._root = ET.Element(
+            "svg", {"viewBox": box, "role": "img", "aria-label": label}
+        )
+        self._add_axes()
 
     def column(self, value: float) -> float:
         """Horizontal position of a value."""
-        return _LEFT + self._x.place(value) * (WIDTH - _LEFT - _RIGHT)
+        return self._left + self._x.place(value) * (WIDTH - self._left - _RIGHT)
 
     def row(self, value: float) -> float:
         """Vertical position of a value."""
@@ -55,12 +66,9 @@ class Chart:
     def line(self, points: Points, style: str, title: str = "") -> None:
         """A line through the finite points, broken where one is not finite."""
         for run in _runs(points):
-            path = self._path(run)
             if len(run) == 1:
                 self.dots(run, style)
-            self._marks.append(
-                f'<path class="line {style}" d="{path}">{_title(title)}</path>'
-            )
+            self._add("path", title, {"class": f"line {style}", "d": self._path(run)})
 
     def band(self, points: Sequence[tuple[float, float, float]], style: str) -> None:
         """The area between low and high: (x, low, high)."""
@@ -73,9 +81,8 @@ class Chart:
         for run in filter(None, runs):
             upper = [(x, high) for x, _, high in run]
             lower = [(x, low) for x, low, _ in reversed(run)]
-            self._marks.append(
-                f'<path class="band {style}" d="{self._path(upper + lower)}Z"/>'
-            )
+            outline = f"{self._path(upper + lower)}Z"
+            self._add("path", "", {"class": f"band {style}", "d": outline})
 
     def dots(
         self, points: Points, style: str, titles: Sequence[str] = (), radius: float = 3
@@ -83,11 +90,13 @@ class Chart:
         """A dot at each finite point, with a text that shows under the pointer."""
         for index, (x, y) in enumerate(points):
             if math.isfinite(y):
-                title = _title(titles[index]) if titles else ""
-                self._marks.append(
-                    f'<circle class="dot {style}" cx="{self.column(x):.1f}" '
-                    f'cy="{self.row(y):.1f}" r="{radius}">{title}</circle>'
-                )
+                place = {
+                    "cx": f"{self.column(x):.1f}",
+                    "cy": f"{self.row(y):.1f}",
+                    "r": f"{radius}",
+                }
+                title = titles[index] if titles else ""
+                self._add("circle", title, {"class": f"dot {style}", **place})
 
     def whiskers(
         self, start: tuple[float, float], end: tuple[float, float], style: str
@@ -95,93 +104,99 @@ class Chart:
         """An interval as a line, upright or level, with a short bar at each end."""
         (x, y), (right, top) = ((self.column(a), self.row(b)) for a, b in (start, end))
         across, up = (0, 2.5) if y == top else (2.5, 0)
-        self._marks.append(
-            f'<path class="whisker {style}" d="M{x:.1f},{y:.1f}L{right:.1f},{top:.1f}'
-            + "".join(
-                f"M{a - across:.1f},{b - up:.1f}l{2 * across:.1f},{2 * up:.1f}"
-                for a, b in ((x, y), (right, top))
-            )
-            + '"/>'
+        path = f"M{x:.1f},{y:.1f}L{right:.1f},{top:.1f}" + "".join(
+            f"M{a - across:.1f},{b - up:.1f}l{2 * across:.1f},{2 * up:.1f}"
+            for a, b in ((x, y), (right, top))
         )
+        self._add("path", "", {"class": f"whisker {style}", "d": path})
 
     def bars(self, edges: Sequence[float], counts: Sequence[float], style: str) -> None:
         """A histogram."""
         for left, right, count in zip(edges, edges[1:], counts, strict=False):
             x, top = self.column(left), self.row(count)
-            self._marks.append(
-                f'<rect class="bar {style}" x="{x:.1f}" y="{top:.1f}" '
-                f'width="{max(self.column(right) - x - 0.6, 0.6):.1f}" '
-                f'height="{max(self.row(0) - top, 0):.1f}"/>'
-            )
+            width = max(self.column(right) - x - 0.6, 0.6)
+            self._rectangle("", x, top, width, max(self.row(0) - top, 0), style)
 
-    def rule(self, value: float, style: str, text: str) -> None:
-        """A vertical line with a text beside it."""
-        x = self.column(value)
-        after = x < WIDTH * 0.6
-        anchor, shift = ("start", 5) if after else ("end", -5)
-        self._marks.append(
-            f'<line class="line {style}" x1="{x:.1f}" x2="{x:.1f}" y1="{self._top}" '
-            f'y2="{HEIGHT - _BOTTOM}"/><text class="note" x="{x + shift:.1f}" '
-            f'y="{self._top + 12}" text-anchor="{anchor}">{escaped(text)}</text>'
-        )
+    def level_bar(self, row: float, length: float, style: str, title: str) -> None:
+        """A bar from 0 to the right or left, in a row of the y axis."""
+        ends = sorted((self.column(0), self.column(length)))
+        middle, half = self.row(row), 0.3 * abs(self.row(1) - self.row(0))
+        half = min(half or 14, 14)
+        width = max(ends[1] - ends[0], 0.6)
+        self._rectangle(title, ends[0], middle - half, width, 2 * half, style)
+
+    def rule(self, value: float, style: str, title: str) -> None:
+        """An upright line through the plane."""
+        x = f"{self.column(value):.1f}"
+        ends = {"x1": x, "x2": x, "y1": f"{self._top}", "y2": f"{HEIGHT - _BOTTOM}"}
+        self._add("line", title, {"class": f"line {style}", **ends})
 
     def text(self, place: tuple[float, float], text: str) -> None:
         """A short text to the right above a place."""
-        x, y = self.column(place[0]), self.row(place[1])
-        self._marks.append(
-            f'<text class="tick" x="{x + 5:.1f}" y="{y - 5:.1f}">{escaped(text)}</text>'
-        )
+        x, y = self.column(place[0]) + 5, self.row(place[1]) - 5
+        self._add_text(text, "tick", x, y)
 
     def image(self, source: str) -> None:
         """A picture that fills the plane."""
-        self._marks.append(
-            f'<image href="{source}" x="{_LEFT}" y="{self._top}" '
-            f'width="{WIDTH - _LEFT - _RIGHT}" '
-            f'height="{HEIGHT - self._top - _BOTTOM}" preserveAspectRatio="none"/>'
-        )
+        attributes = {
+            "href": source,
+            "x": f"{self._left}",
+            "y": f"{self._top}",
+            "width": f"{WIDTH - self._left - _RIGHT}",
+            "height": f"{HEIGHT - self._top - _BOTTOM}",
+            "preserveAspectRatio": "none",
+        }
+        self._add("image", "", attributes)
 
-    def svg(self) -> str:
+    def svg(self) -> Markup:
         """The whole chart."""
-        return (
-            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-            f'aria-label="{escaped(self._label)}">'
-            f"{''.join(self._axes())}{''.join(self._marks)}</svg>"
-        )
+        return Markup(ET.tostring(self._root, encoding="unicode"))
+
+    def _add(self, tag: str, title: str, attributes: dict[str, str]) -> None:
+        element = ET.SubElement(self._root, tag, attributes)
+        if title:
+            ET.SubElement(element, "title").text = title
+
+    def _rectangle(
+        self, title: str, x: float, y: float, width: float, height: float, style: str
+    ) -> None:
+        sizes = {"x": x, "y": y, "width": width, "height": height}
+        places = {name: f"{value:.1f}" for name, value in sizes.items()}
+        self._add("rect", title, {"class": f"bar {style}", **places})
+
+    def _add_text(
+        self, text: str, style: str, x: float, y: float, anchor: str = ""
+    ) -> None:
+        attributes = {"class": style, "x": f"{x:.1f}", "y": f"{y:.1f}"}
+        if anchor:
+            attributes["text-anchor"] = anchor
+        ET.SubElement(self._root, "text", attributes).text = text
+
+    def _level(self, style: str, y: float) -> None:
+        ends = {"x1": f"{self._left}", "x2": f"{WIDTH - _RIGHT}"}
+        height = {"y1": f"{y:.1f}", "y2": f"{y:.1f}"}
+        self._add("line", "", {"class": style, **ends, **height})
 
     def _path(self, points: Iterable[tuple[float, float]]) -> str:
         places = (f"{self.column(x):.1f},{self.row(y):.1f}" for x, y in points)
         return "M" + "L".join(places)
 
-    def _axes(self) -> Iterable[str]:
+    def _add_axes(self) -> None:
         base = HEIGHT - _BOTTOM
         for value, text in self._y.ticks:
             y = self.row(value)
             if self._y.grid:
-                yield (
-                    f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" '
-                    f'y1="{y:.1f}" y2="{y:.1f}"/>'
-                )
-            yield (
-                f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" '
-                f'text-anchor="end">{escaped(text)}</text>'
-            )
+                self._level("grid", y)
+            self._add_text(text, "tick", self._left - 6, y + 4, "end")
         for value, text in self._x.ticks:
-            yield (
-                f'<text class="tick" x="{self.column(value):.1f}" y="{base + 15}" '
-                f'text-anchor="middle">{escaped(text)}</text>'
-            )
+            self._add_text(text, "tick", self.column(value), base + 15, "middle")
         if self._y.grid:
-            yield (
-                f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" '
-                f'y1="{base}" y2="{base}"/>'
-            )
+            self._level("axis", base)
         if self._x_label:
-            yield (
-                f'<text class="name" x="{(_LEFT + WIDTH - _RIGHT) / 2}" '
-                f'y="{HEIGHT - 5}" text-anchor="middle">{escaped(self._x_label)}</text>'
-            )
+            middle = (self._left + WIDTH - _RIGHT) / 2
+            self._add_text(self._x_label, "name", middle, HEIGHT - 5, "middle")
         if self._y_label:
-            yield f'<text class="name" x="2" y="14">{escaped(self._y_label)}</text>'
+            self._add_text(self._y_label, "name", 2, 14)
 
 
 def _runs(points: Points) -> list[list[tuple[float, float]]]:
@@ -192,7 +207,3 @@ def _runs(points: Points) -> list[list[tuple[float, float]]]:
         elif runs[-1]:
             runs.append([])
     return [run for run in runs if run]
-
-
-def _title(text: str) -> str:
-    return f"<title>{escaped(text)}</title>" if text else ""

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from vaccine_swift._report.drawing import Curve, Drawing, Point
 from vaccine_swift.study.cells import PLACE
 from vaccine_swift.study.metrics import METRICS
 from vaccine_swift.study.report._arms import METHOD_NAMES, METHOD_STYLES
 from vaccine_swift.study.report._content import Content, Entry, field_name
-from vaccine_swift.study.report._drawings import Curve, Drawing, Point
 
 __all__ = ["parameters", "stages", "sweep", "trade_off"]
 

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from vaccine_swift._report.drawing import Drawing
 from vaccine_swift._report.parts import page, section, tiles
+from vaccine_swift._report.rendering import figure
 from vaccine_swift._report.svg import escaped
 from vaccine_swift.study.cells import row_settings
 from vaccine_swift.study.report._content import Content
-from vaccine_swift.study.report._drawings import Drawing
 from vaccine_swift.study.report._metric_drawings import (
     parameters,
     stages,
@@ -18,7 +19,6 @@ from vaccine_swift.study.report._metric_drawings import (
     trade_off,
 )
 from vaccine_swift.study.report._paper import paper
-from vaccine_swift.study.report._svg import drawn
 from vaccine_swift.study.report._tables import (
     contrast_table,
     difference_table,
@@ -54,7 +54,7 @@ def study_page(content: Content, title: str) -> str:
             "Harm and use",
             "Whiskers are 95 % intervals; a dashed line with a band is an arm that "
             "does not have the parameter.",
-            map(drawn, _metric_drawings(content, _FIRST)),
+            map(figure, _metric_drawings(content, _FIRST)),
         ),
         _folded("Further metrics", _metric_drawings(content, _FURTHER)),
         paper(content),
@@ -65,9 +65,9 @@ def study_page(content: Content, title: str) -> str:
             before=difference_table(content),
         ),
         section(
-            "Drift", _DRIFT, map(drawn, _drift(content)), before=_contrast(content)
+            "Drift", _DRIFT, map(figure, _drift(content)), before=_contrast(content)
         ),
-        section("Losses", "", map(drawn, _losses(content))),
+        section("Losses", "", map(figure, _losses(content))),
         _settings(content),
     )
     return page(title, "".join(parts))
@@ -133,7 +133,7 @@ def _contrast(content: Content) -> str:
 
 
 def _folded(title: str, entries: Iterator[Drawing]) -> str:
-    figures = "".join(map(drawn, entries))
+    figures = "".join(map(figure, entries))
     if not figures:
         return ""
     return (

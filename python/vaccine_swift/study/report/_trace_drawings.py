@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from vaccine_swift._report.drawing import Curve, Drawing, Point
 from vaccine_swift.study.cells import Cell, Row
 from vaccine_swift.study.report._content import Content
-from vaccine_swift.study.report._drawings import Curve, Drawing, Point
 
 __all__ = ["by_layer", "by_step", "losses", "mean_drift", "relation"]
 

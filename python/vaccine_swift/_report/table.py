@@ -1,0 +1,73 @@
+"""Tables of a page as data; a template draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+__all__ = ["Cell", "Table"]
+
+_NARROW = 3
+"""Most columns that a telephone shows without scrolling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in a cell; plain text, escaped by the template.
+
+    Parameters
+    ----------
+    text : str
+    small : str
+        After it in small print, such as an interval.
+    below : str
+        On a line of its own in small print.
+    title : str
+        Shows under the pointer.
+    strong : bool
+        Whether `text` is bold.
+    swatch : str
+        The line style that is shown before it.
+    """
+
+    text: str
+    small: str = ""
+    below: str = ""
+    title: str = ""
+    strong: bool = False
+    swatch: str = ""
+
+
+class Table:
+    """Heads and rows.
+
+    Parameters
+    ----------
+    heads : sequence of str
+    rows : iterable of sequences of str or Cell
+    wrapped : bool
+        Whether the first column may break its lines.
+    pale : iterable of int
+        Rows that are drawn pale.
+    """
+
+    def __init__(
+        self,
+        heads: Sequence[str],
+        rows: Iterable[Sequence[str | Cell]],
+        *,
+        wrapped: bool = False,
+        pale: Iterable[int] = (),
+    ) -> None:
+        self.heads = tuple(heads)
+        self.rows = [
+            tuple(each if isinstance(each, Cell) else Cell(each) for each in row)
+            for row in rows
+        ]
+        self.wrapped = wrapped
+        self.pale = frozenset(pale)
+
+    @property
+    def wide(self) -> bool:
+        """Whether a narrow screen cuts it, so that it says that it scrolls."""
+        return len(self.heads) > _NARROW
