@@ -151,8 +151,7 @@ def test_llama3_leaves_fast_frequencies_and_divides_slow_ones() -> None:
         ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor"),
         ({"partial_rotary_factor": 0.5}, "partial_rotary_factor = 0.5"),
         ({"quantization_config": {"bits": 4}}, "quantization_config"),
-        ({"pretraining_tp": 2}, "pretraining_tp = 2"),
-        ({"attention_dropout": 0.1}, "attention_dropout = 0.1"),
+        ({"clip_qkv": 8.0}, "clip_qkv = 8.0"),
         ({"num_local_experts": 8}, "num_local_experts = 8"),
         ({"architectures": ["LlamaForSequenceClassification"]}, "architectures"),
         ({"layer_types": ["full_attention", "sliding_attention"]}, "sliding_attention"),
@@ -182,12 +181,22 @@ def test_mistral_without_the_key_has_transformers_window_of_4096() -> None:
 
 
 def test_all_faults_come_in_one_error() -> None:
-    config = vs.tiny_config(hidden_act="relu", pretraining_tp=4, rope_theta=0)
+    config = vs.tiny_config(hidden_act="relu", clip_qkv=4, rope_theta=0)
     with pytest.raises(ValueError, match="config") as caught:
         core_configuration(config, source="somewhere/config.json")
     message = str(caught.value)
     assert message.startswith("somewhere/config.json: ")
-    assert all(key in message for key in ("hidden_act", "pretraining_tp", "rope_theta"))
+    assert all(key in message for key in ("hidden_act", "clip_qkv", "rope_theta"))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"pretraining_tp": 2}, {"attention_dropout": 0.1}, {"use_cache": False}]
+)
+def test_settings_that_change_no_logit_need_no_refusal(changes: dict[str, Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fields = core_configuration(vs.tiny_config(**changes))
+    assert fields == core_configuration(vs.tiny_config())
 
 
 def test_a_key_that_nobody_knows_is_warned_of_with_the_nearest() -> None:

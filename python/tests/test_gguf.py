@@ -176,6 +176,65 @@ def test_what_is_not_implemented_is_refused_by_name(
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("split.count", "two"),
+        ("split.count", [1, 2]),
+        ("general.architecture", 3),
+        ("llama.rope.dimension_count", "8"),
+        ("llama.rope.dimension_count", [8]),
+        ("llama.rope.freq_base", "1e4"),
+        ("llama.rope.scaling.type", 3),
+        ("llama.rope.scaling.factor", "two"),
+        ("llama.rope.scaling.original_context_length", "x"),
+        ("llama.attention.value_length", [8]),
+        ("llama.attention.key_length", "8"),
+        ("llama.attention.head_count", [4, 4]),
+        ("llama.attention.layer_norm_rms_epsilon", "small"),
+        ("llama.block_count", 2.0),
+        ("llama.block_count", True),
+        ("tokenizer.ggml.model", 3),
+        ("tokenizer.ggml.pre", [1]),
+        ("tokenizer.ggml.tokens", "abc"),
+        ("tokenizer.ggml.tokens", [1, 2]),
+        ("tokenizer.ggml.token_type", 3),
+        ("tokenizer.ggml.token_type", ["a"]),
+        ("tokenizer.ggml.merges", "a b"),
+        ("tokenizer.ggml.merges", [1]),
+        ("tokenizer.ggml.add_bos_token", "false"),
+        ("tokenizer.ggml.add_eos_token", 0),
+        ("tokenizer.ggml.bos_token_id", "1"),
+        ("tokenizer.ggml.eos_token_id", 0.5),
+        ("tokenizer.ggml.eot_token_id", [0]),
+        ("tokenizer.ggml.eom_token_id", "x"),
+        ("tokenizer.ggml.padding_token_id", True),
+        ("tokenizer.ggml.unknown_token_id", "x"),
+        ("tokenizer.chat_template", 3),
+    ],
+)
+def test_a_value_of_the_wrong_type_names_file_and_key(
+    path: Path, key: str, value: Any
+) -> None:
+    metadata = files.tokenizer_metadata() | {key: value}
+    files.write_gguf(path, CONFIG, WEIGHTS, metadata=metadata)
+    with pytest.raises(ValueError, match=r"model\.gguf") as caught:
+        vs.CausalLM.from_pretrained(path)
+    assert key in str(caught.value)
+
+
+def test_a_vocabulary_that_does_not_fit_the_embedding_is_refused(path: Path) -> None:
+    tokens, types = files.vocabulary()
+    count = len(tokens)
+    metadata = files.tokenizer_metadata(
+        tokens=[*tokens, "<one more>"], token_type=[*types, 1]
+    )
+    files.write_gguf(path, CONFIG, WEIGHTS, metadata=metadata)
+    words = rf"tokens holds {count + 1} tokens, but the embedding has {count} rows"
+    with pytest.raises(ValueError, match=words):
+        vs.CausalLM.from_pretrained(path)
+
+
 def test_another_architecture_is_refused_by_name(path: Path) -> None:
     writer = gguf.GGUFWriter(path, "qwen2")
     writer.write_header_to_file()

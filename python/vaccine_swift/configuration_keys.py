@@ -9,7 +9,6 @@ __all__ = ["IRRELEVANT_KEYS", "UNIMPLEMENTED_KEYS"]
 # Features that change the computation, each with the value that switches it off; null
 # does so too.
 UNIMPLEMENTED_KEYS: Final[dict[str, Any]] = {
-    "attention_dropout": 0,
     "attention_multiplier": None,
     "attn_logit_softcapping": None,
     "clip_qkv": None,
@@ -26,17 +25,18 @@ UNIMPLEMENTED_KEYS: Final[dict[str, Any]] = {
     "num_experts_per_tok": None,
     "num_local_experts": None,
     "partial_rotary_factor": 1,
-    "pretraining_tp": 1,
     "qk_layernorm": False,
     "quantization_config": None,
     "residual_multiplier": 1,
     "rope_interleaved": False,
     "use_qk_norm": False,
 }
-# Keys that change nothing in the logits of a forward pass.
+# Keys that change nothing in the logits of a forward pass: of dropout, only LoRA's is
+# made, and `pretraining_tp` splits a product into parts that add up to it.
 IRRELEVANT_KEYS: Final = frozenset(
     [
         "architectures",
+        "attention_dropout",
         "attn_implementation",
         "auto_map",
         "bad_words_ids",
@@ -77,6 +77,7 @@ IRRELEVANT_KEYS: Final = frozenset(
         "output_scores",
         "pad_token_id",
         "prefix",
+        "pretraining_tp",
         "problem_type",
         "pruned_heads",
         "remove_invalid_values",

@@ -11,6 +11,8 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift.checkpoints.gguf_metadata import read_field
+
 __all__ = ["open_gguf"]
 
 
@@ -107,9 +109,13 @@ def open_gguf(path: Path) -> tuple[dict[str, Any], list[gguf.ReaderTensor]]:
         raise ValueError(f"{path}: truncated or corrupt GGUF: {error}") from error
     if (reader.byte_order == "S") == (sys.byteorder == "little"):
         raise ValueError(f"{path}: must be little-endian, got a big-endian GGUF")
-    if metadata.get("split.count", 0) > 1:
+    try:
+        parts = read_field(metadata, "split.count", "integer", 0)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if parts > 1:
         raise ValueError(
-            f"{path}: is one of {metadata['split.count']} parts; merge them with "
+            f"{path}: is one of {parts} parts; merge them with "
             "llama.cpp's gguf-split --merge first"
         )
     return metadata, reader.tensors

@@ -103,6 +103,7 @@ class GGUFFile:
                 f"is {', '.join(other[:3])}"
             )
         self._tensors = {hugging_face_name(tensor.name): tensor for tensor in tensors}
+        self.unreadable: Mapping[str, str] = {}
         factors = self._tensors.pop(ROTARY_FACTORS, None)
         self.shapes: Mapping[str, tuple[int, ...]] = {
             name: tuple(int(size) for size in reversed(tensor.shape))

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift.checkpoints.gguf_metadata import Kind, read_field
 from vaccine_swift.rotary import llama3_frequency_factors, rotary_configuration
 
 __all__ = ["ROTARY_FACTORS", "hugging_face_configuration"]
@@ -41,15 +42,29 @@ _KEYS: Final = {
     "embedding_scale": "embedding_multiplier",
     "residual_scale": "residual_multiplier",
 }
-_ROTARY_KEYS: Final = (
-    "rope.dimension_count",
-    "rope.scaling.type",
-    "rope.scaling.factor",
-    "rope.scaling.original_context_length",
-    "rope.scaling.finetuned",
-    "rope.scale_linear",
-    "attention.value_length",
+_ROTARY_KINDS: Final[dict[str, Kind]] = {
+    "rope.dimension_count": "integer",
+    "rope.scaling.type": "text",
+    "rope.scaling.factor": "number",
+    "rope.scaling.original_context_length": "integer",
+    "rope.scaling.finetuned": "flag",
+    "rope.scale_linear": "number",
+    "attention.value_length": "integer",
+}
+_NUMBERS: Final = frozenset(
+    [
+        "attention.layer_norm_rms_epsilon",
+        "attention.scale",
+        "rope.freq_base",
+        "logit_scale",
+        "embedding_scale",
+        "residual_scale",
+    ]
 )
+_KINDS: Final[dict[str, Kind]] = {
+    key: "number" if key in _NUMBERS else "integer" for key in _KEYS
+} | _ROTARY_KINDS
+_TOKENS: Final = (("bos", "bos"), ("eos", "eos"), ("pad", "padding"))
 _OFF_WHEN_ZERO: Final = ("num_local_experts", "num_experts_per_tok", "sliding_window")
 
 
@@ -78,16 +93,19 @@ def hugging_face_configuration(
     Raises
     ------
     ValueError
-        For another architecture, or rotary settings that have no counterpart.
+        For another architecture, a value of the wrong type, or rotary settings that
+        have no counterpart; names the key.
     """
     architecture = metadata.get("general.architecture")
     if architecture != "llama":
         raise ValueError(f"general.architecture must be 'llama', got {architecture!r}")
-    values = {
-        key.removeprefix(_PREFIX): _plain(value)
-        for key, value in metadata.items()
-        if key.startswith(_PREFIX)
-    }
+    values: dict[str, Any] = {}
+    for key, value in metadata.items():
+        if key.startswith(_PREFIX):
+            name = key.removeprefix(_PREFIX)
+            if name in _KINDS:
+                value = read_field(metadata, key, _KINDS[name])
+            values[name] = _plain(value)
     config: dict[str, Any] = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -98,15 +116,21 @@ def hugging_face_configuration(
         "mlp_bias": any("mlp" in name and name.endswith("bias") for name in shapes),
     }
     for key, value in values.items():
-        if key not in _ROTARY_KEYS:
+        if key not in _ROTARY_KINDS:
             config[_KEYS.get(key, _PREFIX + key)] = value
     for key in _OFF_WHEN_ZERO:
         if config.get(key) == 0:
             del config[key]
     if "model.embed_tokens.weight" in shapes:
         config["vocab_size"] = shapes["model.embed_tokens.weight"][0]
-    for name, key in (("bos", "bos"), ("eos", "eos"), ("pad", "padding")):
-        token = metadata.get(f"tokenizer.ggml.{key}_token_id")
+        tokens = read_field(metadata, "tokenizer.ggml.tokens", "texts", [])
+        if len(tokens) > config["vocab_size"]:
+            raise ValueError(
+                f"tokenizer.ggml.tokens holds {len(tokens)} tokens, but the embedding "
+                f"has {config['vocab_size']} rows"
+            )
+    for name, key in _TOKENS:
+        token = read_field(metadata, f"tokenizer.ggml.{key}_token_id", "integer")
         if token is not None:
             config[f"{name}_token_id"] = token
     _read_rotary(values, config, rotary_factors)

@@ -20,8 +20,15 @@ from tokenizers.pre_tokenizers import (
 from tokenizers.processors import TemplateProcessing
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift.checkpoints.end_tokens import END_TEXTS
+from vaccine_swift.checkpoints.gguf_metadata import read_field
 
-__all__ = ["build_tokenizer", "special_tokens"]
+__all__ = [
+    "UnknownVocabularyError",
+    "build_tokenizer",
+    "end_tokens",
+    "special_tokens",
+]
 
 _KEY: Final = "tokenizer.ggml."
 _CONTROL: Final = 3
@@ -62,6 +69,10 @@ _PRE_TOKENIZERS: Final[dict[str, Callable[[], PreTokenizer]]] = {
 _LLAMA3_NAMES: Final = frozenset({"llama-bpe", "llama3", "llama-v3"})
 
 
+class UnknownVocabularyError(ValueError):
+    """A kind of vocabulary, or a pre-tokeniser, that is not implemented."""
+
+
 def build_tokenizer(metadata: Mapping[str, Any]) -> Tokenizer:
     """A tokeniser from a GGUF file's metadata.
 
@@ -74,23 +85,26 @@ def build_tokenizer(metadata: Mapping[str, Any]) -> Tokenizer:
 
     Raises
     ------
+    UnknownVocabularyError
+        When the vocabulary is of another kind or its pre-tokeniser is not implemented.
     ValueError
-        When the vocabulary is of another kind or not complete, or its pre-tokeniser is
-        not implemented; names the key.
+        When the vocabulary is not complete or a value is of the wrong type; names the
+        key.
     """
-    model = metadata.get(_KEY + "model")
+    model = read_field(metadata, _KEY + "model", "text")
     if model != "gpt2":
-        raise ValueError(
+        raise UnknownVocabularyError(
             f"{_KEY}model must be 'gpt2' (byte-level BPE), got {model!r}; put the "
             "model's tokenizer.json into a Hugging Face directory instead"
         )
-    pre = str(metadata.get(_KEY + "pre", "default"))
+    pre = read_field(metadata, _KEY + "pre", "text", "default")
     if pre not in _PRE_TOKENIZERS:
-        raise ValueError(
+        raise UnknownVocabularyError(
             f"{_KEY}pre must be one of {', '.join(_PRE_TOKENIZERS)}, "
             f"got {pre!r}.{nearest(pre, _PRE_TOKENIZERS)}"
         )
-    tokens, merges = metadata.get(_KEY + "tokens"), metadata.get(_KEY + "merges")
+    tokens = read_field(metadata, _KEY + "tokens", "texts")
+    merges = read_field(metadata, _KEY + "merges", "texts")
     if not tokens or not merges:
         raise ValueError(f"{_KEY}tokens and {_KEY}merges must both be there")
     vocabulary = {token: index for index, token in enumerate(tokens)}
@@ -109,7 +123,7 @@ def build_tokenizer(metadata: Mapping[str, Any]) -> Tokenizer:
         raise ValueError(f"{_KEY}merges: {error}") from error
     backend.pre_tokenizer = _PRE_TOKENIZERS[pre]()
     backend.decoder = decoders.ByteLevel()
-    _add_tokens(backend, tokens, metadata.get(_KEY + "token_type") or [])
+    _add_tokens(backend, tokens, _token_types(metadata))
     _add_ends(backend, metadata, bos_by_default=pre in _LLAMA3_NAMES)
     return backend
 
@@ -122,23 +136,54 @@ def special_tokens(metadata: Mapping[str, Any]) -> dict[str, str]:
     ValueError
         When an id is beyond the vocabulary; names the key.
     """
-    tokens = metadata.get(_KEY + "tokens") or []
-    found = {}
-    for name, key in (
-        ("bos_token", "bos_token_id"),
-        ("eos_token", "eos_token_id"),
-        ("unk_token", "unknown_token_id"),
-        ("pad_token", "padding_token_id"),
-    ):
-        index = metadata.get(_KEY + key)
-        if index is None:
-            continue
-        if not isinstance(index, int) or not 0 <= index < len(tokens):
-            raise ValueError(
-                f"{_KEY}{key} must be from 0 to {len(tokens) - 1}, got {index!r}"
-            )
-        found[name] = tokens[index]
-    return found
+    found = {
+        name: _token_named(metadata, key)
+        for name, key in (
+            ("bos_token", "bos_token_id"),
+            ("eos_token", "eos_token_id"),
+            ("unk_token", "unknown_token_id"),
+            ("pad_token", "padding_token_id"),
+        )
+    }
+    return {name: token for name, token in found.items() if token is not None}
+
+
+def end_tokens(metadata: Mapping[str, Any]) -> list[str]:
+    """The tokens beside EOS that end a generation, as llama.cpp has them.
+
+    End of turn (``eot_token_id``) and of message (``eom_token_id``), and the control
+    tokens whose text is known to end a turn.
+
+    Raises
+    ------
+    ValueError
+        When an id is beyond the vocabulary; names the key.
+    """
+    tokens = read_field(metadata, _KEY + "tokens", "texts", [])
+    found = [_token_named(metadata, key) for key in ("eot_token_id", "eom_token_id")]
+    found += [
+        token
+        for token, kind in zip(tokens, _token_types(metadata), strict=False)
+        if kind == _CONTROL and token in END_TEXTS
+    ]
+    return list(dict.fromkeys(token for token in found if token is not None))
+
+
+def _token_named(metadata: Mapping[str, Any], key: str) -> str | None:
+    """The token whose id stands under a key, None where there is no such key."""
+    tokens = read_field(metadata, _KEY + "tokens", "texts", [])
+    index = read_field(metadata, _KEY + key, "integer")
+    if index is None:
+        return None
+    if not 0 <= index < len(tokens):
+        raise ValueError(
+            f"{_KEY}{key} must be from 0 to {len(tokens) - 1}, got {index!r}"
+        )
+    return tokens[index]
+
+
+def _token_types(metadata: Mapping[str, Any]) -> list[int]:
+    return read_field(metadata, _KEY + "token_type", "integers", [])
 
 
 def _pair(merge: str) -> tuple[str, str]:
@@ -168,10 +213,12 @@ def _add_ends(
     special = special_tokens(metadata)
     parts = ["$A"]
     used = []
-    if metadata.get(_KEY + "add_bos_token", bos_by_default) and "bos_token" in special:
+    opens = read_field(metadata, _KEY + "add_bos_token", "flag", bos_by_default)
+    closes = read_field(metadata, _KEY + "add_eos_token", "flag", False)
+    if opens and "bos_token" in special:
         parts.insert(0, special["bos_token"])
         used.append(special["bos_token"])
-    if metadata.get(_KEY + "add_eos_token", False) and "eos_token" in special:
+    if closes and "eos_token" in special:
         parts.append(special["eos_token"])
         used.append(special["eos_token"])
     if used:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
+from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.checkpoints.safetensors import SafetensorsFile
 from vaccine_swift.checkpoints.writing import staged_files
@@ -75,7 +76,7 @@ def read_adapter(directory: Path) -> tuple[LoRAConfig, SafetensorsFile]:
     """
     path = directory / _CONFIG
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+        raise FileNotFoundError(f"{path}: no such file{hub_hint(directory)}")
     options = read_json(path)
     faults = []
     if options.get("peft_type") != "LORA":

@@ -17,7 +17,6 @@ import numpy.typing as npt
 import safetensors
 
 from vaccine_swift.checkpoints.json_files import read_json
-from vaccine_swift.checkpoints.tensors import named
 
 __all__ = ["SafetensorsDirectory", "SafetensorsFile"]
 
@@ -45,8 +44,7 @@ class SafetensorsFile:
     FileNotFoundError
         When there is no such file.
     ValueError
-        When the file is truncated or corrupt, or holds another dtype than float32,
-        float16 and bfloat16; names the file.
+        When the file is truncated or corrupt; names the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,15 +71,11 @@ class SafetensorsFile:
         }
         self._start = 8 + length
         self._bytes: npt.NDArray[np.uint8] = np.memmap(path, np.uint8, "r")
-        other = [
-            f"{name} is {entry.dtype}"
+        self.unreadable: Mapping[str, str] = {
+            name: entry.dtype
             for name, entry in self._entries.items()
             if entry.dtype not in _DTYPES
-        ]
-        if other:
-            raise ValueError(
-                f"{path}: dtypes must be F32, F16 or BF16, but {named(other)}"
-            )
+        }
 
     def read(self, name: str) -> npt.NDArray[np.float32]:
         """One tensor as float32; a float32 tensor is a view of the file."""
@@ -129,6 +123,11 @@ class SafetensorsDirectory:
         self.shapes: Mapping[str, tuple[int, ...]] = {
             name: file.shapes[name] for name, file in self._files.items()
         }
+        self.unreadable: Mapping[str, str] = {
+            name: file.unreadable[name]
+            for name, file in self._files.items()
+            if name in file.unreadable
+        }
 
     def read(self, name: str) -> npt.NDArray[np.float32]:
         """One tensor as float32."""
@@ -136,7 +135,7 @@ class SafetensorsDirectory:
 
 
 def _read_shards(index: Path) -> dict[str, SafetensorsFile]:
-    """The shard of every tensor that an index lists."""
+    """The shard of every tensor; one that the index does not list is used as well."""
     weight_map = read_json(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise ValueError(f"{index}: weight_map must map tensor names to file names")
@@ -147,12 +146,8 @@ def _read_shards(index: Path) -> dict[str, SafetensorsFile]:
         if Path(shard).name != shard:
             raise ValueError(f"{index}: {shard!r} must be the name of a file beside it")
         shards[shard] = SafetensorsFile(index.parent / shard)
-    listed = set(weight_map)
-    if unlisted := [
-        name for file in shards.values() for name in file.shapes if name not in listed
-    ]:
-        raise ValueError(f"{index}: does not list {named(unlisted)}")
     for name, shard in weight_map.items():
         if name not in shards[shard].shapes:
             raise ValueError(f"{index}: {name} is not in {shard}")
-    return {name: shards[shard] for name, shard in weight_map.items()}
+    found = {name: file for file in shards.values() for name in file.shapes}
+    return found | {name: shards[shard] for name, shard in weight_map.items()}

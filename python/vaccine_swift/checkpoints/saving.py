@@ -6,19 +6,25 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-__all__ = ["MAX_SHARD_BYTES", "remove_other_weights", "write_weights"]
+__all__ = ["DTYPES", "MAX_SHARD_BYTES", "remove_other_weights", "write_weights"]
 
 MAX_SHARD_BYTES: Final = 5_000_000_000
 """Largest size of one file, in bytes, as in transformers."""
 
 _INDEX: Final = "model.safetensors.index.json"
-_ITEM: Final = 4
+DTYPES: Final[dict[str, npt.DTypeLike]] = {
+    "float32": np.float32,
+    "bfloat16": ml_dtypes.bfloat16,
+    "float16": np.float16,
+}
+"""In which weights are written."""
 
 
 def write_weights(
@@ -26,6 +32,7 @@ def write_weights(
     shapes: Mapping[str, tuple[int, ...]],
     read: Callable[[str], npt.NDArray[np.float32]],
     *,
+    dtype: str = "float32",
     max_shard_bytes: int = MAX_SHARD_BYTES,
 ) -> None:
     """Write ``model.safetensors``, or shards and their index.
@@ -38,13 +45,21 @@ def write_weights(
         Every tensor, in the order of the files.
     read : callable
         Gives one tensor, float32. One shard's tensors are held at a time.
+    dtype : str
+        One of `DTYPES`; values are rounded to the nearest.
     max_shard_bytes : int
         A file grows beyond this only for a single tensor.
+
+    Raises
+    ------
+    ValueError
+        When a weight is beyond the largest float16; names it.
     """
+    kind = np.dtype(DTYPES[dtype])
     shards: list[list[str]] = [[]]
     filled = total = 0
     for name, shape in shapes.items():
-        size = _ITEM * math.prod(shape)
+        size = kind.itemsize * math.prod(shape)
         if shards[-1] and filled + size > max_shard_bytes:
             shards.append([])
             filled = 0
@@ -58,13 +73,24 @@ def write_weights(
             if len(shards) > 1
             else "model.safetensors"
         )
-        tensors = {name: read(name) for name in names}
+        tensors = {name: _rounded(name, read(name), kind) for name in names}
         save_file(tensors, directory / file, metadata={"format": "pt"})
         weight_map |= dict.fromkeys(names, file)
     if len(shards) > 1:
         index = {"metadata": {"total_size": total}, "weight_map": weight_map}
         text = json.dumps(index, indent=2) + "\n"
         (directory / _INDEX).write_text(text, encoding="utf-8")
+
+
+def _rounded(
+    name: str, values: npt.NDArray[np.float32], kind: np.dtype[Any]
+) -> npt.NDArray[Any]:
+    with np.errstate(over="ignore"):
+        rounded = values.astype(kind, copy=False)
+    # Weights are finite, so only rounding makes an infinity.
+    if kind == np.float16 and not np.isfinite(rounded).all():
+        raise ValueError(f"dtype: {name} holds a value beyond the largest float16")
+    return rounded
 
 
 def remove_other_weights(directory: Path, kept: frozenset[str]) -> None:

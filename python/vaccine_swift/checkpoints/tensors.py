@@ -22,10 +22,13 @@ class TensorSource(Protocol):
         The file or directory, for messages.
     shapes : mapping of str to tuple of int
         Every tensor's shape.
+    unreadable : mapping of str to str
+        The data types of those that `read` does not convert.
     """
 
     name: str
     shapes: Mapping[str, tuple[int, ...]]
+    unreadable: Mapping[str, str]
 
     def read(self, name: str) -> npt.NDArray[np.float32]:
         """One tensor as float32, C-contiguous; perhaps a read-only view of the file."""
@@ -51,7 +54,8 @@ def check_tensors(
     Raises
     ------
     ValueError
-        Naming missing, surplus and misshapen tensors, all in one message.
+        Naming missing, surplus and misshapen tensors and those whose data type is not
+        read, all in one message.
     """
     shapes = source.shapes
     faults = []
@@ -67,6 +71,13 @@ def check_tensors(
     ]
     if misshapen:
         faults.append(f"misshapen tensors: {named(misshapen)}")
+    other = [
+        f"{name} is {source.unreadable[name]}"
+        for name in expected
+        if name in source.unreadable
+    ]
+    if other:
+        faults.append(f"dtypes must be F32, F16 or BF16, but {named(other)}")
     if faults:
         raise ValueError(f"{source.name}: " + "; ".join(faults))
 

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift import _core
-from vaccine_swift._arguments import check_range
+from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.checkpoints.gguf import GGUFFile
+from vaccine_swift.checkpoints.gguf_vocabulary import UnknownVocabularyError
+from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.checkpoints.json_files import read_json, read_json_if_any
 from vaccine_swift.checkpoints.safetensors import SafetensorsDirectory
 from vaccine_swift.checkpoints.saving import (
+    DTYPES,
     MAX_SHARD_BYTES,
     remove_other_weights,
     write_weights,
@@ -126,7 +129,7 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
         if not path.exists():
             raise FileNotFoundError(
                 f"{path}: no such Hugging Face directory or .gguf file (models are "
-                "not downloaded)"
+                f"not downloaded){hub_hint(path)}"
             )
         if path.suffix.lower() != ".gguf":
             raise ValueError(
@@ -195,11 +198,15 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
         )
 
     def save_pretrained(
-        self, directory: str | Path, *, max_shard_bytes: int = MAX_SHARD_BYTES
+        self,
+        directory: str | Path,
+        *,
+        dtype: str | None = None,
+        max_shard_bytes: int = MAX_SHARD_BYTES,
     ) -> None:
         """Save the base weights as a Hugging Face directory.
 
-        Writes ``config.json``, float32 safetensors, the tokeniser's files and
+        Writes ``config.json``, safetensors, the tokeniser's files and
         ``generation_config.json``, as far as there are any.
 
         Parameters
@@ -207,6 +214,9 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
         directory : str or Path
             Made where it does not exist. Weight files of an earlier save are replaced,
             other files stay.
+        dtype : {"float32", "bfloat16", "float16"}, optional
+            In which the weights are written, rounded to the nearest. Left out, as the
+            model holds them (`CausalLM.dtype`).
         max_shard_bytes : int
             Above this the weights go into several files with an index; one file's
             tensors are held in memory at a time.
@@ -215,10 +225,18 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
         ------
         RuntimeError
             When the model has an adapter: merge or remove it first.
+        ValueError
+            When `dtype` is unknown, or a weight is beyond the largest float16.
         OSError
             When the disk refuses; files that were there stay as they were.
         """
         check_range("max_shard_bytes", max_shard_bytes, minimum=1, integer=True)
+        dtype = self.dtype if dtype is None else dtype
+        if dtype not in DTYPES:
+            raise ValueError(
+                f"dtype must be one of {', '.join(map(repr, DTYPES))}, got {dtype!r}."
+                f"{nearest(str(dtype), DTYPES)}"
+            )
         if self._adapter is not None:
             raise RuntimeError(
                 "the model has an adapter; call merge_adapter or remove_adapter first "
@@ -230,12 +248,13 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
                 stage,
                 self._shapes("weight"),
                 lambda name: self._read("weight", name),
+                dtype=dtype,
                 max_shard_bytes=max_shard_bytes,
             )
             kept = frozenset(entry.name for entry in stage.iterdir())
-            _write_json(stage / _CONFIG, self._saved_config())
-            if self._generation_config:
-                _write_json(stage / _GENERATION_CONFIG, self._generation_config)
+            _write_json(stage / _CONFIG, self._saved_config(dtype))
+            if generation := self._saved_generation_config():
+                _write_json(stage / _GENERATION_CONFIG, generation)
             if self._tokenizer is not None:
                 self._tokenizer.write_files(stage)
         remove_other_weights(directory, kept)
@@ -269,18 +288,27 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
         if "tokenizer.ggml.model" in file.metadata:
             try:
                 tokenizer = Tokenizer.from_gguf(file.metadata)
-            except ValueError as error:
+            except UnknownVocabularyError as error:
                 warnings.warn(f"{path}: no tokenizer: {error}", stacklevel=3)
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
         return cls(
             loaded_model(fields, file), file.config, tokenizer=tokenizer, name=str(path)
         )
 
-    def _saved_config(self) -> dict[str, Any]:
-        """The configuration of the weights as they are saved: float32, one class."""
+    def _saved_generation_config(self) -> dict[str, Any]:
+        """The generation configuration with every token that ends a generation."""
+        ends = self._end_tokens()
+        if len(ends) > 1:
+            return self._generation_config | {"eos_token_id": ends}
+        return self._generation_config
+
+    def _saved_config(self, dtype: str) -> dict[str, Any]:
+        """The configuration of the weights as they are saved."""
         config = {"architectures": [f"{self._config['model_type'].title()}ForCausalLM"]}
         config |= self._config
         config.pop("dtype", None)
-        return config | {"torch_dtype": "float32"}
+        return config | {"torch_dtype": dtype}
 
 
 def _tokenizer_of(directory: Path) -> Tokenizer | None:

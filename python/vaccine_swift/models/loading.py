@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,7 +15,10 @@ __all__ = ["available_dtype", "loaded_model"]
 
 _HEAD: Final = "lm_head.weight"
 _EMBEDDING: Final = "model.embed_tokens.weight"
-_ROTARY_BUFFER: Final = ".self_attn.rotary_emb.inv_freq"
+_BUFFER: Final = re.compile(
+    r"(.*\.)?(rotary_emb\.(inv_freq|original_inv_freq|cos_cached|sin_cached)"
+    r"|(attention|attn|self_attn)\.(bias|masked_bias)|position_ids)"
+)
 
 
 def available_dtype(dtype: str) -> str:
@@ -43,8 +47,9 @@ def loaded_model(fields: dict[str, Any], source: TensorSource) -> _core.Model:
     fields : dict
         The core's configuration.
     source : TensorSource
-        The checkpoint. Rotary buffers that old ones hold are passed over, and so is a
-        copy of a tied vocabulary matrix.
+        The checkpoint. Buffers that transformers has kept in some (rotary tables,
+        causal masks, position ids) are passed over, and so is a copy of a tied
+        vocabulary matrix.
 
     Raises
     ------
@@ -69,7 +74,7 @@ def loaded_model(fields: dict[str, Any], source: TensorSource) -> _core.Model:
 
 def _ignored_tensors(fields: Mapping[str, Any], source: TensorSource) -> set[str]:
     """Tensors that a checkpoint may hold although the model computes them."""
-    ignored = {name for name in source.shapes if name.endswith(_ROTARY_BUFFER)}
+    ignored = {name for name in source.shapes if _BUFFER.fullmatch(name)}
     return ignored | {_HEAD} if fields["tied_embeddings"] else ignored
 
 
