@@ -6,11 +6,12 @@ import warnings
 
 import numpy as np
 import pytest
-from data_tokenizers import byte_tokenizer, word_tokenizer
+from data_tokenizers import WORDS, byte_tokenizer, word_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vaccine_swift.data import load
+from vaccine_swift.tokenizer import Tokenizer
 
 WORD = word_tokenizer()
 BYTE = byte_tokenizer()
@@ -88,6 +89,28 @@ def test_without_a_merge_the_ids_are_those_of_the_joint_text():
 def test_an_end_of_sequence_token_already_in_the_completion_is_not_doubled():
     (example,) = load([{**ROW, "output": "Hello there</s>"}], WORD)
     assert example.input_ids.tolist() == ROW_IDS
+
+
+TURNS = (
+    "{% for m in messages %}<start> {{ m.role }} {{ m.content }}TURN\n{% endfor %}"
+    "{% if add_generation_prompt %}<start> assistant {% endif %}"
+)
+
+
+@pytest.mark.parametrize("end", ["<|eot_id|>", "<end_of_turn>", "<|im_end|>"])
+def test_a_row_ends_as_the_template_ends_a_turn_once(end: str) -> None:
+    backend = word_tokenizer()._backend
+    backend.add_special_tokens([end, "<start>"])
+    ours = Tokenizer(
+        backend, {"eos_token": "</s>", "chat_template": TURNS.replace("TURN", end)}
+    )
+    rows = [{"prompt": "Hi", "response": "Hello there"}]
+    (example,) = load(rows, ours, template="chat")
+    turn = backend.token_to_id(end)
+    kept = example.labels[example.labels != -100]
+    assert kept.tolist() == [WORDS.index("Hello"), WORDS.index("there"), turn]
+    assert example.input_ids.tolist().count(turn) == 2
+    assert WORDS.index("</s>") not in example.input_ids
 
 
 def test_an_end_added_by_the_tokenizer_does_not_end_the_prompt():

@@ -243,6 +243,60 @@ def test_a_missing_file_and_a_special_token_beyond_the_vocabulary_are_named(
         vs.Tokenizer.from_directory(tmp_path)
 
 
+def listed(tmp_path: Path, **config: Any) -> vs.Tokenizer:
+    """A saved tokeniser whose ``tokenizer_config.json`` says more than its file."""
+    tokenizer().save(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    return vs.Tokenizer.from_directory(tmp_path)
+
+
+def test_tokens_that_only_the_configuration_lists_are_added_at_their_ids(
+    tmp_path: Path,
+) -> None:
+    size = len(files.vocabulary()[0])
+    entries = {
+        str(size + 1): {"content": "<call>", "special": False, "lstrip": True},
+        str(size): {"content": "<pad>", "special": True, "normalized": False},
+        "0": {"content": "<end>", "special": True},
+    }
+    ours = listed(tmp_path, pad_token="<pad>", added_tokens_decoder=entries)
+    inner = ours.encode("hello")
+    assert ours.encode("hello<pad>hello <call>") == [*inner, size, *inner, size + 1]
+    assert ours.decode([size, size + 1]) == "<call>"
+    assert len(ours) == size + 2
+    ours.save(tmp_path / "again")
+    again = vs.Tokenizer.from_directory(tmp_path / "again")
+    assert again.encode("hello<pad>hello <call>") == ours.encode(
+        "hello<pad>hello <call>"
+    )
+
+
+def test_a_padding_token_that_nothing_lists_becomes_the_next_token(
+    tmp_path: Path,
+) -> None:
+    ours = listed(tmp_path, pad_token="[PAD]", eos_token="<end>")
+    assert ours.encode("[PAD]") == [len(files.vocabulary()[0])]
+    assert ours.eos_token_id == 0
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"9000": {"content": "<pad>", "special": True}}, "'<pad>' the id 9000"),
+        ({"x": {"content": "<pad>"}}, "must map token ids to tokens"),
+        ({"9": "<pad>"}, "must map token ids to tokens"),
+        (["<pad>"], "must map token ids to tokens"),
+        ({"9": {"content": 3}}, "special token must be a string, got 3"),
+    ],
+)
+def test_lists_of_added_tokens_that_lie_are_refused(
+    tmp_path: Path, entries: Any, words: str
+) -> None:
+    with pytest.raises(ValueError, match=str(tmp_path)) as caught:
+        listed(tmp_path, added_tokens_decoder=entries)
+    assert words in str(caught.value)
+
+
 def test_bad_texts_and_ids_are_refused_by_name() -> None:
     ours = tokenizer()
     for text in (None, 3, b"bytes", ["list"]):

@@ -10,7 +10,14 @@ from typing import Any, Final
 import tokenizers
 
 from vaccine_swift.chat_template import render_chat
-from vaccine_swift.checkpoints.gguf_vocabulary import build_tokenizer, special_tokens
+from vaccine_swift.checkpoints.end_tokens import END_TEXTS
+from vaccine_swift.checkpoints.gguf_metadata import read_field
+from vaccine_swift.checkpoints.gguf_vocabulary import (
+    build_tokenizer,
+    end_tokens,
+    special_tokens,
+)
+from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.checkpoints.json_files import read_json_if_any
 from vaccine_swift.checkpoints.writing import staged_files
 
@@ -34,13 +41,19 @@ class Tokenizer:
         Does the work.
     config : mapping
         What ``tokenizer_config.json`` holds: ``bos_token``, ``eos_token``,
-        ``unk_token``, ``pad_token`` (strings, or dicts with ``content``) and
+        ``unk_token``, ``pad_token`` (strings, or dicts with ``content``),
+        ``added_tokens_decoder`` (tokens that `backend` may lack, by their ids) and
         ``chat_template`` are used, the rest is kept for `save`.
+    end_tokens : iterable of str
+        Tokens beside EOS that end a generation. Those that end a turn in the chat
+        template (``<|eot_id|>``, ``<|im_end|>``, ``<end_of_turn>`` …) are found. A
+        padding token that the vocabulary lacks is added to it, as transformers does.
 
     Raises
     ------
     ValueError
-        When a special token is not in the vocabulary.
+        When a special or an end token is not in the vocabulary, or an added token
+        does not get the id that `config` gives it.
 
     Examples
     --------
@@ -53,21 +66,28 @@ class Tokenizer:
     """
 
     def __init__(
-        self, backend: tokenizers.Tokenizer, config: Mapping[str, Any]
+        self,
+        backend: tokenizers.Tokenizer,
+        config: Mapping[str, Any],
+        end_tokens: Iterable[str] = (),
     ) -> None:
         backend.no_truncation()
         backend.no_padding()
         self._backend = backend
         self._config = dict(config)
         self._special: dict[str, str] = {}
+        _add_listed_tokens(backend, self._config.get("added_tokens_decoder"))
         for name in _SPECIAL:
             token = _content(config.get(name))
             if token is None:
                 continue
+            if name == "pad_token":
+                backend.add_special_tokens([token])
             if backend.token_to_id(token) is None:
                 raise ValueError(f"{name} {token!r} is not in the vocabulary")
             self._special[name] = token
         self._template = _default_template(config.get("chat_template"))
+        self._end_ids = self._found_end_ids(end_tokens)
 
     @classmethod
     def from_directory(cls, directory: str | Path) -> Tokenizer:
@@ -90,7 +110,7 @@ class Tokenizer:
         directory = Path(directory)
         path = directory / _TOKENIZER
         if not path.is_file():
-            raise FileNotFoundError(f"{path}: no such file")
+            raise FileNotFoundError(f"{path}: no such file{hub_hint(directory)}")
         config = read_json_if_any(directory / _SPECIAL_MAP)
         config |= {
             name: value
@@ -128,9 +148,10 @@ class Tokenizer:
         """
         backend = build_tokenizer(metadata)
         config: dict[str, Any] = dict(special_tokens(metadata))
-        if template := metadata.get("tokenizer.chat_template"):
+        template = read_field(metadata, "tokenizer.chat_template", "text")
+        if template:
             config["chat_template"] = template
-        return cls(backend, config)
+        return cls(backend, config, end_tokens(metadata))
 
     def __len__(self) -> int:
         """Size of the vocabulary, added tokens included."""
@@ -210,6 +231,20 @@ class Tokenizer:
         return self._token_id("eos_token")
 
     @property
+    def end_token_ids(self) -> tuple[int, ...]:
+        """Ids of all tokens that end a generation: EOS, end of turn, end of message.
+
+        In rising order; empty where the model has none.
+        """
+        return self._end_ids
+
+    @property
+    def end_tokens(self) -> tuple[str, ...]:
+        """The texts of `end_token_ids`."""
+        texts = (self._backend.id_to_token(index) for index in self._end_ids)
+        return tuple(text for text in texts if text is not None)
+
+    @property
     def chat_template(self) -> str | None:
         """The chat template's jinja source, if there is one."""
         return self._template
@@ -274,9 +309,55 @@ class Tokenizer:
         backend = self._backend.to_str(pretty=True)
         (directory / _TOKENIZER).write_text(backend, encoding="utf-8")
 
+    def _found_end_ids(self, tokens: Iterable[str]) -> tuple[int, ...]:
+        """The ids of EOS, of `tokens`, and of what ends a turn in the template."""
+        found = set()
+        for token in (*tokens, self._special.get("eos_token")):
+            if token is None:
+                continue
+            index = self._backend.token_to_id(token)
+            if index is None:
+                raise ValueError(f"end token {token!r} is not in the vocabulary")
+            found.add(index)
+        added = self._backend.get_added_tokens_decoder()
+        for index, entry in added.items():
+            text = entry.content
+            if text in END_TEXTS and text in (self._template or ""):
+                found.add(index)
+        return tuple(sorted(found))
+
     def _token_id(self, name: str) -> int | None:
         token = self._special.get(name)
         return None if token is None else self._backend.token_to_id(token)
+
+
+def _add_listed_tokens(backend: tokenizers.Tokenizer, listed: object) -> None:
+    """Add what ``added_tokens_decoder`` lists and the vocabulary lacks."""
+    if listed is None:
+        return
+    if not isinstance(listed, Mapping) or not all(
+        isinstance(key, str) and key.isdecimal() and isinstance(entry, Mapping)
+        for key, entry in listed.items()
+    ):
+        raise ValueError("added_tokens_decoder must map token ids to tokens")
+    for key in sorted(listed, key=int):
+        entry = listed[key]
+        text = _content(entry)
+        if text is None or backend.token_to_id(text) is not None:
+            continue
+        flags = {
+            name: bool(entry[name])
+            for name in ("lstrip", "rstrip", "single_word", "normalized")
+            if name in entry
+        }
+        special = bool(entry.get("special", False))
+        token = tokenizers.AddedToken(text, special=special, **flags)
+        (backend.add_special_tokens if special else backend.add_tokens)([token])
+        if backend.token_to_id(text) != int(key):
+            raise ValueError(
+                f"added_tokens_decoder gives {text!r} the id {key}, but the vocabulary "
+                f"goes on at {backend.token_to_id(text)}"
+            )
 
 
 def _content(token: object) -> str | None:

@@ -30,7 +30,7 @@ def encode(
     max_length: int,
     add_special_tokens: bool,
 ) -> tuple[Example | None, bool]:
-    """Tokenise segments, append the end-of-sequence token, and cut.
+    """Tokenise segments, append EOS where no end token stands, and cut.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def encode(
             piece = _tokens(tokenizer, segment.text, add_special_tokens=False)
         ids += piece
         labels += piece if segment.supervised else [IGNORED_LABEL] * len(piece)
-    if labels and labels[-1] != end:
+    if labels and labels[-1] not in tokenizer.end_token_ids:
         ids.append(end)
         labels.append(end)
     truncated = len(ids) > max_length

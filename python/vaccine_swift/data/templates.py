@@ -207,10 +207,13 @@ def _chat_segments(
                 "template does not render it as a continuation of its prompt"
             )
         answer = whole[len(prompt) :]
-        if tokenizer.eos_token and tokenizer.eos_token in answer:
-            # What follows the end of the turn belongs to the next prompt.
-            end = answer.rindex(tokenizer.eos_token) + len(tokenizer.eos_token)
-            answer = answer[:end]
+        # What follows the end of the turn belongs to the next prompt.
+        ends = [
+            answer.rindex(token) + len(token)
+            for token in tokenizer.end_tokens
+            if token in answer
+        ]
+        answer = answer[: max(ends, default=None)]
         segments.append(Segment(prompt[len(text) :], supervised=False))
         segments.append(Segment(answer, supervised=True))
         text = prompt + answer

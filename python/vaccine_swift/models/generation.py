@@ -105,8 +105,9 @@ class Generation(ModelBase):
         max_new_tokens, temperature, top_p, seed
             As in `generate`.
         end_tokens : sequence of int, optional
-            Tokens that end a continuation. Left out: EOS of the tokeniser and of the
-            model's configuration.
+            Tokens that end a continuation. Left out: all that the tokeniser
+            (`Tokenizer.end_token_ids`), the model's configuration and its generation
+            configuration have.
 
         Returns
         -------
@@ -156,10 +157,10 @@ class Generation(ModelBase):
         )
 
     def _end_tokens(self) -> list[int]:
-        """EOS by the tokeniser, the configuration and the generation configuration."""
+        """By the tokeniser, the configuration and the generation configuration."""
         ends: set[int] = set()
-        if self._tokenizer is not None and self._tokenizer.eos_token_id is not None:
-            ends.add(self._tokenizer.eos_token_id)
+        if self._tokenizer is not None:
+            ends |= set(self._tokenizer.end_token_ids)
         for config in (self._config, self._generation_config):
             ends |= _as_ids(config.get("eos_token_id"))
         return sorted(ends)
