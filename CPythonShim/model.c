@@ -227,7 +227,7 @@ static PyMethodDef model_methods[] = {
         "perturbations($self, /)\n--\n\nFloat32 [L, T, C] of the last perturbed step."),
     METHOD(generate, KEYWORDS,
         "generate($self, /, input_ids, offsets, *, max_new_tokens, temperature, top_p, seed, "
-        "end_tokens)\n--\n\n"
+        "first_prompt, end_tokens)\n--\n\n"
         "The new tokens of every prompt of a packed batch; an end token, if met, is the last."),
     {NULL, NULL, 0, NULL},
 };

@@ -60,15 +60,16 @@ static PyObject *generate(
 
 PyObject *model_generate(ModelObject *self, PyObject *args, PyObject *keywords) {
     static char *names[] = {"input_ids", "offsets", "max_new_tokens", "temperature", "top_p",
-        "seed", "end_tokens", NULL};
-    PyObject *input_ids, *offsets, *limit, *temperature, *top_p, *seed, *end_tokens;
+        "seed", "first_prompt", "end_tokens", NULL};
+    PyObject *input_ids, *offsets, *limit, *temperature, *top_p, *seed, *first, *end_tokens;
     VaccineGenerationOptions options = {0};
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO$OOOOO:generate", names, &input_ids,
-            &offsets, &limit, &temperature, &top_p, &seed, &end_tokens)
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO$OOOOOO:generate", names, &input_ids,
+            &offsets, &limit, &temperature, &top_p, &seed, &first, &end_tokens)
         || !argument_int32(limit, "max_new_tokens", 1, &options.maximum_new_tokens)
         || !argument_double(temperature, "temperature", &options.temperature)
         || !argument_double(top_p, "top_p", &options.top_p)
-        || !argument_uint64(seed, "seed", &options.seed))
+        || !argument_uint64(seed, "seed", &options.seed)
+        || !argument_uint64(first, "first_prompt", &options.first_prompt))
         return NULL;
     Prompts prompts = {0};
     PyObject *result = NULL;

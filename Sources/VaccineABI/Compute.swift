@@ -219,7 +219,8 @@ public func vaccine_model_generate(
         let continuations = try decoder.generate(
             prompts, limit: limit,
             sampling: Sampling(
-                temperature: options.temperature, topP: options.top_p, seed: options.seed),
+                temperature: options.temperature, topP: options.top_p, seed: options.seed,
+                firstPrompt: options.first_prompt),
             endTokens: Set(options.end_tokens.tokens("end_tokens")),
             interruption: interrupt.interruption)
         for (prompt, tokens) in continuations.enumerated() {

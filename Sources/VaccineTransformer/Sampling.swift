@@ -8,11 +8,16 @@ package struct Sampling: Sendable {
     /// - SeeAlso: Holtzman et al. 2020, arXiv:1904.09751.
     package var topP: Double
     package var seed: UInt64
+    /// The number of the batch's first prompt among all that are sampled with this seed.
+    package var firstPrompt: UInt64
 
-    package init(temperature: Double = 0, topP: Double = 1, seed: UInt64 = 0) {
+    package init(
+        temperature: Double = 0, topP: Double = 1, seed: UInt64 = 0, firstPrompt: UInt64 = 0
+    ) {
         self.temperature = temperature
         self.topP = topP
         self.seed = seed
+        self.firstPrompt = firstPrompt
     }
 
     func validate() throws(VaccineError) {
@@ -22,7 +27,8 @@ package struct Sampling: Sendable {
         guard topP > 0, topP <= 1 else { throw .value("top_p must be in (0, 1], got \(topP)") }
     }
 
-    /// - Parameters: `prompt`, `step`: which draw this is; prompt i draws from stream seed + i.
+    /// - Parameters: `prompt`, `step`: which draw this is; prompt i of the batch draws from the stream of
+    ///   (seed, firstPrompt + i), however the prompts are cut into batches.
     func choose(_ logits: Span<Float>, prompt: Int, step: Int) -> Int32 {
         temperature == 0
             ? Int32(likeliest(logits)) : Int32(draw(logits, prompt: prompt, step: step))
@@ -49,7 +55,7 @@ package struct Sampling: Sendable {
             mass += weights[order[nucleus]]
             nucleus += 1
         }
-        let stream = RandomStream(seed &+ UInt64(prompt))
+        let stream = RandomStream(seed, firstPrompt &+ UInt64(prompt))
         var remaining = stream.uniform(at: step) * mass
         for index in order.prefix(nucleus) {
             remaining -= weights[index]

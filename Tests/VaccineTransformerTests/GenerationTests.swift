@@ -46,7 +46,7 @@ import _TestSupport
             let alone = try generate(
                 model, [prompt],
                 sampling: Sampling(
-                    temperature: temperature, topP: 0.9, seed: 3 + UInt64(index)))
+                    temperature: temperature, topP: 0.9, seed: 3, firstPrompt: UInt64(index)))
             #expect(alone == [together[index]])
         }
     }

@@ -74,6 +74,19 @@ def test_several_prompts_are_printed_with_their_answers(
     assert capsys.readouterr().out == f"> Hi\n{first}\n\n> Bye\n{second}\n\n"
 
 
+@pytest.mark.parametrize("size", [1, 3, 8, 16])
+def test_drawn_answers_are_those_of_one_list_for_every_batch_size(
+    size, model_path, model, capsys
+) -> None:
+    prompts = [word for _ in range(16) for word in ("--prompt", "Hi")]
+    options = ["--temperature", 1, "--seed", 2, "--json", "--batch-size", size]
+    assert generate(model_path, *prompts, *options) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    drawn = answers(model, ["Hi"] * 16, max_new_tokens=8, temperature=1.0, seed=2)
+    assert [row["answer"] for row in rows] == drawn
+    assert len(set(drawn)) == 16
+
+
 def test_an_adapter_is_loaded(model_path, tmp_path, capsys) -> None:
     model = vs.CausalLM.from_pretrained(model_path)
     model.add_adapter(vs.LoRAConfig(r=2, lora_alpha=64))

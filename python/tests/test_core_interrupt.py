@@ -58,7 +58,7 @@ CALLS = {
     ),
     "generate": (
         "model.generate(batch[0][:8], np.arange(9), max_new_tokens=500,"
-        " temperature=0.0, top_p=1.0, seed=0, end_tokens=[])"
+        " temperature=0.0, top_p=1.0, seed=0, first_prompt=0, end_tokens=[])"
     ),
     "initialise": "spare.initialise(0)",
     "merge_adapter": (

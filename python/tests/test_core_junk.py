@@ -177,6 +177,7 @@ CALLS: dict[str, dict[str, st.SearchStrategy]] = {
         "temperature": reals,
         "top_p": reals,
         "seed": integers,
+        "first_prompt": integers,
         "end_tokens": ids,
     },
 }

@@ -120,6 +120,7 @@ def every_call(model, parts, settings, floats) -> None:
         temperature=0.0,
         top_p=1.0,
         seed=0,
+        first_prompt=0,
         end_tokens=[],
     )
     _core.perturbation([floats, floats[:, ::2]], 1.0)

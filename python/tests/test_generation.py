@@ -42,6 +42,43 @@ def test_an_end_token_of_the_configuration_ends_a_continuation(
         assert stopped == [free[: free.index(free[2]) + 1]]
 
 
+DRAWN: dict[str, Any] = {"temperature": 1.0, "end_tokens": []}
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 16])
+def test_draws_do_not_depend_on_how_prompts_are_cut_into_batches(
+    model: vs.CausalLM, size: int
+) -> None:
+    prompts = [[7 + number % 3, 9] for number in range(16)]
+    whole = model.generate_ids(prompts, 8, seed=5, **DRAWN)
+    cut: list[list[int]] = []
+    for start in range(0, len(prompts), size):
+        part = prompts[start : start + size]
+        cut += model.generate_ids(part, 8, seed=5, first_prompt=start, **DRAWN)
+    assert cut == whole
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**64 - 2])
+def test_equal_prompts_and_neighbouring_seeds_draw_from_streams_of_their_own(
+    model: vs.CausalLM, seed: int
+) -> None:
+    # Eight tokens of 128 that are nearly equally likely: two streams that have nothing
+    # in common agree with a chance of about 2^-56, and in a place with 1 in 128.
+    prompts = [IDS] * 16
+    first, second = (
+        model.generate_ids(prompts, 8, seed=s, **DRAWN) for s in (seed, seed + 1)
+    )
+    assert len({tuple(answer) for answer in [*first, *second]}) == 32
+    same = sum(a == b for x, y in zip(first, second, strict=True) for a, b in zip(x, y))
+    shifted = sum(a == b for x, y in zip(first[1:], second) for a, b in zip(x, y))
+    assert max(same, shifted) <= 8  # of 128, of which about one is expected
+
+
+def test_the_last_prompt_number_is_followed_by_the_first(model: vs.CausalLM) -> None:
+    _, after = model.generate_ids([IDS] * 2, 8, first_prompt=2**64 - 1, **DRAWN)
+    assert [after] == model.generate_ids([IDS], 8, first_prompt=0, **DRAWN)
+
+
 @pytest.fixture
 def with_tokenizer(model: vs.CausalLM, tmp_path: Path) -> vs.CausalLM:
     """One word for each id, "w0" to "w127"; w0 is EOS."""
@@ -162,6 +199,9 @@ def test_without_a_tokenizer_texts_are_refused(model: vs.CausalLM) -> None:
         ({"top_p": 1.1}, ValueError, "top_p"),
         ({"seed": -1}, ValueError, "seed"),
         ({"seed": 2**64}, ValueError, "seed"),
+        ({"first_prompt": -1}, ValueError, "first_prompt must be at least 0"),
+        ({"first_prompt": 2**64}, ValueError, "first_prompt"),
+        ({"first_prompt": 1.0}, TypeError, "first_prompt must be an int"),
         ({"end_tokens": [-1]}, ValueError, "end_tokens"),
         ({"end_tokens": ["x"]}, TypeError, "end_tokens"),
     ],
@@ -181,3 +221,11 @@ def test_prompts_must_be_a_list_of_strings(with_tokenizer: vs.CausalLM) -> None:
         with_tokenizer.generate([])
     with pytest.raises(ValueError, match=r"prompts\[1\] must hold at least one token"):
         with_tokenizer.generate(["w1", ""])
+
+
+def test_every_seed_of_64_bits_is_taken(model: vs.CausalLM) -> None:
+    # As floats the last 1024 of them are 2^64.
+    seeds = [2**64 - 1, 2**64 - 2, 2**64 - 1025, 2**63 + 1]
+    drawn = [model.generate_ids([IDS], 8, seed=seed, **DRAWN)[0] for seed in seeds]
+    assert len({tuple(answer) for answer in drawn}) == 4
+    assert vs.CausalLM.from_config(vs.tiny_config(), seed=2**64 - 1).num_parameters

@@ -61,12 +61,13 @@ def check_range(
         number = float(value)
     except OverflowError:
         number = math.inf
+    exact = int(value) if isinstance(value, numbers.Integral) else number
     if (
         math.isfinite(number)
-        and (minimum is None or number >= minimum)
-        and (maximum is None or number <= maximum)
-        and (above is None or number > above)
-        and (below is None or number < below)
+        and (minimum is None or exact >= minimum)
+        and (maximum is None or exact <= maximum)
+        and (above is None or exact > above)
+        and (below is None or exact < below)
     ):
         if float32 and number and not _SMALLEST <= abs(number) <= _LARGEST:
             raise ValueError(

@@ -104,6 +104,7 @@ class Model:
         temperature: float,
         top_p: float,
         seed: int,
+        first_prompt: int,
         end_tokens: _SupportsBuffer,
     ) -> list[list[int]]: ...
 

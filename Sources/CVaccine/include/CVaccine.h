@@ -240,7 +240,8 @@ typedef struct VaccineGenerationOptions {
     int32_t maximum_new_tokens;
     double temperature;  // 0: greedy
     double top_p;        // (0, 1]
-    uint64_t seed;       // prompt i draws from stream seed + i
+    uint64_t seed;
+    uint64_t first_prompt;  // prompt i draws from stream (seed, first_prompt + i)
     VaccineIntegers end_tokens;
 } VaccineGenerationOptions;
 

@@ -109,6 +109,7 @@ def run(options: argparse.Namespace) -> None:
             options.temperature,
             top_p=options.top_p,
             seed=options.seed,
+            first_prompt=start,
             add_special_tokens=template != "chat",
         )
         for request, answer in zip(requests[chosen], answers, strict=True):

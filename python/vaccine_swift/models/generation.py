@@ -27,6 +27,7 @@ class Generation(ModelBase):
         *,
         top_p: float = 1.0,
         seed: int = 0,
+        first_prompt: int = 0,
         add_special_tokens: bool = True,
     ) -> list[str]:
         """Continue texts.
@@ -45,7 +46,11 @@ class Generation(ModelBase):
             Draw from the smallest set of tokens that holds this much probability, in
             (0, 1].
         seed : int
-            Seeds the draws, from 0 to 2⁶⁴ - 1; every prompt has a stream of its own.
+            Seeds the draws, from 0 to 2⁶⁴ - 1. Every prompt draws from a stream of its
+            own, a hash of the seed and of its number.
+        first_prompt : int
+            The number of ``prompts[0]``, from 0 to 2⁶⁴ - 1. Who asks a list in parts
+            gives each part's place in it, and gets the answers of the whole list.
         add_special_tokens : bool
             Whether the tokeniser puts BOS (if the model has one) before a prompt; give
             False where the text holds it already, as after a chat template.
@@ -54,7 +59,7 @@ class Generation(ModelBase):
         -------
         list of str
             The continuations, without the prompts, special tokens left out. Each is
-            the one that the prompt would get alone.
+            the one that the prompt would get alone, with its number as `first_prompt`.
 
         Raises
         ------
@@ -79,6 +84,7 @@ class Generation(ModelBase):
             temperature,
             top_p=top_p,
             seed=seed,
+            first_prompt=first_prompt,
         )
         ends = set(self._end_tokens())
         return [
@@ -94,6 +100,7 @@ class Generation(ModelBase):
         *,
         top_p: float = 1.0,
         seed: int = 0,
+        first_prompt: int = 0,
         end_tokens: Sequence[int] | None = None,
     ) -> list[list[int]]:
         """Continue sequences of token ids.
@@ -102,7 +109,7 @@ class Generation(ModelBase):
         ----------
         prompts : list of sequences of int
             At least one, each of at least one token.
-        max_new_tokens, temperature, top_p, seed
+        max_new_tokens, temperature, top_p, seed, first_prompt
             As in `generate`.
         end_tokens : sequence of int, optional
             Tokens that end a continuation. Left out: all that the tokeniser
@@ -136,7 +143,8 @@ class Generation(ModelBase):
         )
         check_range("temperature", temperature, minimum=0)
         check_range("top_p", top_p, above=0, maximum=1)
-        check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
+        for name, value in (("seed", seed), ("first_prompt", first_prompt)):
+            check_range(name, value, minimum=0, maximum=2**64 - 1, integer=True)
         if len(prompts) == 0:
             raise ValueError("prompts must hold at least one prompt, got none")
         sequences = [token_ids(f"prompts[{i}]", ids) for i, ids in enumerate(prompts)]
@@ -153,6 +161,7 @@ class Generation(ModelBase):
             temperature=float(temperature),
             top_p=float(top_p),
             seed=int(seed),
+            first_prompt=int(first_prompt),
             end_tokens=np.asarray(ends, np.int32),
         )
 
