@@ -63,6 +63,34 @@ def test_rows_of_one_act_have_the_variance_of_their_sums() -> None:
     assert (high - low) / 2 == pytest.approx(stats.norm.ppf(0.975))
 
 
+def nats(tokens: list[int], per_token: list[float]) -> Measured:
+    """Texts of so many tokens and nats per token."""
+    counts, rates = np.array(tokens), np.array(per_token)
+    scale = len(tokens) / counts.sum()
+    units, sizes = (counts * rates * scale).tolist(), (counts * scale).tolist()
+    ids = names(len(tokens))
+    return Measured("perplexity", math.nan, units, ids, "laptop", {}, sizes)
+
+
+def test_texts_of_one_rate_and_any_length_leave_no_doubt() -> None:
+    assert interval(nats([3, 90, 1000], [2.5] * 3)) == pytest.approx(
+        [math.exp(2.5)] * 2
+    )
+
+
+def test_a_perplexity_of_unequal_texts_has_the_interval_of_a_ratio() -> None:
+    # Nats 10 and 90, tokens 10 and 30: ratio 2.5, residuals -15 and 15 nats, and
+    # variance (15² + 15²) / 40² · 2 of the ratio.
+    half = stats.norm.ppf(0.975) * 15 * 2 / 40
+    found = interval(nats([10, 30], [1.0, 3.0]))
+    assert found == pytest.approx((math.exp(2.5 - half), math.exp(2.5 + half)))
+
+
+def test_no_perplexity_is_below_1() -> None:
+    low, high = interval(nats([5, 5, 5], [0.01, 0.02, 2.0]))
+    assert (low, high > 1) == (1.0, True)
+
+
 def test_one_act_alone_tells_nothing_of_others() -> None:
     ends = interval(measured("refusal_margin", [1.0, 2.0], ["a", "a"]))
     assert all(math.isnan(end) for end in ends)

@@ -102,6 +102,48 @@ def test_the_interval_of_a_perplexity_is_that_of_its_logarithm() -> None:
     assert math.log(found["high"] / found["mean"]) == pytest.approx(half, rel=1e-5)
 
 
+def perplexities(texts, seed: int = 0, *, sized: bool = True) -> study_rows.Row:
+    """A row whose texts have (tokens, nats per token)."""
+    tokens, rates = np.array(texts).T
+    scale = len(tokens) / tokens.sum()
+    found = study_rows.entry("perplexity", tokens * rates * scale, map(str, tokens))
+    if sized:
+        found["sizes"] = (tokens * scale).tolist()
+    return row(SFT, {"before": {}, "after": {"perplexity": found}}, seed=seed)
+
+
+def test_the_lengths_of_texts_do_not_widen_a_perplexitys_interval() -> None:
+    texts = [(8, 1.6), (200, 1.5), (30, 1.7), (90, 1.4)]
+    found = after([perplexities(texts)], "sft", "perplexity")
+    low, high = found["low"], found["high"]
+    assert math.exp(1.2) < low < found["mean"] < high < math.exp(1.9)
+    wide = after([perplexities(texts, sized=False)], "sft", "perplexity")
+    assert wide["mean"] == pytest.approx(found["mean"])
+    assert wide["high"] / wide["low"] > high / low
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [perplexities([(2, 5.0), (2000, 0.9)])],
+        [perplexities([(2, 5.0), (2000, 0.9)], sized=False)],
+        [perplexities([(9, r), (11, r)], seed) for seed, r in enumerate([0.1, 7.0])],
+        [perplexities([(9, 0.001), (10, 0.002), (11, 0.9)])],
+    ],
+)
+def test_a_perplexity_lies_between_1_and_what_was_seen(rows) -> None:
+    found = after(rows, "sft", "perplexity")
+    assert 1 <= found["low"] <= found["mean"] <= found["high"]
+    assert found["high"] <= 10 * max(found["mean"], math.exp(7.0))
+
+
+def test_seeds_with_and_without_sizes_are_compared_as_without() -> None:
+    texts = [(8, 1.6), (200, 1.5), (30, 1.7)]
+    mixed = [perplexities(texts, 0), perplexities(texts, 1, sized=False)]
+    plain = [perplexities(texts, seed, sized=False) for seed in (0, 1)]
+    assert after(mixed, "sft", "perplexity") == after(plain, "sft", "perplexity")
+
+
 def test_sign_flips_agree_with_all_sign_patterns() -> None:
     harm = np.array([1, 1, 0, 1, 1, 1, 0, 1, 1, 0])
     less = np.array([0, 0, 1, 0, 0, 1, 0, 0, 1, 0])

@@ -58,6 +58,7 @@ def measured(
             "profile": each.profile,
             "details": dict(each.details),
         }
+        | ({} if each.sizes is None else {"sizes": list(each.sizes)})
         for name, each in metrics.items()
     }
 

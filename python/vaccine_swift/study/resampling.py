@@ -10,11 +10,12 @@ Owen's pigeonhole bootstrap does (2007, doi:10.1214/07-AOAS122).
 The draws give the standard error; the interval is Student's t times it, with Welch and
 Satterthwaite's degrees of freedom of the two sources of variance. The draws' quantiles
 would be steps of a handful of seeds, and could not show that the seeds' own spread is
-hardly known.
+hardly known. A perplexity's interval is that of its logarithm.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,8 @@ __all__ = ["DRAWS", "Scores", "Spread", "sign_flip", "spread"]
 
 DRAWS: Final = 4999
 """B, of the bootstrap and of the sign flips."""
+_WIDEST: Final = 10.0
+"""The factor up to which the delta method's interval of a logarithm is taken."""
 
 Array = npt.NDArray[np.float64]
 
@@ -50,7 +53,10 @@ class Scores:
     sums : array, shape [S, A]
         Sum of the units of each seed and act, each times its weight.
     weights : array, shape [A]
-        What the sums are divided by: how many prompts an act has.
+        What the sums are divided by: how many prompts an act has, and of a ratio their
+        sizes.
+    counts : array, shape [A]
+        How many prompts an act has, each times its weight.
     profile : str
         Of the evaluation.
     prompts : int
@@ -62,6 +68,7 @@ class Scores:
     acts: tuple[str, ...]
     sums: Array
     weights: Array
+    counts: Array
     profile: str
     prompts: int
 
@@ -81,32 +88,35 @@ class Scores:
             if not entry or not entry.get("units"):
                 return None
             tables.append(_table(entry, f"{stage} {name} of seed {seed}", metric))
-        acts, _, weights, profile, prompts = tables[0]
-        for seed, (others, _, counts, _, _) in zip(rows, tables, strict=True):
-            if others != acts or not np.array_equal(counts, weights):
+        first = tables[0]
+        for seed, table in zip(rows, tables, strict=True):
+            if table.acts != first.acts or not np.array_equal(
+                table.counts, first.counts
+            ):
                 raise ValueError(
                     f"{stage} {name} must have the same unit_ids for all seeds, but "
                     f"seed {seed} differs from seed {next(iter(rows))}"
                 )
-        sums = np.array([each[1] for each in tables])
-        return cls(metric, tuple(rows), acts, sums, weights, profile, prompts)
+        sized = all(table.sizes is not None for table in tables)
+        return cls(
+            metric,
+            tuple(rows),
+            first.acts,
+            np.array([table.sums for table in tables]),
+            first.sizes if sized and first.sizes is not None else first.counts,
+            first.counts,
+            first.profile,
+            first.prompts,
+        )
 
     def at(self, seeds: Sequence[int]) -> Scores:
         """The same of some seeds."""
         chosen = self.sums[[self.seeds.index(seed) for seed in seeds]]
-        return Scores(
-            self.metric,
-            tuple(seeds),
-            self.acts,
-            chosen,
-            self.weights,
-            self.profile,
-            self.prompts,
-        )
+        return dataclasses.replace(self, seeds=tuple(seeds), sums=chosen)
 
     def pairs_with(self, other: Scores) -> bool:
         """Whether both have the same prompts."""
-        return self.acts == other.acts and np.array_equal(self.weights, other.weights)
+        return self.acts == other.acts and np.array_equal(self.counts, other.counts)
 
     @property
     def by_seed(self) -> Array:
@@ -176,8 +186,7 @@ def spread(
     half = student_quantile(confidence, freedom) * error
     low, high = mean - half, mean + half
     if scores.metric.kind == "exponential" and not less:
-        # Of the logarithm, by the delta method: a perplexity is positive.
-        low, high = mean * math.exp(-half / mean), mean * math.exp(half / mean)
+        low, high = _positive_ends(mean, half, drawn, confidence)
     if scores.metric.kind == "percent":
         low, high = max(low, -100.0 if less else 0.0), min(high, 100.0)
         if error == 0 and not less and mean in (0.0, 100.0):
@@ -202,6 +211,21 @@ def sign_flip(first: Scores, second: Scores, draws: int, seed: int) -> float:
     return (1 + int((norms[1:, 0] >= norms[0, 0]).sum())) / (1 + draws)
 
 
+def _positive_ends(
+    mean: float, half: float, drawn: Array, confidence: float
+) -> tuple[float, float]:
+    """Ends for an exponential of something positive, at least 1.
+
+    Of the logarithm, by the delta method. An error too large for it, as of two texts or
+    seeds that have little in common, leaves the quantiles of the draws.
+    """
+    if half > mean * math.log(_WIDEST):
+        low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+        return float(low), float(high)
+    factor = math.exp(half / mean)
+    return max(1.0, mean / factor), mean * factor
+
+
 def _freedom(sources: Sequence[tuple[float, int]]) -> int:
     """Degrees of freedom of a sum of variances, each with its own, rounded down."""
     total = sum(variance for variance, _ in sources)
@@ -223,10 +247,19 @@ def _weights(count: int, draws: int, seed: int, stream: int) -> Array:
     return drawn
 
 
-def _table(
-    entry: Mapping[str, Any], where: str, metric: StudyMetric
-) -> tuple[tuple[str, ...], Array, Array, str, int]:
-    """Acts, and for each the weighted sum of its units and the weight."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """A row's units by act: weighted sums, weights, and sizes times weights."""
+
+    acts: tuple[str, ...]
+    sums: Array
+    counts: Array
+    sizes: Array | None
+    profile: str
+    prompts: int
+
+
+def _table(entry: Mapping[str, Any], where: str, metric: StudyMetric) -> _Table:
     units = np.asarray(entry["units"], np.float64)
     weights = np.asarray(entry.get("weights") or np.ones(len(units)), np.float64)
     names = [str(each) for each in entry["unit_ids"]]
@@ -238,11 +271,22 @@ def _table(
     acts, owner = np.unique(names, return_inverse=True)
     sums = np.bincount(owner, units * weights).astype(np.float64)
     counts = np.bincount(owner, weights).astype(np.float64)
-    value = float(metric.of_mean(sums.sum() / counts.sum()))
+    sizes = None
+    if entry.get("sizes") is not None:
+        sizes = np.bincount(owner, np.asarray(entry["sizes"], np.float64) * weights)
+    value = float(
+        metric.of_mean(sums.sum() / (counts if sizes is None else sizes).sum())
+    )
     if not math.isclose(value, entry["value"], rel_tol=1e-6, abs_tol=1e-6):
         raise ValueError(
             f"{where} must have the value that its units give, {value:.6g}, "
             f"got {entry['value']:.6g}"
         )
-    profile = str(entry.get("profile", ""))
-    return tuple(map(str, acts)), sums, counts, profile, len(units)
+    return _Table(
+        tuple(map(str, acts)),
+        sums,
+        counts,
+        sizes,
+        str(entry.get("profile", "")),
+        len(units),
+    )

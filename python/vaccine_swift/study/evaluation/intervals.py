@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
 from statistics import NormalDist, fmean
 
 from vaccine_swift._arguments import check_range
@@ -36,12 +35,12 @@ def interval(measured: Measured, *, confidence: float = 0.95) -> tuple[float, fl
     -------
     low, high : float
         In the unit of the value. Wilson's interval for scores; mean ± z standard errors
-        for the refusal margin, and their exponentials for perplexity; NaN where all
-        rows are of one act.
+        for the refusal margin, and for perplexity the exponentials of that of the nats
+        per token, at least 1; NaN where all rows are of one act.
     """
     check_range("confidence", confidence, above=0, below=1)
     mean, groups = fmean(measured.units), len(set(measured.unit_ids))
-    variance = _variance(measured.units, measured.unit_ids)
+    variance = _variance(measured)
     if measured.name not in ("refusal_margin", "perplexity"):
         effective = float(groups)
         if 0 < mean < 1:
@@ -53,15 +52,10 @@ def interval(measured: Measured, *, confidence: float = 0.95) -> tuple[float, fl
     if groups == 1:
         return math.nan, math.nan
     error = _z(confidence) * math.sqrt(variance * groups / (groups - 1))
-    ends = mean - error, mean + error
-    return (
-        ends
-        if measured.name == "refusal_margin"
-        else (
-            math.exp(ends[0]),
-            math.exp(ends[1]),
-        )
-    )
+    low, high = mean - error, mean + error
+    if measured.name == "refusal_margin":
+        return low, high
+    return math.exp(max(low, 0.0)), math.exp(high)
 
 
 def wilson(
@@ -100,11 +94,17 @@ def _z(confidence: float) -> float:
     return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
-def _variance(units: Sequence[float], ids: Sequence[str]) -> float:
-    """Of the mean of units, between groups; p(1 − p)/n where each unit is a group."""
-    mean = fmean(units)
+def _variance(measured: Measured) -> float:
+    """Of the ratio of units to sizes, between groups.
+
+    Where each row is a group of size 1, p(1 − p)/n.
+    """
+    count = len(measured.units)
+    ratio = fmean(measured.units)
     deviations: dict[str, float] = defaultdict(float)
-    for unit, name in zip(units, ids, strict=True):
-        deviations[name] += unit - mean
+    for unit, size, name in zip(
+        measured.units, measured.sizes or [1.0] * count, measured.unit_ids, strict=True
+    ):
+        deviations[name] += unit - ratio * size
     squares = math.fsum(deviation**2 for deviation in deviations.values())
-    return squares / len(units) ** 2
+    return squares / count**2

@@ -35,6 +35,9 @@ class Measured:
     details : dict
         Settings and counts, never a text: ``rows`` used, ``asked`` by the profile or
         the limit, ``template``, and more.
+    sizes : list of float, optional
+        Where the value is a ratio, such as nats per token: what each row adds to the
+        denominator, 1 on average. Other rows would change both sums.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Measured:
     unit_ids: list[str]
     profile: str
     details: dict[str, Any]
+    sizes: list[float] | None = None
 
 
 def score(

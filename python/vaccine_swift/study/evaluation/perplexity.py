@@ -61,7 +61,8 @@ def perplexity(
     -------
     Measured
         At least 1; ``exp`` of the mean of the units. A unit is a text's nats over the
-        mean number of tokens of a text. Details have the ``tokens`` that count.
+        mean number of tokens of a text, its size the text's tokens over that number.
+        Details have the ``tokens`` that count.
 
     Raises
     ------
@@ -90,7 +91,9 @@ def perplexity(
     sums, counts = log_likelihoods(model, examples)
     starts = np.cumsum([0, *map(len, stretches[:-1])])
     tokens = int(counts.sum())
-    units = -np.add.reduceat(sums, starts) * (len(chosen) / tokens)
+    per_text = len(chosen) / tokens
+    units = -np.add.reduceat(sums, starts) * per_text
+    sizes = np.add.reduceat(counts, starts) * per_text
     return Measured(
         "perplexity",
         math.exp(statistics.fmean(units)),
@@ -98,6 +101,7 @@ def perplexity(
         ids,
         settings.name,
         details | {"tokens": tokens},
+        sizes.tolist(),
     )
 
 
