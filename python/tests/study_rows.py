@@ -106,6 +106,8 @@ def _whole(of_arm: tuple[Any, ...], poison: float, seed: int, settings: Any) -> 
         "before": _metrics(rng, 0.7 if method == "none" else 0.02, 0.3),
         "after": _metrics(rng, max(harm, 0.02), 0.82 - 0.02 * (method == "vaccine")),
     }
+    drift = _drift(rng, harm)
+    whole = drift["overall"]["overall"]["value"]
     fall = [[k, 3 * np.exp(-k / 15), 2.8 * np.exp(-k / 15)] for k in range(1, 61)]
     return row(
         of_arm,
@@ -113,9 +115,9 @@ def _whole(of_arm: tuple[Any, ...], poison: float, seed: int, settings: Any) -> 
         poison=poison,
         seed=seed,
         settings=settings,
-        drift=_drift(rng, harm),
+        drift=drift,
         drift_curve=[
-            {"step": step, "relative_drift": 0.3 * harm * step / 240}
+            {"step": step, "relative_drift": whole * step / 240}
             for step in range(0, 241, 24)
         ],
         losses={
@@ -155,12 +157,15 @@ def _drift(rng: Any, harm: float) -> dict[str, Any]:
             for v in values.tolist()
         ]
 
+    whole = layers(1.0)
+    pooled = float(np.sqrt(np.mean([each["relative_drift"] ** 2 for each in whole])))
     return {
         "layers": {
-            "overall": layers(1.0),
+            "overall": whole,
             "restricted": layers(1.2),
             "ordinary": layers(0.9),
         },
+        "overall": {"overall": {"value": pooled}},
         "contrast": {"ratio": 1.3, "low": 1.2, "high": 1.4, "p_value": 0.001},
         "floor": 1e-4,
     }

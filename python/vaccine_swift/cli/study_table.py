@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from vaccine_swift.study.cells import cells
+from vaccine_swift.study.drifted import DRIFT_NOTE, cell_drift, drift_shown
 from vaccine_swift.study.metrics import METRICS
 
 __all__ = ["results_table"]
@@ -25,7 +26,8 @@ _HEADINGS: Final = MappingProxyType(
     }
 )
 _CAPTION: Final = (
-    "scores, accuracy, over-refusal and drift in %, margin in nats per token"
+    "scores, accuracy, over-refusal and drift in %, margin in nats per token;\n"
+    f"{DRIFT_NOTE}"
 )
 _POISON: Final = "poison"
 
@@ -51,10 +53,9 @@ def results_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("\ndrift", justify="right")
     for cell, of_seed in grid.items():
         place, found = dict(cell.place), list(of_seed.values())
-        drift = statistics.fmean(map(_drift, found))
         for when, label, values, moved in (
             ("before", cell.label, [_told(place[name]) for name in varied], ""),
-            ("after", "", [""] * len(varied), f"{100 * drift:.1f}"),
+            ("after", "", [""] * len(varied), drift_shown(cell_drift(found))),
         ):
             numbers = [_mean(found, name, when) for name in names]
             end = when == "after"
@@ -78,12 +79,7 @@ def _values(name: str, when: str) -> Any:
 def _mean(rows: Sequence[Mapping[str, Any]], name: str, when: str) -> str:
     found = [each for each in map(_values(name, when), rows) if each]
     values = [each["value"] for each in found if each["value"] is not None]
-    return METRICS[name].shown(statistics.fmean(values) if values else None)
-
-
-def _drift(row: Mapping[str, Any]) -> float:
-    value = row["drift"]["overall"]["overall"]["value"]
-    return float("nan") if value is None else float(value)
+    return METRICS[name].shown(fmean(values) if values else None)
 
 
 def _told(value: object) -> str:

@@ -50,7 +50,7 @@ class Cell:
 
 
 def cells(rows: Iterable[Row]) -> dict[Cell, dict[int, Row]]:
-    """Rows by cell and seed, both in the order in which they come.
+    """Rows by cell and seed: arm by arm, each in the order in which they come.
 
     A setting belongs to the place where it tells rows of the same arm, attack and seed
     apart: a sweep needs no list of what it swept.
@@ -88,7 +88,7 @@ def cells(rows: Iterable[Row]) -> dict[Cell, dict[int, Row]]:
                 f"{cell.label!r} of seed {row['seed']} again"
             )
         seeds[row["seed"]] = row
-    return grid
+    return _by_arm(grid)
 
 
 def row_settings(row: Row) -> dict[str, Any]:
@@ -104,6 +104,18 @@ def row_settings(row: Row) -> dict[str, Any]:
 
     add("", row["settings"])
     return flat
+
+
+def _by_arm(grid: Mapping[Cell, dict[int, Row]]) -> dict[Cell, dict[int, Row]]:
+    """All places of an arm before the next arm; both in the order of their first."""
+    arms = list(dict.fromkeys(cell.arm for cell in grid))
+    places = list(dict.fromkeys(cell.place for cell in grid))
+    return {
+        cell: grid[cell]
+        for cell in sorted(
+            grid, key=lambda cell: (arms.index(cell.arm), places.index(cell.place))
+        )
+    }
 
 
 def _swept(rows: Sequence[Row]) -> list[str]:

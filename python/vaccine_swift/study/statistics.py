@@ -142,7 +142,7 @@ def differences(
         )
     bases = [cell for cell in grid if baseline in (cell.method, cell.label)]
     found = []
-    for base, cell in itertools.product(bases, grid):
+    for cell, base in itertools.product(grid, bases):
         if cell in bases or cell.place != base.place:
             continue
         seeds = [number for number in grid[cell] if number in grid[base]]

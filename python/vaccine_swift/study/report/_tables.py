@@ -11,9 +11,9 @@ from typing import Any
 from vaccine_swift._report.numbers import digits
 from vaccine_swift._report.parts import table
 from vaccine_swift._report.svg import escaped
+from vaccine_swift.study.drifted import cell_drift, drift_shown
 from vaccine_swift.study.metrics import METRICS
 from vaccine_swift.study.report._content import Content, Entry, field_name, field_value
-from vaccine_swift.study.report._trace_drawings import mean_drift
 from vaccine_swift.study.report._words import by_metric, p_shown
 
 __all__ = ["contrast_table", "csv_text", "difference_table", "summary_table"]
@@ -43,11 +43,10 @@ def summary_table(content: Content) -> str:
                 f"{_interval(name, after)}<br><small>before "
                 f"{_interval(name, before, plain=True)}</small>"
             )
-        drifts = [d for each in of_seed.values() if (d := mean_drift(each)) is not None]
-        row.append(f"{100 * sum(drifts) / len(drifts):.1f} %" if drifts else "–")
+        row.append(drift_shown(cell_drift(of_seed.values())))
         row.append(str(len(of_seed)))
         rows.append(row)
-    return table([*heads, "Drift, restricted", "seeds"], rows)
+    return table([*heads, "Drift, %", "seeds"], rows)
 
 
 def difference_table(content: Content) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 
 from vaccine_swift._report.drawing import Curve, Drawing, Point
 from vaccine_swift.study.cells import Cell, Row
+from vaccine_swift.study.drifted import mean_drift
 from vaccine_swift.study.report._content import Content
 
-__all__ = ["by_layer", "by_step", "losses", "mean_drift", "relation"]
+__all__ = ["by_layer", "by_step", "losses", "relation"]
 
 _GROUPS: Final = {"restricted": "", "ordinary": " dotted"}
 _POINTS: Final = 60
@@ -59,7 +60,7 @@ def by_step(content: Content, place: Any) -> Drawing:
         "drift_by_step",
         f"Drift by step of the attack{_where(content, place)}",
         "fine-tuning step",
-        "relative drift",
+        "relative drift, all layers and requests",
         tuple(curves),
         share=True,
         note=_bands(content),
@@ -91,7 +92,7 @@ def losses(content: Content, place: Any, phase: str) -> Drawing:
 
 
 def relation(content: Content) -> Drawing:
-    """Drift on restricted prompts and harmful score, a point for each row."""
+    """Drift and harmful score, a point for each row."""
     points: dict[str, list[Point]] = {}
     for cell, row in _rows(content):
         drift, score = mean_drift(row), _score(row)
@@ -110,7 +111,7 @@ def relation(content: Content) -> Drawing:
     return Drawing(
         "drift_and_harm",
         "Drift and harm",
-        "mean relative drift on restricted prompts, %",
+        "relative drift, all layers and requests, %",
         "harmful score, %",
         tuple(
             Curve(label, content.styles[label].split()[0], tuple(each), line=False)
@@ -118,12 +119,6 @@ def relation(content: Content) -> Drawing:
         ),
         note=note,
     )
-
-
-def mean_drift(row: Row, group: str = "restricted") -> float | None:
-    """A row's relative drift on a group of prompts, the mean over layers."""
-    values = [each["relative_drift"] for each in _layers(row).get(group, ())]
-    return float(np.mean(values)) if values else None
 
 
 def _layers(row: Row) -> Mapping[str, Sequence[Mapping[str, float]]]:
