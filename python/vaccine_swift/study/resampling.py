@@ -271,9 +271,10 @@ def _table(entry: Mapping[str, Any], where: str, metric: StudyMetric) -> _Table:
     acts, owner = np.unique(names, return_inverse=True)
     sums = np.bincount(owner, units * weights).astype(np.float64)
     counts = np.bincount(owner, weights).astype(np.float64)
-    sizes = None
+    sizes: Array | None = None
     if entry.get("sizes") is not None:
-        sizes = np.bincount(owner, np.asarray(entry["sizes"], np.float64) * weights)
+        each = np.asarray(entry["sizes"], np.float64)
+        sizes = np.bincount(owner, each * weights).astype(np.float64)
     value = float(
         metric.of_mean(sums.sum() / (counts if sizes is None else sizes).sum())
     )
