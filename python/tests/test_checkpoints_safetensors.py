@@ -280,11 +280,6 @@ def _drop_config(directory: Path) -> None:
     (directory / "config.json").unlink()
 
 
-def _only_pickle(directory: Path) -> None:
-    _drop_weights(directory)
-    (directory / "pytorch_model.bin").write_bytes(b"")
-
-
 def _only_adapter(directory: Path) -> None:
     _drop_config(directory)
     (directory / "adapter_config.json").write_text("{}")
@@ -306,8 +301,7 @@ def _missing_shard(directory: Path) -> None:
     [
         (shutil.rmtree, "no such Hugging Face directory"),
         (_drop_config, "no config.json"),
-        (_drop_weights, "no model.safetensors"),
-        (_only_pickle, "convert pytorch_model.bin to safetensors"),
+        (_drop_weights, "no model.safetensors or pytorch_model.bin"),
         (_only_adapter, "load_adapter"),
         (_missing_shard, "other.safetensors"),
     ],

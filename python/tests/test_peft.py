@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch_archives
 from safetensors.numpy import load_file, save_file
 
 import vaccine_swift as vs
@@ -185,8 +186,19 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"adapter_model\.safetensors"):
         model.load_adapter(tmp_path)
     (tmp_path / "adapter_model.bin").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match="save the adapter as safetensors"):
+    with pytest.raises(ValueError, match=r"adapter_model\.bin: truncated or corrupt"):
         model.load_adapter(tmp_path)
+
+
+def test_an_adapter_in_pytorchs_format_is_read(tmp_path: Path) -> None:
+    tensors = random_tensors()
+    directory = write_adapter(tmp_path / "a", OPTIONS, tensors)
+    (directory / "adapter_model.safetensors").unlink()
+    torch_archives.write(directory / "adapter_model.bin", tensors)
+    model = vs.CausalLM.from_config(vs.tiny_config())
+    model.load_adapter(directory)
+    for name, values in model.adapter_state().items():
+        np.testing.assert_array_equal(values, tensors[name])
 
 
 @pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])

@@ -74,6 +74,41 @@ def test_a_directory_of_transformers_gives_its_logits(
     np.testing.assert_allclose(ours.logits(IDS) / scale, expected / scale, atol=CLOSE)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("kept", ["tensors", "parameters"])
+def test_a_file_of_torch_save_gives_its_logits(
+    oracle: SimpleNamespace, tmp_path: Path, dtype: str, kept: str
+) -> None:
+    theirs = torch_model(oracle, vs.tiny_config())
+    theirs.config.save_pretrained(tmp_path)
+    kind = getattr(oracle.torch, dtype)
+    state = {
+        name: oracle.torch.nn.Parameter(values.to(kind))
+        if kept == "parameters"
+        else values.to(kind)
+        for name, values in theirs.state_dict().items()
+    }
+    oracle.torch.save(state, tmp_path / "pytorch_model.bin")
+    theirs.load_state_dict(state)
+    expected = torch_logits(oracle, theirs)
+    scale = np.abs(expected).max()
+    ours = vs.CausalLM.from_pretrained(tmp_path)
+    np.testing.assert_allclose(ours.logits(IDS) / scale, expected / scale, atol=CLOSE)
+
+
+def test_the_old_format_of_torch_save_is_refused_and_its_remedy_works(
+    oracle: SimpleNamespace, tmp_path: Path
+) -> None:
+    theirs = torch_model(oracle, vs.tiny_config())
+    theirs.config.save_pretrained(tmp_path)
+    path = tmp_path / "pytorch_model.bin"
+    oracle.torch.save(theirs.state_dict(), path, _use_new_zipfile_serialization=False)
+    with pytest.raises(ValueError, match=r"before PyTorch 1\.6"):
+        vs.CausalLM.from_pretrained(tmp_path)
+    oracle.torch.save(oracle.torch.load(path, weights_only=True), path)
+    assert vs.CausalLM.from_pretrained(tmp_path).logits(IDS).shape == (len(IDS), 128)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_files_are_widened_as_torch_does(
     oracle: SimpleNamespace, tmp_path: Path, dtype: str

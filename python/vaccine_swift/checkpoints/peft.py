@@ -18,6 +18,8 @@ from safetensors.numpy import save_file
 from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.checkpoints.safetensors import SafetensorsFile
+from vaccine_swift.checkpoints.tensors import TensorSource
+from vaccine_swift.checkpoints.torch_file import TorchFile
 from vaccine_swift.checkpoints.writing import staged_files
 from vaccine_swift.lora import LoRAConfig
 
@@ -25,6 +27,7 @@ __all__ = ["read_adapter", "write_adapter"]
 
 _CONFIG: Final = "adapter_config.json"
 _WEIGHTS: Final = "adapter_model.safetensors"
+_PICKLE: Final = "adapter_model.bin"
 
 # Options that change nothing once an adapter is trained, or describe it.
 _IRRELEVANT: Final = frozenset(
@@ -51,7 +54,7 @@ _OWN: Final = frozenset({"r", "lora_alpha", "lora_dropout", "target_modules"})
 _INITIALISATIONS: Final = (True, False, None, "gaussian", "orthogonal", "eva")
 
 
-def read_adapter(directory: Path) -> tuple[LoRAConfig, SafetensorsFile]:
+def read_adapter(directory: Path) -> tuple[LoRAConfig, TensorSource]:
     """The settings and the weights of an adapter that PEFT or this package saved.
 
     Parameters
@@ -61,7 +64,7 @@ def read_adapter(directory: Path) -> tuple[LoRAConfig, SafetensorsFile]:
 
     Returns
     -------
-    tuple of LoRAConfig and SafetensorsFile
+    tuple of LoRAConfig and TensorSource
         Weights under PEFT's names, ``base_model.model.….lora_A.weight`` [r, in] and
         ``….lora_B.weight`` [out, r].
 
@@ -100,11 +103,9 @@ def read_adapter(directory: Path) -> tuple[LoRAConfig, SafetensorsFile]:
         config = LoRAConfig(**given | {"target_modules": _in_all_layers(targets)})
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
-    weights = directory / _WEIGHTS
-    if not weights.is_file():
-        pickle = directory / "adapter_model.bin"
-        remedy = "; save the adapter as safetensors with PEFT" * pickle.exists()
-        raise FileNotFoundError(f"{weights}: no such file{remedy}")
+    weights, pickle = directory / _WEIGHTS, directory / _PICKLE
+    if pickle.is_file() and not weights.is_file():
+        return config, TorchFile(pickle)
     return config, SafetensorsFile(weights)
 
 

@@ -86,7 +86,8 @@ class Adapters(ModelBase):
         Parameters
         ----------
         directory : str or Path
-            Holds ``adapter_config.json`` and ``adapter_model.safetensors``.
+            Holds ``adapter_config.json`` and ``adapter_model.safetensors`` (or
+            ``adapter_model.bin``, of which nothing is executed).
 
         Raises
         ------

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.checkpoints.directory import WeightsDirectory
 from vaccine_swift.checkpoints.gguf import GGUFFile
 from vaccine_swift.checkpoints.gguf_vocabulary import UnknownVocabularyError
 from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.checkpoints.json_files import read_json, read_json_if_any
-from vaccine_swift.checkpoints.safetensors import SafetensorsDirectory
 from vaccine_swift.checkpoints.saving import (
     DTYPES,
     MAX_SHARD_BYTES,
@@ -91,8 +91,9 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
         Parameters
         ----------
         path : str or Path
-            A Hugging Face directory (``config.json``, safetensors in one file or in
-            shards, ``tokenizer.json`` if any) or a ``.gguf`` file. Weights in float16,
+            A Hugging Face directory (``config.json``, safetensors or
+            ``pytorch_model.bin`` in one file or in shards, ``tokenizer.json`` if any)
+            or a ``.gguf`` file. Of a ``.bin`` nothing is executed. Weights in float16,
             bfloat16 or quantised form are converted, one tensor at a time.
         dtype : {"float32", "bfloat16", "auto"}
             In which frozen weights are held and multiplied. bfloat16 takes half the
@@ -273,7 +274,7 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
             config, dtype=dtype, source=str(directory / _CONFIG)
         )
         return cls(
-            loaded_model(fields, SafetensorsDirectory(directory)),
+            loaded_model(fields, WeightsDirectory(directory)),
             config,
             generation_config=read_json_if_any(directory / _GENERATION_CONFIG),
             tokenizer=_tokenizer_of(directory),
