@@ -388,7 +388,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vaccine_swift.checkpoints.saving.save_file", full)
+    monkeypatch.setattr("vaccine_swift.checkpoints.saving.write_tensors", full)
     with pytest.raises(OSError, match="No space left on device") as caught:
         model.save_pretrained(directory)
     assert caught.value.filename == str(directory)

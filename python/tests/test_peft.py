@@ -224,7 +224,7 @@ def test_a_full_disk_leaves_the_old_adapter(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vaccine_swift.checkpoints.peft.save_file", full)
+    monkeypatch.setattr("vaccine_swift.checkpoints.peft.write_tensors", full)
     with pytest.raises(OSError, match="No space left on device"):
         model.save_adapter(tmp_path / "a")
     after = {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from study_support import tiny_study
 
+from vaccine_swift.plain_json import plain
 from vaccine_swift.study.folder import opened, write_rows
 from vaccine_swift.study.progress import expected_seconds
-from vaccine_swift.study.store import Stage, Store, digest, without_nan
+from vaccine_swift.study.store import Stage, Store, digest
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_a_digest_does_not_depend_on_the_order_of_keys():
 
 
 def test_what_json_lacks_becomes_none():
-    assert without_nan({1: (float("inf"), 2.0)}) == {"1": [None, 2.0]}
+    assert plain({1: (float("inf"), 2.0)}) == {"1": [None, 2.0]}
 
 
 def test_rows_replace_the_file(tmp_path):

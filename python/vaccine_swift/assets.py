@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from vaccine_swift.files import new_file
+
 __all__ = ["cache_directory", "fetch_movie_snippets", "fetch_smollm2"]
 
 
@@ -146,7 +148,8 @@ def _fetched(asset: _Asset) -> Path:
             extracted = stage / f"member-{index}"
             _extract(archive, member, extracted)
             archive = extracted
-        archive.replace(target)
+        with new_file(target) as beside:
+            archive.replace(beside)
     return target
 
 
@@ -227,5 +230,3 @@ def _extract(archive: Path, member: str, target: Path) -> None:
             raise ValueError(f"{archive}: {member} must be a file, got another entry")
         with source, target.open("wb") as file:
             shutil.copyfileobj(source, file, 1 << 20)
-            file.flush()
-            os.fsync(file.fileno())

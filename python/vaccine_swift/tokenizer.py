@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +18,7 @@ from vaccine_swift.checkpoints.gguf_vocabulary import (
 )
 from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.checkpoints.json_files import read_json_if_any
-from vaccine_swift.checkpoints.writing import staged_files
+from vaccine_swift.files import settle, staged_files, write_json, write_text
 
 __all__ = ["Tokenizer"]
 
@@ -108,6 +107,7 @@ class Tokenizer:
             When a file is corrupt; names it.
         """
         directory = Path(directory)
+        settle(directory)
         path = directory / _TOKENIZER
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file{hub_hint(directory)}")
@@ -299,15 +299,13 @@ class Tokenizer:
             self.write_files(stage)
 
     def write_files(self, directory: Path) -> None:
-        """Write the two files into a directory that exists, plainly."""
+        """Write the two files into a directory that exists, each on its own."""
         config = {"tokenizer_class": "PreTrainedTokenizerFast"} | self._config
         config |= self._special
         if self._template is not None:
             config["chat_template"] = self._template
-        text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-        (directory / _CONFIG).write_text(text, encoding="utf-8")
-        backend = self._backend.to_str(pretty=True)
-        (directory / _TOKENIZER).write_text(backend, encoding="utf-8")
+        write_json(directory / _CONFIG, config)
+        write_text(directory / _TOKENIZER, self._backend.to_str(pretty=True))
 
     def _found_end_ids(self, tokens: Iterable[str]) -> tuple[int, ...]:
         """The ids of EOS, of `tokens`, and of what ends a turn in the template."""

@@ -5,7 +5,6 @@ References: PEFT 0.21, ``LoraConfig`` and the checkpoint format of its developer
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,14 +12,13 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save_file
 
 from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.checkpoints.safetensors import SafetensorsFile
 from vaccine_swift.checkpoints.tensors import TensorSource
 from vaccine_swift.checkpoints.torch_file import TorchFile
-from vaccine_swift.checkpoints.writing import staged_files
+from vaccine_swift.files import settle, staged_files, write_json, write_tensors
 from vaccine_swift.lora import LoRAConfig
 
 __all__ = ["read_adapter", "write_adapter"]
@@ -77,6 +75,7 @@ def read_adapter(directory: Path) -> tuple[LoRAConfig, TensorSource]:
         (DoRA, rsLoRA, rank or alpha patterns, bias, modules_to_save, some layers only
         …); names the file and every such option.
     """
+    settle(directory)
     path = directory / _CONFIG
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file{hub_hint(directory)}")
@@ -167,6 +166,5 @@ def write_adapter(
         "auto_mapping": None,
     }
     with staged_files(directory) as stage:
-        text = json.dumps(options, indent=2, sort_keys=True) + "\n"
-        (stage / _CONFIG).write_text(text, encoding="utf-8")
-        save_file(dict(tensors), stage / _WEIGHTS, metadata={"format": "pt"})
+        write_json(stage / _CONFIG, options, sort_keys=True)
+        write_tensors(stage / _WEIGHTS, tensors, {"format": "pt"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,12 +10,16 @@ from typing import Any, Final
 import ml_dtypes
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save_file
 
-__all__ = ["DTYPES", "MAX_SHARD_BYTES", "remove_other_weights", "write_weights"]
+from vaccine_swift.files import write_json, write_tensors
+
+__all__ = ["DTYPES", "MAX_SHARD_BYTES", "WEIGHT_FILES", "write_weights"]
 
 MAX_SHARD_BYTES: Final = 5_000_000_000
 """Largest size of one file, in bytes, as in transformers."""
+
+WEIGHT_FILES: Final = "model*.safetensors*"
+"""Pattern of all files that `write_weights` may write."""
 
 _INDEX: Final = "model.safetensors.index.json"
 DTYPES: Final[dict[str, npt.DTypeLike]] = {
@@ -74,12 +77,11 @@ def write_weights(
             else "model.safetensors"
         )
         tensors = {name: _rounded(name, read(name), kind) for name in names}
-        save_file(tensors, directory / file, metadata={"format": "pt"})
+        write_tensors(directory / file, tensors, {"format": "pt"})
         weight_map |= dict.fromkeys(names, file)
     if len(shards) > 1:
         index = {"metadata": {"total_size": total}, "weight_map": weight_map}
-        text = json.dumps(index, indent=2) + "\n"
-        (directory / _INDEX).write_text(text, encoding="utf-8")
+        write_json(directory / _INDEX, index)
 
 
 def _rounded(
@@ -91,10 +93,3 @@ def _rounded(
     if kind == np.float16 and not np.isfinite(rounded).all():
         raise ValueError(f"dtype: {name} holds a value beyond the largest float16")
     return rounded
-
-
-def remove_other_weights(directory: Path, kept: frozenset[str]) -> None:
-    """Delete the weight files of an earlier save that are not among `kept`."""
-    for path in directory.glob("model*.safetensors*"):
-        if path.name not in kept:
-            path.unlink(missing_ok=True)

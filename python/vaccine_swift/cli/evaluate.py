@@ -23,11 +23,11 @@ from vaccine_swift.cli.model_options import (
     template_of,
 )
 from vaccine_swift.cli.terminal import status
+from vaccine_swift.files import write_text
 from vaccine_swift.study.evaluation import PROFILES, Measured, evaluate, interval
 from vaccine_swift.study.judges import JUDGES
 from vaccine_swift.study.safety import ordinary_rows, restricted_rows
 from vaccine_swift.study.tasks import TASKS, load_task
-from vaccine_swift.training._files import write_text
 
 __all__ = ["add_parser", "run"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift.drift._state import SUMS, State
+from vaccine_swift.files import new_file
 
 __all__ = ["load_state", "save"]
 
@@ -41,7 +41,6 @@ _SETTINGS: Final = (
 
 def save(path: str | os.PathLike[str], state: State, metadata: dict[str, Any]) -> None:
     """Write beside the target, then rename."""
-    target = Path(path)
     shape = (0, state.layers)
     arrays: dict[str, npt.NDArray[Any]] = {
         "keys": state.all_keys,
@@ -64,17 +63,8 @@ def save(path: str | os.PathLike[str], state: State, metadata: dict[str, Any]) -
     header["checksum"] = _checksum(arrays, header)
     text = json.dumps(header, default=str).encode()
     arrays["header"] = np.frombuffer(text, np.uint8)
-    with tempfile.NamedTemporaryFile(
-        dir=target.parent, prefix=f".{target.name}.", delete=False
-    ) as file:
-        try:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # names are not options
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(target)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    with new_file(path) as beside, beside.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # names are not options
 
 
 def load_state(path: str | os.PathLike[str]) -> tuple[State, dict[str, Any]]:

@@ -16,8 +16,8 @@ from vaccine_swift.batches import Example
 from vaccine_swift.drift._report_schema import estimate
 from vaccine_swift.drift.accumulator import Accumulator
 from vaccine_swift.drift.capture import Capture, Groups, Ids, Probe
+from vaccine_swift.files import append_line, write_text
 from vaccine_swift.models import CausalLM
-from vaccine_swift.training._files import append_line, write_text
 from vaccine_swift.training.callbacks import TrainerCallback
 from vaccine_swift.training.progress import LOG_FILE
 

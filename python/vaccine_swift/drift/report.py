@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from vaccine_swift._arguments import check_range
 from vaccine_swift.drift._report_schema import checked, estimate, shown
 from vaccine_swift.drift.gate import Bound, Condition, check_conditions
+from vaccine_swift.files import write_text
+from vaccine_swift.plain_json import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,10 +93,10 @@ class Report:
             When the disk refuses.
         """
         text = json.dumps(
-            _without_nan(self.content), ensure_ascii=False, allow_nan=False, indent=1
+            plain(self.content), ensure_ascii=False, allow_nan=False, indent=1
         )
         if path is not None:
-            _write(path, text + "\n")
+            write_text(path, text + "\n")
         return text
 
     def to_html(
@@ -131,7 +131,7 @@ class Report:
 
         text = page(self.content, _content_of(baseline), title)
         if path is not None:
-            _write(path, text)
+            write_text(path, text)
         return text
 
     def to_dataframe(self, table: str = "layers") -> pd.DataFrame:
@@ -286,7 +286,7 @@ class Report:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Report):
             return NotImplemented
-        return _without_nan(self.content) == _without_nan(other.content)
+        return plain(self.content) == plain(other.content)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -297,28 +297,3 @@ def _content_of(baseline: Report | None) -> Mapping[str, Any] | None:
     if not isinstance(baseline, Report):
         raise TypeError(f"baseline must be a Report, got {type(baseline).__name__}")
     return baseline.content
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_nan(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def _write(path: str | os.PathLike[str], text: str) -> None:
-    """Write beside the target, then rename."""
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}.new")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(target)
-    except OSError as error:
-        raise OSError(
-            error.errno, f"could not write: {error.strerror}", str(target)
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import warnings
 from collections.abc import Mapping
@@ -20,11 +19,11 @@ from vaccine_swift.checkpoints.json_files import read_json, read_json_if_any
 from vaccine_swift.checkpoints.saving import (
     DTYPES,
     MAX_SHARD_BYTES,
-    remove_other_weights,
+    WEIGHT_FILES,
     write_weights,
 )
-from vaccine_swift.checkpoints.writing import staged_files
 from vaccine_swift.configuration import core_configuration
+from vaccine_swift.files import settle, staged_files, write_json
 from vaccine_swift.models.adapters import Adapters
 from vaccine_swift.models.generation import Generation
 from vaccine_swift.models.gradients import Gradients
@@ -126,6 +125,7 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
         dtype = available_dtype(dtype)
         path = Path(path)
         if path.is_dir():
+            settle(path)
             return cls._from_directory(path, dtype)
         if not path.exists():
             raise FileNotFoundError(
@@ -244,7 +244,7 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
                 "(save_adapter saves the adapter alone)"
             )
         directory = Path(directory)
-        with staged_files(directory) as stage:
+        with staged_files(directory, obsolete=[WEIGHT_FILES]) as stage:
             write_weights(
                 stage,
                 self._shapes("weight"),
@@ -252,13 +252,11 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
                 dtype=dtype,
                 max_shard_bytes=max_shard_bytes,
             )
-            kept = frozenset(entry.name for entry in stage.iterdir())
-            _write_json(stage / _CONFIG, self._saved_config(dtype))
+            write_json(stage / _CONFIG, self._saved_config(dtype), sort_keys=True)
             if generation := self._saved_generation_config():
-                _write_json(stage / _GENERATION_CONFIG, generation)
+                write_json(stage / _GENERATION_CONFIG, generation, sort_keys=True)
             if self._tokenizer is not None:
                 self._tokenizer.write_files(stage)
-        remove_other_weights(directory, kept)
 
     @classmethod
     def _from_directory(cls, directory: Path, dtype: str) -> CausalLM:
@@ -322,8 +320,3 @@ def _tokenizer_of(directory: Path) -> Tokenizer | None:
             stacklevel=4,
         )
     return None
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    text = json.dumps(content, indent=2, sort_keys=True) + "\n"
-    path.write_text(text, encoding="utf-8")

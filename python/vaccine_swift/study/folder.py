@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vaccine_swift.checkpoints.json_files import read_json
+from vaccine_swift.files import remove_stale, write_json, write_text
 from vaccine_swift.study.config import LISTS
 from vaccine_swift.study.store import STAGES
-from vaccine_swift.training._files import remove_stale, write_text
 
 if TYPE_CHECKING:
     from vaccine_swift.study.config import StudyConfig
@@ -73,7 +73,7 @@ def _claim(directory: Path, config: StudyConfig) -> None:
             f"out must be a new or empty folder or a study's, but {directory} has no "
             f"{STUDY} and holds {min(strange)!r}"
         )
-    write_text(path, json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
+    write_json(path, settings, indent=1)
 
 
 def _check_extends(

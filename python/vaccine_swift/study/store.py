@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift.checkpoints.json_files import read_json
-from vaccine_swift.training._files import new_directory
+from vaccine_swift.files import new_directory, write_json
+from vaccine_swift.plain_json import plain
 
-__all__ = ["STAGES", "Stage", "Store", "digest", "without_nan"]
+__all__ = ["STAGES", "Stage", "Store", "digest"]
 
 STAGES: Final = "stages"
 _RESULT: Final = "result.json"
@@ -96,12 +96,11 @@ class Store:
         with new_directory(self.path(stage)) as directory:
             content = {
                 "key": dict(stage.key),
-                "result": without_nan(stage.work(directory, report)),
+                "result": plain(stage.work(directory, report)),
                 "seconds": round(time.perf_counter() - began, 3),
                 "date": dt.datetime.now(dt.UTC).isoformat("T", "seconds"),
             }
-            text = json.dumps(content, ensure_ascii=False, allow_nan=False)
-            (directory / _RESULT).write_text(text + "\n", encoding="utf-8")
+            write_json(directory / _RESULT, content, indent=None)
         return content
 
 
@@ -109,14 +108,3 @@ def digest(value: Any) -> str:
     """A hash of anything that JSON can hold."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
-
-
-def without_nan(value: Any) -> Any:
-    """The value in plain types, with None for what JSON does not have."""
-    if isinstance(value, Mapping):
-        return {str(key): without_nan(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from vaccine_swift.training._files import new_directory, remove_directory, write_text
+from vaccine_swift.files import new_directory, remove_directory, write_json
 from vaccine_swift.training.position import Position
 from vaccine_swift.training.state import TrainerState
 
@@ -120,8 +120,8 @@ def write_checkpoint(
         optimiser.save(beside / _OPTIMISER)
         state.save_to_json(beside / STATE_FILE)
         settings = {"arguments": args.to_dict(), "run": identity}
-        write_text(beside / _ARGUMENTS, json.dumps(settings, indent=2) + "\n")
-        write_text(beside / _POSITION, json.dumps(position.to_dict(), indent=2) + "\n")
+        write_json(beside / _ARGUMENTS, settings)
+        write_json(beside / _POSITION, position.to_dict())
 
 
 def checkpoints(output_dir: Path) -> list[Path]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from vaccine_swift import _core
+from vaccine_swift.files import write_tensors
 
 if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
@@ -72,7 +72,7 @@ class Optimiser:
             key: np.asarray(self._adamw.read(moment, name)).reshape(shape)
             for moment, name, shape, key in self._moments()
         }
-        save_file(tensors, path, metadata={"step": str(self.step_count)})
+        write_tensors(path, tensors, {"step": str(self.step_count)})
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote.

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vaccine_swift.training._files import remove_stale
+from vaccine_swift.files import remove_stale
 from vaccine_swift.training.checkpoint import (
     Checkpoint,
     checkpoints,

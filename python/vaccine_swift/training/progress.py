@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from vaccine_swift.training._files import append_line, write_text
+from vaccine_swift.files import append_line, write_text
+from vaccine_swift.plain_json import json_text
 from vaccine_swift.training.callbacks import TrainerCallback
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class JSONLinesCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Start the file with the entries up to here; none in a fresh run."""
-        lines = [json.dumps(entry, allow_nan=False) for entry in state.log_history]
+        lines = map(json_text, state.log_history)
         write_text(Path(args.output_dir, LOG_FILE), "".join(f"{x}\n" for x in lines))
 
     def on_log(
@@ -122,7 +122,7 @@ class JSONLinesCallback(TrainerCallback):
         """Add a line."""
         path = Path(args.output_dir, LOG_FILE)
         path.parent.mkdir(parents=True, exist_ok=True)
-        append_line(path, json.dumps(state.log_history[-1], allow_nan=False))
+        append_line(path, json_text(state.log_history[-1]))
 
 
 def _postfix(metrics: Mapping[str, float]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vaccine_swift.training._files import write_text
+from vaccine_swift.files import write_json
 
 __all__ = ["TrainOutput", "TrainerControl", "TrainerState"]
 
@@ -83,8 +83,7 @@ class TrainerState:
 
     def save_to_json(self, json_path: str | Path) -> None:
         """Write the state to a file, beside it first and then renamed."""
-        text = json.dumps(asdict(self), indent=2, sort_keys=True, allow_nan=False)
-        write_text(Path(json_path), text + "\n")
+        write_json(json_path, asdict(self), sort_keys=True)
 
     @classmethod
     def load_from_json(cls, json_path: str | Path) -> TrainerState:

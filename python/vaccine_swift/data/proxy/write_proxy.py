@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from vaccine_swift.data.proxy.word_lists import pick, word_lines, word_text
+from vaccine_swift.files import write_text
 
 SPLITS: Final = ("train", "test")
 _TURNED: Final = {"my": "your", "I": "you", "me": "you", "myself": "yourself"}
@@ -80,9 +81,7 @@ def write(directory: Path) -> None:
         for split in SPLITS:
             lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in make(split)]
             target = directory / f"{kind}_{split}.jsonl"
-            partial = target.with_suffix(".partial")
-            partial.write_bytes("".join(lines).encode())
-            partial.replace(target)
+            write_text(target, "".join(lines))
 
 
 def _turned(text: str) -> str:

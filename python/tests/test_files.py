@@ -1,0 +1,244 @@
+"""Files and directories appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dying import killed_everywhere
+from safetensors import SafetensorError
+from small_models import small, with_adapter
+
+import vaccine_swift as vs
+from vaccine_swift.files import (
+    new_directory,
+    new_file,
+    remove_stale,
+    settle,
+    staged_files,
+    write_json,
+    write_tensors,
+    write_text,
+)
+from vaccine_swift.plain_json import json_text, plain
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_a_new_directory_appears_with_all_its_files(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "b"
+    with staged_files(target) as stage:
+        (stage / "one").write_text("1")
+        (stage / "one").chmod(0o600)
+        assert not target.exists()
+    assert (target / "one").read_text() == "1"
+    assert names(target.parent) == ["b"]
+    mask = os.umask(0)
+    os.umask(mask)
+    assert target.stat().st_mode & 0o777 == 0o777 & ~mask
+    assert (target / "one").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_an_error_leaves_the_old_files(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "one").write_text("old")
+
+    def fail() -> None:
+        with staged_files(target) as stage:
+            (stage / "one").write_text("new")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert (target / "one").read_text() == "old"
+    assert names(tmp_path) == ["target"]
+
+
+def test_other_files_of_the_directory_stay(tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target/other").write_text("mine")
+    with staged_files(tmp_path / "target") as stage:
+        (stage / "one").write_text("1")
+    assert names(tmp_path / "target") == ["one", "other"]
+
+
+def test_a_file_in_the_place_of_the_directory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError) as caught, staged_files(tmp_path / "file"):
+        pass
+    assert caught.value.filename == str(tmp_path / "file")
+
+
+def put(directory: Path, content: str, **names: str) -> None:
+    """Two files that belong together, and any others."""
+    directory.mkdir(exist_ok=True)
+    for name in ("config", "weights", *names):
+        (directory / name).write_text(names.get(name, content))
+
+
+def test_staged_files_are_all_old_or_all_new_wherever_the_process_dies(
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "target"
+    seen = set()
+
+    def prepare() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        put(target, "old", other="mine", shard="old")
+
+    def work() -> None:
+        with staged_files(target, obsolete=["shard*"]) as stage:
+            put(stage, "new")
+
+    for _ in killed_everywhere(prepare, work):
+        found = {each.name: each.read_text() for each in target.glob("[!.]*")}
+        # What another program reads meanwhile is never a mixture.
+        together = {found[name] for name in ("config", "weights") if name in found}
+        assert len(together) <= 1
+        settle(target)
+        remove_stale(target)
+        found = {each.name: each.read_text() for each in target.iterdir()}
+        old = {"config": "old", "weights": "old", "other": "mine", "shard": "old"}
+        new = {"config": "new", "weights": "new", "other": "mine"}
+        assert found in (old, new)
+        seen.add(found["config"])
+    assert seen == {"old", "new"}
+
+
+def test_a_replaced_directory_is_old_or_new_wherever_the_process_dies(
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "target"
+    seen = set()
+
+    def prepare() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        put(target, "old", gone="old")
+
+    def work() -> None:
+        with new_directory(target) as stage:
+            put(stage, "new")
+
+    for _ in killed_everywhere(prepare, work):
+        remove_stale(tmp_path)
+        assert names(tmp_path) == ["target"]
+        found = {each.name: each.read_text() for each in target.iterdir()}
+        old = {"config": "old", "weights": "old", "gone": "old"}
+        assert found in (old, {"config": "new", "weights": "new"})
+        seen.add(found["config"])
+    assert seen == {"old", "new"}
+
+
+def test_a_file_is_old_or_new_and_no_rest_stays(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    seen = set()
+    for _ in killed_everywhere(
+        lambda: path.write_text("old"), lambda: write_text(path, "new")
+    ):
+        seen.add(path.read_text())
+    assert seen == {"old", "new"}
+    write_text(path, "last")
+    assert names(tmp_path) == ["file"]
+
+
+def test_an_older_adapter_is_replaced_whole_wherever_the_process_dies(
+    tmp_path: Path,
+) -> None:
+    models = {rank: small() for rank in (2, 3)}
+    for rank, model in models.items():
+        model.add_adapter(vs.LoRAConfig(r=rank, target_modules=["q_proj"]), seed=rank)
+    target = tmp_path / "adapter"
+    found = set()
+    reader = small()
+    for _ in killed_everywhere(
+        lambda: models[2].save_adapter(target), lambda: models[3].save_adapter(target)
+    ):
+        reader.load_adapter(target)
+        rank = reader.adapter.r
+        expected = models[rank].adapter_state()
+        for name, value in reader.adapter_state().items():
+            np.testing.assert_array_equal(value, expected[name])
+        found.add(rank)
+    assert found == {2, 3}
+    models[2].save_adapter(target)
+    assert names(target) == ["adapter_config.json", "adapter_model.safetensors"]
+
+
+def test_what_another_process_is_writing_is_not_stale(tmp_path: Path) -> None:
+    (tmp_path / ".unfinished-killed").mkdir()
+    with new_file(tmp_path / "file") as beside:
+        beside.write_text("half")
+        remove_stale(tmp_path)
+        write_text(tmp_path / "file", "another's")
+        assert beside.read_text() == "half"
+    assert (tmp_path / "file").read_text() == "half"
+    assert names(tmp_path) == ["file"]
+
+
+def test_all_writers_give_the_permissions_of_the_umask(tmp_path: Path) -> None:
+    former = os.umask(0o027)
+    try:
+        write_text(tmp_path / "text", "")
+        write_json(tmp_path / "json", {})
+        write_tensors(tmp_path / "tensors", {"x": np.zeros(1, np.float32)}, {})
+        with new_directory(tmp_path / "directory") as stage:
+            write_tensors(stage / "tensors", {"x": np.zeros(1, np.float32)}, {})
+        model = with_adapter(small())
+        model.save_adapter(tmp_path / "adapter")
+        model.save_adapter(tmp_path / "directory")
+    finally:
+        os.umask(former)
+    found = {path: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert len(found) == 10
+    for path, mode in found.items():
+        assert mode == (0o750 if path.is_dir() else 0o640), path
+
+
+def test_the_disk_s_own_reason_is_kept(tmp_path: Path) -> None:
+    def fail() -> None:
+        with new_file(tmp_path / "file"):
+            raise SafetensorError("Error: No space left on device (os error 28)")
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        fail()
+    assert caught.value.errno == errno.ENOSPC
+    assert caught.value.filename == str(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (math.nan, None),
+        ([math.inf, -math.inf, 0.5], [None, None, 0.5]),
+        (np.float32(0.5), 0.5),
+        (np.float64(math.nan), None),
+        (np.int64(3), 3),
+        (np.bool_(True), True),
+        (np.array([[1.0, math.nan]]), [[1.0, None]]),
+        (np.datetime64("2026-01-02"), "2026-01-02"),
+        (Path("a/b"), "a/b"),
+        ({1: {"x": (1, 2)}}, {"1": {"x": [1, 2]}}),
+        (2**70, 2**70),
+        (1 + 2j, "(1+2j)"),
+        (b"x", "b'x'"),
+        (np.array(["a", None], object), ["a", None]),
+    ],
+)
+def test_a_value_becomes_plain_json(value: object, expected: object) -> None:
+    assert plain(value) == expected
+    assert json.loads(json_text(value)) == expected
+
+
+def test_text_that_utf8_cannot_hold_is_escaped(tmp_path: Path) -> None:
+    write_json(tmp_path / "file", {"path": os.fsdecode(b"\xff"), "é": 1})
+    content = json.loads((tmp_path / "file").read_text())
+    assert content == {"path": os.fsdecode(b"\xff"), "é": 1}
