@@ -218,10 +218,20 @@ static PyMethodDef model_methods[] = {
         "token_losses($self, /, input_ids, labels, offsets)\n--\n\n"
         "The loss of each supervised token, float32, in the order of the batch."),
     METHOD(forward_backward, KEYWORDS,
-        "forward_backward($self, /, input_ids, labels, offsets, *, method, magnitude, weight, "
-        "seed, stream)\n--\n\n"
+        "forward_backward($self, /, input_ids, labels, offsets, *, perturbation='none', rho=0.0, "
+        "norm='chosen', variance=0.0, layers=None, values=None, weight=1.0, seed=0, stream=0, "
+        "draw=0)\n--\n\n"
         "Add weight * dloss/dadapter to the gradients; all gradients are zero after a failure.\n\n"
-        "The result has the fields of VaccineStepReport and `perturbation_norms`, L floats."),
+        "`perturbation` is 'none', 'worst' (rho, norm, layers), 'gaussian' (variance, layers) or\n"
+        "'given' (values). The result has the fields of VaccineStepReport and\n"
+        "`perturbation_norms`, L floats."),
+    METHOD(attention_gradients, KEYWORDS,
+        "attention_gradients($self, /, input_ids, labels, offsets, *, seed=0, stream=0, draw=0)"
+        "\n--\n\n"
+        "The loss, and the squared norm of its gradient at the attention output of every layer."),
+    METHOD(attention_gradient_states, METH_NOARGS,
+        "attention_gradient_states($self, /)\n--\n\n"
+        "Float32 [L, T, C] of the last attention_gradients."),
     METHOD(zero_gradients, METH_NOARGS, "zero_gradients($self, /)\n--\n\nSet all gradients to 0."),
     METHOD(perturbations, METH_NOARGS,
         "perturbations($self, /)\n--\n\nFloat32 [L, T, C] of the last perturbed step."),

@@ -26,9 +26,13 @@ PyObject *model_attention_outputs(ModelObject *self, PyObject *args, PyObject *k
 PyObject *model_hidden_states(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_loss(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_token_losses(ModelObject *self, PyObject *args, PyObject *keywords);
-PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *keywords);
-PyObject *model_perturbations(ModelObject *self, PyObject *unused);
 PyObject *model_generate(ModelObject *self, PyObject *args, PyObject *keywords);
+
+// model_training.c
+PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_attention_gradients(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_perturbations(ModelObject *self, PyObject *unused);
+PyObject *model_attention_gradient_states(ModelObject *self, PyObject *unused);
 
 // A call of the core on the model's handle: the turn taken and the GIL released, then both undone.
 // `model_begin` raises what `turn_take` does, `model_end` what `call_end` does.

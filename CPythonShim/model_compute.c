@@ -1,8 +1,7 @@
-// Forward, training step and generation.
-
-#include <stdlib.h>
+// Forward passes without gradients.
 
 #include "arguments.h"
+#include "batch.h"
 #include "inputs.h"
 #include "model.h"
 #include "outputs.h"
@@ -61,31 +60,6 @@ PyObject *model_attention_outputs(ModelObject *self, PyObject *args, PyObject *k
 }
 
 // MARK: - Packed batches
-
-typedef struct BatchInput {
-    Input input_ids, labels, offsets;
-} BatchInput;
-
-static bool batch_input(
-    PyObject *input_ids, PyObject *labels, PyObject *offsets, BatchInput *batch) {
-    return input_integers(input_ids, "input_ids", &batch->input_ids)
-        && input_integers(labels, "labels", &batch->labels)
-        && input_integers(offsets, "offsets", &batch->offsets);
-}
-
-static void batch_release(BatchInput *batch) {
-    input_release(&batch->input_ids);
-    input_release(&batch->labels);
-    input_release(&batch->offsets);
-}
-
-static VaccineBatch as_batch(const BatchInput *batch) {
-    return (VaccineBatch){
-        .input_ids = input_as_integers(&batch->input_ids),
-        .labels = input_as_integers(&batch->labels),
-        .offsets = input_as_integers(&batch->offsets),
-    };
-}
 
 static const char *const states[] = {
     [VACCINE_STATE_ATTENTION] = "attention",
@@ -192,96 +166,4 @@ PyObject *model_token_losses(ModelObject *self, PyObject *args, PyObject *keywor
     if (!evaluate(self, args, keywords, "OOO:token_losses", &loss, &supervised, &losses))
         return NULL;
     return (PyObject *)losses;
-}
-
-// MARK: - Training step
-
-static const char *const methods[] = {
-    [VACCINE_METHOD_SFT] = "sft",
-    [VACCINE_METHOD_VACCINE] = "vaccine",
-    [VACCINE_METHOD_RANDOM] = "random",
-    NULL,
-};
-
-static bool step_options(PyObject *method, PyObject *magnitude, PyObject *weight, PyObject *seed,
-    PyObject *stream, VaccineStepOptions *options) {
-    int choice;
-    if (!argument_choice(method, "method", methods, &choice)) return false;
-    options->method = (VaccineMethodKind)choice;
-    return argument_double(magnitude, "magnitude", &options->magnitude)
-        && argument_double(weight, "weight", &options->weight)
-        && argument_uint64(seed, "seed", &options->seed)
-        && argument_uint64(stream, "stream", &options->stream);
-}
-
-static PyObject *float_list(const double *values, int64_t count) {
-    PyObject *list = PyList_New((Py_ssize_t)count);
-    for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
-        PyObject *value = PyFloat_FromDouble(values[i]);
-        if (value == NULL)
-            Py_CLEAR(list);
-        else
-            PyList_SetItem(list, i, value);
-    }
-    return list;
-}
-
-static PyObject *report_as_dict(
-    const VaccineStepReport *report, const double *norms, int64_t layers) {
-    PyObject *list = float_list(norms, layers);
-    if (list == NULL) return NULL;
-    return Py_BuildValue("{s:d, s:d, s:d, s:d, s:L, s:L, s:d, s:N}",  //
-        "loss", report->loss,                                         //
-        "clean_loss", report->clean_loss,                             //
-        "gradient_norm", report->gradient_norm,                       //
-        "attention_gradient_norm", report->attention_gradient_norm,   //
-        "tokens", (long long)report->tokens,                          //
-        "supervised", (long long)report->supervised,                  //
-        "seconds", report->seconds,                                   //
-        "perturbation_norms", list);
-}
-
-PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *keywords) {
-    static char *names[] = {
-        "input_ids", "labels", "offsets", "method", "magnitude", "weight", "seed", "stream", NULL};
-    PyObject *input_ids, *labels, *offsets, *method, *magnitude, *weight, *seed, *stream;
-    VaccineStepOptions options;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO$OOOOO:forward_backward", names,
-            &input_ids, &labels, &offsets, &method, &magnitude, &weight, &seed, &stream)
-        || !step_options(method, magnitude, weight, seed, stream, &options))
-        return NULL;
-    const int32_t layers = self->configuration.layer_count;
-    double *norms = calloc((size_t)layers, sizeof *norms);
-    if (norms == NULL) return PyErr_NoMemory();
-    BatchInput batch = {0};
-    VaccineStepReport report;
-    Call call;
-    bool done = batch_input(input_ids, labels, offsets, &batch) && model_begin(self, &call);
-    if (done) {
-        const VaccineStatus status = vaccine_model_forward_backward(self->handle, as_batch(&batch),
-            options, &report, norms, call_interrupt(&call), &call.message);
-        done = model_end(self, &call, status);
-    }
-    batch_release(&batch);
-    PyObject *result = done ? report_as_dict(&report, norms, layers) : NULL;
-    free(norms);
-    return result;
-}
-
-PyObject *model_perturbations(ModelObject *self, PyObject *unused) {
-    (void)unused;
-    if (!turn_take(&self->turn, "model")) return NULL;
-    const VaccineModelConfiguration *size = &self->configuration;
-    const int64_t shape[]
-        = {size->layer_count, vaccine_model_perturbation_tokens(self->handle), size->hidden_size};
-    BufferObject *output = buffer_new(state_of((PyObject *)self)->buffer_type, 'f', 3, shape);
-    if (output != NULL) {
-        Call call;
-        call_begin(&call);
-        const VaccineStatus status = vaccine_model_read_perturbations(
-            self->handle, output->values, buffer_count(output), &call.message);
-        if (!call_end(&call, status)) Py_CLEAR(output);
-    }
-    turn_give(&self->turn);
-    return (PyObject *)output;
 }

@@ -7,12 +7,16 @@ package import VaccineTransformer
 package final class TrainingSession {
     package let model: Decoder
     /// ‖ε_l‖₂ of every layer in the last step.
-    private let norms: Numbers
+    let norms: Numbers
     private var memory: PerturbationMemory?
-    /// Tokens that were given to the last perturbed step, and the places among them of those that were
-    /// computed; 0 if ε is not in memory.
-    package private(set) var perturbedTokens = 0
-    package private(set) var perturbedPlaces: [Int] = []
+    /// What the memory holds.
+    package private(set) var content = Content.nothing
+    /// Tokens that were given to the pass that left it, and the places among them of those that were
+    /// computed.
+    package private(set) var tokens = 0
+    package private(set) var places: [Int] = []
+
+    package enum Content: Sendable { case nothing, attentionGradients, perturbations }
 
     package init(_ model: Decoder) {
         self.model = model
@@ -21,7 +25,7 @@ package final class TrainingSession {
 
     /// Makes sure that steps of no larger batch allocate nothing.
     ///
-    /// - Parameter perturbed: whether there is to be room for ε.
+    /// - Parameter perturbed: whether there is to be room for g_l and ε_l.
     /// - Throws: `VaccineError.memory` before allocating.
     package func reserve(
         tokens: Int, sequences: Int, longest: Int, perturbed: Bool
@@ -33,85 +37,29 @@ package final class TrainingSession {
     /// The largest batch, in tokens, whose ε finds its memory.
     package var perturbationRoom: Int { memory?.tokens ?? 0 }
 
-    /// ε of the last step, of the tokens that were computed; nil if that was not perturbed.
-    package var perturbations: LayerStates? {
-        guard perturbedTokens > 0, let memory else { return nil }
-        return memory.states(tokens: perturbedPlaces.count)
+    /// What the last pass left, of the tokens that were computed; nil if that is something else.
+    package func states(_ wanted: Content) -> LayerStates? {
+        guard content == wanted, let memory else { return nil }
+        return memory.states(tokens: places.count)
     }
 
-    /// After a change of the adapter, to which ε belongs.
-    package func forgetPerturbations() {
-        perturbedTokens = 0
-        perturbedPlaces.removeAll(keepingCapacity: true)
+    /// After a change of the adapter, to which the memory's content belongs.
+    package func forget() {
+        content = .nothing
+        tokens = 0
+        places.removeAll(keepingCapacity: true)
     }
 
-    /// Adds weight · ∂loss/∂adapter to the adapter's gradients, as the method forms it.
-    ///
-    /// Vaccine: (1) forward and backward to the attention outputs; (2) `perturb`; (3) forward with
-    /// e_l + ε_l and backward to the adapter, ε held constant. The two passes draw different dropout
-    /// masks, as PyTorch does; the second draws those that SFT would draw, so ρ = 0 is SFT exactly.
-    /// - Throws: `VaccineError`; then all adapter gradients are zero and the weights untouched.
-    /// - Complexity: Vaccine: two forward and two backward passes without weight gradients of frozen
-    ///   matrices.
-    package func forwardBackward(
-        _ batch: PackedBatch, _ options: StepOptions, interruption: Interruption
-    ) throws(VaccineError) -> StepReport {
-        guard model.adapter != nil else {
-            throw .state("the model has no adapter to train; add one first")
-        }
-        guard !batch.supervisedRows.isEmpty else {
-            throw .value("labels: no token of the batch is supervised")
-        }
-        try options.validate()
-        do {
-            return try gradients(batch, options, interruption)
-        } catch {
-            model.zeroGradients()
-            throw error
-        }
-    }
-
-    private func gradients(
-        _ batch: PackedBatch, _ options: StepOptions, _ interruption: Interruption
-    ) throws(VaccineError) -> StepReport {
-        func masks(_ pass: UInt64) -> RandomStream {
-            RandomStream(options.seed, options.stream, pass)
-        }
-        forgetPerturbations()
-        var report = StepReport(
-            loss: 0, cleanLoss: .nan, perturbationNorms: norms, attentionGradientNorm: 0,
-            gradientNorm: 0)
-        let perturbations = options.method == .sft ? nil : try room(tokens: batch.tokenCount)
-        switch options.method {
-        case .sft:
-            for layer in norms.indices { norms[layer] = 0 }
-        case .vaccine(let rho):
-            guard let perturbations else { preconditionFailure("Vaccine has room for ε") }
-            let first = try model.forwardForTraining(
-                batch, masks: masks(1), perturbation: nil, interruption: interruption)
-            report.cleanLoss = try model.attentionGradients(first, into: perturbations)
-            report.attentionGradientNorm = try perturb(perturbations, rho: rho, norms: norms)
-        case .random(let variance):
-            guard let perturbations else { preconditionFailure("noise has room for ε") }
-            perturbRandomly(perturbations, variance: variance, stream: masks(3), norms: norms)
-        }
-        let second = try model.forwardForTraining(
-            batch, masks: masks(2), perturbation: perturbations, interruption: interruption)
-        report.loss = try model.adapterGradients(second, weight: Float(options.weight))
-        if perturbations == nil {
-            report.cleanLoss = report.loss
-        } else {
-            perturbedTokens = batch.givenCount
-            perturbedPlaces.append(contentsOf: batch.places)
-        }
-        report.gradientNorm = try model.gradientNorm()
-        return report
+    func keep(_ content: Content, of batch: PackedBatch) {
+        self.content = content
+        tokens = batch.givenCount
+        places.append(contentsOf: batch.places)
     }
 
     /// Memory for ε of a batch of this many tokens.
-    private func room(tokens: Int) throws(VaccineError) -> LayerStates {
+    func room(tokens: Int) throws(VaccineError) -> LayerStates {
         if let memory, memory.tokens >= tokens { return memory.states(tokens: tokens) }
-        forgetPerturbations()
+        forget()
         memory = nil
         let grown = try PerturbationMemory(model.configuration, tokens: tokens)
         memory = grown

@@ -17,7 +17,7 @@ import _TestSupport
         weight.matrix[0, 0] = .nan
         #expect {
             try TrainingSession(model).forwardBackward(
-                randomBatch([12]), StepOptions(method: .vaccine(rho: 2)), interruption: .none)
+                randomBatch([12]), PassOptions(perturbation: .worst(rho: 2)), interruption: .none)
         } throws: { error in
             guard case .value(let text) = error as? VaccineError else { return false }
             return text.contains("attention output of layer 1")
@@ -30,11 +30,11 @@ import _TestSupport
         let batch = try randomBatch([12])
         for polls in [0, 3, 20, 40] {
             _ = try TrainingSession(model).forwardBackward(
-                batch, StepOptions(method: .sft), interruption: .none)
+                batch, PassOptions(perturbation: .none), interruption: .none)
             #expect(throws: VaccineError.interrupted) {
                 try withInterruption(afterPolls: polls) {
                     _ = try TrainingSession(model).forwardBackward(
-                        batch, StepOptions(method: .vaccine(rho: 2)), interruption: $0)
+                        batch, PassOptions(perturbation: .worst(rho: 2)), interruption: $0)
                 }
             }
             expectClean(model)
@@ -45,18 +45,18 @@ import _TestSupport
         let bare = try randomDecoder(adapter: false)
         #expect(throws: VaccineError.state("the model has no adapter to train; add one first")) {
             try TrainingSession(bare).forwardBackward(
-                randomBatch([9]), StepOptions(method: .sft), interruption: .none)
+                randomBatch([9]), PassOptions(perturbation: .none), interruption: .none)
         }
         let model = try randomDecoder()
         #expect(throws: VaccineError.value("rho must be finite and at least 0, got -1.0")) {
             try TrainingSession(model).forwardBackward(
-                randomBatch([9]), StepOptions(method: .vaccine(rho: -1)), interruption: .none)
+                randomBatch([9]), PassOptions(perturbation: .worst(rho: -1)), interruption: .none)
         }
         let unsupervised = try PackedBatch(
             inputIDs: [1, 2], labels: [-100, -100], offsets: [0, 2], configuration: .tiny)
         #expect(throws: VaccineError.value("labels: no token of the batch is supervised")) {
             try TrainingSession(model).forwardBackward(
-                unsupervised, StepOptions(method: .sft), interruption: .none)
+                unsupervised, PassOptions(perturbation: .none), interruption: .none)
         }
     }
 

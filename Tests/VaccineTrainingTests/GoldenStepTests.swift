@@ -23,12 +23,12 @@ private struct TrainingSettings: Decodable {
         let batch = try golden.batch()
         let session = TrainingSession(model)
         let report = try session.forwardBackward(
-            batch, StepOptions(method: .vaccine(rho: rho)), interruption: .none)
+            batch, PassOptions(perturbation: .worst(rho: rho)), interruption: .none)
         #expect(abs(report.cleanLoss / golden.double("expected/clean_loss") - 1) < 1e-6)
         #expect(abs(report.loss / golden.double("expected/loss") - 1) < 1e-5)
         let norm = golden.double("expected/attention_gradient_norm")
         #expect(abs(report.attentionGradientNorm / norm - 1) < 1e-5)
-        let layers = try #require(session.perturbations)
+        let layers = try #require(session.states(.perturbations))
         let expected = golden.floats("expected/perturbations")
         #expect(relativeError(layers.flatMap(\.elements), expected) < 1e-5)
         for tensor in model.tensors(.gradient) {
@@ -42,7 +42,7 @@ private struct TrainingSettings: Decodable {
         let golden = try GoldenFile(name)
         let model = try golden.decoder()
         let report = try TrainingSession(model).forwardBackward(
-            golden.batch(), StepOptions(method: .sft), interruption: .none)
+            golden.batch(), PassOptions(perturbation: .none), interruption: .none)
         let norm = golden.double("expected/sft_gradient_norm")
         #expect(abs(report.gradientNorm / norm - 1) < 1e-5)
         for tensor in model.tensors(.gradient) {
@@ -71,7 +71,8 @@ private struct TrainingSettings: Decodable {
             model.zeroGradients()
             let report = try session.forwardBackward(
                 batches[step % 2],
-                StepOptions(method: perturbed ? .vaccine(rho: rho) : .sft), interruption: .none)
+                PassOptions(perturbation: perturbed ? .worst(rho: rho) : .none), interruption: .none
+            )
             let rate =
                 settings.learning_rate
                 * Schedule.cosine.factor(

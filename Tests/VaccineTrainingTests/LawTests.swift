@@ -11,11 +11,11 @@ import _TestSupport
     }
 
     private func step(
-        _ session: TrainingSession, _ batch: PackedBatch, _ method: VaccineTraining.Method,
+        _ session: TrainingSession, _ batch: PackedBatch, _ perturbation: Perturbation,
         weight: Double = 1, stream: UInt64 = 0
     ) throws -> StepReport {
         try session.forwardBackward(
-            batch, StepOptions(method: method, weight: weight, seed: 1, stream: stream),
+            batch, PassOptions(perturbation: perturbation, weight: weight, seed: 1, stream: stream),
             interruption: .none)
     }
 
@@ -23,10 +23,10 @@ import _TestSupport
         let model = try randomDecoder(dropout: dropout)
         let session = TrainingSession(model)
         let batch = try randomBatch([20, 9])
-        let plain = try step(session, batch, .sft)
+        let plain = try step(session, batch, .none)
         let expected = gradients(model)
         model.zeroGradients()
-        let perturbed = try step(session, batch, .vaccine(rho: 0))
+        let perturbed = try step(session, batch, .worst(rho: 0))
         #expect(perturbed.loss == plain.loss)
         #expect(gradients(model) == expected)
     }
@@ -35,8 +35,8 @@ import _TestSupport
         let model = try randomDecoder()
         let session = TrainingSession(model)
         let batch = try randomBatch([20, 9])
-        let report = try step(session, batch, .vaccine(rho: rho))
-        let layers = try #require(session.perturbations)
+        let report = try step(session, batch, .worst(rho: rho))
+        let layers = try #require(session.states(.perturbations))
         let norm = layers.map(sumOfSquares).reduce(0, +).squareRoot()
         #expect(abs(norm / rho - 1) < 1e-5)
         for (layer, reported) in zip(layers, report.perturbationNorms) {
@@ -48,11 +48,11 @@ import _TestSupport
     @Test func onlyAMethodThatPerturbsTakesMemoryForIt() throws {
         let session = TrainingSession(try randomDecoder())
         let batch = try randomBatch([20, 9])
-        _ = try step(session, batch, .sft)
+        _ = try step(session, batch, .none)
         try session.reserve(tokens: 60, sequences: 2, longest: 40, perturbed: false)
         #expect(session.perturbationRoom == 0)
-        #expect(session.perturbations == nil)
-        _ = try step(session, batch, .vaccine(rho: 2))
+        #expect(session.states(.perturbations) == nil)
+        _ = try step(session, batch, .worst(rho: 2))
         #expect(session.perturbationRoom == batch.tokenCount)
         try session.reserve(tokens: 60, sequences: 2, longest: 40, perturbed: true)
         #expect(session.perturbationRoom == 60)
@@ -62,8 +62,8 @@ import _TestSupport
         let model = try randomDecoder()
         let session = TrainingSession(model)
         let batch = try randomBatch([20, 9])
-        _ = try step(session, batch, .vaccine(rho: 2))
-        let layers = try #require(session.perturbations)
+        _ = try step(session, batch, .worst(rho: 2))
+        let layers = try #require(session.states(.perturbations))
         for layer in layers {
             for last in [19, 28] { #expect(layer[last..<last + 1] == zeros(1, 32).elements) }
         }
@@ -76,14 +76,14 @@ import _TestSupport
         let model = try randomDecoder()
         let session = TrainingSession(model)
         let (first, second) = (try randomBatch([20, 9]), try randomBatch([15], seed: 8))
-        _ = try step(session, first, .vaccine(rho: 2))
+        _ = try step(session, first, .worst(rho: 2))
         let one = gradients(model)
         model.zeroGradients()
-        _ = try step(session, second, .vaccine(rho: 2))
+        _ = try step(session, second, .worst(rho: 2))
         let two = gradients(model)
         model.zeroGradients()
-        _ = try step(session, first, .vaccine(rho: 2), weight: 0.25)
-        _ = try step(session, second, .vaccine(rho: 2), weight: 0.75)
+        _ = try step(session, first, .worst(rho: 2), weight: 0.25)
+        _ = try step(session, second, .worst(rho: 2), weight: 0.75)
         for ((a, b), sum) in zip(zip(one, two), gradients(model)) {
             let expected = zip(a, b).map { 0.25 * $0 + 0.75 * $1 }
             #expect(relativeError(sum, expected) < 1e-5)
@@ -94,20 +94,21 @@ import _TestSupport
         let model = try randomDecoder(dropout: 0.1)
         let session = TrainingSession(model)
         let batch = try randomBatch([20, 40])
-        let first = try step(session, batch, .vaccine(rho: 2), stream: 4).loss
+        let first = try step(session, batch, .worst(rho: 2), stream: 4).loss
         let expected = gradients(model)
         model.zeroGradients()
-        #expect(try step(session, batch, .vaccine(rho: 2), stream: 4).loss == first)
+        #expect(try step(session, batch, .worst(rho: 2), stream: 4).loss == first)
         #expect(gradients(model) == expected)
-        #expect(try step(session, batch, .vaccine(rho: 2), stream: 5).loss != first)
+        #expect(try step(session, batch, .worst(rho: 2), stream: 5).loss != first)
     }
 
     @Test func randomPerturbationHasItsVariance() throws {
         let model = try randomDecoder()
         let session = TrainingSession(model)
         let batch = try randomBatch([60, 60])
-        _ = try step(session, batch, .random(variance: 0.04))
-        let values = try #require(session.perturbations).flatMap(\.elements).map(Double.init)
+        _ = try step(session, batch, .gaussian(variance: 0.04))
+        let values = try #require(session.states(.perturbations)).flatMap(\.elements).map(
+            Double.init)
         let variance = values.reduce(0) { $0 + $1 * $1 } / Double(values.count)
         #expect(abs(variance / 0.04 - 1) < 4 * (2 / Double(values.count)).squareRoot())
     }
@@ -116,12 +117,12 @@ import _TestSupport
         let model = try randomDecoder()
         let session = TrainingSession(model)
         let batch = try randomBatch([20, 9])
-        _ = try step(session, batch, perturbed ? .vaccine(rho: 2) : .sft)
+        _ = try step(session, batch, perturbed ? .worst(rho: 2) : .none)
         let scratch = LayerStates(zeros(3 * 29, 32), layers: 3, tokens: 29)
         var frozen: LayerStates?
         if perturbed {
             let copy = LayerStates(zeros(3 * 29, 32), layers: 3, tokens: 29)
-            for (target, source) in try zip(copy, #require(session.perturbations)) {
+            for (target, source) in try zip(copy, #require(session.states(.perturbations))) {
                 target.copy(from: source)
             }
             frozen = copy

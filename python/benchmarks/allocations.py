@@ -123,7 +123,7 @@ def phases(threads: int, layers: int, dtype: str) -> dict[str, dict[str, Any]]:
     ids = list(range(1, 40))
     batch = vs.Batch.pack([vs.Example(ids, ids), vs.Example(ids[:9], ids[:9])])
     integers = (batch.input_ids, batch.labels, batch.offsets)
-    options = {"method": "vaccine", "magnitude": 2.0, "weight": 1.0}
+    options = {"perturbation": "worst", "rho": 2.0, "weight": 1.0}
 
     def step() -> None:
         model._model.forward_backward(*integers, **options, seed=0, stream=0)

@@ -80,8 +80,8 @@ def small_batch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 STEP: dict[str, Any] = {
-    "method": "vaccine",
-    "magnitude": 2.0,
+    "perturbation": "worst",
+    "rho": 2.0,
     "weight": 1.0,
     "seed": 0,
     "stream": 0,

@@ -120,7 +120,7 @@ def test_a_seed_is_an_integer(value: Any) -> None:
 def test_numpy_scalars_are_numbers() -> None:
     model = random_model()
     expected = step(model)["loss"]
-    report = step(model, seed=np.int64(0), stream=np.uint8(0), magnitude=np.float32(2))
+    report = step(model, seed=np.int64(0), stream=np.uint8(0), rho=np.float32(2))
     assert report["loss"] == expected
     model.reserve(np.int32(8), np.int64(2), use="training")
 

@@ -47,8 +47,10 @@ def model() -> _core.Model:
 
 CALLS = {
     "forward_backward vaccine": "step(model, batch)",
-    "forward_backward sft": "step(model, batch, method='sft')",
-    "forward_backward random": "step(model, batch, method='random', magnitude=0.1)",
+    "forward_backward sft": "step(model, batch, perturbation='none')",
+    "forward_backward random": (
+        "step(model, batch, perturbation='gaussian', variance=0.1)"
+    ),
     "loss": "model.loss(*batch)",
     "logits": "model.logits(batch[0][:512])",
     "attention_outputs": "model.attention_outputs(batch[0][:512])",

@@ -113,7 +113,12 @@ def every_call(model, parts, settings, floats) -> None:
     model.hidden_states(
         *(parts[0], parts[2]), what="mlp", layers=[0], rows=[0, 1], bounds=[0, 2]
     )
+    step(model, parts, layers=[1], norm="all")
+    step(model, parts, perturbation="gaussian", variance=1.0, layers=[0])
+    step(model, parts, perturbation="given", values=np.ones((2, 7, 16), np.float32))
     model.perturbations()
+    model.attention_gradients(*parts)
+    model.attention_gradient_states()
     model.generate(
         *(parts[0], parts[2]),
         max_new_tokens=2,
@@ -131,8 +136,11 @@ def every_call(model, parts, settings, floats) -> None:
     for failing in (
         lambda: _core.Model({**settings, "head_size": "4"}),
         lambda: step(model, (parts[0], parts[1], parts[2][:-1])),
-        lambda: step(model, parts, method="none"),
-        lambda: step(model, parts, magnitude=-1.0),
+        lambda: step(model, parts, perturbation="sft"),
+        lambda: step(model, parts, rho=-1.0),
+        lambda: step(model, parts, layers=[1, 0]),
+        lambda: step(model, parts, perturbation="given", values=floats),
+        lambda: model.attention_gradients(*parts[:2], [0, 1]),
         lambda: model.logits(floats),
         lambda: model.logits([-1]),
         lambda: model.read("weight", "none"),

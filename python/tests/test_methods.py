@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 
 import vaccine_swift as vs
 from vaccine_swift import _core
+from vaccine_swift.cli.method_options import add_method_options, method_of
+from vaccine_swift.methods import Gaussian, Given, Worst
 
 
 def test_every_perturbs_each_tau_th_step_from_the_first() -> None:
@@ -140,9 +144,9 @@ def test_a_setting_that_float32_cannot_hold_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("rho / 1e-7", {"method": "vaccine", "magnitude": 3.5e31}),
-        ("√variance", {"method": "random", "magnitude": 1e78}),
-        ("weight", {"method": "sft", "magnitude": 0.0, "weight": -1e39}),
+        ("rho / 1e-7", {"perturbation": "worst", "rho": 3.5e31}),
+        ("√variance", {"perturbation": "gaussian", "variance": 1e78}),
+        ("weight", {"weight": -1e39}),
     ],
 )
 def test_the_core_refuses_what_float32_cannot_hold(adapted, name, options) -> None:
@@ -162,3 +166,201 @@ def test_an_optimiser_refuses_what_float32_cannot_hold(adapted) -> None:
     ):
         with pytest.raises(ValueError, match=f"{name} must be"):
             _core.AdamW(adapted._model, *settings)
+
+
+def test_a_perturbation_of_chosen_layers_has_norm_rho_over_these(adapted) -> None:
+    batch = vs.Batch.pack([vs.Example([1, 2, 3, 4], [-100, 2, 3, 4])])
+    engine = adapted.engine
+    gradients = engine.attention_gradients(batch).states()
+    engine.forward_backward(batch, perturbation=Worst(2.0, layers=[1]))
+    expected = np.zeros_like(gradients)
+    expected[1] = gradients[1] * (2.0 / (np.linalg.norm(gradients[1]) + 1e-7))
+    np.testing.assert_allclose(adapted.perturbations(), expected, rtol=1e-5, atol=1e-9)
+    engine.forward_backward(batch, perturbation=Worst(2.0, layers=[1], norm="all"))
+    expected[1] = gradients[1] * (2.0 / (np.linalg.norm(gradients) + 1e-7))
+    np.testing.assert_allclose(adapted.perturbations(), expected, rtol=1e-5, atol=1e-9)
+
+
+def test_attention_gradients_are_those_of_the_first_pass(adapted) -> None:
+    batch = vs.Batch.pack([vs.Example([1, 2, 3, 4], [-100, 2, 3, 4])])
+    found = adapted.engine.attention_gradients(batch)
+    states = found.states()
+    squares = (states.astype(np.float64) ** 2).sum(axis=(1, 2))
+    np.testing.assert_allclose(found.squared_norms, squares, rtol=1e-12)
+    assert not any(value.any() for value in adapted.gradients().values())
+    report = adapted.forward_backward(batch, vs.Vaccine(rho=2.0))
+    assert found.loss == report.clean_loss
+    norm = math.sqrt(found.squared_norms.sum())
+    assert report.attention_gradient_norm == norm
+    epsilon = states * np.float32(2.0 / (norm + 1e-7))
+    np.testing.assert_array_equal(adapted.perturbations(), epsilon)
+    with pytest.raises(RuntimeError, match="left no attention gradients"):
+        found.states()
+
+
+def test_a_given_perturbation_gives_the_step_of_the_worst_one(adapted) -> None:
+    batch = vs.Batch.pack([vs.Example([1, 2, 3, 4], [-100, 2, 3, 4])])
+    worst = adapted.forward_backward(batch, vs.Vaccine(rho=2.0), stream=0)
+    gradients, epsilon = adapted.gradients(), adapted.perturbations()
+    adapted.zero_gradients()
+    given = adapted.engine.forward_backward(batch, perturbation=Given(epsilon))
+    assert given.loss == worst.loss
+    for name, gradient in adapted.gradients().items():
+        np.testing.assert_array_equal(gradient, gradients[name], err_msg=name)
+    np.testing.assert_allclose(
+        given.perturbation_norms, worst.perturbation_norms, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("perturbation", "message"),
+    [
+        (Worst(1.0, layers=[]), "layers must rise strictly"),
+        (Worst(1.0, layers=[1, 0]), "layers must rise strictly"),
+        (Worst(1.0, layers=[0, 2]), "layers must rise strictly"),
+        (Gaussian(1.0, layers=[-1]), "layers must rise strictly"),
+        (Given(np.zeros((2, 3, 32), np.float32)), "values must be"),
+        (
+            Given(np.full((2, 4, 32), np.nan, np.float32)),
+            "values: the element of layer",
+        ),
+    ],
+)
+def test_a_perturbation_that_does_not_fit_is_refused(
+    adapted, perturbation, message
+) -> None:
+    batch = vs.Batch.pack([vs.Example([1, 2, 3, 4], [-100, 2, 3, 4])])
+    adapted.forward_backward(batch, vs.SFT())
+    with pytest.raises(ValueError, match=message):
+        adapted.engine.forward_backward(batch, perturbation=perturbation)
+    assert not any(value.any() for value in adapted.gradients().values())
+
+
+def test_another_draw_has_other_masks_and_noise(adapted) -> None:
+    batch = vs.Batch.pack([vs.Example([1, 2, 3, 4], [-100, 2, 3, 4])])
+    noise = []
+    for draw in (0, 1, 1):
+        adapted.engine.forward_backward(
+            batch, perturbation=Gaussian(1.0, layers=[0]), draw=draw
+        )
+        noise.append(adapted.perturbations())
+        assert not noise[-1][1].any()
+    assert (noise[0] != noise[1]).any()
+    np.testing.assert_array_equal(noise[1], noise[2])
+
+
+def test_options_follow_from_the_fields() -> None:
+    rho, every = vs.Vaccine.options()
+    assert (rho.name, rho.type, rho.default, rho.symbol) == ("rho", float, 2.0, "ρ")
+    assert rho.range == "at least 0 and at most 1e+31"
+    assert (every.name, every.type, every.required) == ("every", int, False)
+    (variance,) = vs.RandomPerturbation.options()
+    assert variance.required
+    assert vs.SFT.options() == ()
+
+
+def test_labels_show_the_first_setting_and_what_is_changed() -> None:
+    assert vs.SFT().label == "SFT"
+    assert vs.Vaccine().label == "Vaccine ρ=2"
+    assert vs.Vaccine(rho=0.5, every=3).label == "Vaccine ρ=0.5 τ=3"
+    assert vs.RandomPerturbation(0.25).label == "Random variance=0.25"
+
+
+def test_the_identity_of_shipped_methods_stays_what_checkpoints_hold() -> None:
+    assert vs.SFT().identity == {"kind": "sft"}
+    assert vs.Vaccine(rho=2).identity == {"kind": "vaccine", "rho": 2.0, "every": 1}
+    assert vs.RandomPerturbation(1).identity == {"kind": "random", "variance": 1.0}
+
+
+@pytest.fixture
+def halves():
+    """A method of one's own, for one test."""
+
+    @dataclass(frozen=True)
+    class Halves(vs.Method):
+        """Some of the gradient."""
+
+        name = "halves"
+        share: float = vs.option(0.5, help="what is kept", minimum=0.0, maximum=1.0)
+        mode: str = vs.option("plain", choices=("plain", "noisy"))
+        twice: bool = False
+
+        def gradient(self, step: vs.Step) -> vs.StepReport:
+            return step.forward_backward(weight=self.share)
+
+    yield Halves
+    vs.methods.unregister("halves")
+
+
+def test_a_method_of_ones_own_is_registered_checked_and_run(halves, adapted) -> None:
+    assert vs.methods.registered()["halves"] is halves
+    method = vs.methods.method_named("halves", share=0.25)
+    assert method == halves(share=0.25)
+    assert method.label == "Halves share=0.25"
+    for wrong, message in (
+        ({"share": 1.5}, "share must be at most 1.0, got 1.5"),
+        ({"mode": "loud"}, "mode must be one of plain, noisy, got 'loud'"),
+        ({"twice": 1}, "twice must be a bool, got 1"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            halves(**wrong)
+    batch = vs.Batch.pack([vs.Example([1, 2, 3, 4], [-100, 2, 3, 4])])
+    adapted.forward_backward(batch, vs.SFT(), weight=0.25, stream=0)
+    expected = adapted.gradients()
+    adapted.zero_gradients()
+    adapted.forward_backward(batch, method, stream=0)
+    for name, gradient in adapted.gradients().items():
+        np.testing.assert_array_equal(gradient, expected[name], err_msg=name)
+
+
+def test_a_method_of_ones_own_has_options_on_the_command_line(halves) -> None:
+    parser = argparse.ArgumentParser()
+    add_method_options(parser)
+    words = ["--method", "halves", "--share", "0.75", "--mode", "noisy", "--twice"]
+    options = parser.parse_args(words)
+    assert method_of(options) == halves(share=0.75, mode="noisy", twice=True)
+    options = parser.parse_args(["--method", "sft", "--share", "0.75"])
+    with pytest.raises(ValueError, match="--share has no meaning with --method sft"):
+        method_of(options)
+
+
+def test_a_name_belongs_to_one_method(halves) -> None:
+    def define(name: object) -> None:
+        type("Other", (vs.Method,), {"name": name, "gradient": None})
+
+    for name in ("halves", "vaccine"):
+        with pytest.raises(ValueError, match=f"'{name}' is that of"):
+            define(name)
+    for name in ("", "Two", "a b", "-", "é"):
+        with pytest.raises(ValueError, match="lower-case words"):
+            define(name)
+    with pytest.raises(TypeError, match="must be a str"):
+        define(3)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("vacine", {}, "Did you mean 'vaccine'"),
+        (["vaccine"], {}, "method must be one of"),
+        ("vaccine", {"roh": 1.0}, "roh is no setting of vaccine. Did you mean 'rho'"),
+        ("random", {}, "variance must be given for random"),
+    ],
+)
+def test_a_method_that_is_not_there_is_refused(name, settings, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        vs.methods.method_named(name, **settings)
+
+
+def test_an_error_in_a_recipe_leaves_zero_gradients(adapted, halves) -> None:
+    class Broken(halves):
+        def gradient(self, step: vs.Step) -> vs.StepReport:
+            step.forward_backward()
+            step.next_batch("harmful")
+
+    batch = vs.Batch.pack([vs.Example([1, 2, 3], [-100, 2, 3])])
+    with pytest.raises(RuntimeError, match="reads the data stream 'harmful'"):
+        adapted.forward_backward(batch, Broken())
+    assert not any(value.any() for value in adapted.gradients().values())
+    with pytest.raises(TypeError, match=r"method must be SFT, .* got str"):
+        adapted.forward_backward(batch, "sft")

@@ -15,14 +15,17 @@ from vaccine_swift._cpu_check import check_cpu
 
 check_cpu()
 
-from vaccine_swift import data, drift, study
+from vaccine_swift import data, drift, methods, study
 from vaccine_swift._core import __version__
 from vaccine_swift.batches import Batch, Example
 from vaccine_swift.lora import LoRAConfig
 from vaccine_swift.methods import (
     SFT,
+    Method,
     RandomPerturbation,
+    Step,
     Vaccine,
+    option,
     perturbation,
 )
 from vaccine_swift.models import CausalLM, StepReport
@@ -46,7 +49,9 @@ __all__ = [
     "EarlyStoppingCallback",
     "Example",
     "LoRAConfig",
+    "Method",
     "RandomPerturbation",
+    "Step",
     "StepReport",
     "Tokenizer",
     "TrainOutput",
@@ -60,6 +65,8 @@ __all__ = [
     "data",
     "drift",
     "get_num_threads",
+    "methods",
+    "option",
     "perturbation",
     "set_num_threads",
     "show_config",

@@ -85,14 +85,32 @@ class Model:
         labels: _SupportsBuffer,
         offsets: _SupportsBuffer,
         *,
-        method: Literal["sft", "vaccine", "random"],
-        magnitude: float,
-        weight: float,
-        seed: int,
-        stream: int,
+        perturbation: Literal["none", "worst", "gaussian", "given"] = "none",
+        rho: float = 0.0,
+        norm: Literal["chosen", "all"] = "chosen",
+        variance: float = 0.0,
+        layers: _SupportsBuffer | None = None,
+        values: _SupportsBuffer | None = None,
+        weight: float = 1.0,
+        seed: int = 0,
+        stream: int = 0,
+        draw: int = 0,
     ) -> dict[str, Any]:
         """The fields of VaccineStepReport, and `perturbation_norms`: L floats."""
 
+    def attention_gradients(
+        self,
+        input_ids: _SupportsBuffer,
+        labels: _SupportsBuffer,
+        offsets: _SupportsBuffer,
+        *,
+        seed: int = 0,
+        stream: int = 0,
+        draw: int = 0,
+    ) -> tuple[float, list[float]]:
+        """The loss, and the squared norm of every layer's gradient."""
+
+    def attention_gradient_states(self) -> Buffer: ...
     def zero_gradients(self) -> None: ...
     def perturbations(self) -> Buffer: ...
     def generate(

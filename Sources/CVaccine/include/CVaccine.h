@@ -161,23 +161,40 @@ VaccineStatus vaccine_model_loss(VaccineModel *model, VaccineBatch batch, double
 
 // MARK: - Training
 
-typedef enum VaccineMethodKind {
-    VACCINE_METHOD_SFT = 0,
-    VACCINE_METHOD_VACCINE = 1,  // magnitude = ρ, the total L2 norm over all layers
-    VACCINE_METHOD_RANDOM = 2,   // magnitude = variance per element
-} VaccineMethodKind;
+// What is added to the attention outputs of a pass.
+typedef enum VaccinePerturbationKind {
+    VACCINE_PERTURBATION_NONE = 0,
+    VACCINE_PERTURBATION_WORST = 1,     // ε_l = g_l · ρ / (‖g‖₂ + 1e-7), g from a pass of its own
+    VACCINE_PERTURBATION_GAUSSIAN = 2,  // N(0, variance) on every element
+    VACCINE_PERTURBATION_GIVEN = 3,     // `values`
+} VaccinePerturbationKind;
 
-typedef struct VaccineStepOptions {
-    VaccineMethodKind method;
-    double magnitude;
+// The layers whose norm is taken for VACCINE_PERTURBATION_WORST.
+typedef enum VaccineNormScope {
+    VACCINE_NORM_CHOSEN = 0,  // those that are perturbed
+    VACCINE_NORM_ALL = 1,     // all of the model
+} VaccineNormScope;
+
+typedef struct VaccinePerturbation {
+    VaccinePerturbationKind kind;
+    double rho;              // worst
+    VaccineNormScope norm;   // worst
+    double variance;         // gaussian
+    VaccineIntegers layers;  // worst, gaussian: those perturbed, rising; values NULL: all
+    const float *values;     // given: [L, T, C]
+    int64_t count;           // of `values`
+} VaccinePerturbation;
+
+typedef struct VaccinePassOptions {
     double weight;  // the gradient of this batch is multiplied by it before it is accumulated
-    uint64_t seed;  // dropout and random perturbation are a function of (seed, stream)
+    uint64_t seed;  // dropout and noise are a function of (seed, stream, draw)
     uint64_t stream;
-} VaccineStepOptions;
+    uint64_t draw;  // numbers the passes of one step
+} VaccinePassOptions;
 
 typedef struct VaccineStepReport {
     double loss;           // the loss whose gradient was taken (perturbed if the method perturbs)
-    double clean_loss;     // the first pass's loss; equal to `loss` for SFT; NaN for random
+    double clean_loss;     // the loss without a perturbation; NaN where no pass gave it
     double gradient_norm;  // L2 norm of the accumulated adapter gradients
     double attention_gradient_norm;  // ‖(g_1 … g_L)‖₂ of the first pass; 0 where there is none
     int64_t tokens;                  // T
@@ -185,16 +202,28 @@ typedef struct VaccineStepReport {
     double seconds;
 } VaccineStepReport;
 
+// Pass 1 alone: g_l = ∂loss/∂e_l at every attention output stays with the model.
+// `squared_norms` has room for L values: ‖g_l‖₂². Adapter gradients are untouched.
+VaccineStatus vaccine_model_attention_gradients(VaccineModel *model, VaccineBatch batch,
+    VaccinePassOptions options, double *loss, double *squared_norms, VaccineInterrupt interrupt,
+    VaccineMessage *message);
 // Adds weight · ∂loss/∂adapter to the gradients. On failure all gradients are zeroed.
 // `perturbation_norms` has room for L values: ‖ε_l‖₂.
 VaccineStatus vaccine_model_forward_backward(VaccineModel *model, VaccineBatch batch,
-    VaccineStepOptions options, VaccineStepReport *report, double *perturbation_norms,
-    VaccineInterrupt interrupt, VaccineMessage *message);
+    VaccinePassOptions options, VaccinePerturbation perturbation, VaccineStepReport *report,
+    double *perturbation_norms, VaccineInterrupt interrupt, VaccineMessage *message);
 VaccineStatus vaccine_model_zero_gradients(VaccineModel *model, VaccineMessage *message);
-// Tokens T of the last perturbed step, 0 if there was none; then ε as [L, T, C].
-int64_t vaccine_model_perturbation_tokens(const VaccineModel *model);
-VaccineStatus vaccine_model_read_perturbations(
-    const VaccineModel *model, float *output, int64_t capacity, VaccineMessage *message);
+
+// What the last pass left with the model.
+typedef enum VaccineTrainingStates {
+    VACCINE_STATES_PERTURBATIONS = 0,
+    VACCINE_STATES_ATTENTION_GRADIENTS = 1,
+} VaccineTrainingStates;
+
+// Tokens T of the pass that left these states, 0 if they are not there; then [L, T, C].
+int64_t vaccine_model_training_tokens(const VaccineModel *model, VaccineTrainingStates kind);
+VaccineStatus vaccine_model_read_training_states(const VaccineModel *model,
+    VaccineTrainingStates kind, float *output, int64_t capacity, VaccineMessage *message);
 
 // The bare rule: ε_l = g_l · ρ / (‖(g_1 … g_n)‖₂ + 1e-7), norm in double precision.
 VaccineStatus vaccine_perturbation(const float *const *gradients, const int64_t *counts,

@@ -3,45 +3,64 @@
 from __future__ import annotations
 
 import argparse
-from typing import Final
+from typing import Any
 
 import vaccine_swift as vs
 from vaccine_swift.lora import TARGET_MODULES
-from vaccine_swift.methods import Method
+from vaccine_swift.methods import Method, Option, method_named, registered
 
 __all__ = ["adapter_settings", "add_adapter_options", "add_method_options", "method_of"]
 
-_PARAMETERS: Final = {"vaccine": ("rho", "every"), "sft": (), "random": ("variance",)}
-
 
 def add_method_options(parser: argparse.ArgumentParser) -> None:
-    """``--method`` and the parameters of the methods."""
+    """``--method`` and the settings of every method that is registered."""
     group = parser.add_argument_group("method")
+    summaries = (f"{name}: {_summary(each)}" for name, each in registered().items())
     group.add_argument(
         "--method",
-        choices=tuple(_PARAMETERS),
+        choices=tuple(registered()),
         default="vaccine",
-        help="vaccine perturbs the attention outputs where it hurts most, random by "
-        "noise, sft not at all",
+        help="; ".join(summaries).replace("%", "%%"),
     )
-    group.add_argument(
-        "--rho",
-        type=float,
-        metavar="X",
-        help="vaccine: total L2 norm of the perturbation (default: 2.0)",
-    )
-    group.add_argument(
-        "--every",
-        type=int,
-        metavar="N",
-        help="vaccine: perturb each N-th step, plain steps between (default: 1)",
-    )
-    group.add_argument(
-        "--variance",
-        type=float,
-        metavar="X",
-        help="random: variance of the noise on every element",
-    )
+    for name, owners in _settings().items():
+        described = (f"{owner}: {_describe(each)}" for owner, each in owners.items())
+        choices = {word for each in owners.values() for word in each.choices}
+        kinds = {each.type for each in owners.values()}
+        kind: Any = kinds.pop() if len(kinds) == 1 else str
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            help="; ".join(described).replace("%", "%%"),
+            **_conversion(kind, choices),
+        )
+
+
+def _settings() -> dict[str, dict[str, Option]]:
+    """For each name of a setting, the methods that have it."""
+    found: dict[str, dict[str, Option]] = {}
+    for name, method in registered().items():
+        for each in method.options():
+            found.setdefault(each.name, {})[name] = each
+    return found
+
+
+def _conversion(kind: type, choices: set[str]) -> dict[str, Any]:
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if choices:
+        return {"choices": tuple(sorted(choices))}
+    return {"type": kind, "metavar": "N" if kind is int else "X"}
+
+
+def _summary(method: type[Method]) -> str:
+    lines = (method.__doc__ or "").strip().splitlines()
+    first = lines[0].rstrip(".") if lines else method.title
+    return first[:1].lower() + first[1:]
+
+
+def _describe(setting: Option) -> str:
+    if setting.required:
+        return setting.help
+    return f"{setting.help} (default: {setting.default})"
 
 
 def method_of(options: argparse.Namespace) -> Method:
@@ -50,22 +69,26 @@ def method_of(options: argparse.Namespace) -> Method:
     Raises
     ------
     ValueError
-        When a parameter belongs to another method, is missing or out of range.
+        When a setting belongs to another method, is missing or out of range.
     """
-    own = _PARAMETERS[options.method]
+    owners = _settings()
     given = {
         name: getattr(options, name)
-        for names in _PARAMETERS.values()
-        for name in names
+        for name in owners
         if getattr(options, name) is not None
     }
     for name in given:
-        if name not in own:
-            raise ValueError(f"--{name} has no meaning with --method {options.method}")
-    if options.method == "random" and "variance" not in given:
-        raise ValueError("--variance must be given with --method random")
-    kinds = {"vaccine": vs.Vaccine, "sft": vs.SFT, "random": vs.RandomPerturbation}
-    return kinds[options.method](**given)
+        if options.method not in owners[name]:
+            option = name.replace("_", "-")
+            raise ValueError(
+                f"--{option} has no meaning with --method {options.method}"
+            )
+    for name, each in owners.items():
+        own = each.get(options.method)
+        if own is not None and own.required and name not in given:
+            option = name.replace("_", "-")
+            raise ValueError(f"--{option} must be given with --method {options.method}")
+    return method_named(options.method, **given)
 
 
 def add_adapter_options(parser: argparse.ArgumentParser) -> None:

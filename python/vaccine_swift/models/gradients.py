@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range
 from vaccine_swift.batches import Batch
-from vaccine_swift.methods import Method, Vaccine
+from vaccine_swift.engines import SwiftEngine
+from vaccine_swift.methods import Method, Step, Vaccine
 from vaccine_swift.models.base import ModelBase, check_batch
 from vaccine_swift.models.report import StepReport
 
@@ -21,6 +23,11 @@ _MAX_UINT64: Final = 2**64 - 1
 class Gradients(ModelBase):
     """Forward and backward passes, and the gradients that they add up."""
 
+    @property
+    def engine(self) -> SwiftEngine:
+        """The verbs that methods are recipes over, on this model."""
+        return SwiftEngine(self._model)
+
     def forward_backward(
         self,
         batch: Batch,
@@ -29,6 +36,10 @@ class Gradients(ModelBase):
         weight: float = 1.0,
         seed: int = 0,
         stream: int | None = None,
+        number: int = 0,
+        index: int = 0,
+        state: MutableMapping[str, npt.NDArray[Any]] | None = None,
+        streams: Mapping[str, Batch | Callable[[], Batch]] | None = None,
     ) -> StepReport:
         """Add a batch's gradient to the adapter's gradients.
 
@@ -36,8 +47,9 @@ class Gradients(ModelBase):
         ----------
         batch : Batch
             With at least one supervised token.
-        method : SFT, Vaccine or RandomPerturbation
-            How the gradient is formed. ``every`` is not looked at: this is one step.
+        method : Method
+            How the gradient is formed: `SFT`, `Vaccine`, `RandomPerturbation` or
+            another. ``every`` is not looked at: this is one step.
         weight : float
             The gradient is multiplied by it before it is added; 1 / k gives the mean
             of k micro-batches.
@@ -46,6 +58,14 @@ class Gradients(ModelBase):
         stream : int, optional
             The random numbers are a function of `seed` and `stream`. Left out, every
             call takes the next one, from 0.
+        number, index : int
+            The optimiser step, and the micro-batch within it, from 0; for methods that
+            do something at some steps only.
+        state : dict, optional
+            What a method keeps from call to call; a fresh one if left out.
+        streams : dict of str to Batch, optional
+            For methods that read other data: the next batch of each stream, or what
+            returns it when it is called.
 
         Returns
         -------
@@ -54,8 +74,10 @@ class Gradients(ModelBase):
 
         Raises
         ------
+        TypeError
+            When `method` is no `Method`.
         RuntimeError
-            When the model has no adapter.
+            When the model has no adapter, or `streams` lacks one that the method reads.
         ValueError
             As `loss`, and when a gradient is not finite (names the layer).
         MemoryError
@@ -88,17 +110,27 @@ class Gradients(ModelBase):
             stream = self._stream
             self._stream += 1
         check_range("stream", stream, minimum=0, maximum=_MAX_UINT64, integer=True)
-        fields = self._model.forward_backward(
-            batch.input_ids,
-            batch.labels,
-            batch.offsets,
-            method=method.kind,
-            magnitude=float(method.magnitude),
+        if not isinstance(method, Method):
+            raise TypeError(
+                f"method must be SFT, Vaccine, RandomPerturbation or another Method, "
+                f"got {type(method).__name__}"
+            )
+        step = Step(
+            self.engine,
+            batch,
             weight=float(weight),
             seed=int(seed),
             stream=int(stream),
+            number=number,
+            index=index,
+            state=state,
+            streams={name: _source(each) for name, each in (streams or {}).items()},
         )
-        return StepReport.from_fields(fields)
+        try:
+            return step.finish(method.gradient(step))
+        except BaseException:
+            self._model.zero_gradients()
+            raise
 
     def gradients(self) -> dict[str, npt.NDArray[np.float32]]:
         """Copies of the accumulated adapter gradients.
@@ -142,3 +174,7 @@ class Gradients(ModelBase):
             When no step has perturbed anything yet.
         """
         return np.asarray(self._model.perturbations())
+
+
+def _source(batches: Batch | Callable[[], Batch]) -> Callable[[], Batch]:
+    return (lambda: batches) if isinstance(batches, Batch) else batches

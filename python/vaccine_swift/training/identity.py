@@ -54,7 +54,7 @@ def identity(
     if schedule in ("linear", "cosine"):
         values["max_steps or num_train_epochs (in steps)"] = plan.total_steps
     values["data_seed"] = plan.seed
-    values["method"] = {"kind": method.kind, **asdict(method)}
+    values["method"] = method.identity
     values["train_dataset (length)"] = len(data.lengths)
     values["train_dataset (fingerprint)"] = data.fingerprint
     if model.adapter is not None:

@@ -192,6 +192,8 @@ class Run:
                 weight=weight,
                 seed=trainer.args.seed,
                 stream=position.micro_steps + index,
+                number=trainer.state.global_step,
+                index=index,
             )
             loss += weight * report.loss
             clean_loss += weight * report.clean_loss

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaccine_swift.batches import Example
-from vaccine_swift.methods import SFT, Method, RandomPerturbation, Vaccine
+from vaccine_swift.methods import Method, Vaccine
 from vaccine_swift.training.arguments import TrainingArguments
 from vaccine_swift.training.checkpoint import STATE_FILE, Checkpoint
 from vaccine_swift.training.evaluation import evaluation_metrics
@@ -30,7 +30,7 @@ __all__ = ["Trainer"]
 
 
 class Trainer:
-    """Trains the adapter of a model with SFT, Vaccine or random perturbation.
+    """Trains the adapter of a model with Vaccine, SFT or another method.
 
     One optimiser step: the gradients of its micro-batches are summed, each weighted by
     its share of the step's supervised tokens; their global norm is clipped; AdamW
@@ -46,7 +46,7 @@ class Trainer:
         Each supervises at least one token and is within the model's context.
     eval_dataset : sequence of Example, optional
         What `evaluate` measures.
-    method : SFT, Vaccine or RandomPerturbation
+    method : Method
         How a step forms its gradient.
     callbacks : sequence, optional
         Callbacks, or classes of them, called after the trainer's own.
@@ -102,9 +102,9 @@ class Trainer:
     ) -> None:
         if not isinstance(args, TrainingArguments):
             raise TypeError(f"args must be TrainingArguments, got {_kind(args)}")
-        if not isinstance(method, SFT | Vaccine | RandomPerturbation):
+        if not isinstance(method, Method):
             raise TypeError(
-                f"method must be SFT, Vaccine or RandomPerturbation, "
+                f"method must be SFT, Vaccine, RandomPerturbation or another Method, "
                 f"got {_kind(method)}"
             )
         if eval_dataset is None and (args.eval_strategy != "no" or args.eval_on_start):

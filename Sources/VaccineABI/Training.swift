@@ -1,0 +1,148 @@
+// The verbs of training: passes that leave gradients.
+
+public import CVaccine
+internal import VaccineNumerics
+internal import VaccineTraining
+internal import VaccineTransformer
+
+@c @implementation
+public func vaccine_model_attention_gradients(
+    _ model: OpaquePointer!, _ batch: VaccineBatch, _ options: VaccinePassOptions,
+    _ loss: UnsafeMutablePointer<Double>!, _ squared_norms: UnsafeMutablePointer<Double>!,
+    _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let handle = try ModelHandle.at(model)
+        try handle.batch.read(batch, for: handle.decoder)
+        let norms = Numbers(count: handle.decoder.configuration.layerCount)
+        loss.pointee = try handle.session.attentionGradients(
+            handle.batch.packed,
+            PassOptions(seed: options.seed, stream: options.stream, draw: options.draw),
+            squaredNorms: norms, interruption: interrupt.interruption)
+        for (layer, norm) in norms.enumerated() { squared_norms[layer] = norm }
+    }
+}
+
+@c @implementation
+public func vaccine_model_forward_backward(
+    _ model: OpaquePointer!, _ batch: VaccineBatch, _ options: VaccinePassOptions,
+    _ perturbation: VaccinePerturbation, _ report: UnsafeMutablePointer<VaccineStepReport>!,
+    _ perturbation_norms: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let handle = try ModelHandle.at(model)
+        let clock = ContinuousClock()
+        let start = clock.now
+        let pass: PassOptions
+        do throws(VaccineError) {
+            try handle.batch.read(batch, for: handle.decoder)
+            pass = PassOptions(
+                perturbation: try Perturbation(perturbation, for: handle.decoder),
+                weight: options.weight, seed: options.seed, stream: options.stream,
+                draw: options.draw)
+        } catch {
+            handle.decoder.zeroGradients()
+            throw error
+        }
+        let packed = handle.batch.packed
+        let step = try handle.session.forwardBackward(
+            packed, pass, interruption: interrupt.interruption)
+        for (layer, norm) in step.perturbationNorms.enumerated() {
+            perturbation_norms[layer] = norm
+        }
+        report.pointee = VaccineStepReport(
+            loss: step.loss, clean_loss: step.cleanLoss, gradient_norm: step.gradientNorm,
+            attention_gradient_norm: step.attentionGradientNorm,
+            tokens: Int64(packed.givenCount), supervised: Int64(packed.supervisedRows.count),
+            seconds: (clock.now - start) / .seconds(1))
+    }
+}
+
+@c @implementation
+public func vaccine_model_zero_gradients(
+    _ model: OpaquePointer!, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        try ModelHandle.at(model).decoder.zeroGradients()
+    }
+}
+
+@c @implementation
+public func vaccine_model_training_tokens(
+    _ model: OpaquePointer!, _ kind: VaccineTrainingStates
+) -> Int64 {
+    guard let session = try? ModelHandle.at(model).session,
+        let content = try? TrainingSession.Content(kind), session.content == content
+    else { return 0 }
+    return Int64(session.tokens)
+}
+
+@c @implementation
+public func vaccine_model_read_training_states(
+    _ model: OpaquePointer!, _ kind: VaccineTrainingStates,
+    _ output: UnsafeMutablePointer<Float>!, _ capacity: Int64,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let session = try ModelHandle.at(model).session
+        let content = try TrainingSession.Content(kind)
+        guard let layers = session.states(content) else {
+            throw .state(
+                content == .perturbations
+                    ? "the last step was not perturbed, or the adapter has changed since"
+                    : "the last pass left no attention gradients, or the adapter has changed since")
+        }
+        let size = session.tokens * session.model.configuration.hiddenSize
+        guard capacity >= Int64(layers.count * size) else {
+            throw .value("output must have room for \(layers.count * size) floats")
+        }
+        for (index, layer) in layers.enumerated() {
+            let target = Matrix.borrowed(
+                output + index * size, rows: session.tokens, columns: layer.columns)
+            target.rows(0..<layer.rows).copy(from: layer)
+            target.scatter(session.places)
+        }
+    }
+}
+
+extension TrainingSession.Content {
+    fileprivate init(_ kind: VaccineTrainingStates) throws(VaccineError) {
+        switch kind {
+        case VACCINE_STATES_PERTURBATIONS: self = .perturbations
+        case VACCINE_STATES_ATTENTION_GRADIENTS: self = .attentionGradients
+        default: throw .value("kind: unknown states \(kind.rawValue)")
+        }
+    }
+}
+
+extension Perturbation {
+    fileprivate init(
+        _ perturbation: VaccinePerturbation, for model: Decoder
+    ) throws(VaccineError) {
+        let layers =
+            perturbation.layers.values == nil
+            ? nil : try perturbation.layers.integers("layers")
+        switch perturbation.kind {
+        case VACCINE_PERTURBATION_NONE: self = .none
+        case VACCINE_PERTURBATION_WORST:
+            self = .worst(
+                rho: perturbation.rho, layers: layers,
+                norm: perturbation.norm == VACCINE_NORM_ALL ? .all : .chosen)
+        case VACCINE_PERTURBATION_GAUSSIAN:
+            self = .gaussian(variance: perturbation.variance, layers: layers)
+        case VACCINE_PERTURBATION_GIVEN:
+            let width = model.configuration.hiddenSize
+            guard let values = perturbation.values else {
+                throw .value("values must be given, got none")
+            }
+            guard perturbation.count % Int64(width) == 0 else {
+                throw .value(
+                    "values must have \(width) channels, got \(perturbation.count) numbers")
+            }
+            self = .given(
+                .borrowed(values, rows: Int(perturbation.count) / width, columns: width))
+        default: throw .value("perturbation: unknown kind \(perturbation.kind.rawValue)")
+        }
+    }
+}

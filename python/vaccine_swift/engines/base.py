@@ -1,0 +1,83 @@
+"""What every engine offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from vaccine_swift.batches import Batch
+    from vaccine_swift.methods.perturbations import Perturbation
+    from vaccine_swift.models.report import StepReport
+
+__all__ = ["AttentionGradients", "Engine"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttentionGradients:
+    """What a pass to the attention outputs found.
+
+    Attributes
+    ----------
+    loss : float
+        Mean cross-entropy, in nats per supervised token.
+    squared_norms : ndarray, float64 [L]
+        ‖g_l‖₂² of every layer.
+    """
+
+    loss: float
+    squared_norms: npt.NDArray[np.float64]
+    _states: Callable[[], npt.NDArray[np.float32]]
+
+    def states(self) -> npt.NDArray[np.float32]:
+        """A copy of g_l, float32 [L, T, C], until the engine's next pass.
+
+        Raises
+        ------
+        RuntimeError
+            When a later pass has taken its place.
+        """
+        return self._states()
+
+
+class Engine(Protocol):
+    """The verbs. All work on one model and its adapter."""
+
+    def forward_backward(
+        self,
+        batch: Batch,
+        *,
+        perturbation: Perturbation | None = None,
+        weight: float = 1.0,
+        seed: int = 0,
+        stream: int = 0,
+        draw: int = 0,
+    ) -> StepReport:
+        """Add weight · ∂loss/∂adapter to the gradient.
+
+        Parameters
+        ----------
+        batch : Batch
+            With at least one supervised token.
+        perturbation : Worst, Gaussian or Given, optional
+            What the attention outputs are moved by.
+        weight : float
+            Multiplies the gradient.
+        seed, stream, draw : int
+            Dropout masks and noise are a function of all three.
+        """
+
+    def attention_gradients(
+        self, batch: Batch, *, seed: int = 0, stream: int = 0, draw: int = 0
+    ) -> AttentionGradients:
+        """The loss and its gradient at the attention outputs, which the engine keeps.
+
+        The adapter's gradient is not touched.
+        """
+
+    def zero_gradients(self) -> None:
+        """Set the gradient to zero."""

@@ -1,0 +1,51 @@
+"""The ablation of Vaccine: noise in place of the worst perturbation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vaccine_swift.methods.base import Method, option
+from vaccine_swift.methods.perturbations import LARGEST_VARIANCE, Gaussian
+
+if TYPE_CHECKING:
+    from vaccine_swift.methods.step import Step
+    from vaccine_swift.models.report import StepReport
+
+__all__ = ["RandomPerturbation"]
+
+
+@dataclass(frozen=True, slots=True)
+class RandomPerturbation(Method):
+    """The authors' ablation: Gaussian noise on the attention outputs, one pass.
+
+    Parameters
+    ----------
+    variance : float
+        Variance of the noise that every element gets on which a target depends,
+        N(0, `variance`); 0 to 1e70.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `variance` is not of its type or range.
+    """
+
+    name = "random"
+    title = "Random"
+    perturbs = True
+
+    variance: float = option(
+        help="variance of the noise on every element",
+        minimum=0.0,
+        maximum=LARGEST_VARIANCE,
+    )
+
+    def gradient(self, step: Step) -> StepReport:
+        """One pass."""
+        return step.forward_backward(perturbation=Gaussian(self.variance))
+
+    @property
+    def magnitude(self) -> float:
+        """`variance`."""
+        return self.variance

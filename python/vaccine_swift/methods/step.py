@@ -1,0 +1,146 @@
+"""`Step`: one micro-batch, and the verbs that a recipe works with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from vaccine_swift.batches import Batch
+
+if TYPE_CHECKING:
+    from vaccine_swift.engines import AttentionGradients, Engine
+    from vaccine_swift.methods.perturbations import Perturbation
+    from vaccine_swift.models.report import StepReport
+
+__all__ = ["Step"]
+
+
+class Step:
+    """One micro-batch of an optimiser step.
+
+    Every pass draws dropout masks and noise of its own, as a function of (`seed`,
+    `stream`, its place among the passes of the step); so a resumed run draws them
+    again.
+
+    Parameters
+    ----------
+    engine : Engine
+        Offers the verbs.
+    batch : Batch
+        The micro-batch.
+    weight : float
+        What the micro-batch's gradient is multiplied by: its share of the step.
+    seed, stream : int
+        Of the random numbers; `stream` numbers the micro-batches of a run.
+    number : int
+        The optimiser step, from 0.
+    index : int
+        The micro-batch among those of the optimiser step, from 0.
+    state : mutable mapping of str to ndarray
+        What the method keeps from step to step; checkpoints hold it.
+    streams : mapping of str to callable
+        For each data stream, what gives its next batch.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        batch: Batch,
+        *,
+        weight: float = 1.0,
+        seed: int = 0,
+        stream: int = 0,
+        number: int = 0,
+        index: int = 0,
+        state: MutableMapping[str, npt.NDArray[np.generic]] | None = None,
+        streams: Mapping[str, Callable[[], Batch]] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.batch = batch
+        self.weight = weight
+        self.seed = seed
+        self.stream = stream
+        self.number = number
+        self.index = index
+        self.state = {} if state is None else state
+        self._streams = streams or {}
+        self._passes = 0
+        self._started = time.perf_counter()
+
+    def forward_backward(
+        self,
+        batch: Batch | None = None,
+        *,
+        perturbation: Perturbation | None = None,
+        weight: float = 1.0,
+    ) -> StepReport:
+        """Add the gradient of the mean cross-entropy to the adapter's gradient.
+
+        Parameters
+        ----------
+        batch : Batch, optional
+            In place of the step's own.
+        perturbation : Worst, Gaussian or Given, optional
+            What the attention outputs are moved by, held constant.
+        weight : float
+            Multiplies the gradient, beside the step's own weight.
+
+        Returns
+        -------
+        StepReport
+        """
+        return self.engine.forward_backward(
+            self.batch if batch is None else batch,
+            perturbation=perturbation,
+            weight=self.weight * weight,
+            seed=self.seed,
+            stream=self.stream,
+            draw=self._next_draw(),
+        )
+
+    def attention_gradients(self, batch: Batch | None = None) -> AttentionGradients:
+        """The loss and its gradient at the attention outputs, without any other.
+
+        Parameters
+        ----------
+        batch : Batch, optional
+            In place of the step's own.
+        """
+        return self.engine.attention_gradients(
+            self.batch if batch is None else batch,
+            seed=self.seed,
+            stream=self.stream,
+            draw=self._next_draw(),
+        )
+
+    def next_batch(self, name: str) -> Batch:
+        """The next batch of a data stream.
+
+        Raises
+        ------
+        RuntimeError
+            When the run has no stream of the name.
+        """
+        if name not in self._streams:
+            raise RuntimeError(
+                f"the method reads the data stream {name!r}: give it as "
+                f"streams={{{name!r}: …}}"
+            )
+        return self._streams[name]()
+
+    def random(self) -> np.random.Generator:
+        """Random numbers for the recipe, the same again in a resumed run."""
+        return np.random.default_rng([self.seed, self.stream, self._next_draw()])
+
+    def finish(self, report: StepReport) -> StepReport:
+        """The report with the time of the whole step."""
+        return replace(report, seconds=time.perf_counter() - self._started)
+
+    def _next_draw(self) -> int:
+        self._passes += 1
+        return self._passes - 1
