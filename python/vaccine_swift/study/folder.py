@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.files import remove_stale, write_json, write_text
-from vaccine_swift.study.config import LISTS
+from vaccine_swift.study.config import SETTINGS
 from vaccine_swift.study.store import STAGES
 
 if TYPE_CHECKING:
@@ -94,9 +94,13 @@ def _check_extends(
 
 
 def _values(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """All values that a field takes in a study, by their text in JSON."""
-    value = settings.get(_SWEEP, {}).get(name, settings.get(name))
-    several = name in LISTS or name in settings.get(_SWEEP, {})
+    """All values that a field takes in a study, by their text in JSON.
+
+    One that the study does not know has its default.
+    """
+    setting, swept = SETTINGS.get(name), settings.get(_SWEEP, {})
+    value = swept.get(name, settings.get(name, setting and setting.default))
+    several = (setting and setting.several) or name in swept
     return {json.dumps(each): each for each in (value if several else [value])}
 
 

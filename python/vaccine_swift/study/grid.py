@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import Any, Final
 
-from vaccine_swift.study.config import LISTS
-
-if TYPE_CHECKING:
-    from vaccine_swift.study.config import StudyConfig
+from vaccine_swift.study.config import SETTINGS, StudyConfig
 
 __all__ = ["Trial", "trials"]
 
 _OWN: Final = ("method", "rho", "every", "poison", "seed")
-_OF_ALIGNMENT: Final = ("align_", "lora")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ class Trial:
         return own | {
             name: value
             for name, value in self.settings.items()
-            if self.method != "none" or not name.startswith(_OF_ALIGNMENT)
+            if self.method != "none" or not SETTINGS[name].of_alignment
         }
 
 
@@ -93,9 +89,9 @@ def trials(config: StudyConfig) -> list[Trial]:
 def _settings(config: StudyConfig) -> Iterator[dict[str, Any]]:
     """The fields that take one value each, for each point of the sweep."""
     single = {
-        each.name: getattr(config, each.name)
-        for each in fields(config)
-        if each.name not in (*LISTS, "sweep")
+        name: getattr(config, name)
+        for name, each in SETTINGS.items()
+        if not each.several
     }
     for values in itertools.product(*config.sweep.values()):
         yield single | dict(zip(config.sweep, values, strict=True))

@@ -16,8 +16,8 @@ from vaccine_swift.data.formats import find_format
 from vaccine_swift.data.ordering import shuffled, spread
 from vaccine_swift.data.rows import read_rows
 from vaccine_swift.models.loading import available_dtype
-from vaccine_swift.study._checks import SMOLLM2
 from vaccine_swift.study.attack import attack_rows
+from vaccine_swift.study.config import SMOLLM2
 from vaccine_swift.study.splits import attacking_rows, safety_rows, split_task
 from vaccine_swift.study.tasks import Row, Task, load_task
 from vaccine_swift.threads import show_config

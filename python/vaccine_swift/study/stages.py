@@ -11,7 +11,7 @@ from vaccine_swift import drift
 from vaccine_swift.methods import SFT
 from vaccine_swift.models import CausalLM
 from vaccine_swift.study.alignment import alignment_method
-from vaccine_swift.study.config import named_judge
+from vaccine_swift.study.config import SETTINGS, named_judge
 from vaccine_swift.study.inputs import KINDS
 from vaccine_swift.study.measuring import drift_curve, drift_numbers, measured
 from vaccine_swift.study.store import Stage, Store, digest
@@ -20,15 +20,10 @@ from vaccine_swift.study.training import examples, train
 if TYPE_CHECKING:
     from vaccine_swift.study.grid import Trial
     from vaccine_swift.study.inputs import Inputs
+    from vaccine_swift.study.setting import StageName
 
 __all__ = ["Workshop"]
 
-_OF_TRAINING: Final = (
-    *("rank", "dropout", "template", "schedule", "warmup", "weight_decay"),
-    *("max_grad_norm", "max_length"),
-)
-_OF_DATA: Final = ("align_data", "align_samples", "align_restricted", "align_ordinary")
-_OF_EVALUATION: Final = ("template", "profile", "limit")
 _EVALUATION_COST: Final = 300.0
 _DRIFT_COST: Final = 50.0
 
@@ -136,7 +131,7 @@ class Workshop:
             return measured(self._model(trial, align, attack), task, rows, trial)
 
         key = self._trained(trial, align, attack) | {
-            "settings": {name: trial.settings[name] for name in _OF_EVALUATION},
+            "settings": _key_settings(trial, "evaluate"),
             "judge": _identity_of_judge(trial),
             "data": digest([rows, task.name, task.test, task.labels]),
         }
@@ -151,8 +146,7 @@ class Workshop:
             return drift_numbers(reference, current, examples(rows, reference, trial))
 
         key = self._trained(trial, align, attack) | {
-            "template": trial.settings["template"],
-            "max_length": trial.settings["max_length"],
+            **_key_settings(trial, "drift"),
             "data": digest(rows),
         }
         return Stage("drift", key, _DRIFT_COST, work)
@@ -177,14 +171,12 @@ class Workshop:
             model.load_adapter(self._store.path(attack))
         return model
 
-    def _training(self, trial: Trial, part: str, rows: Any) -> dict[str, Any]:
+    def _training(self, trial: Trial, part: StageName, rows: Any) -> dict[str, Any]:
         """What determines a training, apart from what it starts from."""
-        own = [name for name in trial.settings if name.startswith(f"{part}_")]
-        own = [name for name in own if name not in _OF_DATA]
         return {
             "environment": self._inputs.environment(trial),
             "seed": trial.seed,
-            "settings": {name: trial.settings[name] for name in (*own, *_OF_TRAINING)},
+            "settings": _key_settings(trial, part),
             "data": digest(rows),
         }
 
@@ -198,6 +190,15 @@ class Workshop:
             "attack": attack and attack.folder,
             "lora": trial.settings["lora"] if align else None,
         }
+
+
+def _key_settings(trial: Trial, stage: StageName) -> dict[str, Any]:
+    """The settings whose values stand in the key of a stage."""
+    return {
+        name: value
+        for name, value in trial.settings.items()
+        if stage in SETTINGS[name].key
+    }
 
 
 def _steps_cost(trial: Trial, part: str) -> float:

@@ -1,0 +1,100 @@
+"""What a setting's value may be: a number, a word, a source of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from vaccine_swift._arguments import is_within, nearest
+
+__all__ = ["Check", "Choice", "Number", "Rule", "Source", "check_choice"]
+
+
+class Check(Protocol):
+    """What is asked of a value."""
+
+    @property
+    def range(self) -> str:
+        """What is accepted, in a few words; may be empty."""
+
+    def add_faults(self, name: str, value: Any, faults: list[str]) -> None:
+        """Add a sentence that names the setting where a value does not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number within bounds, as `vaccine_swift._arguments.check_range` takes them."""
+
+    bounds: Mapping[str, Any]
+
+    @property
+    def range(self) -> str:
+        """What is accepted."""
+        words = {"minimum": "at least", "above": "above", "maximum": "at most"}
+        return " and ".join(
+            f"{word} {self.bounds[bound]:,}"
+            for bound, word in words.items()
+            if bound in self.bounds
+        )
+
+    def add_faults(self, name: str, value: Any, faults: list[str]) -> None:
+        """Add what is wrong."""
+        is_within(name, value, faults, **self.bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def range(self) -> str:
+        """What is accepted."""
+        return ", ".join(self.words)
+
+    def add_faults(self, name: str, value: Any, faults: list[str]) -> None:
+        """Add what is wrong."""
+        check_choice(name, value, self.words, faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A name of rows that come with the package, or a file."""
+
+    names: tuple[str, ...] = ()
+
+    @property
+    def range(self) -> str:
+        """What is accepted."""
+        return ", ".join((*self.names, "a file"))
+
+    def add_faults(self, name: str, value: Any, faults: list[str]) -> None:
+        """Add what is wrong."""
+        if not (isinstance(value, str) and Path(value).is_file()):
+            check_choice(name, value, (*self.names, "a file that exists"), faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A check of its own."""
+
+    test: Callable[[str, Any, list[str]], None]
+    range: str = ""
+
+    def add_faults(self, name: str, value: Any, faults: list[str]) -> None:
+        """Add what is wrong."""
+        self.test(name, value, faults)
+
+
+def check_choice(
+    name: str, value: object, known: tuple[str, ...], faults: list[str]
+) -> None:
+    """Add a fault that suggests the nearest where a value is not among the known."""
+    if value not in known:
+        faults.append(
+            f"{name} must be among {', '.join(known)}, got {value!r}."
+            f"{nearest(str(value), known)}"
+        )
