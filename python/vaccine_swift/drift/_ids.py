@@ -23,6 +23,8 @@ def checked_ids(ids: Any, count: int) -> list[str | int]:
     ValueError
         When there are not `count` of them.
     """
+    if hasattr(ids, "to_pylist"):
+        ids = ids.to_pylist()
     if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
         raise TypeError(f"ids must be a sequence, got {type(ids).__name__}")
     plain = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
@@ -83,8 +85,10 @@ def keys_of(prompts: Iterable[str | int]) -> npt.NDArray[np.uint64]:
 def _plain(value: Any) -> str | int:
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        return int(value)
+    if hasattr(value, "item"):  # a scalar of numpy or torch
+        value = value.item()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
     raise TypeError(
         f"ids must be strings or integers, got {type(value).__name__} {value!r:.60}"
     )

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift.drift._vectors import plain_array
+
 __all__ = ["layer_rows", "rows"]
 
 _TAKEN = (np.float32, np.float64, np.float16)
@@ -56,10 +58,7 @@ def layer_rows(
 
 
 def _plain(value: Any, name: str) -> npt.NDArray[Any]:
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{name} must be an array of real numbers: {error}") from error
+    array = plain_array(value, name)
     if array.dtype.name == "bfloat16":
         array = np.ascontiguousarray(array).view(np.uint16)
     elif array.dtype.kind in "iub":

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.drift._directions import orthonormal_sets
+from vaccine_swift.drift._groups import group_masks
 from vaccine_swift.drift._rows import layer_rows
 from vaccine_swift.drift._state import State, Update
 
@@ -122,7 +123,7 @@ class Accumulator:
         current: npt.ArrayLike,
         *,
         ids: Iterable[str | int],
-        groups: Mapping[str, npt.ArrayLike] | None = None,
+        groups: Mapping[str, npt.ArrayLike] | Iterable[str | int] | None = None,
     ) -> None:
         """Add rows; all or nothing.
 
@@ -130,11 +131,14 @@ class Accumulator:
         ----------
         reference, current : array [N, d] or [L, N, d]
             Rows of the same prompts through both models: float16, bfloat16, float32
-            or float64.
+            or float64. What numpy takes, torch tensors, objects with DLPack, columns
+            of vectors (object Series, Arrow and Polars lists) and tables that hold
+            nothing but the embedding.
         ids : sequence of N str or int
             The prompt of each row. A prompt's rows come in one update.
-        groups : mapping of str to bool array [N], optional
-            Which rows are of a named group; the same for all rows of a prompt.
+        groups : mapping of str to bool array [N], or sequence of N labels, optional
+            Which rows are of a named group, or the group of each row (such as a
+            Series); the same for all rows of a prompt.
 
         Raises
         ------
@@ -154,10 +158,12 @@ class Accumulator:
             y = layer_rows(current, "current", layers=state.layers, width=state.width)
             if x[0].shape != y[0].shape:
                 raise ValueError(
-                    f"current must have the reference's {len(x[0])} rows, "
-                    f"got {len(y[0])}"
+                    f"current must have the reference's {len(x[0])} rows, row i of "
+                    f"both the same prompt, got {len(y[0])}; rows of different prompts "
+                    "are compared by mmd, energy_distance, ks"
                 )
-            update = Update.of(ids, len(x[0]), groups or {})
+            masks = group_masks(groups, len(x[0]))
+            update = Update.of(ids, len(x[0]), masks)
             state.check_new(update.prompts, update.keys)
             state.add(update, x, y)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.batches import IGNORED_LABEL, Batch, Example
+from vaccine_swift.drift._groups import group_masks
 from vaccine_swift.models.inference import layer_indices
 from vaccine_swift.models.pooling import check_pool, pooled_sequences
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Capture", "Groups", "Ids", "Probe"]
 
 Ids = str | Sequence[int] | Sequence[str]
-Groups = str | Mapping[str, Sequence[bool] | npt.NDArray[np.bool_]]
+Groups = str | Mapping[str, Sequence[bool] | npt.NDArray[np.bool_]] | Sequence[str]
 
 _STATES: Final = ("attention", "residual", "mlp")
 _ID_COLUMN: Final = "id"
@@ -167,18 +168,9 @@ def _groups(
     if groups is None:
         return {}
     if isinstance(groups, str):
-        labels = [str(each) for each in _column("groups", groups, rows)]
-        return {
-            label: np.array([each == label for each in labels])
-            for label in dict.fromkeys(labels)
-        }
-    if not isinstance(groups, Mapping):
-        raise TypeError(
-            "groups must be a column's name or a mapping of name to mask, "
-            f"got {type(groups).__name__}"
-        )
+        groups = [str(each) for each in _column("groups", groups, rows)]
     masks = {}
-    for name, mask in groups.items():
+    for name, mask in group_masks(groups, count).items():
         array = np.asarray(mask)
         if array.dtype != np.bool_ or array.shape != (count,):
             raise ValueError(

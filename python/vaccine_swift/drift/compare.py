@@ -55,9 +55,9 @@ def compare(
         One for each example, all distinct; or the column of ``dataset.rows`` that
         holds them. By default the column ``id`` where all rows have it, else the
         examples' positions.
-    groups : mapping of str to bool sequence, or str, optional
-        Name to a mask over the examples; or the column of ``dataset.rows`` whose
-        values are the groups.
+    groups : mapping of str to bool sequence, sequence of str, or str, optional
+        Name to a mask over the examples; the group of each example; or the column of
+        ``dataset.rows`` whose values are the groups.
     tier : {"light", "sketch", "full"}
         What the accumulator keeps, see `Accumulator`.
     batch_size : int

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
+from vaccine_swift.drift._groups import row_labels
 from vaccine_swift.drift._rows import rows
 from vaccine_swift.drift.result import TestResult
 
@@ -283,14 +284,23 @@ def group_numbers(groups: Any, n: int, m: int) -> npt.NDArray[np.int64]:
     ValueError
         When there is not one for each of n + m rows.
     """
-    parts = groups if isinstance(groups, tuple) and len(groups) == 2 else (groups,)
-    names = np.concatenate([np.asarray(part).ravel() for part in parts])
+    sides = isinstance(groups, tuple | list) and len(groups) == 2
+    pair = sides and not isinstance(groups[0], str) and hasattr(groups[0], "__len__")
+    names = np.concatenate(list(map(_names, groups if pair else (groups,))))
     if len(names) != n + m:
         raise ValueError(
             f"groups must have one element for each of {n} + {m} rows, got {len(names)}"
         )
     _, numbers = np.unique(names, return_inverse=True)
     return np.ascontiguousarray(numbers.ravel(), np.int64)
+
+
+def _names(groups: Any) -> npt.NDArray[Any]:
+    """Names of groups, of any sequence; none may be missing."""
+    names = np.asarray(groups).ravel()
+    if names.dtype.kind in "iubSU":
+        return names
+    return row_labels(groups, len(names), "groups")
 
 
 def _bytes(memory: str | int) -> int:

@@ -1,0 +1,234 @@
+"""Arrays, ids and groups from where people have them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vaccine_swift import drift
+from vaccine_swift.drift._rows import rows
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(12, 4)).astype(np.float32)
+Y = X + 0.1 * RNG.normal(size=X.shape).astype(np.float32)
+LABELS = np.repeat(["de", "en", "fr"], 4)
+
+
+class OnlyDLPack:
+    """What a library without numpy offers."""
+
+    def __init__(self, array) -> None:
+        self._array = array
+
+    def __dlpack__(self, **options):
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self._array.__dlpack_device__()
+
+
+class Tensor:
+    """A stand-in for a tensor that requires grad, of float32 or bfloat16."""
+
+    def __init__(self, array, *, dtype="torch.float32", detached=False) -> None:
+        self._array, self.dtype, self._detached = array, dtype, detached
+
+    def detach(self):
+        return Tensor(self._array, dtype=self.dtype, detached=True)
+
+    def cpu(self):
+        return self
+
+    def float(self):
+        return Tensor(self._array, detached=self._detached)
+
+    def __array__(self, dtype=None, copy=None):
+        if not self._detached:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+        if self.dtype != "torch.float32":
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self._array
+
+
+def as_series(values):
+    return pytest.importorskip("pandas").Series(list(values), dtype=object)
+
+
+def as_arrow(values):
+    pa = pytest.importorskip("pyarrow")
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+
+
+def as_chunks(values):
+    pa = pytest.importorskip("pyarrow")
+    return pa.chunked_array([as_arrow(values[:5]), as_arrow(values[5:])])
+
+
+def as_large_lists(values):
+    pa = pytest.importorskip("pyarrow")
+    return pa.array(list(values), pa.large_list(pa.float32()))
+
+
+def as_frame(values):
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame(values, index=[f"p{k}" for k in range(len(values))])
+
+
+def as_frame_of_vectors(values):
+    return pytest.importorskip("pandas").DataFrame({"embedding": list(values)})
+
+
+def as_table(values):
+    return pytest.importorskip("pyarrow").table({"embedding": as_arrow(values)})
+
+
+def as_polars(values):
+    return pytest.importorskip("polars").Series(values.tolist())
+
+
+def as_polars_array(values):
+    polars = pytest.importorskip("polars")
+    return polars.Series(values, dtype=polars.Array(polars.Float32, values.shape[1]))
+
+
+def as_polars_frame(values):
+    return pytest.importorskip("polars").DataFrame({"embedding": values.tolist()})
+
+
+FORMS = [
+    OnlyDLPack,
+    Tensor,
+    lambda values: Tensor(values, dtype="torch.bfloat16"),
+    as_series,
+    as_arrow,
+    as_chunks,
+    as_large_lists,
+    as_frame,
+    as_frame_of_vectors,
+    as_table,
+    as_polars,
+    as_polars_array,
+    as_polars_frame,
+    list,
+    memoryview,
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_array_in_another_form_gives_the_same_numbers(form) -> None:
+    np.testing.assert_array_equal(rows(form(X), "x"), X)
+    expected = drift.energy_distance(X, Y, permutations=9)
+    found = drift.energy_distance(form(X), form(Y), permutations=9)
+    assert found.statistic == expected.statistic
+    plain, other = drift.Accumulator(4), drift.Accumulator(4)
+    plain.update(X, Y, ids=range(12))
+    other.update(form(X), form(Y), ids=range(12))
+    assert (
+        other.report(tests=[]).to_dict()["layers"]
+        == plain.report(tests=[]).to_dict()["layers"]
+    )
+
+
+@pytest.mark.parametrize("form", [OnlyDLPack, Tensor, as_arrow])
+def test_a_list_of_layers_in_another_form_is_taken(form) -> None:
+    plain, other = drift.Accumulator(4, layers=2), drift.Accumulator(4, layers=2)
+    plain.update(np.stack([X, Y]), np.stack([Y, X]), ids=range(12))
+    other.update([form(X), form(Y)], [form(Y), form(X)], ids=range(12))
+    content = other.report(tests=[]).to_dict()
+    assert content["layers"] == plain.report(tests=[]).to_dict()["layers"]
+
+
+def with_columns(**columns):
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame({f"x{k}": X[:, k] for k in range(4)} | columns)
+
+
+def an_arrow_table_with_a_label():
+    pa = pytest.importorskip("pyarrow")
+    return pa.table({"label": np.arange(12), "embedding": as_arrow(X)})
+
+
+def a_csr_matrix():
+    return pytest.importorskip("scipy.sparse").csr_matrix(X)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: with_columns(row_no=np.arange(12)), TypeError, "'row_no' are no part"),
+        (lambda: with_columns(score=X[:, 0]), TypeError, "'score' are no part"),
+        (an_arrow_table_with_a_label, TypeError, "'label' are no part"),
+        (lambda: np.ma.masked_greater(X, 1.0), ValueError, "masked elements"),
+        (a_csr_matrix, TypeError, "toarray"),
+        (lambda: as_series([*X[:3], X[0, :2]]), ValueError, "row 3 [2]"),
+        (lambda: as_series([*X[:3], None]), TypeError, "row 3 is None"),
+        (lambda: Tensor(X, dtype="torch.float8_e5m2"), TypeError, "x.float()"),
+        (lambda: np.array(["a"]), TypeError, "real numbers"),
+    ],
+)
+def test_what_cannot_be_taken_names_the_remedy(make, error, words) -> None:
+    with pytest.raises(error) as caught:
+        rows(make(), "x")
+    assert words in str(caught.value)
+    assert "x" in str(caught.value)
+
+
+# MARK: Groups and ids
+
+
+def label_forms():
+    yield "list", lambda labels: labels.tolist()
+    yield "array", lambda labels: labels
+    yield "series", lambda labels: pytest.importorskip("pandas").Series(labels)
+    yield (
+        "categories",
+        lambda labels: pytest.importorskip("pandas").Series(labels, dtype="category"),
+    )
+    yield "arrow", lambda labels: pytest.importorskip("pyarrow").array(labels.tolist())
+    yield "polars", lambda labels: pytest.importorskip("polars").Series(labels.tolist())
+
+
+@pytest.mark.parametrize("form", [make for _, make in label_forms()])
+def test_a_label_for_each_row_is_the_same_as_masks(form) -> None:
+    plain, other = drift.Accumulator(4), drift.Accumulator(4)
+    masks = {name: name == LABELS for name in ("de", "en", "fr")}
+    plain.update(X, Y, ids=range(12), groups=masks)
+    other.update(X, Y, ids=form(np.arange(12).astype(str)), groups=form(LABELS))
+    assert other.groups == {"de": 4, "en": 4, "fr": 4}
+    expected = plain.report(tests=[]).to_dict()["groups"]
+    found = other.report(tests=[]).to_dict()["groups"]
+    for name in masks:
+        value = found[name]["overall"]["relative_drift"]["value"]
+        assert value == expected[name]["overall"]["relative_drift"]["value"]
+
+
+@pytest.mark.parametrize("form", [make for _, make in label_forms()])
+def test_groups_of_two_samples_take_any_sequence(form) -> None:
+    expected = drift.mmd(X, Y, permutations=49, groups=(LABELS, LABELS)).to_dict()
+    for groups in (
+        (form(LABELS), form(LABELS)),
+        [form(LABELS), form(LABELS)],
+        form(np.concatenate([LABELS, LABELS])),
+    ):
+        assert drift.mmd(X, Y, permutations=49, groups=groups).to_dict() == expected
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_row_without_a_label_is_named(missing) -> None:
+    labels = [*LABELS[:7], missing, *LABELS[8:]]
+    accumulator = drift.Accumulator(4)
+    with pytest.raises(ValueError, match="groups has no label in row 7"):
+        accumulator.update(X, Y, ids=range(12), groups=labels)
+    with pytest.raises(ValueError, match="groups has no label in row 7"):
+        drift.mmd(X, Y, permutations=9, groups=(np.array(labels, object), LABELS))
+
+
+@pytest.mark.parametrize("mask", [X[:, 0] > 0, (X[:, 0] > 0).tolist()])
+def test_a_mask_without_a_name_is_refused(mask) -> None:
+    with pytest.raises(TypeError, match="got a bare mask"):
+        drift.Accumulator(4).update(X, Y, ids=range(12), groups=mask)
+
+
+def test_other_counts_of_paired_rows_name_the_unpaired_way() -> None:
+    with pytest.raises(ValueError, match=r"12 rows.*got 11.*mmd"):
+        drift.Accumulator(4).update(X, Y[:11], ids=range(12))

@@ -1,0 +1,154 @@
+"""Which columns of a table, or arrays of a file, are the embedding."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from vaccine_swift._arguments import nearest
+
+__all__ = ["Chosen", "Column", "chosen_columns", "natural"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column by what its cells are.
+
+    Parameters
+    ----------
+    name : str
+    kind : {"vectors", "numbers", "other"}
+        Lists of numbers (or an array [N, d] or [L, N, d]), single numbers, or what no
+        embedding is made of: text, truth values, dates.
+    whole : bool
+        Whether the numbers are integers, such as token ids, counts and labels.
+    """
+
+    name: str
+    kind: Literal["vectors", "numbers", "other"]
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The columns that are the embedding, in order, and those that are not.
+
+    `kind` is that of the chosen ones: each column of vectors is a layer, all columns
+    of numbers together are one.
+    """
+
+    names: tuple[str, ...]
+    kind: str
+    left_out: tuple[str, ...]
+
+
+def chosen_columns(
+    columns: Sequence[Column], wanted: str | Sequence[str] | None, source: str
+) -> Chosen:
+    """Choose by name, or by what the columns are.
+
+    Without `wanted`: the one column of vectors, or several whose names differ in a
+    number only, which are layers. Where there is none, columns of numbers: a numbered
+    series (``x0``, ``x1``, …) that makes up more than half of them, else those that
+    are not integers, which are labels or row numbers, else all.
+
+    Raises
+    ------
+    ValueError
+        When there is no such column, none that can be the embedding, or more than one
+        choice; names the way out.
+    """
+    if wanted is not None:
+        return _named(columns, wanted, source)
+    vectors = [each for each in columns if each.kind == "vectors"]
+    found = _not_whole(vectors)
+    if found and not _one_series(each.name for each in found):
+        listed = ", ".join(repr(each.name) for each in found)
+        raise ValueError(
+            f"{source} has several columns of vectors, {listed}, and only layers of "
+            "one shape whose names differ in a number are taken together: choose by "
+            "column (--column NAME)"
+        )
+    if not found:
+        found = _numbers([each for each in columns if each.kind == "numbers"], source)
+    if not found:
+        raise ValueError(f"{source} must have a column of numbers or of lists of them")
+    return _chosen(columns, found)
+
+
+def natural(name: str) -> list[tuple[bool, int | str]]:
+    """A sort key that puts ``layer.10`` after ``layer.9``."""
+    parts = re.split(r"(\d+)", name)
+    return [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts]
+
+
+def _named(
+    columns: Sequence[Column], wanted: str | Sequence[str], source: str
+) -> Chosen:
+    patterns = [wanted] if isinstance(wanted, str) else list(wanted)
+    names = [each.name for each in columns]
+    found: dict[str, Column] = {}
+    for pattern in patterns:
+        matching = [
+            each
+            for each in columns
+            if each.name == pattern or fnmatch.fnmatchcase(each.name, pattern)
+        ]
+        if not matching:
+            known = nearest(pattern, names) or f" It has {', '.join(names)}."
+            raise ValueError(f"{source} has no column {pattern!r}.{known}")
+        for each in sorted(matching, key=lambda column: natural(column.name)):
+            found.setdefault(each.name, each)
+    kinds = {each.kind for each in found.values()}
+    if "other" in kinds:
+        name = next(each.name for each in found.values() if each.kind == "other")
+        raise ValueError(f"{source}: column {name!r} holds no numbers")
+    if len(kinds) > 1:
+        raise ValueError(
+            f"{source}: column must name lists or numbers, got both: {', '.join(found)}"
+        )
+    left = tuple(name for name in names if name not in found)
+    return Chosen(tuple(found), kinds.pop(), left)
+
+
+def _numbers(numbers: list[Column], source: str) -> list[Column]:
+    series: dict[str, list[Column]] = {}
+    for each in numbers:
+        if (stem := _stem(each.name)) != each.name:
+            series.setdefault(stem, []).append(each)
+    long = [found for found in series.values() if len(found) > 1]
+    for found in long:
+        if 2 * len(found) > len(numbers):
+            return found
+    if len(long) > 1:
+        listed = ", ".join(f"{found[0].name!r} to {found[-1].name!r}" for found in long)
+        raise ValueError(
+            f"{source} has several series of number columns, {listed}: choose by "
+            "column, as 'x*' (--column 'x*')"
+        )
+    return _not_whole(numbers)
+
+
+def _not_whole(columns: list[Column]) -> list[Column]:
+    return [each for each in columns if not each.whole] or columns
+
+
+def _one_series(names: Iterable[str]) -> bool:
+    known = list(names)
+    return len(known) == 1 or len(set(map(_stem, known))) == 1
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
+
+
+def _chosen(columns: Sequence[Column], found: Sequence[Column]) -> Chosen:
+    kind = found[0].kind
+    names = [each.name for each in found]
+    if kind == "vectors":
+        names.sort(key=natural)
+    left = tuple(each.name for each in columns if each.name not in names)
+    return Chosen(tuple(names), kind, left)
