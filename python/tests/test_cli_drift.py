@@ -7,15 +7,19 @@ import json
 import numpy as np
 import pytest
 from cli_support import write_model
+from safetensors.numpy import save_file
 
 import vaccine_swift as vs
 from vaccine_swift import drift
 from vaccine_swift.cli import main
+from vaccine_swift.data.rows import read_rows
 
 RNG = np.random.default_rng(0)
 REFERENCE = RNG.normal(size=(3, 60, 16)).astype(np.float32)
 CURRENT = REFERENCE + 0.05 * RNG.normal(size=REFERENCE.shape).astype(np.float32)
 IDS = [f"p{k // 3}" for k in range(60)]
+UNPAIRED = "vaccine_swift.drift has mmd"
+PAIR = ["a.npy", "b.npy", "--paired"]
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ def test_the_numbers_are_those_of_the_api(files, capsys) -> None:
 
 
 def test_each_row_is_a_prompt_without_ids(files, capsys) -> None:
-    assert status(["a.npy", "b.npy", "--tests", "none"]) == 0
+    assert status([*PAIR, "--tests", "none"]) == 0
     assert "60 prompts, 60 rows" in capsys.readouterr().out
 
 
@@ -98,12 +102,93 @@ def test_the_exit_status_is_the_gate(files, capsys, conditions, expected) -> Non
 
 
 def test_the_bound_moves_the_gate(files) -> None:
-    assert status(["a.npy", "b.npy", "--json", "r.json", "--tests", "none"]) == 0
+    assert status([*PAIR, "--json", "r.json", "--tests", "none"]) == 0
     entry = json.loads((files / "r.json").read_text())["overall"]["relative_drift"]
     between = f"relative_drift<{(entry['value'] + entry['high']) / 2}"
-    words = ["a.npy", "b.npy", "--tests", "none", "--assert", between]
+    words = [*PAIR, "--tests", "none", "--assert", between]
     assert status(words) == 1
     assert status([*words, "--bound", "value"]) == 0
+
+
+# MARK: What is compared
+
+
+@pytest.mark.parametrize("name", ["b.npy", "other.npz", "tensors.safetensors"])
+def test_rows_without_ids_are_not_taken_as_pairs(files, capsys, name) -> None:
+    np.savez("other.npz", x=RNG.normal(size=REFERENCE.shape), ids=np.arange(60))
+    save_file({"x": CURRENT}, "tensors.safetensors")
+    assert status(["a.npy", name, "--tests", "none"]) == 2
+    errors = capsys.readouterr().err
+    assert "give --paired" in errors
+    assert "--ids" in errors
+    assert UNPAIRED in errors
+    assert status(["a.npy", name, "--tests", "none", "--paired"]) == 0
+
+
+def test_equal_ids_in_both_files_make_pairs(files, capsys) -> None:
+    for name, values in (("a.npz", REFERENCE), ("b.npz", CURRENT)):
+        np.savez(name, x=values, ids=np.array(IDS))
+    assert status(["a.npz", "b.npz", "--tests", "none"]) == 0
+    assert "20 prompts, 60 rows" in capsys.readouterr().out
+    np.savez("c.npz", x=CURRENT, ids=np.array(IDS[::-1]))
+    assert status(["a.npz", "c.npz", "--tests", "none", "--paired"]) == 2
+    errors = capsys.readouterr().err
+    assert "ids of the two files differ" in errors
+    assert UNPAIRED in errors
+
+
+def test_other_lengths_name_the_way_for_unpaired_rows(files, capsys) -> None:
+    np.save("short.npy", CURRENT[:, :50])
+    assert status(["a.npy", "short.npy", "--paired"]) == 2
+    assert UNPAIRED in capsys.readouterr().err
+
+
+def test_what_is_left_out_of_a_file_is_told(files, capsys) -> None:
+    for name, values in (("a.npz", REFERENCE), ("b.npz", CURRENT)):
+        np.savez(name, x=values, labels=np.arange(60), title="a title")
+    assert status(["a.npz", "b.npz", "--paired", "--tests", "none"]) == 0
+    captured = capsys.readouterr()
+    assert "3 layers of width 16" in captured.out
+    assert "b.npz: the embedding is 'x'; left out: 'labels', 'title'" in captured.err
+
+
+def test_a_column_is_chosen_by_its_name(files, capsys) -> None:
+    for name, values in (("a.npz", REFERENCE), ("b.npz", CURRENT)):
+        np.savez(name, title=values[0], body=values[1, :, :8])
+    assert status(["a.npz", "b.npz", "--paired"]) == 2
+    assert "--column" in capsys.readouterr().err
+    words = ["a.npz", "b.npz", "--paired", "--tests", "none", "--column"]
+    assert status([*words, "body"]) == 0
+    assert "1 layers of width 8" in capsys.readouterr().out
+    assert status([*words, "titel"]) == 2
+    assert "Did you mean 'title'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_id_and_group_files_are_read_as_rows_are(files, capsys, end) -> None:
+    odd = ["p0", "p\u20281", "p\x852", "p\x1c3 x", "größe"]
+    mark = b"\xef\xbb\xbf"
+    text = end.join(odd[k // 12] for k in range(60)) + end
+    (files / "odd.txt").write_bytes(mark + text.encode())
+    (files / "two.txt").write_bytes(mark + end.join(odd[:2]).encode())
+    words = ["a.npy", "b.npy", "--ids", "odd.txt", "--group", "two=two.txt"]
+    assert status([*words, "--tests", "none", "--json", "r.json"]) == 0
+    found = json.loads((files / "r.json").read_text())
+    assert sorted(found["prompts"]["ids"]) == sorted(odd)
+    assert found["groups"]["two"]["prompts"] == 2
+    rows = json.dumps({"prompt": "a", "completion": "b", "id": odd[1]})
+    rows += "\n" + json.dumps({"prompt": "a", "completion": "b", "id": odd[2]})
+    (files / "rows.jsonl").write_bytes(mark + rows.encode())
+    read = [row.values["id"] for row in read_rows(files / "rows.jsonl")]
+    assert read == odd[1:3]
+
+
+def test_an_id_file_that_is_no_text_is_named(files, capsys) -> None:
+    (files / "latin.txt").write_bytes("p0\ngr\xf6\xdfe".encode("latin-1"))
+    assert status(["a.npy", "b.npy", "--ids", "latin.txt"]) == 2
+    assert "latin.txt must be UTF-8 text, got byte 0xf6 in line 2" in (
+        capsys.readouterr().err
+    )
 
 
 def test_one_group_is_contrasted_with_the_rest(files) -> None:
@@ -115,8 +200,8 @@ def test_one_group_is_contrasted_with_the_rest(files) -> None:
 
 
 def test_a_baseline_is_drawn(files) -> None:
-    assert status(["a.npy", "b.npy", "--json", "r.json", "--tests", "none"]) == 0
-    words = ["a.npy", "b.npy", "--tests", "none", "--baseline", "r.json"]
+    assert status([*PAIR, "--json", "r.json", "--tests", "none"]) == 0
+    words = [*PAIR, "--tests", "none", "--baseline", "r.json"]
     assert status([*words, "--html", "r.html"]) == 0
     assert "relative drift of the baseline" in (files / "r.html").read_text("utf-8")
 
@@ -159,13 +244,16 @@ def test_an_adapter_is_compared_with_its_base(tmp_path, monkeypatch, capsys) -> 
         (["a.npy", "short.npy"], "short.npy"),
         (["a.npy", "flat.npy"], "flat.npy must be [N, d] or [L, N, d]"),
         (["a.npy", "b.npy", "--ids", "few.txt"], "--ids must hold 60 ids"),
-        (["a.npy", "b.npy", "--group", "x"], "--group must be NAME=FILE"),
-        (["a.npy", "b.npy", "--group", "x=few.txt"], "'p0' is no id of a row"),
+        ([*PAIR, "--group", "x"], "--group must be NAME=FILE"),
+        (
+            [*PAIR, "--group", "x=few.txt"],
+            "'p0' is no id of a row",
+        ),
         (["a.npy", "b.npy", "--data", "x.jsonl"], "--data has no meaning"),
         (["a.npy", "b.npy", "--reference", "m"], "give either two files"),
-        (["a.npy", "b.npy", "--tests", "signflp"], "signflp"),
-        (["a.npy", "b.npy", "--floor", "float8"], "floor"),
-        (["a.npy", "b.npy", "--permutations", "-1"], "permutations"),
+        ([*PAIR, "--tests", "signflp"], "signflp"),
+        ([*PAIR, "--floor", "float8"], "floor"),
+        ([*PAIR, "--permutations", "-1"], "permutations"),
         (["a.npy", "b.npy", "--baseline", "few.txt"], "few.txt is no drift report"),
         (["a.npy", "b.npy", "--threads", "0"], "threads"),
         (["--reference", "m", "--data", "d"], "--current must be given"),

@@ -17,9 +17,9 @@ __all__ = ["add_parser", "run"]
 
 _EPILOG: Final = """\
 examples:
-  vaccine-swift drift before.npy after.npy --html drift.html
+  vaccine-swift drift before.npy after.npy --paired --html drift.html
   vaccine-swift drift a.npz b.npz --ids ids.txt --group harmful=harmful.txt
-  vaccine-swift drift a.npy b.npy --assert 'relative_drift<5%' --assert 'cosine>0.99'
+  vaccine-swift drift a.parquet b.parquet --column embedding --assert 'cosine>0.99'
   vaccine-swift drift --reference smollm2 --current aligned --data probe.jsonl
 
 exit status:
@@ -129,15 +129,28 @@ def _add_files(group: Any) -> None:
         nargs="*",
         type=Path,
         metavar="REFERENCE CURRENT",
-        help="npy, npz, safetensors or Parquet, rows in the same order: [N, d], or "
-        "[L, N, d] with layers",
+        help="npy, npz, safetensors, Parquet, Arrow or CSV, rows in the same order: "
+        "[N, d], or [L, N, d] with layers",
+    )
+    group.add_argument(
+        "--paired",
+        action="store_true",
+        help="row i of both files is the same prompt; needed where neither --ids nor "
+        "ids in both files say so",
+    )
+    group.add_argument(
+        "--column",
+        action="append",
+        metavar="NAME",
+        help="the column or array that is the embedding, or a pattern such as 'x*'; "
+        "several are layers or dimensions; by default the only one that can be",
     )
     group.add_argument(
         "--ids",
         type=Path,
         metavar="FILE",
-        help="the prompt of each row: text with one id per line, or npy; each row is a "
-        "prompt of its own if left out",
+        help="the prompt of each row: text with one id per line, or npy; without "
+        "it the column id or ids of the files, else each row is a prompt of its own",
     )
     group.add_argument(
         "--group",

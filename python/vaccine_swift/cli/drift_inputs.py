@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,16 @@ import numpy.typing as npt
 import vaccine_swift as vs
 from vaccine_swift import drift
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift._text_files import read_lines
 from vaccine_swift.cli.model_options import load_model, template_of
-from vaccine_swift.drift.files import read_embeddings, read_lines
+from vaccine_swift.drift.files import EmbeddingFile, read_embeddings
 
 __all__ = ["compared_files", "compared_models"]
+
+_UNPAIRED: Final = (
+    "for rows of different prompts, vaccine_swift.drift has mmd, energy_distance, ks"
+)
+_MOST_LISTED: Final = 6
 
 
 def compared_files(options: argparse.Namespace) -> drift.Accumulator:
@@ -33,16 +40,11 @@ def compared_files(options: argparse.Namespace) -> drift.Accumulator:
     if options.threads is not None:
         check_range("threads", options.threads, minimum=1, maximum=1024, integer=True)
         vs.set_num_threads(options.threads)
-    first, second = (read_embeddings(path) for path in options.files)
-    for path, values in zip(options.files, (first.values, second.values), strict=True):
-        if values.ndim not in (2, 3):
-            raise ValueError(
-                f"{path} must be [N, d] or [L, N, d], got shape {values.shape}"
-            )
+    first, second = _read(options)
     if first.values.shape != second.values.shape:
         raise ValueError(
             f"{options.files[1]} must have the shape of {options.files[0]}, "
-            f"{list(first.values.shape)}, got {list(second.values.shape)}"
+            f"{list(first.values.shape)}, got {list(second.values.shape)}; {_UNPAIRED}"
         )
     ids = _ids(options, first.ids, second.ids, first.values.shape[-2])
     layers = first.values.shape[0] if first.values.ndim == 3 else 1
@@ -71,7 +73,7 @@ def compared_models(options: argparse.Namespace) -> drift.Accumulator:
     Exception
         Whatever the API refuses.
     """
-    _refuse(options, "models", ("ids", "group"))
+    _refuse(options, "models", ("ids", "group", "column", "paired"))
     for name in ("reference", "current", "data"):
         if getattr(options, name) is None:
             raise ValueError(f"--{name} must be given to compare models")
@@ -109,6 +111,38 @@ def _refuse(options: argparse.Namespace, source: str, names: tuple[str, ...]) ->
             raise ValueError(f"--{option} has no meaning for embeddings from {source}")
 
 
+def _read(options: argparse.Namespace) -> tuple[EmbeddingFile, EmbeddingFile]:
+    """Both files; what is left out of them is told on standard error."""
+    found = []
+    for path in options.files:
+        file = read_embeddings(path, column=options.column)
+        if file.values.ndim not in (2, 3):
+            raise ValueError(
+                f"{path} must be [N, d] or [L, N, d], got shape {file.values.shape}"
+            )
+        if file.left_out:
+            print(
+                f"{path}: the embedding is {_listed(file.columns)}; left out: "
+                f"{_listed(file.left_out)}",
+                file=sys.stderr,
+            )
+        found.append(file)
+    first, second = found
+    if first.columns != second.columns:
+        print(
+            f"note: the embedding is {_listed(first.columns)} of {options.files[0]} "
+            f"and {_listed(second.columns)} of {options.files[1]}",
+            file=sys.stderr,
+        )
+    return first, second
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) > _MOST_LISTED:
+        return f"{names[0]!r} to {names[-1]!r} ({len(names)} columns)"
+    return ", ".join(map(repr, names))
+
+
 def _ids(
     options: argparse.Namespace, first: Any, second: Any, count: int
 ) -> npt.NDArray[Any]:
@@ -122,8 +156,18 @@ def _ids(
                 f"--ids must hold {count} ids, one per row, got shape {ids.shape}"
             )
         return ids
-    if first is not None and second is not None and not np.array_equal(first, second):
-        raise ValueError("the ids of the two files differ; rows must be in one order")
+    if first is not None and second is not None:
+        if not np.array_equal(first, second):
+            raise ValueError(
+                "the ids of the two files differ; rows must be in one order; "
+                f"{_UNPAIRED}"
+            )
+        return first
+    if not options.paired:
+        raise ValueError(
+            "nothing says that row i of both files is the same prompt, as ids in both "
+            "or --ids would: give --paired if it is; " + _UNPAIRED
+        )
     found = first if first is not None else second
     return np.arange(count) if found is None else found
 

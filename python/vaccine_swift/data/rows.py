@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift._text_files import read_text
 
 __all__ = ["SourceRow", "read_rows"]
 
@@ -98,21 +99,8 @@ def _reader(path: Path) -> Callable[[Path], Iterator[SourceRow]]:
     return _READERS[suffix]
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"no such data file: {path}") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ValueError(
-            f"{path} must be UTF-8 text, got byte 0x{error.object[error.start]:02x} "
-            f"in line {line}"
-        ) from None
-
-
 def _from_json(path: Path) -> Iterator[SourceRow]:
-    text = _text(path)
+    text = read_text(path)
     if not text.strip():
         return
     rows = _parsed(text, str(path))
@@ -127,7 +115,7 @@ def _from_json(path: Path) -> Iterator[SourceRow]:
 
 def _from_json_lines(path: Path) -> Iterator[SourceRow]:
     index = 0
-    for number, line in enumerate(_text(path).split("\n"), 1):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
             row = _parsed(line, f"{path}, line {number}")
             yield _checked(row, f"row {index} ({path}, line {number})", ValueError)
@@ -135,7 +123,7 @@ def _from_json_lines(path: Path) -> Iterator[SourceRow]:
 
 
 def _from_csv(path: Path) -> Iterator[SourceRow]:
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         for index, row in enumerate(reader):
             place = f"row {index} ({path}, line {reader.line_num})"

@@ -1,54 +1,68 @@
-"""Embeddings in files: npy, npz, safetensors and Parquet."""
+"""Embeddings in files: npy, npz, safetensors, Parquet, Arrow and CSV."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import safetensors
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift.checkpoints.safetensors import SafetensorsFile
+from vaccine_swift.drift._columns import Column, chosen_columns
+from vaccine_swift.drift._embedding_file import (
+    EmbeddingFile,
+    Wanted,
+    as_layers,
+    check_labels,
+    ids_of,
+)
+from vaccine_swift.drift._table_files import read_arrow, read_csv, read_parquet
 
-__all__ = ["EmbeddingFile", "read_embeddings", "read_lines"]
+__all__ = ["EmbeddingFile", "read_embeddings"]
 
-_ID: Final = "id"
+_KNOWN_TO_NUMPY: Final = {
+    "F64",
+    "BOOL",
+    *(f"{s}{b}" for s in "IU" for b in (8, 16, 32, 64)),
+}
 
 
-class EmbeddingFile(NamedTuple):
-    """What a file holds.
+def read_embeddings(
+    path: Path, *, column: Wanted = None, labels: str | None = None
+) -> EmbeddingFile:
+    """Read embeddings.
+
+    A ``.npy`` file is mapped, not read. Of the columns of a table (Parquet, Arrow,
+    CSV) or the arrays of an ``.npz`` or ``.safetensors`` file, those are the embedding
+    that `column` names. Without it: the one column of lists of numbers, or array
+    [N, d] or [L, N, d]; several whose names differ in a number only are layers, in
+    natural order. Where a table has no lists, its columns of numbers: a numbered
+    series that makes up more than half of them, else those that are not integers,
+    which are labels or row numbers. A column that a data frame kept as its index is
+    never the embedding.
 
     Parameters
     ----------
-    values : array, shape [N, d] or [L, N, d]
-        Rows, of one layer or of each.
-    ids : array, shape [N], or None
-        Where the file has them: ``ids`` in an npz, a column ``id`` in Parquet.
-    """
-
-    values: npt.NDArray[Any]
-    ids: npt.NDArray[Any] | None
-
-
-def read_embeddings(path: Path) -> EmbeddingFile:
-    """Read embeddings.
-
-    A ``.npy`` file is mapped, not read. Several arrays of an ``.npz`` or
-    ``.safetensors`` file are layers, in the natural order of their names. In Parquet,
-    either each column of fixed-size lists is a layer, or all numeric columns together
-    are one; a column ``id`` holds the ids.
+    path : Path
+    column : str or sequence of str, optional
+        Names or patterns such as ``"x*"``; several columns of lists are layers in the
+        order given.
+    labels : str, optional
+        A column with a text or number for each row, such as its segment.
 
     Raises
     ------
     FileNotFoundError
         When there is no such file.
     ImportError
-        When a Parquet file is given and pyarrow is not installed.
+        When it is a table and pyarrow is not installed.
     ValueError
-        When the suffix is unknown or the file does not hold what it should.
+        When the suffix is unknown, the file does not hold what it should, or more than
+        one choice is left.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
@@ -58,105 +72,95 @@ def read_embeddings(path: Path) -> EmbeddingFile:
             f"{path} must end in {', '.join(_READERS)}."
             f"{nearest(path.suffix.lower(), _READERS)}"
         )
-    return reader(path)
+    return reader(path, column, labels)
 
 
-def read_lines(path: Path) -> list[str]:
-    """Lines of a text file that are not empty, such as ids."""
-    lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
-    return [line for line in lines if line]
-
-
-def _npy(path: Path) -> EmbeddingFile:
+def _npy(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
+    for name, value in (("column", column), ("labels", labels)):
+        if value is not None:
+            raise ValueError(f"{path} has no columns, {name}={value!r} cannot be found")
     try:
         return EmbeddingFile(np.load(path, mmap_mode="r", allow_pickle=False), None)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path} cannot be read as npy: {error}") from error
 
 
-def _npz(path: Path) -> EmbeddingFile:
+def _npz(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
+    arrays: dict[str, npt.NDArray[Any] | None] = {}
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+            for name in file.files:
+                try:
+                    arrays[name] = file[name]
+                except ValueError as error:  # of Python objects
+                    if "pickle" not in str(error):
+                        raise
+                    arrays[name] = None
     except Exception as error:
         raise ValueError(f"{path} cannot be read as npz: {error}") from error
-    ids = arrays.pop("ids", None)
-    return EmbeddingFile(_layers(path, arrays), ids)
+    return _of_arrays(path, arrays, column, labels)
 
 
-def _safetensors(path: Path) -> EmbeddingFile:
+def _safetensors(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
     file = SafetensorsFile(path)
-    arrays = {name: file.read(name) for name in file.shapes}
-    return EmbeddingFile(_layers(path, arrays), None)
+    arrays: dict[str, npt.NDArray[Any] | None] = {}
+    with safetensors.safe_open(path, framework="numpy") as whole:
+        for name in file.shapes:
+            if name not in file.unreadable:
+                arrays[name] = file.read(name)
+            elif file.unreadable[name] in _KNOWN_TO_NUMPY:
+                arrays[name] = whole.get_tensor(name)
+            else:
+                arrays[name] = None
+    return _of_arrays(path, arrays, column, labels)
 
 
-def _parquet(path: Path) -> EmbeddingFile:
-    try:
-        import pyarrow as pa  # type: ignore[import-untyped]
-        import pyarrow.parquet as parquet  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise ImportError(
-            f"reading {path} needs pyarrow: pip install 'vaccine-swift[data]'"
-        ) from error
-    try:
-        table = parquet.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path} cannot be read as Parquet: {error}") from error
-    ids, lists, numbers = None, {}, []
-    for name in table.column_names:
-        column = table.column(name).combine_chunks()
-        if name == _ID:
-            ids = np.array(column.to_pylist())
-        elif pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
-            numbers.append(_numbers(path, name, column))
-        elif pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
-            values = _numbers(path, name, column.flatten())
-            rows = len(column)
-            if rows == 0 or values.size % rows or column.null_count:
-                raise ValueError(f"{path}: lists of {name!r} differ in length")
-            lists[name] = values.reshape(rows, -1)
-            if not pa.types.is_fixed_size_list(column.type):
-                lengths = set(column.value_lengths().to_pylist())
-                if len(lengths) != 1:
-                    raise ValueError(f"{path}: lists of {name!r} differ in length")
-    if lists and numbers:
-        raise ValueError(f"{path} must have list columns or number columns, has both")
-    if numbers:
-        lists = {"": np.stack(numbers, axis=1)}
-    return EmbeddingFile(_layers(path, lists), ids)
-
-
-def _numbers(path: Path, name: str, column: Any) -> npt.NDArray[Any]:
-    if column.null_count:
-        raise ValueError(f"{path}: {name!r} has {column.null_count} missing values")
-    return column.to_numpy(zero_copy_only=False)
-
-
-def _layers(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def _of_arrays(
+    path: Path,
+    arrays: Mapping[str, npt.NDArray[Any] | None],
+    column: Wanted,
+    labels: str | None,
+) -> EmbeddingFile:
     if not arrays:
         raise ValueError(f"{path} must hold an array, got none")
-    if len(arrays) == 1:
-        return next(iter(arrays.values()))
-    names = sorted(arrays, key=_natural)
-    first = arrays[names[0]]
-    for name in names:
-        if arrays[name].ndim != 2 or arrays[name].shape != first.shape:
-            raise ValueError(
-                f"{path}: arrays must be layers of one shape [N, d], got {names[0]!r} "
-                f"of shape {first.shape} and {name!r} of shape {arrays[name].shape}"
-            )
-    return np.stack([arrays[name] for name in names])
+    check_labels(path, arrays, labels)
+    ids = ids_of(arrays, lambda array: array is not None and array.ndim == 1)
+    described = [
+        _array_column(name, array)
+        for name, array in arrays.items()
+        if name not in (ids, labels)
+    ]
+    chosen = chosen_columns(described, column, str(path))
+    if chosen.kind == "numbers":
+        raise ValueError(
+            f"{path} must hold an array [N, d] or [L, N, d], got {chosen.names[0]!r} "
+            "with one dimension"
+        )
+    values = as_layers(path, chosen.names, [arrays[name] for name in chosen.names])
+    return EmbeddingFile(
+        values,
+        None if ids is None else arrays[ids],
+        chosen.names,
+        chosen.left_out,
+        None if labels is None else arrays[labels],
+    )
 
 
-def _natural(name: str) -> list[tuple[bool, int | str]]:
-    """``layer.10`` after ``layer.9``."""
-    parts = re.split(r"(\d+)", name)
-    return [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts]
+def _array_column(name: str, array: npt.NDArray[Any] | None) -> Column:
+    if array is None or array.ndim == 0:
+        return Column(name, "other")
+    whole = array.dtype.kind in "iu"
+    if not whole and array.dtype.kind != "f" and array.dtype.name != "bfloat16":
+        return Column(name, "other")
+    return Column(name, "numbers" if array.ndim == 1 else "vectors", whole)
 
 
-_READERS: Final[dict[str, Callable[[Path], EmbeddingFile]]] = {
+_READERS: Final[dict[str, Callable[[Path, Wanted, str | None], EmbeddingFile]]] = {
     ".npy": _npy,
     ".npz": _npz,
     ".safetensors": _safetensors,
-    ".parquet": _parquet,
+    ".parquet": read_parquet,
+    ".arrow": read_arrow,
+    ".feather": read_arrow,
+    ".csv": read_csv,
 }
