@@ -15,3 +15,14 @@ void vaccine_drift_rows(VaccineRows x, VaccineRows y, VaccineRowOrder order,
 #endif
     drift_rows_baseline(x, y, order, columns, sums);
 }
+
+void vaccine_squared_distances(VaccineRows x, ptrdiff_t row, VaccineRows y, ptrdiff_t first,
+    ptrdiff_t count, double *distances) {
+#ifdef __x86_64__
+    if (has_avx512()) {
+        squared_distances_avx512(x, row, y, first, count, distances);
+        return;
+    }
+#endif
+    squared_distances_baseline(x, row, y, first, count, distances);
+}

@@ -164,3 +164,59 @@ void NAME(drift_rows)(VaccineRows x, VaccineRows y, VaccineRowOrder order,
 #undef ADD
     add_all(x, y, order, columns, sums);
 }
+
+INLINE void add_squares(const char *x, VaccineRowFormat x_format, const char *const *y,
+    VaccineRowFormat y_format, ptrdiff_t rows, ptrdiff_t column, ptrdiff_t left, Eight *sums) {
+    const Eight a = read(x, x_format, column, left);
+    UNROLL
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const Eight delta = read(y[row], y_format, column, left) - a;
+        sums[row] = multiply_add(delta, delta, sums[row]);
+    }
+}
+
+// `rows` is a constant where this is called, so that `sums` stay in registers.
+INLINE void distances_of_rows(const char *x, VaccineRowFormat x_format, const char *y,
+    VaccineRowFormat y_format, ptrdiff_t width, ptrdiff_t rows, double *distances) {
+    const char *places[TOGETHER];
+    Eight sums[TOGETHER] = {0};
+    UNROLL
+    for (ptrdiff_t row = 0; row < rows; row++) places[row] = y + row * width * size_of(y_format);
+    ptrdiff_t column = 0;
+    for (; column + 8 <= width; column += 8)
+        add_squares(x, x_format, places, y_format, rows, column, 8, sums);
+    if (column < width)
+        add_squares(x, x_format, places, y_format, rows, column, width - column, sums);
+    UNROLL
+    for (ptrdiff_t row = 0; row < rows; row++) distances[row] = total(sums[row]);
+}
+
+INLINE void all_distances(VaccineRows x, ptrdiff_t row, VaccineRows y, ptrdiff_t first,
+    ptrdiff_t count, double *distances) {
+    const char *from = (const char *)x.values + row * x.width * size_of(x.format);
+    const ptrdiff_t size = y.width * size_of(y.format);
+    const char *to = (const char *)y.values + first * size;
+    ptrdiff_t j = 0;
+    for (; j + TOGETHER <= count; j += TOGETHER)
+        distances_of_rows(
+            from, x.format, to + j * size, y.format, x.width, TOGETHER, distances + j);
+    for (; j < count; j++)
+        distances_of_rows(from, x.format, to + j * size, y.format, x.width, 1, distances + j);
+}
+
+// With the formats as constants where both sides have one.
+void NAME(squared_distances)(VaccineRows x, ptrdiff_t row, VaccineRows y, ptrdiff_t first,
+    ptrdiff_t count, double *distances) {
+#define WRITE(known)                                                                               \
+    if (x.format == known && y.format == known) {                                                  \
+        x.format = y.format = known;                                                               \
+        all_distances(x, row, y, first, count, distances);                                         \
+        return;                                                                                    \
+    }
+    WRITE(VACCINE_ROWS_FLOAT32)
+    WRITE(VACCINE_ROWS_FLOAT64)
+    WRITE(VACCINE_ROWS_FLOAT16)
+    WRITE(VACCINE_ROWS_BFLOAT16)
+#undef WRITE
+    all_distances(x, row, y, first, count, distances);
+}

@@ -15,3 +15,11 @@ void vaccine_pairwise(VaccinePairwise function, float scale, float offset, float
 #endif
     pairwise_baseline(function, scale, offset, norm, norms, products, count);
 }
+
+ptrdiff_t vaccine_pairwise_close(float share, float norm, const float *norms, const float *products,
+    ptrdiff_t count, ptrdiff_t *places) {
+#ifdef __x86_64__
+    if (has_avx512()) return pairwise_close_avx512(share, norm, norms, products, count, places);
+#endif
+    return pairwise_close_baseline(share, norm, norms, products, count, places);
+}

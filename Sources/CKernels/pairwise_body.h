@@ -48,3 +48,18 @@ void NAME(pairwise)(VaccinePairwise function, float scale, float offset, float n
     else
         map(VACCINE_NEGATIVE_DISTANCE, scale, offset, norm, norms, products, count);
 }
+
+ptrdiff_t NAME(pairwise_close)(float share, float norm, const float *norms, const float *products,
+    ptrdiff_t count, ptrdiff_t *places) {
+    ptrdiff_t found = 0;
+    for (ptrdiff_t j = 0; j < count; j += LANES) {
+        const ptrdiff_t some = count - j < LANES ? count - j : LANES;
+        const Lanes other = some < LANES ? load_some(norms + j, some) : load(norms + j);
+        const Lanes product = some < LANES ? load_some(products + j, some) : load(products + j);
+        const Integers close = 2 * product >= (1 - share) * (other + norm);
+        if (__builtin_reduce_or(close) == 0) continue;
+        for (ptrdiff_t lane = 0; lane < some; lane++)
+            if (close[lane]) places[found++] = j + lane;
+    }
+    return found;
+}

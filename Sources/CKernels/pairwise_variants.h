@@ -7,7 +7,9 @@
 
 #define DECLARE(suffix)                                                                            \
     void pairwise_##suffix(VaccinePairwise function, float scale, float offset, float norm,        \
-        const float *norms, float *products, ptrdiff_t count);
+        const float *norms, float *products, ptrdiff_t count);                                     \
+    ptrdiff_t pairwise_close_##suffix(float share, float norm, const float *norms,                 \
+        const float *products, ptrdiff_t count, ptrdiff_t *places);
 
 DECLARE(baseline)
 #ifdef __x86_64__

@@ -128,6 +128,34 @@ public import VaccineNumerics
         }
     }
 
+    /// |y − x|² of one row x of self and rows y of another set of this width, exact to rounding.
+    ///
+    /// - Parameter target: overwritten from `start`.
+    func squaredDistances(
+        from row: Int, to other: EmbeddingRows, _ others: Range<Int>, into target: inout [Double],
+        from start: Int
+    ) {
+        precondition(
+            width == other.width && row >= 0 && row < rows && others.lowerBound >= 0
+                && others.upperBound <= other.rows && start + others.count <= target.count,
+            "row out of range")
+        unsafe target.withUnsafeMutableBufferPointer { target in
+            guard let target = target.baseAddress else { return }
+            unsafe vaccine_squared_distances(
+                forC, row, other.forC, others.lowerBound, others.count, target + start)
+        }
+    }
+
+    /// The same of one row.
+    func squaredDistance(from row: Int, to other: EmbeddingRows, _ place: Int) -> Double {
+        precondition(
+            width == other.width && row >= 0 && row < rows && place >= 0 && place < other.rows,
+            "row out of range")
+        var distance = 0.0
+        unsafe vaccine_squared_distances(forC, row, other.forC, place, 1, &distance)
+        return distance
+    }
+
     private var forC: VaccineRows {
         let format =
             switch element {

@@ -4,7 +4,8 @@ public import VaccineNumerics
 ///
 /// - Parameters:
 ///   - means: sketches [P, layers, 2, directions] of each prompt's mean x and mean δ.
-/// - Returns: [layers, layers]: reference layer by current layer; NaN where it is not defined.
+/// - Returns: [layers, layers]: reference layer by current layer; NaN where it is not defined, and where
+///   prompts differ by little more than float32's rounding of their common part.
 /// - Complexity: O(layers² · P · directions²).
 public func layerMap(
     means: [Float], prompts: Int, layers: Int, interruption: Interruption
@@ -28,8 +29,19 @@ public func layerMap(
     for layer in 0..<layers {
         try interruption.check()
         map += Threads.map(layers) { other in
-            PairedMoments(x: reference[layer], y: current[other]).debiasedCKA ?? .nan
+            let moments = PairedMoments(x: reference[layer], y: current[other])
+            guard
+                isResolved(moments.sxx, of: reference[layer])
+                    && isResolved(moments.syy, of: current[other])
+            else { return .nan }
+            return moments.debiasedCKA ?? .nan
         }
     }
     return map
+}
+
+/// Whether the variance that rounding to float32 adds, 2⁻⁴⁸ / 3 of the squares, is at most 10⁻⁶ of the
+/// rows' own.
+private func isResolved(_ scatter: DoubleMatrix, of rows: DoubleMatrix) -> Bool {
+    rows.squaredNorm * 0x1p-48 / 3 <= 1e-6 * scatter.trace
 }

@@ -15,6 +15,11 @@ internal import COpenBLAS
 
     deinit { unsafe base.deallocate() }
 
+    /// A view of these rows, which outlive it.
+    var embeddings: EmbeddingRows {
+        unsafe EmbeddingRows(base: base, rows: rows, width: columns, element: .float64)
+    }
+
     /// Row `row` = the `columns` values from `start`.
     func setRow(_ row: Int, _ values: [Double], from start: Int) {
         precondition(row < rows && start + columns <= values.count, "row out of range")

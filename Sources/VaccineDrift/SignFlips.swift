@@ -18,47 +18,102 @@ public func signFlipNorms(
     deltas: [Float], layers: Int, keys: [UInt64], draws: Int, seed: UInt64,
     interruption: Interruption
 ) throws(VaccineError) -> [Double] {
-    let prompts = keys.count
-    let width = deltas.count / max(prompts, 1)
-    let directions = width / layers
-    let block = 64
-    let arena = try Arena(
-        byteCount: 4 * (prompts * (width + 16) + block * (prompts + 16) + block * (width + 16))
-            + 192,
-        purpose: "the sign-flip test")
-    defer { arena.keepAlive() }
-    let delta = arena.matrix(rows: prompts, columns: width)
-    delta.copy(from: deltas.span)
-    let signs = arena.matrix(rows: block, columns: prompts)
-    let sums = arena.matrix(rows: block, columns: width)
-    let streams = keys.map { PromptKey(value: $0) }
+    let flips = try SignFlips(deltas, layers: layers, keys: keys)
+    let prompts = Double(keys.count)
     var norms = [Double](repeating: 0, count: (draws + 1) * (layers + 1))
-    for start in stride(from: 0, through: draws, by: block) {
+    for draws in Blocks(of: draws + 1, size: SignFlips.block) {
         try interruption.check()
-        let rows = 0..<min(block, draws + 1 - start)
-        Threads.forEachRange(of: prompts) { range in
+        let squares = flips.squares(draws, seed: seed)
+        for (place, draw) in draws.enumerated() {
+            let own = squares[place * layers..<(place + 1) * layers]
+            let start = draw * (layers + 1)
+            for (layer, square) in own.enumerated() {
+                norms[start + layer] = square.squareRoot() / prompts
+            }
+            norms[start + layers] = own.reduce(0, +).squareRoot() / prompts
+        }
+    }
+    return norms
+}
+
+/// Sums of sign-flipped rows for blocks of draws.
+private final class SignFlips {
+    static let block = 64
+
+    private let streams: [PromptKey]
+    private let (layers, directions): (Int, Int)
+    private let (delta, signs, sums): (Matrix, Matrix, Matrix)
+    /// The layers' differences, where float32 sums would lose the small ones beside the large.
+    private let exact: [DoubleMatrix]
+    private let arena: Arena
+
+    init(_ deltas: [Float], layers: Int, keys: [UInt64]) throws(VaccineError) {
+        let (prompts, block) = (keys.count, SignFlips.block)
+        let width = deltas.count / max(prompts, 1)
+        streams = keys.map { PromptKey(value: $0) }
+        (self.layers, directions) = (layers, width / layers)
+        arena = try Arena(
+            byteCount: 4 * (prompts * (width + 16) + block * (prompts + 16) + block * (width + 16))
+                + 192,
+            purpose: "the sign-flip test")
+        delta = arena.matrix(rows: prompts, columns: width)
+        delta.copy(from: deltas.span)
+        signs = arena.matrix(rows: block, columns: prompts)
+        sums = arena.matrix(rows: block, columns: width)
+        let size = directions
+        let parts = (0..<layers).map { layer in
+            DoubleMatrix(
+                rows: prompts, columns: size,
+                (0..<prompts).flatMap { prompt in
+                    let start = prompt * width + layer * size
+                    return deltas[start..<start + size].map(Double.init)
+                })
+        }
+        exact = parts.allSatisfy(SignFlips.isEven) ? [] : parts
+    }
+
+    /// Whether no row is above 1024 times the median row.
+    private static func isEven(_ rows: DoubleMatrix) -> Bool {
+        var squares = rows.squaredRowNorms
+        let largest = squares.max() ?? 0
+        return largest <= 0x1p20 * median(&squares)
+    }
+
+    /// The squared norm of every layer's sum, [draws, layers].
+    func squares(_ draws: Range<Int>, seed: UInt64) -> [Double] {
+        let (streams, signs) = (streams, signs)
+        Threads.forEachRange(of: streams.count) { range in
             for prompt in range {
-                for row in rows {
-                    let draw = start + row
+                for (row, draw) in draws.enumerated() {
                     signs[row, prompt] = draw == 0 ? 1 : streams[prompt].sign(seed, draw: draw)
                 }
             }
         }
-        multiply(signs.rows(rows), by: Weight(delta), into: sums.rows(rows))
-        for row in rows {
-            var total = 0.0
-            let values = sums[row]
-            for layer in 0..<layers {
-                var squares = 0.0
-                for index in layer * directions..<(layer + 1) * directions {
-                    squares += Double(values[index]) * Double(values[index])
-                }
-                total += squares
-                norms[(start + row) * (layers + 1) + layer] =
-                    squares.squareRoot() / Double(prompts)
-            }
-            norms[(start + row) * (layers + 1) + layers] = total.squareRoot() / Double(prompts)
-        }
+        return exact.isEmpty ? single(draws.count) : double(draws.count)
     }
-    return norms
+
+    private func single(_ rows: Int) -> [Double] {
+        multiply(signs.rows(0..<rows), by: Weight(delta), into: sums.rows(0..<rows))
+        var squares = [Double](repeating: 0, count: rows * layers)
+        for row in 0..<rows {
+            let values = sums[row]
+            for column in values.indices {
+                let value = Double(values[column])
+                squares[row * layers + column / directions] += value * value
+            }
+        }
+        return squares
+    }
+
+    private func double(_ rows: Int) -> [Double] {
+        let flips = DoubleMatrix(
+            rows: rows, columns: streams.count,
+            (0..<rows).flatMap { row in streams.indices.map { Double(signs[row, $0]) } })
+        let (exact, layers) = (exact, layers)
+        let ofLayers = Results<[Double]>(count: layers)
+        Threads.forEach(layers) { layer, _ in
+            ofLayers[layer] = product(flips, exact[layer]).squaredRowNorms
+        }
+        return (0..<rows).flatMap { row in (0..<layers).map { ofLayers[$0]?[row] ?? 0 } }
+    }
 }

@@ -24,8 +24,8 @@ public struct TwoSampleTest: Sendable {
         draws: Int, unbiased: Bool, paired: Bool, seed: UInt64, memory: Int,
         interruption: Interruption
     ) throws(VaccineError) {
-        let count = pairs.rows.rows
-        let width = try TwoSampleTest.weightings(draws + 1, rows: count, memory: memory)
+        let count = pairs.count
+        let width = try TwoSampleTest.weightings(draws + 1, pairs, kernel, memory: memory)
         statistics = []
         means = (.nan, .nan, .nan)
         let arena = try Arena(byteCount: 4 * count * (width + 17) + 128, purpose: "permutations")
@@ -75,10 +75,11 @@ public struct TwoSampleTest: Sendable {
 
     /// How many weightings fit.
     private static func weightings(
-        _ wanted: Int, rows: Int, memory: Int
+        _ wanted: Int, _ pairs: PairSums, _ kernel: PairwiseKernel, memory: Int
     ) throws(VaccineError) -> Int {
-        let fixed = PairSums.bytes(weightings: 0)
-        let each = PairSums.bytes(weightings: 1) - fixed + 4 * rows
+        let rows = pairs.count
+        let fixed = pairs.bytes(kernel, weightings: 0)
+        let each = pairs.bytes(kernel, weightings: 1) - fixed + 4 * rows
         let fitting = (memory - fixed - 4 * rows * 17) / each
         guard fitting >= 1 else {
             let least = (fixed + 4 * rows * 17 + each + (1 << 20) - 1) >> 20
@@ -86,69 +87,5 @@ public struct TwoSampleTest: Sendable {
                 "memory must be at least \(least) MB for \(rows) rows, got \(memory >> 20) MB")
         }
         return min(wanted, fitting)
-    }
-
-    /// The square root of half the median squared distance of a seeded subsample of pooled rows: the
-    /// bandwidth σ with which the Gaussian kernel is exp(−d² / median).
-    public static func medianBandwidth(_ pairs: PairSums, sample: Int, seed: UInt64)
-        throws(VaccineError) -> Double
-    {
-        let count = pairs.rows.rows
-        var chosen = Array(0..<count)
-        let stream = RandomStream(seed, 0x6D65_6469)
-        for index in 0..<min(sample, count) {
-            let rest = UInt64(count - index)
-            let other = index + Int(stream.word(at: index).multipliedFullWidth(by: rest).high)
-            chosen.swapAt(index, other)
-        }
-        let rows = Array(chosen.prefix(sample))
-        let arena = try Arena(
-            byteCount: 4 * rows.count * (pairs.rows.columns + rows.count + 32) + 256,
-            purpose: "the median distance")
-        defer { arena.keepAlive() }
-        let part = arena.matrix(rows: rows.count, columns: pairs.rows.columns)
-        let gram = arena.matrix(rows: rows.count, columns: rows.count)
-        for (place, row) in rows.enumerated() {
-            part.rows(place..<place + 1).copy(from: pairs.rows[row])
-        }
-        multiply(part, transposing: Weight(part), into: gram)
-        var distances: [Double] = []
-        distances.reserveCapacity(rows.count * (rows.count - 1) / 2)
-        let squares = rows.indices.map { gram[$0, $0] }
-        for i in rows.indices {
-            let products = gram[i]
-            for j in i + 1..<rows.count {
-                distances.append(max(0, Double(squares[i] + squares[j] - 2 * products[j])))
-            }
-        }
-        return (median(&distances) / 2).squareRoot()
-    }
-}
-
-/// The median, in expected linear time; the values are left in another order.
-func median(_ values: inout [Double]) -> Double {
-    guard !values.isEmpty else { return .nan }
-    let middle = values.count / 2
-    select(middle, &values)
-    guard values.count % 2 == 0 else { return values[middle] }
-    return (values[..<middle].reduce(-.infinity, max) + values[middle]) / 2
-}
-
-/// Puts the value of this rank in its place, none larger before it and none smaller after it (Hoare 1961).
-private func select(_ rank: Int, _ values: inout [Double]) {
-    var (low, high) = (0, values.count - 1)
-    while low < high {
-        let pivot = values[low + (high - low) / 2]
-        var (i, j) = (low, high)
-        while i <= j {
-            while values[i] < pivot { i += 1 }
-            while values[j] > pivot { j -= 1 }
-            if i <= j {
-                values.swapAt(i, j)
-                i += 1
-                j -= 1
-            }
-        }
-        if rank <= j { high = j } else if rank >= i { low = i } else { return }
     }
 }

@@ -223,3 +223,32 @@ def test_a_report_without_permutations_has_statistics_and_no_p_values():
     with pytest.raises(ValueError, match="made with 0 permutations"):
         report.assert_that("contrast.z<3")
     report.assert_that("signflip.statistic>0.3")
+
+
+@pytest.mark.parametrize("size", [1e6, 1e9])
+def test_small_differences_count_beside_a_large_one(size):
+    """One prompt moves far along one axis; the others agree on another axis."""
+    delta = np.zeros((41, 8))
+    delta[0, 0] = size
+    delta[1:, 1] = 1.0
+    acc = measured(delta, reference=np.zeros_like(delta))
+    result = results_of(acc, "signflip", permutations=4999)["signflip"]
+    # P² t² = size² + (Σ s)², which all signs equal alone make as large as it is.
+    assert result["p_value"] == 1 / 5000
+    assert result["null_mean"] < result["statistic"]
+    assert sum(result["details"]["null_histogram"]["counts"]) == 4999
+
+
+def test_the_layer_map_does_not_depend_on_a_common_part_or_says_that_it_is_lost():
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(2, 80, 16))
+    y = x + 0.3 * rng.normal(size=x.shape)
+
+    def of(offset):
+        acc = drift.Accumulator(width=16, layers=2)
+        acc.update(x + offset, y + offset, ids=range(80))
+        return np.array(acc.report(tests=[], permutations=0).to_dict()["cka_map"])
+
+    assert of(1e3) == pytest.approx(of(0.0), abs=1e-4)
+    assert of(1e4) == pytest.approx(of(0.0), abs=1e-4)
+    assert np.isnan(of(1e6)).all()

@@ -1,8 +1,7 @@
-// One pass over the rows of a prompt: all that the drift analyser keeps of them beside the second
-// moments. Bound by memory where it stays in vector registers.
+// Sweeps over the caller's rows in double precision: all that the drift analyser keeps of a prompt
+// beside the second moments, and squared distances.
 //
-// The result depends on the prompt's own rows and their order alone, and is the same for every
-// instruction set.
+// Results depend on the rows and their order alone, and are the same for every instruction set.
 
 #ifndef VACCINE_DRIFT_ROWS_H
 #define VACCINE_DRIFT_ROWS_H
@@ -45,5 +44,10 @@ typedef struct VaccineRowOrder {
 // cosine 1, one zero row has 0.
 void vaccine_drift_rows(VaccineRows x, VaccineRows y, VaccineRowOrder order,
     VaccineDriftColumns columns, double sums[VACCINE_DRIFT_SUMS]);
+
+// distances[j] ← |y_(first + j) - x_row|² for 0 ≤ j < count, both sides of one width. Differences
+// are squared, not norms subtracted: exact to rounding however close the rows are.
+void vaccine_squared_distances(VaccineRows x, ptrdiff_t row, VaccineRows y, ptrdiff_t first,
+    ptrdiff_t count, double *distances);
 
 #endif

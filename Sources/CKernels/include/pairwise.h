@@ -17,4 +17,9 @@ typedef enum VaccinePairwise {
 void vaccine_pairwise(VaccinePairwise function, float scale, float offset, float norm,
     const float *norms, float *products, ptrdiff_t count);
 
+// Writes the places j where d² is at most `share` of norm + norms[j], so that it is a small
+// difference of large numbers; returns how many there are. `places` has room for `count`.
+ptrdiff_t vaccine_pairwise_close(float share, float norm, const float *norms, const float *products,
+    ptrdiff_t count, ptrdiff_t *places);
+
 #endif

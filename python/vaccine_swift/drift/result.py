@@ -74,7 +74,7 @@ class TestResult:
         null = null[np.isfinite(null)]
         mean = float(null.mean()) if null.size else math.nan
         std = float(null.std()) if null.size else math.nan
-        counts, edges = np.histogram(null, _BINS)
+        counts, edges = _histogram(null)
         return cls(
             statistic=float(statistic),
             p_value=permutation_p_value(float(statistic), null),
@@ -101,6 +101,17 @@ class TestResult:
             f"z={self.z:.3g}, effect_size={self.effect_size:.4g}, "
             f"permutations={self.permutations})"
         )
+
+
+def _histogram(
+    null: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Counts and edges of 30 bins, or of one where the draws are too close for more."""
+    try:
+        return np.histogram(null, _BINS)
+    except ValueError:
+        edges = np.array([null.min(), np.nextafter(null.max(), np.inf)])
+        return np.array([null.size]), edges
 
 
 class Similarity(float):
