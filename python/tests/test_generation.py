@@ -69,9 +69,10 @@ def test_equal_prompts_and_neighbouring_seeds_draw_from_streams_of_their_own(
         model.generate_ids(prompts, 8, seed=s, **DRAWN) for s in (seed, seed + 1)
     )
     assert len({tuple(answer) for answer in [*first, *second]}) == 32
-    same = sum(a == b for x, y in zip(first, second, strict=True) for a, b in zip(x, y))
-    shifted = sum(a == b for x, y in zip(first[1:], second) for a, b in zip(x, y))
-    assert max(same, shifted) <= 8  # of 128, of which about one is expected
+    one, other = np.array(first), np.array(second)
+    # Of 128 places about one is expected to agree.
+    assert np.sum(one == other) <= 8
+    assert np.sum(one[1:] == other[:-1]) <= 8
 
 
 def test_the_last_prompt_number_is_followed_by_the_first(model: vs.CausalLM) -> None:
