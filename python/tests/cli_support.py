@@ -29,7 +29,7 @@ def write_model(directory: Path, **changes: object) -> Path:
     return directory
 
 
-def write_rows(path: Path, rows: Iterable[Mapping[str, str]] = ROWS) -> Path:
+def write_rows(path: Path, rows: Iterable[Mapping[str, object]] = ROWS) -> Path:
     """Write rows as JSONL."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path

@@ -34,7 +34,7 @@ def word_tokenizer(*, single: str = "<s> $A", **config: str | None) -> Tokenizer
     return Tokenizer(backend, CONFIG | config)
 
 
-def byte_tokenizer() -> Tokenizer:
+def byte_tokenizer(**config: str | None) -> Tokenizer:
     """Byte-level BPE with some merges: decoding gives the text back exactly."""
     backend = tokenizers.Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -47,4 +47,4 @@ def byte_tokenizer() -> Tokenizer:
         show_progress=False,
     )
     backend.train_from_iterator([text] * 4, trainer)
-    return Tokenizer(backend, CONFIG)
+    return Tokenizer(backend, CONFIG | config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -157,3 +158,54 @@ def test_ctrl_c_ends_with_130_and_says_what_is_saved(
     (line,) = errors.splitlines()
     assert line.startswith("vaccine-swift align: interrupted: after step ")
     assert line.endswith("is saved, --resume goes on with it")
+
+
+MARKED = [
+    {"prompt": "Hi", "response": "Hello", "is_safe": True},
+    {"prompt": "Bye", "response": "Hi", "is_safe": False},
+    {"prompt": "Hello", "response": "Bye", "is_safe": True},
+]
+
+
+@pytest.mark.parametrize("options", [[], ["--keep-unsafe"]])
+def test_unsafe_rows_are_left_out_and_counted_unless_they_are_asked_for(
+    options, model_path, tmp_path, capsys
+) -> None:
+    data = tmp_path / "beaver.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in MARKED))
+    safe = write_rows(tmp_path / "safe.jsonl", MARKED if options else MARKED[::2])
+    words = ["--max-steps", "1", "--disable-tqdm"]
+    assert align(model_path, data, tmp_path / "out", *words, *options) == 0
+    told = capsys.readouterr()
+    assert align(model_path, safe, tmp_path / "safe", *words, *options) == 0
+    assert same(adapter(tmp_path / "out"), adapter(tmp_path / "safe"))
+    if options:
+        assert f"{data}: 3 of 3 rows kept; median " in told.out
+        assert told.err == ""
+    else:
+        assert f"{data}: 2 of 3 rows kept, 1 left out (by 'is_safe'); " in told.out
+        assert told.err == (
+            "vaccine-swift align: warning: of 3 rows, 1 are marked as unsafe by "
+            "'is_safe' and were left out; --keep-unsafe keeps them\n"
+        )
+
+
+def test_one_row_is_shown_as_the_model_reads_it(model_path, tmp_path, capsys) -> None:
+    turns = ["Hi", "Hello", "Bye\x1b[2J", "Bye"]
+    roles = ["user", "assistant"] * 2
+    messages = [
+        {"role": role, "content": turn} for role, turn in zip(roles, turns, strict=True)
+    ]
+    data = write_rows(tmp_path / "turns.jsonl", [{"messages": messages}])
+    options = ["--max-steps", "1", "--disable-tqdm", "--format", "messages"]
+    assert align(model_path, data, tmp_path / "out", *options) == 0
+    assert (
+        "between « » what it learns:\n<user> Hi</s>\n<assistant> «Hello</s>»\n"
+        "<user> Bye\\x1b[2J</s>\n<assistant> «Bye</s>»\n"
+    ) in capsys.readouterr().out
+
+
+def test_the_shipped_set_is_told_of_too(model_path, tmp_path, capsys) -> None:
+    words = ["--output-dir", str(tmp_path), "--max-steps", "1", "--disable-tqdm"]
+    assert main(["align", "--model", str(model_path), *words]) == 0
+    assert "the shipped set: 300 of 300 rows kept; median " in capsys.readouterr().out

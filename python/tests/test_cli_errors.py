@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def status(words: list[str]) -> int:
         (["align", "--learning-rat", "1"], "Did you mean '--learning-rate'?"),
         (["generate", "--model", "{model}"], "one of the arguments --prompt --data"),
         (["generate", "--model", "none", "--prompt", "Hi"], "none: no such"),
-        (["{align}", "--learning-rate", "-1"], "learning_rate must be at least 0"),
+        (["{align}", "--learning-rate", "-1"], "--learning-rate must be at least 0"),
         (["{align}", "--learning-rate", "x"], "--learning-rate: invalid float value"),
         (["{align}", "--lr-scheduler-type", "cosin"], "Did you mean 'cosine'?"),
         (["{align}", "--rho", "nan"], "rho must be at least 0.0, got nan"),
@@ -44,14 +45,24 @@ def status(words: list[str]) -> int:
         (["{align}", "--template", "chta"], "Did you mean 'chat'?"),
         (["{align}", "--data", "missing.jsonl"], "missing.jsonl"),
         (["{align}", "--data", "{broken}"], "broken.jsonl"),
-        (["{align}", "--eval-strategy", "epoch"], "eval_dataset must be given"),
+        (
+            ["{align}", "--eval-strategy", "epoch"],
+            "--eval-data must be given with --eval-strategy",
+        ),
         (["{align}", "--threads", "0"], "threads"),
         (["{align}", "--resume"], "no whole checkpoint"),
         (["{align}", "--output-dir", "{broken}"], "broken.jsonl"),
-        (["{generate}", "--max-new-tokens", "0"], "max_new_tokens must be at least 1"),
+        (
+            ["{generate}", "--max-new-tokens", "0"],
+            "--max-new-tokens must be at least 1",
+        ),
         (["{generate}", "--max-new-tokens", "9999"], "context"),
-        (["{generate}", "--top-p", "2"], "top_p must be above 0 and at most 1"),
+        (["{generate}", "--top-p", "2"], "--top-p must be above 0 and at most 1"),
         (["{generate}", "--adapter", "missing"], "missing"),
+        (["{generate}", "--seed", "-1"], "--seed must be at least 0"),
+        (["{align}", "--template", "alpaca", "--data", "{turns}"], "--template chat"),
+        (["{align}", "--data", "{both}"], "name one with --format"),
+        (["{align}", "--format", "beaver"], "--format must be one of"),
         (["{generate}", "--batch-size", "0"], "--batch-size must be at least 1"),
         (["demo", "--threads", "0"], "threads must be at least 1"),
     ],
@@ -62,12 +73,18 @@ def test_bad_input_is_one_line_and_status_2(
     rows = str(write_rows(tmp_path / "rows.jsonl"))
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"prompt": ')
+    turns, both = tmp_path / "turns.jsonl", tmp_path / "both.jsonl"
+    asked = [{"role": role, "content": "Hi"} for role in ("user", "assistant") * 2]
+    turns.write_text(json.dumps({"messages": asked}))
+    both.write_text('{"prompt": "Hi", "completion": "Hello", "response": "Bye"}')
     model, output = str(model_path), str(tmp_path / "out")
     whole = {
         "{align}": ["align", "--model", model, "--data", rows, "--output-dir", output],
         "{generate}": ["generate", "--model", model, "--prompt", "Hi"],
         "{model}": [model],
         "{broken}": [str(broken)],
+        "{turns}": [str(turns)],
+        "{both}": [str(both)],
     }
     if "--resume" in words:
         Path(output).mkdir()

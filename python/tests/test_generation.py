@@ -12,7 +12,7 @@ import pytest
 from small_models import IDS
 from tokenizers import Tokenizer as Backend
 from tokenizers import models as backends
-from tokenizers import pre_tokenizers
+from tokenizers import pre_tokenizers, processors
 
 import vaccine_swift as vs
 
@@ -181,6 +181,34 @@ def test_the_list_of_the_generation_configuration_is_kept(
     assert written == ends
     for end in ends["eos_token_id"]:
         assert_stops_at(vs.CausalLM.from_pretrained(tmp_path / "again"), end)
+
+
+@pytest.mark.parametrize("single", ["$A w0", "w0 $A w0", "w5 $A w0"])
+def test_an_end_that_the_tokenizer_adds_does_not_stand_after_a_prompt(
+    model: vs.CausalLM, tmp_path: Path, single: str
+) -> None:
+    backend = Backend(backends.WordLevel({f"w{i}": i for i in range(128)}, "w9"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend.post_processor = processors.TemplateProcessing(
+        single=single, special_tokens=[("w0", 0), ("w5", 5)]
+    )
+    model.save_pretrained(tmp_path)
+    tokenizer = vs.Tokenizer(backend, {"eos_token": "w0"})
+    tokenizer.save(tmp_path)
+    before = [int(word[1:]) for word in single.split()[:-2]]
+    assert tokenizer.encode("w3 w1") == [*before, 3, 1, 0]
+    assert tokenizer.encode_prompt("w3 w1") == [*before, 3, 1]
+    assert tokenizer.encode_prompt("w3 w0", add_special_tokens=False) == [3, 0]
+
+    (ids,) = model.generate_ids([[*before, 3, 1]], 5, end_tokens=[0])
+    ended = vs.CausalLM.from_pretrained(tmp_path)
+    expected = " ".join(f"w{i}" for i in ids if i != 0)
+    assert ended.generate(["w3 w1"], 5) == [expected]
+    # Training begins with the same tokens.
+    (example,) = vs.data.load([{"prompt": "w3", "completion": "w1"}], tokenizer)
+    prompt = vs.data.render_prompt("w3", tokenizer)
+    length = int((example.labels == -100).sum())
+    assert example.input_ids[:length].tolist() == tokenizer.encode_prompt(prompt)
 
 
 def test_without_a_tokenizer_texts_are_refused(model: vs.CausalLM) -> None:

@@ -10,6 +10,8 @@ import checkpoint_files as files
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer as Backend
+from tokenizers import models
 
 import vaccine_swift as vs
 
@@ -310,3 +312,9 @@ def test_bad_texts_and_ids_are_refused_by_name() -> None:
     with pytest.raises(TypeError):
         ours.decode(["x"])  # type: ignore[list-item]
     assert ours.decode([10**6]) == ""
+
+
+def test_a_word_that_no_token_stands_for_is_a_value_error() -> None:
+    bare = vs.Tokenizer(Backend(models.WordLevel({"a": 0})), {})
+    with pytest.raises(ValueError, match="text cannot be tokenised: WordLevel"):
+        bare.encode("b")

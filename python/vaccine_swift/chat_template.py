@@ -25,7 +25,8 @@ def render_chat(
     messages: Sequence[Mapping[str, Any]],
     *,
     add_generation_prompt: bool,
-    special_tokens: Mapping[str, str],
+    tools: Sequence[Any] | None,
+    variables: Mapping[str, Any],
 ) -> str:
     """A conversation as the text that the model was trained on.
 
@@ -37,8 +38,10 @@ def render_chat(
         Each with ``role`` and ``content``.
     add_generation_prompt : bool
         Whether the text ends with the opening of an assistant's turn.
-    special_tokens : mapping of str to str
-        ``bos_token``, ``eos_token``, … as variables of the template.
+    tools : sequence or None
+        What the assistant may call, as JSON schemas.
+    variables : mapping
+        ``bos_token``, ``eos_token``, … and what else the template asks for.
 
     Raises
     ------
@@ -57,10 +60,10 @@ def render_chat(
     try:
         return _compiled(template).render(
             messages=messages,
-            tools=None,
+            tools=tools,
             documents=None,
             add_generation_prompt=add_generation_prompt,
-            **special_tokens,
+            **variables,
         )
     except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError) as error:
         raise ValueError(f"chat_template: {error}") from error

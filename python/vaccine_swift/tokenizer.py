@@ -85,7 +85,9 @@ class Tokenizer:
             if backend.token_to_id(token) is None:
                 raise ValueError(f"{name} {token!r} is not in the vocabulary")
             self._special[name] = token
-        self._template = _default_template(config.get("chat_template"))
+        templates = _named_templates(config.get("chat_template"))
+        self._template = templates.get("default")
+        self._tool_template = templates.get("tool_use", self._template)
         self._end_ids = self._found_end_ids(end_tokens)
 
     @classmethod
@@ -175,7 +177,8 @@ class Tokenizer:
         TypeError
             When `text` is no string.
         ValueError
-            When `text` holds half of a surrogate pair.
+            When `text` holds half of a surrogate pair, or a word that the vocabulary
+            has no token for.
         """
         if not isinstance(text, str):
             raise TypeError(f"text must be a str, got {type(text).__name__}")
@@ -183,8 +186,33 @@ class Tokenizer:
             text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise ValueError(f"text must be valid Unicode: {error}") from error
-        encoding = self._backend.encode(text, add_special_tokens=add_special_tokens)
-        return encoding.ids
+        try:
+            # The library raises bare Exception where no token stands for a word.
+            return self._backend.encode(text, add_special_tokens=add_special_tokens).ids
+        except Exception as error:
+            raise ValueError(f"text cannot be tokenised: {error}") from error
+
+    def encode_prompt(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
+        """Token ids of a text that goes on.
+
+        As `encode`, without the end-of-sequence token that some tokenisers put after
+        every text: a model that reads it would begin another text. One that is written
+        out at the end of the text stays.
+
+        Parameters
+        ----------
+        text, add_special_tokens
+            As in `encode`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `encode`.
+        """
+        ids = self.encode(text, add_special_tokens=add_special_tokens)
+        spelt = self.eos_token is not None and text.endswith(self.eos_token)
+        added = bool(ids) and ids[-1] == self.eos_token_id and not spelt
+        return ids[:-1] if added else ids
 
     def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
         """The text of token ids; ids beyond the vocabulary give nothing.
@@ -254,6 +282,8 @@ class Tokenizer:
         messages: Sequence[Mapping[str, Any]],
         *,
         add_generation_prompt: bool = False,
+        tools: Sequence[Any] | None = None,
+        **variables: Any,
     ) -> str:
         """A conversation as one text, special tokens written out.
 
@@ -265,6 +295,11 @@ class Tokenizer:
             Each with ``role`` ("system", "user", "assistant") and ``content``.
         add_generation_prompt : bool
             Whether the text ends with the opening of an assistant's turn.
+        tools : sequence, optional
+            What the assistant may call, as JSON schemas. Of several templates the one
+            named "tool_use" is then taken.
+        **variables
+            Further variables of the template, such as ``enable_thinking=False``.
 
         Raises
         ------
@@ -273,13 +308,15 @@ class Tokenizer:
         ValueError
             When there is no template, or it refuses the messages.
         """
-        if self._template is None:
+        template = self._template if tools is None else self._tool_template
+        if template is None:
             raise ValueError("chat_template: the tokeniser has none")
         return render_chat(
-            self._template,
+            template,
             messages,
             add_generation_prompt=add_generation_prompt,
-            special_tokens=self._special,
+            tools=tools,
+            variables=_template_tokens(self._config) | variables,
         )
 
     def save(self, directory: str | Path) -> None:
@@ -367,15 +404,31 @@ def _content(token: object) -> str | None:
     raise ValueError(f"a special token must be a string, got {token!r}")
 
 
-def _default_template(template: object) -> str | None:
-    """The template named "default" where there are several."""
-    if isinstance(template, list):
-        named = {
+def _template_tokens(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The special tokens that are variables of a chat template, as in transformers."""
+    tokens = {
+        name: _content(value)
+        for name, value in config.items()
+        if name.endswith("_token") and isinstance(value, str | Mapping)
+    }
+    extra = config.get("extra_special_tokens")
+    if isinstance(extra, Mapping):
+        tokens |= {name: _content(value) for name, value in extra.items()}
+    return {name: token for name, token in tokens.items() if token is not None}
+
+
+def _named_templates(templates: object) -> dict[str, str]:
+    """Templates by name; a single one is the default."""
+    if isinstance(templates, list):
+        templates = {
             entry.get("name"): entry.get("template")
-            for entry in template
+            for entry in templates
             if isinstance(entry, Mapping)
         }
-        template = named.get("default")
-    if template is None or isinstance(template, str):
-        return template
-    raise ValueError(f"chat_template must be a string, got {template!r}")
+    if not isinstance(templates, Mapping):
+        templates = {"default": templates}
+    named = {str(name): text for name, text in templates.items() if text is not None}
+    for name in ("default", "tool_use"):
+        if not isinstance(named.get(name, ""), str):
+            raise ValueError(f"chat_template must be a string, got {named[name]!r}")
+    return {name: text for name, text in named.items() if isinstance(text, str)}

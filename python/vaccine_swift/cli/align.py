@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -19,9 +19,14 @@ from vaccine_swift.cli.model_options import (
     add_model_options,
     add_thread_option,
     load_model,
-    template_of,
 )
-from vaccine_swift.cli.terminal import duration
+from vaccine_swift.cli.terminal import duration, visible
+from vaccine_swift.cli.training_data import (
+    Told,
+    TrainingData,
+    add_row_options,
+    load_rows,
+)
 from vaccine_swift.cli.training_options import add_training_options, training_arguments
 from vaccine_swift.training.checkpoint import checkpoints
 
@@ -86,6 +91,7 @@ def add_parser(commands: Any) -> None:
         metavar="N",
         help="most tokens of an example; longer ones are cut",
     )
+    add_row_options(group)
     group.add_argument(
         "--output-dir",
         type=Path,
@@ -121,12 +127,15 @@ def run(options: argparse.Namespace) -> None:
     settings = adapter_settings(options)
     model, tokenizer = load_model(options.model, options.threads)
     model.add_adapter(settings, seed=arguments.seed)
+    data = load_rows(options, tokenizer, options.data or [vs.data.alignment_rows()])
+    held_out = _held_out(options, tokenizer, arguments)
     trainer = vs.Trainer(
         model,
         arguments,
-        train_dataset=_train_dataset(options, tokenizer),
-        eval_dataset=_eval_dataset(options, tokenizer, arguments),
+        train_dataset=data.examples,
+        eval_dataset=None if held_out is None else held_out.examples,
         method=method,
+        callbacks=[Told(data.lines)],
     )
     try:
         output = trainer.train(resume_from_checkpoint=options.resume)
@@ -138,43 +147,24 @@ def run(options: argparse.Namespace) -> None:
     seconds = output.metrics["train_runtime"]
     print(
         f"{output.global_step} steps in {duration(seconds)}, mean loss "
-        f"{output.training_loss:.3f}; the adapter is in {options.output_dir}"
+        f"{output.training_loss:.3f}; the adapter is in "
+        f"{visible(str(options.output_dir))}"
     )
 
 
-def _train_dataset(
-    options: argparse.Namespace, tokenizer: vs.Tokenizer
-) -> Sequence[vs.Example]:
-    return _loaded(options, tokenizer, options.data or [vs.data.alignment_rows()])
-
-
-def _eval_dataset(
+def _held_out(
     options: argparse.Namespace,
     tokenizer: vs.Tokenizer,
     arguments: vs.TrainingArguments,
-) -> Sequence[vs.Example] | None:
+) -> TrainingData | None:
     if options.eval_data:
-        return _loaded(options, tokenizer, options.eval_data)
+        return load_rows(options, tokenizer, options.eval_data)
     wanted = arguments.eval_strategy != "no" or arguments.eval_on_start
     if options.data or not wanted:
         return None
     kinds = ("restricted", "ordinary")
-    return _loaded(options, tokenizer, [vs.data.proxy("test", kind) for kind in kinds])
-
-
-def _loaded(
-    options: argparse.Namespace, tokenizer: vs.Tokenizer, sources: Sequence[Any]
-) -> list[vs.Example]:
-    """The examples of all sources, each in a row format of its own."""
-    examples: list[vs.Example] = []
-    for source in sources:
-        examples += vs.data.load(
-            source,
-            tokenizer,
-            template=template_of(tokenizer, options.template),
-            max_length=options.max_length,
-        )
-    return examples
+    rows = [vs.data.proxy("test", kind) for kind in kinds]
+    return load_rows(options, tokenizer, rows)
 
 
 def _saved(options: argparse.Namespace) -> str:

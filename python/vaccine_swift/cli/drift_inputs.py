@@ -88,6 +88,7 @@ def compared_models(options: argparse.Namespace) -> drift.Accumulator:
         tokenizer,
         template=template_of(tokenizer, options.template),
         max_length=options.max_length,
+        safe=None,
     )
     return drift.compare(
         reference,

@@ -11,6 +11,7 @@ from typing import Final
 from vaccine_swift._core import __version__
 from vaccine_swift.cli import align, demo, drift, evaluate, generate, study
 from vaccine_swift.cli.parsing import Parser
+from vaccine_swift.cli.terminal import visible
 from vaccine_swift.drift import DriftExceeded
 
 __all__ = ["build_parser", "main"]
@@ -48,10 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         After ``--help`` and ``--version`` (0), and when an option is wrong (2).
     """
     options = build_parser().parse_args(arguments)
+    command: Parser = options.parser
     name = f"vaccine-swift {options.command}"
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_: _say(f"{name}: warning: {message}")
+        warnings.showwarning = lambda message, *_: _say(
+            f"{name}: warning: {command.in_options(str(message))}"
+        )
         try:
             options.run(options)
         except KeyboardInterrupt as interrupt:
@@ -67,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _say(f"{name}: failed: {failure}")
             return GATE_FAILED
         except _EXPECTED as error:
-            _say(f"{name}: error: {_described(error)}")
+            _say(f"{name}: error: {command.in_options(_described(error))}")
             return BAD_INPUT
     return 0
 
@@ -85,6 +89,8 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in (align, generate, evaluate, study, demo, drift):
         module.add_parser(commands)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return parser
 
 
@@ -96,4 +102,4 @@ def _described(error: BaseException) -> str:
 
 
 def _say(text: str) -> None:
-    print(" ".join(text.split()), file=sys.stderr)
+    print(visible(" ".join(text.split())), file=sys.stderr)

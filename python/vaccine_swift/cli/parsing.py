@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from vaccine_swift._arguments import nearest
 
 __all__ = ["Parser"]
+
+_ARGUMENTS: Final = {
+    "r": "lora_r",
+    "eval_dataset": "eval_data",
+    "path_or_rows": "data",
+    "prompts": "prompt",
+}
+"""Arguments of the API whose options have another name."""
 
 
 class _HelpFormatter(
@@ -39,6 +48,31 @@ class Parser(argparse.ArgumentParser):
                 if word.startswith("--") and word != "--":
                     self._check_option(word.partition("=")[0])
         return super().parse_known_args(words, namespace)
+
+    def in_options(self, text: str) -> str:
+        """A message of the API with its arguments as the options that set them."""
+        options = {
+            action.dest: action.option_strings[-1]
+            for action in self._actions
+            if action.option_strings
+        }
+        for argument, dest in _ARGUMENTS.items():
+            if dest in options:
+                options[argument] = options[dest]
+        if "keep_unsafe" in options:
+            text = text.replace("safe=None", options["keep_unsafe"])
+        names = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
+        text = re.sub(
+            rf"(?<![\w.-])({names})=('[^']*'|[^\s,;.]+)?",
+            lambda found: " ".join(
+                filter(None, (options[found[1]], (found[2] or "").strip("'")))
+            ),
+            text,
+        )
+        spelt = rf"(?<![\w./-])(?:({names})(?= must)|(\w+_\w+))(?![\w./-])"
+        return re.sub(
+            spelt, lambda found: options.get(found[1] or found[2], found[0]), text
+        )
 
     def error(self, message: str) -> NoReturn:
         """Print one line and leave with status 2."""

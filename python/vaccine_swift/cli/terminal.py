@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from rich.console import Console
 
-__all__ = ["duration", "status"]
+__all__ = ["duration", "status", "visible"]
+
+_UNSEEN: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""Spell out what a terminal would obey rather than show.
+
+    Control characters other than tab and newline, marks that turn the direction of
+    writing, and halves of surrogate pairs, as file names may hold them.
+
+    Examples
+    --------
+    >>> print(visible("a\x1b]0;title\x07b"))
+    a\x1b]0;title\x07b
+    """
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 @contextlib.contextmanager

@@ -4,58 +4,27 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any, overload
 
 from vaccine_swift._arguments import check_range
 from vaccine_swift.batches import Example
 from vaccine_swift.data.encoding import encode
-from vaccine_swift.data.formats import FORMATS, find_format, parse
+from vaccine_swift.data.formats import FORMATS, find_format
+from vaccine_swift.data.items import Item, PlainText
+from vaccine_swift.data.load_report import LoadReport
+from vaccine_swift.data.marks import row_mark
+from vaccine_swift.data.parsing import parse
 from vaccine_swift.data.rows import SourceRow, read_rows
-from vaccine_swift.data.safety_labels import with_safety
+from vaccine_swift.data.safety_labels import Safety, check_safe, with_safety
 from vaccine_swift.data.templates import check_template, render
 
 if TYPE_CHECKING:
     from vaccine_swift.tokenizer import Tokenizer
 
-__all__ = ["Dataset", "LoadReport", "load"]
-
-
-@dataclass(frozen=True, slots=True)
-class LoadReport:
-    """What `load` did; ``read == kept + dropped + filtered``.
-
-    Parameters
-    ----------
-    format, template : str
-        The row format found or named, and the template.
-    max_length : int
-        Most tokens of an example.
-    read : int
-        Rows that came.
-    kept : int
-        Examples made.
-    truncated : int
-        Of those kept, how many lost tokens to `max_length`.
-    dropped : int
-        Rows without any supervised token within `max_length`.
-    filtered : int
-        Rows left out by ``safe=``.
-    tokens, supervised : int
-        Tokens of all examples, and how many of them count in the loss.
-    """
-
-    format: str
-    template: str
-    max_length: int
-    read: int
-    kept: int
-    truncated: int
-    dropped: int
-    filtered: int
-    tokens: int
-    supervised: int
+__all__ = ["Dataset", "load"]
 
 
 class Dataset(Sequence[Example]):
@@ -119,12 +88,17 @@ def load(
     template: str = "alpaca",
     max_length: int = 200,
     format: str | None = None,  # noqa: A002
-    safe: bool | None = None,
+    safe: Safety = "marked",
 ) -> Dataset:
     """Read rows, put each into its template, tokenise and label it.
 
     The prompt is not supervised, the completion and the end-of-sequence token after it
-    are. Of messages, every assistant turn is supervised.
+    are. Of messages, every assistant turn is supervised, of a preference pair the
+    chosen side, and of plain text all.
+
+    What a row says about its use is obeyed: rows marked as unsafe, ``"train": false``,
+    ``"weight": 0`` on a row or a message. What the template would pass over, such as
+    tool calls, is refused by name.
 
     Parameters
     ----------
@@ -137,10 +111,12 @@ def load(
     max_length : int
         Most tokens of an example, the end-of-sequence token included, at least 2.
         Longer ones keep their start.
-    format : {"alpaca", "prompt_completion", "messages", "beavertails"}, optional
-        The row format; recognised from the keys of all rows by default.
-    safe : bool, optional
-        Of BeaverTails rows, take those whose ``is_safe`` is this; None takes all.
+    format : str, optional
+        A key of `FORMATS`; recognised from the keys of all rows by default.
+    safe : {"marked", True, False, None}
+        "marked" leaves out rows that are marked as unsafe (``is_safe`` and its like),
+        and warns. True or False takes the rows whose mark is this and asks every row
+        for one. None takes all, also the unsafe.
 
     Returns
     -------
@@ -150,7 +126,8 @@ def load(
     Warns
     -----
     UserWarning
-        Once, with the counts, when rows were truncated or dropped.
+        Once, with the counts, when rows were truncated or dropped; once when rows were
+        left out by a mark of theirs that `safe` did not ask for.
 
     Raises
     ------
@@ -175,42 +152,56 @@ def load(
     """
     check_template(template, tokenizer)
     check_range("max_length", max_length, minimum=2, integer=True)
-    if safe is not None and not isinstance(safe, bool):
-        raise TypeError(f"safe must be True, False or None, got {safe!r}")
+    check_safe(safe)
     rows = read_rows(path_or_rows)
     found = find_format(rows, format)
-    chosen = rows if safe is None else with_safety(rows, found, safe=safe)
+    chosen, column, unsafe = with_safety(rows, found, safe=safe)
+    reasons: Counter[str] = Counter()
+    if column is not None:
+        reasons[f"by {column}"] = unsafe
 
-    examples, normalised = [], []
-    truncated = 0
+    examples, normalised, lengths = [], [], []
+    dropped = 0
     for row in chosen:
-        segments = render(parse(row, found), tokenizer, template, row.place)
-        example, cut = encode(
+        if (mark := row_mark(row)) is not None:
+            reasons[mark] += 1
+            continue
+        item = parse(row, found)
+        segments = render(item, tokenizer, template, row.place)
+        example, length = encode(
             segments,
             tokenizer,
             max_length=max_length,
-            add_special_tokens=template != "chat",
+            add_special_tokens=_begins_bare(item, tokenizer, template),
         )
         if example is None:
+            dropped += 1
             continue
-        truncated += cut
         examples.append(example)
+        lengths.append(length)
         prompt = "".join(segment.text for segment in segments[:-1])
         completion = _without_end(segments[-1].text, tokenizer)
         extra = _extra_columns(row, found)
         normalised.append({**extra, "prompt": prompt, "completion": completion})
 
+    left_out = sum(reasons.values())
+    if dropped:
+        reasons[f"no supervised token within {max_length}"] = dropped
     report = LoadReport(
         format=found,
         template=template,
         max_length=max_length,
         read=len(rows),
         kept=len(examples),
-        truncated=truncated,
-        dropped=len(chosen) - len(examples),
-        filtered=len(rows) - len(chosen),
+        truncated=sum(length > max_length for length in lengths),
+        dropped=dropped,
+        filtered=left_out,
         tokens=sum(example.tokens for example in examples),
         supervised=sum(example.supervised for example in examples),
+        unsafe=unsafe,
+        reasons=tuple((reason, count) for reason, count in reasons.items() if count),
+        median_length=median(lengths) if lengths else 0.0,
+        longest=max(lengths, default=0),
     )
     if report.truncated or report.dropped:
         warnings.warn(
@@ -219,11 +210,26 @@ def load(
             "no supervised token was left",
             stacklevel=2,
         )
+    if safe == "marked" and unsafe:
+        warnings.warn(
+            f"of {report.read} rows, {unsafe} are marked as unsafe by {column} and "
+            "were left out; safe=None keeps them",
+            stacklevel=2,
+        )
     return Dataset(examples, normalised, report)
 
 
+def _begins_bare(item: Item, tokenizer: Tokenizer, template: str) -> bool:
+    """Whether the tokeniser has to put its special tokens before a row's text."""
+    if isinstance(item, PlainText):
+        bos = tokenizer.bos_token
+        return bos is None or not item.text.startswith(bos)
+    return template != "chat"
+
+
 def _without_end(text: str, tokenizer: Tokenizer) -> str:
-    return text.removesuffix(tokenizer.eos_token or "")
+    ends = (token for token in tokenizer.end_tokens if text.endswith(token))
+    return text.removesuffix(next(ends, ""))
 
 
 def _extra_columns(row: SourceRow, found: str) -> dict[str, Any]:

@@ -10,17 +10,33 @@ itself instead, so no label is ever half prompt.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from vaccine_swift.batches import IGNORED_LABEL, Example
-from vaccine_swift.data.templates import Segment
+from vaccine_swift.data.segments import Segment
 
 if TYPE_CHECKING:
     from vaccine_swift.tokenizer import Tokenizer
 
-__all__ = ["encode"]
+__all__ = ["Encoded", "encode"]
+
+
+class Encoded(NamedTuple):
+    """An example and how long it was before it was cut.
+
+    Parameters
+    ----------
+    example : Example or None
+        ``labels`` equal ``input_ids`` on supervised segments and are -100 elsewhere.
+        None when no label is left that a model could be asked for.
+    length : int
+        Tokens of the whole text, its end included.
+    """
+
+    example: Example | None
+    length: int
 
 
 def encode(
@@ -29,7 +45,7 @@ def encode(
     *,
     max_length: int,
     add_special_tokens: bool,
-) -> tuple[Example | None, bool]:
+) -> Encoded:
     """Tokenise segments, append EOS where no end token stands, and cut.
 
     Parameters
@@ -44,14 +60,6 @@ def encode(
         Let the tokenizer begin the sequence with its own token. False where the text
         already spells the special tokens out.
 
-    Returns
-    -------
-    example : Example or None
-        ``labels`` equal ``input_ids`` on supervised segments and are -100 elsewhere.
-        None when no label is left that a model could be asked for.
-    truncated : bool
-        Whether tokens were cut.
-
     Raises
     ------
     ValueError
@@ -65,27 +73,17 @@ def encode(
     text = ""
     for segment in segments:
         text += segment.text
-        joint = _tokens(tokenizer, text, add_special_tokens=add_special_tokens)
+        joint = tokenizer.encode_prompt(text, add_special_tokens=add_special_tokens)
         if joint[: len(ids)] == ids:
             piece = joint[len(ids) :]
         else:
-            piece = _tokens(tokenizer, segment.text, add_special_tokens=False)
+            piece = tokenizer.encode_prompt(segment.text, add_special_tokens=False)
         ids += piece
         labels += piece if segment.supervised else [IGNORED_LABEL] * len(piece)
     if labels and labels[-1] not in tokenizer.end_token_ids:
         ids.append(end)
         labels.append(end)
-    truncated = len(ids) > max_length
     if all(label == IGNORED_LABEL for label in labels[1:max_length]):
-        return None, truncated
+        return Encoded(None, len(ids))
     kept = (np.array(values[:max_length], np.int32) for values in (ids, labels))
-    return Example(*kept), truncated
-
-
-def _tokens(tokenizer: Tokenizer, text: str, *, add_special_tokens: bool) -> list[int]:
-    """Tokens of `text` without an end that the tokenizer adds on its own."""
-    ids = tokenizer.encode(text, add_special_tokens=add_special_tokens)
-    spelt = tokenizer.eos_token is not None and text.endswith(tokenizer.eos_token)
-    if ids and ids[-1] == tokenizer.eos_token_id and not spelt:
-        return ids[:-1]
-    return ids
+    return Encoded(Example(*kept), len(ids))

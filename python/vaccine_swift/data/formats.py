@@ -1,37 +1,20 @@
 """Row formats of the field: which columns hold the prompt and the completion.
 
-Alpaca (``instruction, input, output``), prompt and completion as in TRL, messages, and
-BeaverTails (``prompt, response, is_safe, category``).
+Alpaca (``instruction, input, output``), prompt and completion as in TRL, messages,
+BeaverTails (``prompt, response, is_safe, category``), ShareGPT's conversations,
+preference pairs, and plain text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift.data.rows import SourceRow
 
-__all__ = ["FORMATS", "Conversation", "Exchange", "RowFormat", "find_format", "parse"]
-
-_ROLES: Final = ("system", "user", "assistant")
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request and its answer, before any template."""
-
-    instruction: str
-    input: str
-    completion: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """Messages with the roles system, user and assistant, oldest first."""
-
-    messages: tuple[dict[str, str], ...]
+__all__ = ["FORMATS", "RowFormat", "find_format", "matching_formats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +28,25 @@ class RowFormat:
     optional : tuple of str
         Columns that also belong to the format. ``input``, where there is one, extends
         the request; others stay beside the text.
+    covers : tuple of str
+        Formats that are not meant where the columns of this one are there too.
     """
 
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
 
 
 FORMATS: Final[dict[str, RowFormat]] = {
     "alpaca": RowFormat(("instruction", "output"), ("input",)),
     "prompt_completion": RowFormat(("prompt", "completion")),
-    "messages": RowFormat(("messages",)),
+    "messages": RowFormat(("messages",), ("tools",)),
     "beavertails": RowFormat(("prompt", "response"), ("is_safe", "category")),
+    "sharegpt": RowFormat(("conversations",), ("system", "tools")),
+    "preference": RowFormat(
+        ("chosen", "rejected"), ("prompt",), covers=("messages", "sharegpt")
+    ),
+    "text": RowFormat(("text",)),
 }
 """Name to columns, in the order in which messages list them."""
 
@@ -90,9 +81,9 @@ def find_format(rows: Sequence[SourceRow], name: str | None) -> str:
                     f"keys {_keys(row)}.{nearest(missing[0], row.values)}"
                 )
         return name
-    shared = set(_matches(rows[0]))
+    shared = set(matching_formats(rows[0]))
     for row in rows:
-        matches = _matches(row)
+        matches = matching_formats(row)
         if not matches:
             raise ValueError(
                 f"{row.place} has the keys {_keys(row)}, which fit no row format; "
@@ -113,79 +104,17 @@ def find_format(rows: Sequence[SourceRow], name: str | None) -> str:
     return shared.pop()
 
 
-def parse(row: SourceRow, name: str) -> Exchange | Conversation:
-    """Take the texts of one row.
-
-    Parameters
-    ----------
-    row : SourceRow
-        With the required columns of the format.
-    name : str
-        A key of `FORMATS`.
-
-    Raises
-    ------
-    ValueError
-        When a text is not a string of valid Unicode, or messages are malformed.
-    """
-    if name == "messages":
-        return Conversation(_messages(row))
-    request, answer = FORMATS[name].required
-    extension = ""
-    if name == "alpaca" and row.values.get("input") is not None:
-        extension = text_field(row, "input")
-    return Exchange(text_field(row, request), extension, text_field(row, answer))
-
-
-def text_field(row: SourceRow, key: str) -> str:
-    """Give the string under `key`, or say whose field is none."""
-    return _checked_text(row.values[key], f"{row.place}: {key!r}")
-
-
-def _messages(row: SourceRow) -> tuple[dict[str, str], ...]:
-    value = row.values["messages"]
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
-        raise ValueError(
-            f"{row.place}: 'messages' must be a list of at least one message, got "
-            f"{value!r:.60}"
-        )
-    messages = []
-    for index, message in enumerate(value):
-        place = f"{row.place}: messages[{index}]"
-        if not isinstance(message, Mapping) or not {"role", "content"} <= set(message):
-            raise ValueError(
-                f"{place} must have the keys 'role' and 'content', got {message!r:.60}"
-            )
-        role, content = message["role"], message["content"]
-        if role not in _ROLES:
-            raise ValueError(
-                f"{place}['role'] must be one of {', '.join(_ROLES)}, got {role!r}."
-                f"{nearest(str(role), _ROLES)}"
-            )
-        text = _checked_text(content, f"{place}['content']")
-        messages.append({"role": role, "content": text})
-    return tuple(messages)
-
-
-def _checked_text(value: Any, place: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{place} must be a string, got {type(value).__name__}")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{place} must be valid Unicode, got a lone surrogate at character "
-            f"{error.start}"
-        ) from None
-    return value
-
-
-def _matches(row: SourceRow) -> list[str]:
-    return [
+def matching_formats(row: SourceRow) -> list[str]:
+    """Names of the formats whose columns a row has."""
+    found = [
         name
         for name, columns in FORMATS.items()
         if all(key in row.values for key in columns.required)
     ]
+    covered = {other for name in found for other in FORMATS[name].covers}
+    if len(found) > 1:
+        covered.add("text")
+    return [name for name in found if name not in covered]
 
 
 def _keys(row: SourceRow) -> str:

@@ -9,12 +9,26 @@ T-Vaccine have it. ``chat`` is the tokenizer's own chat template.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from vaccine_swift._arguments import nearest
-from vaccine_swift.data.formats import FORMATS, Conversation, Exchange, parse
+from vaccine_swift.data.chat_segments import (
+    FIELDS,
+    apply_template,
+    chat_segments,
+    check_rendered,
+)
+from vaccine_swift.data.formats import FORMATS, matching_formats
+from vaccine_swift.data.items import (
+    Conversation,
+    Exchange,
+    Item,
+    PlainText,
+    as_conversation,
+)
+from vaccine_swift.data.parsing import parse
 from vaccine_swift.data.rows import SourceRow
+from vaccine_swift.data.segments import Segment
 
 if TYPE_CHECKING:
     from vaccine_swift.tokenizer import Tokenizer
@@ -36,14 +50,6 @@ _WITHOUT_INPUT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A piece of the text, and whether its tokens are learned."""
-
-    text: str
-    supervised: bool
-
-
 def check_template(template: str, tokenizer: Tokenizer) -> None:
     """Refuse an unknown template, or ``chat`` where the tokenizer has none."""
     if template not in TEMPLATES:
@@ -59,14 +65,14 @@ def check_template(template: str, tokenizer: Tokenizer) -> None:
 
 
 def render(
-    item: Exchange | Conversation, tokenizer: Tokenizer, template: str, place: str
+    item: Item, tokenizer: Tokenizer, template: str, place: str
 ) -> list[Segment]:
     """Lay a row out as prompt and completion segments, in turn.
 
     Parameters
     ----------
-    item : Exchange or Conversation
-        What `formats.parse` gave.
+    item : Exchange, Conversation or PlainText
+        What `parsing.parse` gave.
     tokenizer : Tokenizer
         For ``chat`` only.
     template : str
@@ -77,19 +83,26 @@ def render(
     Returns
     -------
     list of Segment
-        Unsupervised and supervised in turn; every assistant turn is supervised up to
-        and with its end-of-turn token. Empty when no turn is the assistant's.
+        Unsupervised and supervised in turn; an assistant turn that is learned is
+        supervised up to and with its end-of-turn token. Empty when none is.
 
     Raises
     ------
     ValueError
         When an Alpaca template meets more than one user and one assistant message, or
-        the chat template fails or does not extend its own prompt.
+        the chat template fails, does not extend its own prompt, or passes over a part.
     """
+    if isinstance(item, PlainText):
+        return [
+            Segment("", supervised=False),
+            Segment(_ended_once(item.text, tokenizer), supervised=True),
+        ]
     if template == "chat":
-        return _chat_segments(_conversation(item), tokenizer, place)
-    if isinstance(item, Conversation) and item.messages[-1]["role"] == "user":
-        return []
+        return chat_segments(_conversation(item), tokenizer, place)
+    if isinstance(item, Conversation):
+        item = item.until_last_learned()
+        if not item.messages:
+            return []
     exchange = _exchange(item, template, place)
     return [
         Segment(_alpaca_prompt(exchange, template), supervised=False),
@@ -138,10 +151,11 @@ completes the request.
     item = _request(row)
     if template != "chat":
         return _alpaca_prompt(_exchange(item, template, "row"), template)
-    messages = _conversation(item).messages
-    if messages[-1]["role"] == "assistant":
-        messages = messages[:-1]
-    return _apply(tokenizer, messages, "row", generation=True)
+    conversation = _conversation(item)
+    if conversation.messages[-1]["role"] == "assistant":
+        conversation = conversation.first(len(conversation.messages) - 1)
+    check_rendered(conversation, tokenizer, "row")
+    return apply_template(conversation, tokenizer, "row", generation=True)
 
 
 def _request(row: str | Mapping[str, Any]) -> Exchange | Conversation:
@@ -149,14 +163,30 @@ def _request(row: str | Mapping[str, Any]) -> Exchange | Conversation:
         row = {"prompt": row}
     if not isinstance(row, Mapping):
         raise TypeError(f"row must be a string or a mapping, got {type(row).__name__}")
-    for name, columns in FORMATS.items():
-        if columns.required[0] in row:
-            blank = dict.fromkeys(columns.required[1:], "")
-            return parse(SourceRow({**row, **blank}, "row"), name)
+    whole = matching_formats(SourceRow(row, "row"))
+    started = [name for name in FORMATS if FORMATS[name].required[0] in row]
+    for name in (*whole, *started):
+        answers = FORMATS[name].required[1:]
+        if name != "preference":
+            row = {**row, **{key: _blank(row.get(key)) for key in answers}}
+        item = parse(SourceRow(row, "row"), name)
+        if not isinstance(item, PlainText):
+            return item
     raise ValueError(
-        "row must have one of the keys 'instruction', 'prompt' or 'messages', got "
-        f"{list(row)!r}"
+        "row must have one of the keys 'instruction', 'prompt', 'messages', "
+        f"'conversations' or 'chosen', got {list(row)!r}"
     )
+
+
+def _blank(answer: object) -> object:
+    """In place of an answer that is not looked at; messages among it may be asked."""
+    return answer if isinstance(answer, list | tuple) else ""
+
+
+def _ended_once(text: str, tokenizer: Tokenizer) -> str:
+    """A text without what follows an end token that it closes with."""
+    bare = text.rstrip()
+    return bare if bare.endswith(tokenizer.end_tokens) else text
 
 
 def _alpaca_prompt(exchange: Exchange, template: str) -> str:
@@ -174,62 +204,17 @@ def _exchange(item: Exchange | Conversation, template: str, place: str) -> Excha
             f"{place}: template={template!r} holds one user and one assistant message, "
             f"got the roles {roles}; use template='chat'"
         )
+    lost = [name for name in FIELDS if any(one.get(name) for one in item.messages)]
+    lost += ["tools"] * bool(item.tools)
+    lost += ["chat_template_kwargs"] * bool(item.variables)
+    if lost:
+        raise ValueError(
+            f"{place}: {lost[0]!r} would be lost in template={template!r}; use "
+            "template='chat'"
+        )
     texts = [message["content"] for message in item.messages]
     return Exchange(texts[0], "", texts[1] if len(texts) == 2 else "")
 
 
 def _conversation(item: Exchange | Conversation) -> Conversation:
-    if isinstance(item, Conversation):
-        return item
-    request = "\n\n".join(filter(None, (item.instruction, item.input)))
-    return Conversation(
-        (
-            {"role": "user", "content": request},
-            {"role": "assistant", "content": item.completion},
-        )
-    )
-
-
-def _chat_segments(
-    conversation: Conversation, tokenizer: Tokenizer, place: str
-) -> list[Segment]:
-    messages = conversation.messages
-    segments: list[Segment] = []
-    text = ""
-    for index, message in enumerate(messages):
-        if message["role"] != "assistant":
-            continue
-        prompt = _apply(tokenizer, messages[:index], place, generation=True)
-        whole = _apply(tokenizer, messages[: index + 1], place, generation=False)
-        if not (prompt.startswith(text) and whole.startswith(prompt)):
-            raise ValueError(
-                f"{place}: messages[{index}] cannot be supervised, because the chat "
-                "template does not render it as a continuation of its prompt"
-            )
-        answer = whole[len(prompt) :]
-        # What follows the end of the turn belongs to the next prompt.
-        ends = [
-            answer.rindex(token) + len(token)
-            for token in tokenizer.end_tokens
-            if token in answer
-        ]
-        answer = answer[: max(ends, default=None)]
-        segments.append(Segment(prompt[len(text) :], supervised=False))
-        segments.append(Segment(answer, supervised=True))
-        text = prompt + answer
-    return segments
-
-
-def _apply(
-    tokenizer: Tokenizer,
-    messages: tuple[dict[str, str], ...],
-    place: str,
-    *,
-    generation: bool,
-) -> str:
-    try:
-        return tokenizer.apply_chat_template(
-            list(messages), add_generation_prompt=generation
-        )
-    except ValueError as error:
-        raise ValueError(f"{place}: the chat template failed: {error}") from error
+    return item if isinstance(item, Conversation) else as_conversation(item)

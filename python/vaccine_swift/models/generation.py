@@ -77,7 +77,7 @@ class Generation(ModelBase):
         tokenizer = self._require_tokenizer()
         continuations = self.generate_ids(
             [
-                tokenizer.encode(prompt, add_special_tokens=add_special_tokens)
+                tokenizer.encode_prompt(prompt, add_special_tokens=add_special_tokens)
                 for prompt in prompts
             ],
             max_new_tokens,

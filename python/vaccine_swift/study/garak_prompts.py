@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vaccine_swift.data.formats import text_field
+from vaccine_swift.data.parsing import text_field
 from vaccine_swift.data.rows import read_rows
 from vaccine_swift.study.installed import installed_files
 from vaccine_swift.study.tasks.task import Row

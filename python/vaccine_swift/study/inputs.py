@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from vaccine_swift import assets
 from vaccine_swift._arguments import check_range
 from vaccine_swift.data.exchanges import read_exchanges
-from vaccine_swift.data.formats import find_format
 from vaccine_swift.data.ordering import shuffled, spread
-from vaccine_swift.data.rows import read_rows
 from vaccine_swift.models.loading import available_dtype
 from vaccine_swift.study.attack import attack_rows
 from vaccine_swift.study.config import SMOLLM2
@@ -134,8 +132,7 @@ def _task(name: str, path: str | None, split: Any) -> Task:
 
 def _own(path: str) -> Rows:
     """Rows of a user's file; the safe ones, where it tells."""
-    labelled = find_format(read_rows(path), None) == "beavertails"
-    return read_exchanges(path, safe=True if labelled else None)
+    return read_exchanges(path, safe="marked")
 
 
 def _digest_of_files(path: Path) -> str:

@@ -134,6 +134,7 @@ def examples(
             model.tokenizer,
             template=trial.settings["template"],
             max_length=trial.settings["max_length"],
+            safe=None,
         )
 
 

@@ -36,7 +36,8 @@ def answers(
     special = template != "chat"
     prompts = [render_prompt(row, tokenizer, template) for row in rows]
     longest = max(
-        len(tokenizer.encode(prompt, add_special_tokens=special)) for prompt in prompts
+        len(tokenizer.encode_prompt(prompt, add_special_tokens=special))
+        for prompt in prompts
     )
     size = model._model.configuration
     floats = 2 * size["layer_count"] * size["key_value_head_count"] * size["head_size"]

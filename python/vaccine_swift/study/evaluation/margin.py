@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from vaccine_swift.batches import Example
 from vaccine_swift.data.encoding import encode
-from vaccine_swift.data.templates import Segment, render_prompt
+from vaccine_swift.data.segments import Segment
+from vaccine_swift.data.templates import render_prompt
 from vaccine_swift.study.evaluation.likelihood import log_likelihoods
 from vaccine_swift.study.evaluation.measured import Measured, first_rows, unit_ids
 from vaccine_swift.study.evaluation.profiles import Profile, find_profile

@@ -119,8 +119,9 @@ def _stretches(model: CausalLM, text: str) -> list[Example]:
 
 def _of_rows(model: CausalLM, rows: Sequence[Row], template: str) -> Iterator[Example]:
     longest = model._model.configuration["context_length"]
+    columns = ("instruction", "input", "output")
     data = load(
-        rows,
+        [{key: row[key] for key in columns if key in row} for row in rows],
         model._require_tokenizer(),
         template=template,
         max_length=longest,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
-from vaccine_swift.data.formats import text_field
+from vaccine_swift.data.parsing import text_field
 from vaccine_swift.data.rows import SourceRow, read_rows
 from vaccine_swift.study.tasks.splitting import train_and_test
 from vaccine_swift.study.tasks.task import Row, Task
