@@ -14,7 +14,6 @@ import numpy.typing as npt
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.drift._report_schema import SCHEMA
-from vaccine_swift.drift._student import student_quantile
 from vaccine_swift.drift._tests import run_tests
 from vaccine_swift.drift.metrics import (
     PAIRED_METRICS,
@@ -22,6 +21,7 @@ from vaccine_swift.drift.metrics import (
     VECTOR_METRICS,
     estimates,
 )
+from vaccine_swift.statistics import student_quantile
 
 if TYPE_CHECKING:
     from vaccine_swift.drift._state import State

@@ -13,9 +13,9 @@ from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.drift._ids import checked_ids, keys_of
 from vaccine_swift.drift._rows import rows
-from vaccine_swift.drift._student import student_quantile
 from vaccine_swift.drift.metrics import PAIRED_METRICS, estimates
 from vaccine_swift.drift.result import Similarity
+from vaccine_swift.statistics import student_quantile
 
 __all__ = [
     "cca",

@@ -2,10 +2,8 @@
 
 Prompts of one act are alike, and one training run serves all prompts; so the units are
 the act and the seed, never the prompt. A draw takes seeds and acts with replacement,
-each one fewer than there are: for the mean of n units this makes the variance of the
-draws s²/n with the unbiased s², which matters when n is a handful of seeds (Rao & Wu
-1988, doi:10.1080/01621459.1988.10478591). Acts and seeds are drawn independently, as
-Owen's pigeonhole bootstrap does (2007, doi:10.1214/07-AOAS122).
+each one fewer than there are, as `unit_weights` says. Acts and seeds are drawn
+independently, as Owen's pigeonhole bootstrap does (2007, doi:10.1214/07-AOAS122).
 
 The draws give the standard error; the interval is Student's t times it, with Welch and
 Satterthwaite's degrees of freedom of the two sources of variance. The draws' quantiles
@@ -16,7 +14,6 @@ hardly known. A perplexity's interval is that of its logarithm.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +24,13 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift.drift._ids import keys_of
-from vaccine_swift.drift._student import student_quantile, student_share
+from vaccine_swift.statistics import (
+    clopper_pearson_limit,
+    student_quantile,
+    student_share,
+    unit_weights,
+    welch_freedom,
+)
 from vaccine_swift.study.cells import Row
 from vaccine_swift.study.metrics import StudyMetric, study_metric
 
@@ -130,9 +133,9 @@ class Scores:
         Equal numbers of seeds and of acts get equal draws, so that the difference of
         two cells' draws is the paired one. Without `of_seeds`, acts alone are drawn.
         """
-        acts = _weights(len(self.acts), draws, seed, 1)
+        acts = unit_weights(len(self.acts), draws, seed, 1)
         if of_seeds:
-            seeds = _weights(len(self.seeds), draws, seed, 0)
+            seeds = unit_weights(len(self.seeds), draws, seed, 0)
         else:
             seeds = np.ones((1, len(self.seeds)))
         total = acts @ self.weights
@@ -181,7 +184,7 @@ def spread(
     alone -= less.draws(draws, seed, of_seeds=False) if less else 0
     sources = [(by_seed.var(ddof=1) / seeds, seeds - 1)] if seeds > 1 else []
     sources += [(alone.var(), acts - 1)] if acts > 1 else []
-    freedom = _freedom(sources)
+    freedom = welch_freedom(sources)
     error, mean = float(drawn.std()), float(by_seed.mean())
     half = student_quantile(confidence, freedom) * error
     low, high = mean - half, mean + half
@@ -190,8 +193,8 @@ def spread(
     if scores.metric.kind == "percent":
         low, high = max(low, -100.0 if less else 0.0), min(high, 100.0)
         if error == 0 and not less and mean in (0.0, 100.0):
-            # Clopper & Pearson 1934, of acts of which none or all did it.
-            missed = 100 * (1 - ((1 - confidence) / 2) ** (1 / acts))
+            # Of acts of which none or all did it.
+            missed = 100 * clopper_pearson_limit(acts, confidence=confidence)
             low, high = (0.0, missed) if mean == 0 else (100 - missed, 100.0)
     return Spread(low, high, error, freedom)
 
@@ -224,27 +227,6 @@ def _positive_ends(
         return float(low), float(high)
     factor = math.exp(half / mean)
     return max(1.0, mean / factor), mean * factor
-
-
-def _freedom(sources: Sequence[tuple[float, int]]) -> int:
-    """Degrees of freedom of a sum of variances, each with its own, rounded down."""
-    total = sum(variance for variance, _ in sources)
-    if total == 0:
-        return max(freedom for _, freedom in sources)
-    return int(total**2 / sum(variance**2 / freedom for variance, freedom in sources))
-
-
-@functools.lru_cache(maxsize=16)
-def _weights(count: int, draws: int, seed: int, stream: int) -> Array:
-    """How often each unit is drawn, [B, count]; read-only, since calls share it."""
-    if count == 1:
-        drawn = np.ones((draws, 1))
-    else:
-        generator = np.random.default_rng((seed, stream))
-        shares = np.full(count, 1 / count)
-        drawn = generator.multinomial(count - 1, shares, draws).astype(np.float64)
-    drawn.flags.writeable = False
-    return drawn
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,8 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.drift._corrections import holm
-from vaccine_swift.drift._student import student_quantile
+from vaccine_swift.statistics import holm, student_quantile
 from vaccine_swift.study.cells import Row, cells
 from vaccine_swift.study.metrics import METRICS, study_metric
 from vaccine_swift.study.resampling import DRAWS, Scores, Spread, sign_flip, spread

@@ -8,9 +8,10 @@ Each metric is a function of its own that gives a `Measured`, labelled with a pr
 `PROFILES`; numbers of different profiles do not compare.
 """
 
+from vaccine_swift.statistics import wilson
 from vaccine_swift.study.evaluation.accuracy import fine_tune_accuracy
 from vaccine_swift.study.evaluation.everything import evaluate
-from vaccine_swift.study.evaluation.intervals import interval, wilson
+from vaccine_swift.study.evaluation.intervals import interval
 from vaccine_swift.study.evaluation.judged import harmful_score, over_refusal
 from vaccine_swift.study.evaluation.margin import (
     COMPLIANCE_OPENINGS,

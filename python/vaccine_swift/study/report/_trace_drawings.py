@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from vaccine_swift._report.drawing import Curve, Drawing, Point
+from vaccine_swift.statistics import rank_correlation
 from vaccine_swift.study.cells import Cell, Row
 from vaccine_swift.study.drifted import mean_drift
 from vaccine_swift.study.report._content import Content
@@ -100,8 +101,8 @@ def relation(content: Content) -> Drawing:
             points.setdefault(cell.label, []).append(Point(100 * drift, score))
     every = [(each.x, each.y) for of_arm in points.values() for each in of_arm]
     note = "Each point is one seed of one cell."
-    correlation = _rank_correlation(every)
-    if correlation is not None:
+    correlation = rank_correlation(*zip(*every, strict=True)) if every else math.nan
+    if len(every) >= _FEWEST and math.isfinite(correlation):
         note += (
             f" Rank correlation over all {len(every)}: {correlation:.2f}".replace(
                 "-", "−"
@@ -195,18 +196,3 @@ def _ragged(series: Sequence[Sequence[float]]) -> Any:
     return np.array(
         [[*each, *[math.nan] * (width - len(each))] for each in series], np.float64
     )
-
-
-def _rank_correlation(points: Sequence[tuple[float, float]]) -> float | None:
-    """Spearman's, with mean ranks for ties; None for few points or a constant side."""
-    if len(points) < _FEWEST:
-        return None
-    ranks = [_mean_ranks(np.array(side)) for side in zip(*points, strict=True)]
-    if any(np.ptp(each) == 0 for each in ranks):
-        return None
-    return float(np.corrcoef(*ranks)[0, 1])
-
-
-def _mean_ranks(values: Any) -> Any:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]

@@ -1,10 +1,11 @@
-"""Student's t: its quantiles and tails."""
+"""Student's t: its quantiles and tails, and degrees of freedom."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-__all__ = ["student_quantile", "student_share"]
+__all__ = ["student_quantile", "student_share", "welch_freedom"]
 
 
 def student_quantile(share: float, freedom: int) -> float:
@@ -51,3 +52,28 @@ def student_share(t: float, freedom: int) -> float:
         term *= 2 * k / (2 * k + 1) * cosine**2
         total += term
     return 2 / math.pi * (angle + sine * total)
+
+
+def welch_freedom(sources: Sequence[tuple[float, int]]) -> int:
+    """Degrees of freedom of a sum of variances, rounded down.
+
+    Parameters
+    ----------
+    sources : sequence of (float, int)
+        Each variance with its own degrees of freedom; at least one. Where all variances
+        are 0, the largest freedom counts.
+
+    References
+    ----------
+    Welch, Biometrika 34, 1947, 28-35; Satterthwaite, Biometrics Bulletin 2, 1946,
+    110-114.
+
+    Examples
+    --------
+    >>> welch_freedom([(1.0, 4), (1.0, 9)])
+    11
+    """
+    total = sum(variance for variance, _ in sources)
+    if total == 0:
+        return max(freedom for _, freedom in sources)
+    return int(total**2 / sum(variance**2 / freedom for variance, freedom in sources))

@@ -1,0 +1,31 @@
+"""Statistics that studies and drift reports share; one idea for each file.
+
+Intervals and p-values from a handful of units: Student's t and the degrees of freedom
+of a sum of variances, intervals of proportions and of ratios, draws of a bootstrap,
+corrections for many tests, ranks. Sign flips and permutations of whole arrays are the
+core's.
+"""
+
+from vaccine_swift.statistics.bootstrap import unit_weights
+from vaccine_swift.statistics.corrections import benjamini_hochberg, holm
+from vaccine_swift.statistics.proportions import clopper_pearson_limit, wilson
+from vaccine_swift.statistics.ranks import rank_correlation
+from vaccine_swift.statistics.ratios import ratio_variance
+from vaccine_swift.statistics.student import (
+    student_quantile,
+    student_share,
+    welch_freedom,
+)
+
+__all__ = [
+    "benjamini_hochberg",
+    "clopper_pearson_limit",
+    "holm",
+    "rank_correlation",
+    "ratio_variance",
+    "student_quantile",
+    "student_share",
+    "unit_weights",
+    "welch_freedom",
+    "wilson",
+]
