@@ -120,13 +120,14 @@ def test_rotary_buffers_of_old_checkpoints_are_passed_over(directory: Path) -> N
     assert_same(read_weights(model, directory.parent / "saved"), WEIGHTS)
 
 
-def test_a_tokenizer_file_that_is_not_read_is_warned_of(directory: Path) -> None:
-    (directory / "tokenizer.model").write_bytes(b"")
-    with pytest.warns(
-        UserWarning, match=r"tokenizer\.model is not read.*tokenizer\.json"
-    ):
-        model = vs.CausalLM.from_pretrained(directory)
-    assert model.tokenizer is None
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer.model", "vocab.json"])
+def test_a_tokenizer_file_that_cannot_be_read_is_named(
+    directory: Path, name: str
+) -> None:
+    (directory / name).write_bytes(b"\xff")
+    (directory / "merges.txt").write_text("")
+    with pytest.raises(ValueError, match=name):
+        vs.CausalLM.from_pretrained(directory)
 
 
 def test_missing_surplus_and_misshapen_tensors_are_named_together(

@@ -18,11 +18,12 @@ from vaccine_swift.checkpoints.gguf_vocabulary import (
 )
 from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.checkpoints.json_files import read_json_if_any
+from vaccine_swift.checkpoints.tokenizer_files import TOKENIZER_FILES, read_backend
 from vaccine_swift.files import settle, staged_files, write_json, write_text
 
 __all__ = ["Tokenizer"]
 
-_TOKENIZER: Final = "tokenizer.json"
+_TOKENIZER: Final = TOKENIZER_FILES[0]
 _CONFIG: Final = "tokenizer_config.json"
 _SPECIAL_MAP: Final = "special_tokens_map.json"
 _TEMPLATE: Final = "chat_template.jinja"
@@ -92,38 +93,37 @@ class Tokenizer:
 
     @classmethod
     def from_directory(cls, directory: str | Path) -> Tokenizer:
-        """Read ``tokenizer.json`` and what stands beside it.
+        """Read ``tokenizer.json``, or the files from before it, and what is beside it.
 
         Parameters
         ----------
         directory : str or Path
-            A Hugging Face directory. ``tokenizer_config.json``,
-            ``special_tokens_map.json`` and ``chat_template.jinja`` are used where they
-            are.
+            A Hugging Face directory with ``tokenizer.json``, ``tokenizer.model``
+            (SentencePiece, BPE or unigram), or ``vocab.json`` and ``merges.txt``
+            (byte-level BPE of GPT-2, OPT or Qwen 2). ``tokenizer_config.json``,
+            ``special_tokens_map.json``, ``added_tokens.json`` and
+            ``chat_template.jinja`` are used where they are.
 
         Raises
         ------
         FileNotFoundError
-            When there is no ``tokenizer.json``.
+            When there is none of them.
         ValueError
             When a file is corrupt; names it.
         """
         directory = Path(directory)
         settle(directory)
-        path = directory / _TOKENIZER
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: no such file{hub_hint(directory)}")
         config = read_json_if_any(directory / _SPECIAL_MAP)
         config |= {
             name: value
             for name, value in read_json_if_any(directory / _CONFIG).items()
             if value is not None or name not in config
         }
-        try:
-            # The library raises bare Exception for whatever it cannot parse.
-            backend = tokenizers.Tokenizer.from_file(str(path))
-        except Exception as error:
-            raise ValueError(f"{path}: truncated or corrupt: {error}") from error
+        backend = read_backend(directory, config)
+        if backend is None:
+            raise FileNotFoundError(
+                f"{directory}: no {', '.join(TOKENIZER_FILES)}{hub_hint(directory)}"
+            )
         template = directory / _TEMPLATE
         try:
             if template.is_file():
@@ -139,8 +139,8 @@ class Tokenizer:
         Parameters
         ----------
         metadata : mapping
-            The file's key/value pairs. The vocabulary must be byte-level BPE
-            (``tokenizer.ggml.model`` "gpt2").
+            The file's key/value pairs. The vocabulary (``tokenizer.ggml.model``) must
+            be byte-level BPE ("gpt2") or SentencePiece BPE ("llama").
 
         Raises
         ------

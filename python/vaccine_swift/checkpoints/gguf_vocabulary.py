@@ -1,27 +1,28 @@
-"""The byte-level BPE tokeniser that a GGUF file's vocabulary describes.
+"""The tokeniser that a GGUF file's vocabulary describes.
 
-A GGUF file names its pre-tokeniser and does not spell it out; the rules here are those
-of the models' own ``tokenizer.json`` and of llama.cpp (``llama-vocab.cpp``).
+Byte-level BPE (kind "gpt2", whose pre-tokeniser the file names and does not spell out)
+and SentencePiece's BPE (kind "llama", with scores).
+
+References: ``llama-vocab.cpp`` of llama.cpp.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models
-from tokenizers.pre_tokenizers import (
-    ByteLevel,
-    Digits,
-    PreTokenizer,
-    Sequence,
-    Split,
-)
-from tokenizers.processors import TemplateProcessing
+from tokenizers import AddedToken, Tokenizer
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift.checkpoints.byte_level import (
+    LLAMA3_NAMES,
+    PRE_TOKENIZERS,
+    add_ends,
+    byte_level_tokenizer,
+)
 from vaccine_swift.checkpoints.end_tokens import END_TEXTS
 from vaccine_swift.checkpoints.gguf_metadata import read_field
+from vaccine_swift.checkpoints.pieces import Piece, PieceVocabulary, piece_tokenizer
 
 __all__ = [
     "UnknownVocabularyError",
@@ -34,40 +35,6 @@ _KEY: Final = "tokenizer.ggml."
 _CONTROL: Final = 3
 _USER_DEFINED: Final = 4
 
-_LLAMA3_PATTERN: Final = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-
-
-def _gpt2() -> PreTokenizer:
-    return ByteLevel(add_prefix_space=False, use_regex=True)
-
-
-def _single_digits() -> PreTokenizer:
-    return Sequence([Digits(individual_digits=True), _gpt2()])
-
-
-def _llama3() -> PreTokenizer:
-    return Sequence(
-        [
-            Split(Regex(_LLAMA3_PATTERN), behavior="isolated"),
-            ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-
-
-_PRE_TOKENIZERS: Final[dict[str, Callable[[], PreTokenizer]]] = {
-    "default": _gpt2,
-    "gpt-2": _gpt2,
-    "smollm": _single_digits,
-    "llama-bpe": _llama3,
-    "llama3": _llama3,
-    "llama-v3": _llama3,
-}
-# Llama 3 looks a whole piece up before it merges, and opens every text with BOS.
-_LLAMA3_NAMES: Final = frozenset({"llama-bpe", "llama3", "llama-v3"})
-
 
 class UnknownVocabularyError(ValueError):
     """A kind of vocabulary, or a pre-tokeniser, that is not implemented."""
@@ -79,9 +46,10 @@ def build_tokenizer(metadata: Mapping[str, Any]) -> Tokenizer:
     Parameters
     ----------
     metadata : mapping
-        The file's key/value pairs. Used: ``tokenizer.ggml.model`` (must be "gpt2"),
-        ``pre``, ``tokens``, ``token_type``, ``merges``, ``add_bos_token``,
-        ``add_eos_token`` and the ids of the special tokens.
+        The file's key/value pairs. Used: ``tokenizer.ggml.model`` ("gpt2" or "llama"),
+        ``pre``, ``tokens``, ``token_type``, ``scores``, ``merges``,
+        ``add_bos_token``, ``add_eos_token``, ``add_space_prefix`` and the ids of the
+        special tokens.
 
     Raises
     ------
@@ -92,18 +60,24 @@ def build_tokenizer(metadata: Mapping[str, Any]) -> Tokenizer:
         key.
     """
     model = read_field(metadata, _KEY + "model", "text")
-    if model != "gpt2":
+    if model not in _KINDS:
         raise UnknownVocabularyError(
-            f"{_KEY}model must be 'gpt2' (byte-level BPE), got {model!r}; put the "
-            "model's tokenizer.json into a Hugging Face directory instead"
-        )
-    pre = read_field(metadata, _KEY + "pre", "text", "default")
-    if pre not in _PRE_TOKENIZERS:
-        raise UnknownVocabularyError(
-            f"{_KEY}pre must be one of {', '.join(_PRE_TOKENIZERS)}, "
-            f"got {pre!r}.{nearest(pre, _PRE_TOKENIZERS)}"
+            f"{_KEY}model must be {' or '.join(map(repr, _KINDS))}, got {model!r}; put "
+            "the model's tokenizer.json into a Hugging Face directory instead"
         )
     tokens = read_field(metadata, _KEY + "tokens", "texts")
+    return _KINDS[model](metadata, tokens or [], _token_types(metadata))
+
+
+def _byte_level(
+    metadata: Mapping[str, Any], tokens: list[str], kinds: list[int]
+) -> Tokenizer:
+    pre = read_field(metadata, _KEY + "pre", "text", "default")
+    if pre not in PRE_TOKENIZERS:
+        raise UnknownVocabularyError(
+            f"{_KEY}pre must be one of {', '.join(PRE_TOKENIZERS)}, "
+            f"got {pre!r}.{nearest(pre, PRE_TOKENIZERS)}"
+        )
     merges = read_field(metadata, _KEY + "merges", "texts")
     if not tokens or not merges:
         raise ValueError(f"{_KEY}tokens and {_KEY}merges must both be there")
@@ -111,21 +85,36 @@ def build_tokenizer(metadata: Mapping[str, Any]) -> Tokenizer:
     if len(vocabulary) != len(tokens):
         raise ValueError(f"{_KEY}tokens holds a token twice")
     try:
-        # The library raises bare Exception for a merge of unknown tokens.
-        backend = Tokenizer(
-            models.BPE(
-                vocabulary,
-                [_pair(merge) for merge in merges],
-                ignore_merges=pre in _LLAMA3_NAMES,
-            )
-        )
-    except Exception as error:
+        backend = byte_level_tokenizer(vocabulary, merges, pre)
+    except ValueError as error:
         raise ValueError(f"{_KEY}merges: {error}") from error
-    backend.pre_tokenizer = _PRE_TOKENIZERS[pre]()
-    backend.decoder = decoders.ByteLevel()
-    _add_tokens(backend, tokens, _token_types(metadata))
-    _add_ends(backend, metadata, bos_by_default=pre in _LLAMA3_NAMES)
+    _add_tokens(backend, tokens, kinds)
+    _add_ends(backend, metadata, bos_by_default=pre in LLAMA3_NAMES)
     return backend
+
+
+def _sentencepiece(
+    metadata: Mapping[str, Any], tokens: list[str], kinds: list[int]
+) -> Tokenizer:
+    scores = read_field(metadata, _KEY + "scores", "numbers", [])
+    if not tokens or len(scores) != len(tokens) or len(kinds) != len(tokens):
+        raise ValueError(
+            f"{_KEY}tokens, {_KEY}scores and {_KEY}token_type must be there and "
+            f"equally long, got {len(tokens)}, {len(scores)} and {len(kinds)}"
+        )
+    spaced = read_field(metadata, _KEY + "add_space_prefix", "flag", True)
+    pieces = [Piece(*entry) for entry in zip(tokens, scores, kinds, strict=True)]
+    try:
+        backend = piece_tokenizer(
+            PieceVocabulary("bpe", pieces, "always" if spaced else "never")
+        )
+    except ValueError as error:
+        raise ValueError(f"{_KEY}tokens: {error}") from error
+    _add_ends(backend, metadata, bos_by_default=True)
+    return backend
+
+
+_KINDS: Final = {"gpt2": _byte_level, "llama": _sentencepiece}
 
 
 def special_tokens(metadata: Mapping[str, Any]) -> dict[str, str]:
@@ -186,12 +175,6 @@ def _token_types(metadata: Mapping[str, Any]) -> list[int]:
     return read_field(metadata, _KEY + "token_type", "integers", [])
 
 
-def _pair(merge: str) -> tuple[str, str]:
-    """The two sides of a merge; a space can open the first one."""
-    left, _, right = merge[1:].partition(" ")
-    return merge[:1] + left, right
-
-
 def _add_tokens(backend: Tokenizer, tokens: list[str], kinds: list[int]) -> None:
     """Tokens that are found in a text before it is split; control ones are special."""
 
@@ -211,18 +194,10 @@ def _add_ends(
 ) -> None:
     """BOS before and EOS after a text, where the file asks for them."""
     special = special_tokens(metadata)
-    parts = ["$A"]
-    used = []
     opens = read_field(metadata, _KEY + "add_bos_token", "flag", bos_by_default)
     closes = read_field(metadata, _KEY + "add_eos_token", "flag", False)
-    if opens and "bos_token" in special:
-        parts.insert(0, special["bos_token"])
-        used.append(special["bos_token"])
-    if closes and "eos_token" in special:
-        parts.append(special["eos_token"])
-        used.append(special["eos_token"])
-    if used:
-        backend.post_processor = TemplateProcessing(
-            single=parts,
-            special_tokens=[(token, backend.token_to_id(token)) for token in used],
-        )
+    add_ends(
+        backend,
+        special.get("bos_token") if opens else None,
+        special.get("eos_token") if closes else None,
+    )

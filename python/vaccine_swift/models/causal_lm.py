@@ -22,6 +22,7 @@ from vaccine_swift.checkpoints.saving import (
     WEIGHT_FILES,
     write_weights,
 )
+from vaccine_swift.checkpoints.tokenizer_files import TOKENIZER_FILES
 from vaccine_swift.configuration import core_configuration
 from vaccine_swift.files import settle, staged_files, write_json
 from vaccine_swift.models.adapters import Adapters
@@ -91,8 +92,9 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
         ----------
         path : str or Path
             A Hugging Face directory (``config.json``, safetensors or
-            ``pytorch_model.bin`` in one file or in shards, ``tokenizer.json`` if any)
-            or a ``.gguf`` file. Of a ``.bin`` nothing is executed. Weights in float16,
+            ``pytorch_model.bin`` in one file or in shards; the tokeniser's files if
+            any, see `Tokenizer.from_directory`) or a ``.gguf`` file. Of a ``.bin``
+            nothing is executed. Weights in float16,
             bfloat16 or quantised form are converted, one tensor at a time.
         dtype : {"float32", "bfloat16", "auto"}
             In which frozen weights are held and multiplied. bfloat16 takes half the
@@ -311,12 +313,6 @@ class CausalLM(Adapters, Inference, Gradients, Generation):
 
 
 def _tokenizer_of(directory: Path) -> Tokenizer | None:
-    if (directory / "tokenizer.json").is_file():
+    if any((directory / name).is_file() for name in TOKENIZER_FILES):
         return Tokenizer.from_directory(directory)
-    if (directory / "tokenizer.model").is_file():
-        warnings.warn(
-            f"{directory}: no tokenizer: tokenizer.model is not read; save the "
-            "tokenizer once with transformers, which writes tokenizer.json",
-            stacklevel=4,
-        )
     return None

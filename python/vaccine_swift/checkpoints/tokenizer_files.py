@@ -1,0 +1,165 @@
+"""The tokeniser that the files of a Hugging Face directory describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import tokenizers
+from tokenizers import AddedToken
+
+from vaccine_swift._arguments import nearest
+from vaccine_swift.checkpoints.byte_level import add_ends, byte_level_tokenizer
+from vaccine_swift.checkpoints.json_files import read_json, read_json_if_any
+from vaccine_swift.checkpoints.pieces import piece_tokenizer, read_pieces
+
+__all__ = ["TOKENIZER_FILES", "read_backend"]
+
+TOKENIZER_FILES: Final = ("tokenizer.json", "tokenizer.model", "vocab.json")
+"""What describes a tokeniser; the first that is there is read."""
+
+_PRE_TOKENIZERS: Final = {"GPT2Tokenizer": "gpt-2", "Qwen2Tokenizer": "qwen2"}
+_DEFAULT_SPECIAL: Final = "<|endoftext|>"
+
+
+def read_backend(
+    directory: Path, config: dict[str, Any]
+) -> tokenizers.Tokenizer | None:
+    """The tokeniser of a directory.
+
+    Parameters
+    ----------
+    directory : Path
+        With ``tokenizer.json``; or ``tokenizer.model`` (SentencePiece); or
+        ``vocab.json`` and ``merges.txt`` (byte-level BPE).
+    config : dict
+        What ``tokenizer_config.json`` holds. Special tokens that it lacks and the other
+        files have are added to it, and so are the tokens of ``added_tokens.json``.
+
+    Returns
+    -------
+    tokenizers.Tokenizer or None
+        None where there is none of these files.
+
+    Raises
+    ------
+    FileNotFoundError
+        When ``merges.txt`` is missing.
+    ValueError
+        When a file is corrupt, or its ``tokenizer_class`` is not implemented; names the
+        file.
+    """
+    for name in TOKENIZER_FILES:
+        path = directory / name
+        if path.is_file():
+            return _READERS[name](path, config)
+    return None
+
+
+def _read_json(path: Path, config: dict[str, Any]) -> tokenizers.Tokenizer:
+    try:
+        # The library raises bare Exception for whatever it cannot parse.
+        return tokenizers.Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise ValueError(f"{path}: truncated or corrupt: {error}") from error
+
+
+def _read_sentencepiece(path: Path, config: dict[str, Any]) -> tokenizers.Tokenizer:
+    vocabulary = read_pieces(path, legacy=bool(config.get("legacy", False)))
+    try:
+        backend = piece_tokenizer(vocabulary)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    unknown = vocabulary.pieces[vocabulary.unknown].text
+    for name, token in (
+        ("bos_token", vocabulary.begin),
+        ("eos_token", vocabulary.end),
+        ("unk_token", unknown),
+    ):
+        if token is not None:
+            config.setdefault(name, token)
+    _add_others(backend, path.parent, config)
+    _add_ends(backend, config, begins=True)
+    return backend
+
+
+def _read_byte_level(path: Path, config: dict[str, Any]) -> tokenizers.Tokenizer:
+    kind = str(config.get("tokenizer_class", "GPT2Tokenizer")).removesuffix("Fast")
+    if kind not in _PRE_TOKENIZERS:
+        raise ValueError(
+            f"{path}: tokenizer_class must be one of {', '.join(_PRE_TOKENIZERS)}, got "
+            f"{kind!r}.{nearest(kind, _PRE_TOKENIZERS)} Save the tokeniser once with "
+            "transformers, which writes tokenizer.json"
+        )
+    merges_path = path.with_name("merges.txt")
+    if not merges_path.is_file():
+        raise FileNotFoundError(f"{merges_path}: no such file")
+    vocabulary = read_json(path)
+    if not all(isinstance(index, int) and index >= 0 for index in vocabulary.values()):
+        raise ValueError(f"{path}: must map tokens to ids")
+    try:
+        lines = merges_path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{merges_path}: must be UTF-8: {error}") from error
+    merges = [line for line in lines if line and not line.startswith("#version")]
+    try:
+        backend = byte_level_tokenizer(vocabulary, merges, _PRE_TOKENIZERS[kind])
+    except ValueError as error:
+        raise ValueError(f"{merges_path}: {error}") from error
+    if config.get("add_prefix_space") and kind == "GPT2Tokenizer":
+        backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(
+            add_prefix_space=True
+        )
+    if _DEFAULT_SPECIAL in vocabulary:
+        for name in ("bos_token", "eos_token", "unk_token"):
+            config.setdefault(name, _DEFAULT_SPECIAL)
+    _add_others(backend, path.parent, config)
+    _add_ends(backend, config, begins=False)
+    return backend
+
+
+_READERS: Final = {
+    "tokenizer.json": _read_json,
+    "tokenizer.model": _read_sentencepiece,
+    "vocab.json": _read_byte_level,
+}
+
+
+def _add_others(
+    backend: tokenizers.Tokenizer, directory: Path, config: dict[str, Any]
+) -> None:
+    """Make special tokens special, and pass on those of ``added_tokens.json``."""
+    texts = [_text(config.get(f"{name}_token")) for name in ("bos", "eos", "unk")]
+    backend.add_special_tokens(
+        [
+            AddedToken(text, normalized=False)
+            for text in dict.fromkeys(texts)
+            if text is not None and backend.token_to_id(text) is not None
+        ]
+    )
+    added = read_json_if_any(directory / "added_tokens.json")
+    if added and "added_tokens_decoder" not in config:
+        config["added_tokens_decoder"] = {
+            str(index): {"content": text, "special": True}
+            for text, index in added.items()
+        }
+
+
+def _add_ends(
+    backend: tokenizers.Tokenizer, config: Mapping[str, Any], *, begins: bool
+) -> None:
+    def chosen(name: str, *, by_default: bool) -> str | None:
+        token = _text(config.get(f"{name}_token"))
+        wanted = config.get(f"add_{name}_token", by_default)
+        known = token is not None and backend.token_to_id(token) is not None
+        return token if wanted and known else None
+
+    add_ends(backend, chosen("bos", by_default=begins), chosen("eos", by_default=False))
+
+
+def _text(token: object) -> str | None:
+    """The text of a special token, given bare or as a serialised AddedToken."""
+    if isinstance(token, Mapping):
+        token = token.get("content")
+    return token if isinstance(token, str) else None
