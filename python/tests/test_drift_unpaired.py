@@ -104,18 +104,60 @@ def logistic_scores(z, t, held):
 
 def test_classifier_auc_equals_a_plain_cross_validation():
     x, y = sets()
-    folds = np.random.default_rng(3).permutation(np.arange(140) % 5)
+    rng = np.random.default_rng(3)
+    folds = np.concatenate([rng.permutation(np.arange(n) % 5) for n in (80, 60)])
     pooled, labels = np.concatenate([x, y]), np.repeat([0, 1], [80, 60])
-    scores = np.empty(140)
+    won = pairs = 0
     for fold in range(5):
         inside = folds == fold
-        scores[inside] = logistic_scores(
-            pooled[~inside], labels[~inside], pooled[inside]
-        )
-    expected = (scores[80:, None] > scores[None, :80]).mean()
+        scores = logistic_scores(pooled[~inside], labels[~inside], pooled[inside])
+        first, second = (scores[labels[inside] == side] for side in (0, 1))
+        won += (second[:, None] > first[None]).sum()
+        pairs += len(first) * len(second)
+    expected = won / pairs
     result = drift.classifier_auc(x, y, seed=3)
     assert result.statistic == pytest.approx(expected, abs=1e-9)
     assert result.effect_size == pytest.approx(2 * expected - 1, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "d", "folds"),
+    [(20, 20, 2, 5), (40, 8, 2, 5), (7, 33, 3, 10), (15, 15, 1, 3), (30, 30, 6, 29)],
+)
+def test_the_auc_of_equal_distributions_is_a_half_in_the_mean(n, m, d, folds):
+    values = []
+    for seed in range(300):
+        x, y = sets(seed, n, m, d, shift=0)
+        values.append(drift.classifier_auc(x, y, folds=folds, seed=seed).statistic)
+    error = np.std(values) / np.sqrt(len(values))
+    assert abs(np.mean(values) - 0.5) < 3.5 * error
+
+
+@pytest.mark.parametrize("both_sides", [False, True])
+def test_the_auc_of_equal_groups_is_a_half_in_the_mean(both_sides):
+    values = []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        sizes = rng.integers(1, 6, 16)
+        prompts = rng.normal(size=(16, 2)).repeat(sizes, 0)
+        rows = prompts + 0.1 * rng.normal(size=prompts.shape)
+        ids = np.repeat(np.arange(16), sizes)
+        cut = int(sizes[:8].sum())
+        groups = (ids[:cut], ids[cut:])
+        x, y = rows[:cut], rows[cut:]
+        if both_sides:
+            groups = (ids, ids)
+            x, y = rows, prompts + 0.1 * rng.normal(size=prompts.shape)
+        result = drift.classifier_auc(x, y, groups=groups, folds=4, seed=seed)
+        values.append(result.statistic)
+    error = np.std(values) / np.sqrt(len(values))
+    assert abs(np.mean(values) - 0.5) < 3.5 * error
+
+
+def test_more_folds_than_rows_of_a_side_still_give_an_auc():
+    x, y = sets(n=30, m=2, shift=3.0)
+    result = drift.classifier_auc(x, y, folds=8, permutations=19)
+    assert 0.5 < result.statistic <= 1.0
 
 
 def test_classifier_finds_a_shift_and_keeps_groups_together():

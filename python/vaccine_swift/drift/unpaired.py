@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ from vaccine_swift.drift.two_sample import group_numbers, relabelling
 from vaccine_swift.statistics import benjamini_hochberg, holm
 
 __all__ = ["FeatureTests", "classifier_auc", "knn_overlap", "ks", "sliced_wasserstein"]
+
+_SIDES: Final[tuple[Literal["left", "right"], ...]] = ("left", "right")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,7 +195,9 @@ def classifier_auc(
     """How well a linear classifier tells the sets apart: its cross-validated AUC.
 
     A logistic regression with an L2 penalty of 1 on standardised columns, fitted by
-    Newton's method on all folds but one, scores the rows of the one left out.
+    Newton's method on all folds but one, scores the rows of the one left out. Folds
+    are stratified: each has its share of either set. Rows are compared within folds,
+    where one model scores both, so the AUC is 0.5 in the mean for sets alike.
 
     Parameters
     ----------
@@ -230,14 +234,16 @@ def classifier_auc(
     units = int(numbers.max()) + 1
     check_range("folds", folds, minimum=2, maximum=units, integer=True)
     rng = np.random.default_rng(seed)
-    of_row = (rng.permutation(np.arange(units) % folds))[numbers]
     pooled = np.concatenate([_floats(first), _floats(second)])
     labels = np.arange(total) >= n
     relabelled = relabelling(numbers, labels)
-    observed = _auc(pooled, labels, of_row, int(folds))
-    null = np.array(
-        [_auc(pooled, relabelled(rng), of_row, int(folds)) for _ in range(permutations)]
-    )
+
+    def statistic(labels: npt.NDArray[np.bool_]) -> float:
+        of_row = _stratified(numbers, labels, int(folds), rng)
+        return _auc(pooled, labels, of_row, int(folds))
+
+    observed = statistic(labels)
+    null = np.array([statistic(relabelled(rng)) for _ in range(permutations)])
     return TestResult.of(observed, null, effect_size=2 * observed - 1)
 
 
@@ -247,7 +253,7 @@ def _auc(
     folds: npt.NDArray[np.int64],
     count: int,
 ) -> float:
-    """The AUC of telling rows labelled true from the others."""
+    """The share of pairs within folds whose row labelled true scores higher."""
     order = np.argsort(labels, kind="stable")
     n = len(labels) - int(labels.sum())
     scores = np.empty(len(pooled))
@@ -258,10 +264,36 @@ def _auc(
         count,
         scores,
     )
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse.ravel()]
-    m = len(pooled) - n
-    return float((ranks[n:].sum() - m * (m + 1) / 2) / (n * m))
+    won = pairs = 0.0
+    for fold in range(count):
+        first, second = (
+            scores[part][folds[order[part]] == fold]
+            for part in (slice(n), slice(n, None))
+        )
+        ranks = np.sort(first)
+        below, upto = (np.searchsorted(ranks, second, side) for side in _SIDES)
+        won += float((below + upto).sum()) / 2
+        pairs += len(first) * len(second)
+    return won / pairs
+
+
+def _stratified(
+    numbers: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.bool_],
+    folds: int,
+    rng: np.random.Generator,
+) -> npt.NDArray[np.int64]:
+    """The fold of each row, drawn for the groups of each side by itself.
+
+    A group with rows of both sides counts as one of the last row's side.
+    """
+    sides = np.zeros(int(numbers.max()) + 1, np.bool_)
+    sides[numbers] = labels
+    of_group = np.empty(len(sides), np.int64)
+    for side in (False, True):
+        members = np.flatnonzero(sides == side)
+        of_group[members] = rng.permutation(np.arange(len(members)) % folds)
+    return of_group[numbers]
 
 
 def _floats(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
