@@ -85,6 +85,14 @@ test-reference: $(DEV)/reference-installed $(RIVALS)/installed  ## Compare live 
 check-wheel: $(DEV)/installed  ## Build sdist and wheel, import the wheel in a clean environment
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(DEV)/bin/python python/scripts/check_wheel.py
 
+# The Pythons of this machine among those that the wheel is for.
+PYTHONS ?= $(foreach minor,11 12 13 14,$(shell command -v python3.$(minor)))
+
+.PHONY: wheel
+wheel: $(DEV)/installed  ## Build the wheel for release into dist/ and test it in bare environments
+	$(DEV)/bin/pip install --quiet --disable-pip-version-check --editable '.[test,release]'
+	$(DEV)/bin/python python/scripts/release_wheel.py $(PYTHONS)
+
 .PHONY: bench
 bench: $(DEV)/reference-installed  ## Measure speed and memory against PyTorch
 	$(DEV)/bin/python python/benchmarks/run.py
