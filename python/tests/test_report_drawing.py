@@ -95,7 +95,7 @@ def test_a_curve_is_at_the_same_places_in_both() -> None:
     # The plane is 336 wide from 52, and 186 high from 212 upwards.
     assert dots == [(52.0, pytest.approx(165.5)), (388.0, pytest.approx(26.0))]
     titles = [each.text for each in root.iter("title")]
-    assert "arm, step 0: 1.00 (0.500 to 2.00)" in titles
+    assert "arm, step 0: 1.00 (0.50 to 2.00)" in titles
     assert "arm, step 3: 4.00" in titles
 
 

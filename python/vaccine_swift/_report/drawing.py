@@ -116,11 +116,14 @@ class Bars:
     names : tuple of str
     points : tuple of Point
         ``x`` is the length, ``left`` to ``right`` its interval; ``y`` is not used.
+    dots : bool
+        A dot at the value rather than a bar from 0, for values far from 0.
     """
 
     style: str
     names: tuple[str, ...]
     points: tuple[Point, ...]
+    dots: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,7 +220,8 @@ class Drawing:
             ends = _known(
                 end for p in self.bars.points for end in (p.x, p.left, p.right)
             )
-            return scales.linear([0.0, *ends], per_cent=self.share, count=4)
+            start = [] if self.bars.dots else [0.0]
+            return scales.linear([*start, *ends], per_cent=self.share, count=4)
         if self.ticks:
             return scales.at(self.ticks, self.tick_names or None)
         edges = [edge for each in self.histograms for edge in each.edges]

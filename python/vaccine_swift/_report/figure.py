@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from vaccine_swift._report.drawing import Bars, Curve, Drawing, Point
 from vaccine_swift._report.heat import heat_image
-from vaccine_swift._report.numbers import digits
+from vaccine_swift._report.numbers import digits, interval_digits
 from vaccine_swift._report.svg import Chart
 
 __all__ = ["chart"]
@@ -70,7 +70,10 @@ def _add_bars(made: Chart, bars: Bars, drawing: Drawing) -> None:
         if known := _interval(point.left, point.right, drawing):
             title += f" ({known})"
         row = float(last - index)
-        made.level_bar(row, point.x, bars.style, title)
+        if bars.dots:
+            made.dots([(point.x, row)], f"{bars.style} ringed", [title], radius=3.8)
+        else:
+            made.level_bar(row, point.x, bars.style, title)
         left, right = _or_nan(point.left), _or_nan(point.right)
         if math.isfinite(left + right):
             made.whiskers((left, row), (right, row), bars.style)
@@ -92,9 +95,11 @@ def _place(value: float) -> str:
 
 
 def _interval(low: float | None, high: float | None, drawing: Drawing) -> str:
-    if not (math.isfinite(_or_nan(low)) and math.isfinite(_or_nan(high))):
+    if not math.isfinite(_or_nan(low) + _or_nan(high)):
         return ""
-    return f"{_number(_or_nan(low), drawing)} to {_number(_or_nan(high), drawing)}"
+    factor, unit = (100, " %") if drawing.share else (1, "")
+    ends = interval_digits(factor * _or_nan(low), factor * _or_nan(high))
+    return " to ".join(f"{end}{unit}" for end in ends)
 
 
 def _number(value: float, drawing: Drawing) -> str:

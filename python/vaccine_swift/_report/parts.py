@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from vaccine_swift._report.style import STYLE
 from vaccine_swift._report.svg import escaped
 
-__all__ = ["figure", "key", "page", "section", "table", "tiles"]
+__all__ = ["page", "section", "table", "tiles"]
 
 
 def page(title: str, body: str) -> str:
@@ -43,22 +43,6 @@ def tiles(entries: Iterable[tuple[str, str]]) -> str:
             for value, label in entries
         )
     )
-
-
-def figure(title: str, svg: str, below: str = "") -> str:
-    """A chart under its title."""
-    return f"<figure><h3>{escaped(title)}</h3>{svg}{below}</figure>"
-
-
-def key(entries: Sequence[tuple[str, str]]) -> str:
-    """Line styles with what they stand for."""
-    if not entries:
-        return ""
-    parts = (
-        f'<span><i class="{style}"></i>{escaped(text)}</span>'
-        for style, text in entries
-    )
-    return f'<div class="key">{"".join(parts)}</div>'
 
 
 def table(

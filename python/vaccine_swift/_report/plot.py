@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -25,6 +25,8 @@ _TRANSPARENT: Final = 0.35
 def shown_on(drawing: Drawing, ax: Axes | None) -> Figure:
     """Draw on axes, or on a new figure that notebooks show by itself.
 
+    Where the y axis has no label, it gets the title.
+
     Raises
     ------
     ImportError
@@ -33,6 +35,8 @@ def shown_on(drawing: Drawing, ax: Axes | None) -> Figure:
     if ax is None:
         ax = _new_figure((7, 3.8), "plots").subplots()
     draw(drawing, ax)
+    if not drawing.y_label and drawing.bars is None:
+        ax.set_ylabel(drawing.title)
     return ax.figure  # type: ignore[return-value]
 
 
@@ -84,10 +88,8 @@ def draw(drawing: Drawing, axes: Axes) -> None:
 
 
 def _set_scale(axes: Axes, side: str, scale: Scale) -> None:
-    values, names = (
-        [tick[0] for tick in scale.ticks],
-        [tick[1] for tick in scale.ticks],
-    )
+    values = [value for value, _ in scale.ticks]
+    names = [name for _, name in scale.ticks]
     kind = "log" if scale.logarithmic else "linear"
     if side == "x":
         axes.set_xscale(kind)
@@ -112,11 +114,8 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
     left, x, right, low, y, high = np.array(ends, np.float64).reshape(-1, 6).T
     x = x + curve.shift
     if not curve.band:
-        around = np.nan_to_num([[y - low, high - y], [x - left, right - x]])
-        y_error, x_error = around.clip(0)
-        axes.errorbar(
-            x, y, y_error, x_error, "none", ecolor=colour, capsize=2, elinewidth=1
-        )
+        _draw_whiskers(axes, (x, y), "y", (low, high), colour)
+        _draw_whiskers(axes, (x, y), "x", (left, right), colour)
     elif np.isfinite(low).any():
         axes.fill_between(x, low, high, color=colour, alpha=0.17, linewidth=0)
     axes.plot(
@@ -139,14 +138,33 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
             )
 
 
+def _draw_whiskers(
+    axes: Axes,
+    places: tuple[Any, Any],
+    side: Literal["x", "y"],
+    ends: tuple[Any, Any],
+    colour: str,
+) -> None:
+    """Intervals of x or y, for the points that have one."""
+    value, (low, high) = places["xy".index(side)], ends
+    known = np.isfinite(value) & np.isfinite(low) & np.isfinite(high)
+    if known.any():
+        around = np.stack([value - low, high - value])[:, known].clip(0)
+        x, y = (place[known] for place in places)
+        errors: dict[str, Any] = {f"{side}err": around, "ecolor": colour}
+        axes.errorbar(x, y, fmt="none", capsize=2, elinewidth=1, **errors)
+
+
 def _draw_bars(axes: Axes, bars: Bars) -> None:
     colour, _ = _look(bars.style)
     ends = [(p.left, p.x, p.right) for p in bars.points]
     left, x, right = np.array(ends, np.float64).reshape(-1, 3).T
     places = np.arange(len(x))[::-1]
-    around = np.nan_to_num([x - left, right - x]).clip(0)
-    axes.barh(places, x, 0.6, color=colour, alpha=_TRANSPARENT)
-    axes.errorbar(x, places, None, around, "none", ecolor=colour, capsize=2)
+    if bars.dots:
+        axes.plot(x, places, "o", color=colour)
+    else:
+        axes.barh(places, x, 0.6, color=colour, alpha=_TRANSPARENT)
+    _draw_whiskers(axes, (x, places), "x", (left, right), colour)
 
 
 def _draw_heat(axes: Axes, heat: Heat) -> None:

@@ -95,7 +95,7 @@ var(--card)}}
 .vs-report .swipe{{display:none;color:var(--soft);font-size:12.5px;margin:4px 0 0}}
 .vs-report .scroll table{{border-collapse:collapse;font-size:13.5px;width:100%;
 margin:0;table-layout:auto;color:inherit}}
-.vs-report .scroll tr{{background:none}}
+.vs-report .scroll table tbody tr{{background:none}}
 .vs-report .scroll th,.vs-report .scroll td{{text-align:right;padding:6px 12px;
 max-width:none;line-height:1.45;white-space:nowrap;border-bottom:1px solid var(--grid)}}
 .vs-report .scroll tbody tr:last-child td{{border-bottom:0}}

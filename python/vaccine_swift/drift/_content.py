@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.drift._distribution import distributions
 from vaccine_swift.drift._report_schema import SCHEMA
 from vaccine_swift.drift._tests import run_tests
 from vaccine_swift.drift.metrics import (
@@ -133,6 +134,7 @@ def report_content(
         "spectra": spectra,
         "cka_map": _layer_map(prompts, state.layers),
         "prompts": _most_drifted(prompts),
+        "distribution": distributions(prompts),
     }
 
 

@@ -7,81 +7,124 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vaccine_swift._report import parts
-from vaccine_swift._report.style import STYLE
-from vaccine_swift._report.svg import escaped
-from vaccine_swift.drift import _html_charts as charts
-from vaccine_swift.drift._html_tables import (
-    group_table,
-    layer_table,
-    prompt_table,
-    test_table,
-    test_title,
-)
-from vaccine_swift.drift._report_schema import METRICS, estimate, shown
-from vaccine_swift.drift._tables import metric_columns
+from vaccine_swift._report.rendering import rendered
+from vaccine_swift.drift import _drawings as drawings
+from vaccine_swift.drift import _html_tables as tables
+from vaccine_swift.drift._report_schema import estimate, shown, shown_interval
 
 __all__ = ["fragment", "page"]
 
 _SPECTRA: Final = 4
+_PROMPTS: Final = 8
+_MAIN: Final = ("relative_drift", "cosine")
 
 Content = Mapping[str, Any]
 
 
 def page(content: Content, baseline: Content | None, title: str) -> str:
     """The whole page; see `Report.to_html`."""
-    body = "".join(
-        filter(
-            None,
-            (
-                f"<h1>{escaped(title)}</h1>{_lead(content)}{_tiles(content, baseline)}",
-                _layers(content, baseline),
-                _groups(content),
-                _tests(content),
-                _prompts(content),
-                _geometry(content),
-                _numbers(content),
-                _settings(content),
-            ),
-        )
+    single = len(content["layers"]) == 1
+    values = _one_layer(content, baseline) if single else _many(content, baseline)
+    return rendered(
+        "drift/layer.html" if single else "drift/layers.html",
+        title=title,
+        **_summary(content, baseline),
+        **_tests(content),
+        groups=tables.group_table(content) if content["groups"] else None,
+        group_drawings=[
+            drawings.group_drawing(content, name)
+            for name in ("relative_drift", "cosine")
+        ],
+        prompts=tables.prompt_table(content, 0, _PROMPTS),
+        more_prompts=tables.prompt_table(content, _PROMPTS, None),
+        spectra=_spectra(content),
+        settings=json.dumps(
+            content["settings"], indent=2, ensure_ascii=False, default=str
+        ),
+        **values,
     )
-    return parts.page(title, body)
 
 
 def fragment(content: Content) -> str:
-    """What a notebook shows: the sentence, the numbers, the main curve, the tests."""
-    figures = charts.layer_figure(content, "relative_drift")
-    figures += charts.group_figure(content, "relative_drift")
-    return (
-        f'<div class="vs-report inset"><style>{STYLE}</style>{_lead(content)}'
-        f'{_tiles(content, None)}<div class="charts">{figures}</div>'
-        f'<div class="apart">{test_table(content)}</div></div>'
+    """What a notebook shows: the sentence, the numbers, the main picture, the tests."""
+    main = [drawings.layer_drawing(content, "relative_drift")]
+    if len(content["layers"]) == 1:
+        main = [drawings.distribution_drawing(content, "cosine")]
+    if content["groups"]:
+        main.append(drawings.group_drawing(content, "relative_drift"))
+    return rendered(
+        "drift/fragment.html",
+        **_summary(content, None),
+        **_tests(content),
+        main=main,
     )
 
 
-def _lead(content: Content) -> str:
+def _one_layer(content: Content, baseline: Content | None) -> dict[str, Any]:
+    names = ("cosine", "relative_drift")
+    return {
+        "numbers": tables.metric_table(content, baseline),
+        "distributions": [
+            drawings.distribution_drawing(content, each) for each in names
+        ],
+        "prompt_drawing": drawings.prompt_drawing(content),
+    }
+
+
+def _many(content: Content, baseline: Content | None) -> dict[str, Any]:
+    names = [
+        name for name in tables.ordered_metrics(content) if not name.startswith("hed_")
+    ]
+    numbers = tables.layer_table(content)
+    return {
+        "layers": [drawings.layer_drawing(content, name, baseline) for name in names],
+        "prompt_drawing": drawings.prompt_drawing(content),
+        "cka": drawings.cka_drawing(content),
+        "numbers": numbers,
+        "number_count": f"{len(numbers.heads) - 1} metrics × "
+        f"{len(content['layers'])} layers, with intervals",
+    }
+
+
+def _tests(content: Content) -> dict[str, Any]:
+    nulls = [
+        drawings.null_drawing(
+            {name: test}, f"Null distribution: {tables.test_title(name)}"
+        )
+        for name, test in content["tests"].items()
+    ]
+    found = tables.test_table(content) if content["tests"] else None
+    return {"tests": found, "nulls": nulls}
+
+
+def _spectra(content: Content) -> list[Any]:
+    count = len(content["spectra"] or ())
+    if not count:
+        return []
+    chosen = sorted({round(k * (count - 1) / (_SPECTRA - 1)) for k in range(_SPECTRA)})
+    return [drawings.spectrum_drawing(content, [layer]) for layer in chosen]
+
+
+def _summary(content: Content, baseline: Content | None) -> dict[str, Any]:
+    """The values of the sentence and the tiles."""
     value, low, high = estimate(content["overall"].get("relative_drift"))
     drifts = [estimate(each.get("relative_drift"))[0] for each in content["layers"]]
-    if not math.isfinite(value):
-        return '<p class="lead">The drift could not be computed.</p>'
-    confidence = content["settings"].get("confidence")
-    interval = ""
-    if math.isfinite(low):
-        share = f"{100 * confidence:g} % interval" if confidence else "interval"
-        ends = f"{shown('relative_drift', low)} to {shown('relative_drift', high)}"
-        interval = f" ({share} {ends})"
-    text = (
-        f"The states moved by <b>{shown('relative_drift', value)}</b> of their norm"
-        f"{interval}"
-    )
     known = [k for k, each in enumerate(drifts) if math.isfinite(each)]
+    confidence = content["settings"].get("confidence")
+    most = ""
     if len(known) > 1 and value > 0:
         top = max(known, key=lambda k: drifts[k])
-        text += f", most in layer {top}: {shown('relative_drift', drifts[top])}"
-    return f'<p class="lead">{text}.</p>'
+        most = f", most in layer {top}: {shown('relative_drift', drifts[top])}"
+    return {
+        "drift": shown("relative_drift", value) if math.isfinite(value) else "",
+        "share": f"{100 * confidence:g} % interval" if confidence else "interval",
+        "interval": shown_interval("relative_drift", low, high),
+        "most": most,
+        "tiles": _tiles(content, baseline),
+    }
 
 
-def _tiles(content: Content, baseline: Content | None) -> str:
+def _tiles(content: Content, baseline: Content | None) -> list[tuple[str, str]]:
     settings, overall = content["settings"], content["overall"]
     tiles = []
     for name, label in (
@@ -95,83 +138,19 @@ def _tiles(content: Content, baseline: Content | None) -> str:
         other = estimate(baseline["overall"].get("relative_drift"))[0]
         tiles.append((shown("relative_drift", other), "relative drift of the baseline"))
     floor = content["floor"]
-    if floor:
+    if floor and len(floor["below"]) == 1:
+        where = (
+            "the drift is below it" if floor["below"][0] else "the drift is above it"
+        )
+        text = f"noise floor ({floor['source']}): {where}"
+        tiles.append((shown("relative_drift", float(floor["layers"][0])), text))
+    elif floor:
         below = sum(map(bool, floor["below"]))
         text = f"layers below the noise floor ({floor['source']})"
         tiles.append((f"{below} of {len(floor['below'])}", text))
     prompts, rows = settings.get("prompts"), settings.get("rows")
     tiles.append((f"{prompts:,}".replace(",", "\u202f"), f"prompts, {rows} rows"))
-    tiles.append(
-        (f"{settings.get('layers')} × {settings.get('width')}", "layers × width")
-    )
-    return parts.tiles(tiles)
-
-
-def _layers(content: Content, baseline: Content | None) -> str:
-    known = metric_columns(content["layers"])
-    order = [name for name in METRICS if name in known]
-    order += [name for name in known if name not in METRICS]
-    figures = (
-        charts.layer_figure(content, name, baseline)
-        for name in order
-        if not name.startswith("hed_")
-    )
-    return parts.section(
-        "Layer by layer",
-        "The bands are intervals over prompts. Point at a curve for its numbers.",
-        figures,
-    )
-
-
-def _groups(content: Content) -> str:
-    if not content["groups"]:
-        return ""
-    figures = [
-        charts.group_figure(content, each) for each in ("relative_drift", "cosine")
-    ]
-    return parts.section("Groups of prompts", "", figures, before=group_table(content))
-
-
-def _tests(content: Content) -> str:
-    if not content["tests"]:
-        return ""
-    note = (
-        "The unit is the prompt, and p = (1 + k) / (1 + B). When weights differ, drift "
-        "of exactly zero is false by construction: weigh the size of the effect, the "
-        "floor and the contrast between groups."
-    )
-    figures = [
-        charts.null_figure(name, test, f"Null distribution: {test_title(name)}")
-        for name, test in content["tests"].items()
-    ]
-    return parts.section("Tests", note, figures, before=test_table(content))
-
-
-def _prompts(content: Content) -> str:
-    if not content["prompts"]["ids"]:
-        return ""
-    pair = f"{charts.prompt_figure(content)}<div>{prompt_table(content)}</div>"
-    return f'<h2>Most drifted prompts</h2><div class="pair">{pair}</div>'
-
-
-def _geometry(content: Content) -> str:
-    figures = [charts.cka_figure(content)]
-    if content["spectra"]:
-        count = len(content["spectra"])
-        chosen = sorted(
-            {round(k * (count - 1) / (_SPECTRA - 1)) for k in range(_SPECTRA)}
-        )
-        figures += [charts.spectrum_figure(content, layer) for layer in chosen]
-    return parts.section("Geometry", "", figures)
-
-
-def _numbers(content: Content) -> str:
-    return f"<h2>All numbers</h2>{layer_table(content)}"
-
-
-def _settings(content: Content) -> str:
-    text = json.dumps(content["settings"], indent=2, ensure_ascii=False, default=str)
-    return (
-        "<h2>Settings</h2><p class='soft'>With these and the same embeddings, the same "
-        f"numbers come out.</p><pre>{escaped(text)}</pre>"
-    )
+    size = (f"{settings.get('layers')} × {settings.get('width')}", "layers × width")
+    if settings.get("layers") == 1:
+        size = (str(settings.get("width")), "width of a row")
+    return [*tiles, size]

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from vaccine_swift._report.numbers import digits
+from vaccine_swift._report.numbers import digits, interval_digits
 
 __all__ = ["METRICS", "SCHEMA", "Metric", "checked", "estimate", "metric", "shown"]
+__all__ += ["shown_interval"]
 
 SCHEMA: Final = "vaccine_swift.drift/1"
 
@@ -93,6 +94,18 @@ def shown(name: str, value: float | None) -> str:
     if metric(name).unit == "%":
         return f"{digits(100 * value)} %"
     return digits(value)
+
+
+def shown_interval(name: str, low: float, high: float) -> str:
+    """``"low to high"`` in a metric's unit; empty where an end is missing."""
+    if not math.isfinite(low + high):
+        return ""
+    if low == high:
+        return f"{shown(name, low)} to {shown(name, high)}"
+    per_cent = metric(name).unit == "%"
+    factor, unit = (100, " %") if per_cent else (1, "")
+    first, last = interval_digits(factor * low, factor * high)
+    return f"{first}{unit} to {last}{unit}"
 
 
 def estimate(entry: Mapping[str, Any] | None) -> tuple[float, float, float]:
