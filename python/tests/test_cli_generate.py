@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +104,80 @@ def test_an_adapter_is_loaded(model_path, tmp_path, capsys) -> None:
 
     assert generate(model_path, "--prompt", "Hi", "--adapter", tmp_path) == 0
     assert capsys.readouterr().out == adapted + "\n"
+
+
+def test_columns_of_every_kind_are_echoed_in_json(
+    model_path, model, tmp_path, capsys
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    row = {
+        "prompt": "Hi",
+        "day": dt.date(2026, 1, 2),
+        "at": dt.datetime(2026, 1, 2, 3, 4, 5),
+        "price": decimal.Decimal("1.10"),
+        "raw": b"abc\xff",
+        "score": float("nan"),
+        "nested": [{"x": float("inf")}],
+    }
+    parquet.write_table(pa.Table.from_pylist([row]), tmp_path / "rows.parquet")
+    assert generate(model_path, "--data", tmp_path / "rows.parquet", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    (expected,) = answers(model, ["Hi"], max_new_tokens=8)
+    assert found.pop("answer") == expected
+    assert found == {
+        "prompt": "Hi",
+        "day": "2026-01-02",
+        "at": "2026-01-02T03:04:05",
+        "price": "1.10",
+        "raw": "b'abc\\xff'",
+        "score": None,
+        "nested": [{"x": None}],
+    }
+
+
+def test_a_column_that_the_answer_would_take_is_refused_before_the_work(
+    model_path, tmp_path, capsys
+) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", [{"prompt": "Hi", "answer": "Hello"}])
+    assert generate(model_path, "--data", data, "--json") == 2
+    assert "the column 'answer', which the rows have" in capsys.readouterr().err
+    assert generate(model_path, "--data", data) == 0
+
+
+def test_what_a_terminal_would_obey_is_spelt_out(
+    model_path, tmp_path, capsys, monkeypatch
+) -> None:
+    hostile = "a\x1b]0;owned\x07\x9b2J\u202eb\r"
+    monkeypatch.setattr(vs.CausalLM, "generate", lambda *_, **__: [hostile])
+    assert generate(model_path, "--prompt", "Hi") == 0
+    assert capsys.readouterr().out == hostile.strip() + "\n"  # for a program
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert generate(model_path, "--prompt", "Hi") == 0
+    assert capsys.readouterr().out == "a\\x1b]0;owned\\x07\\x9b2J\\u202eb\n"
+    assert generate(model_path, "--prompt", hostile, "--json") == 0
+    printed = capsys.readouterr().out
+    assert printed[:-1].isprintable()
+    row = json.loads(printed)
+    assert row == {"prompt": hostile, "answer": hostile.strip()}
+    data = tmp_path / "x\x1b[2J.jsonl"
+    assert generate(model_path, "--data", data) == 2
+    assert "x\\x1b[2J.jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [{"role": "user", "content": "Hi"}]},
+        {"prompt": [{"role": "user", "content": "Hi"}]},
+        {"conversations": [{"from": "human", "value": "Hi"}]},
+        {"prompt": "Hi", "chosen": "x", "rejected": "y"},
+    ],
+)
+def test_requests_of_every_layout_are_asked(row, model_path, tmp_path, capsys) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", [row, row])
+    assert generate(model_path, "--data", data) == 0
+    printed = capsys.readouterr().out
+    assert generate(model_path, "--prompt", "Hi", "--prompt", "Hi") == 0
+    assert printed == capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 from collections.abc import Mapping
@@ -15,8 +16,8 @@ def plain(value: Any) -> Any:
     """A value in JSON's types alone.
 
     Numbers that JSON lacks (NaN, ±infinity) become None. Arrays and their like become
-    lists, or a number where they have no dimension; what JSON has no form for becomes
-    its text.
+    lists, or a number where they have no dimension; dates and times have the form of
+    ISO 8601; what else JSON has no form for becomes its text.
 
     Examples
     --------
@@ -32,6 +33,8 @@ def plain(value: Any) -> Any:
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple | AbstractSet):

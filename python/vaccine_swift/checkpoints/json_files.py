@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from vaccine_swift._strict_json import parse_json
 
 __all__ = ["read_json", "read_json_if_any"]
 
@@ -17,11 +18,12 @@ def read_json(path: Path) -> dict[str, Any]:
     FileNotFoundError
         When there is no such file.
     ValueError
-        When it is not UTF-8, not JSON, or its top level is no object; names the file.
+        When it is not UTF-8, not JSON, names a key twice, or its top level is no
+        object; names the file.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        content = parse_json(path.read_bytes().decode("utf-8-sig"))
+    except ValueError as error:
         raise ValueError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(

@@ -12,6 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from vaccine_swift.cli.terminal import visible
 from vaccine_swift.study.judges.refusals import is_refusal
 
 __all__ = ["Comparison", "curve", "summary", "table"]
@@ -36,7 +37,7 @@ def table(title: str, comparisons: Iterable[Comparison]) -> Table:
     result.add_column(justify="right", style="dim", no_wrap=True)
     result.add_column(ratio=1)
     for comparison in comparisons:
-        result.add_row("request", Text(comparison.request, style="bold"))
+        result.add_row("request", Text(visible(comparison.request), style="bold"))
         result.add_row("before", _answer(comparison.before))
         result.add_row("after", _answer(comparison.after), end_section=True)
     return result
@@ -70,10 +71,10 @@ def summary(lines: Iterable[tuple[str, str]]) -> Table:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in lines:
-        grid.add_row(name, Text(value))
+        grid.add_row(name, Text(visible(value)))
     return grid
 
 
 def _answer(text: str) -> Text:
-    words = " ".join(text.split())
+    words = visible(" ".join(text.split()))
     return Text(words, style="yellow" if is_refusal(words) else "green")

@@ -10,6 +10,7 @@ from vaccine_swift import drift
 from vaccine_swift.cli.drift_inputs import compared_files, compared_models
 from vaccine_swift.cli.drift_summary import summary
 from vaccine_swift.cli.model_options import add_thread_option
+from vaccine_swift.cli.terminal import shown
 from vaccine_swift.drift.gate import Condition
 from vaccine_swift.models.pooling import POOLS
 
@@ -114,7 +115,7 @@ def run(options: argparse.Namespace) -> None:
         confidence=options.confidence,
         floor=_floor(options.floor),
     )
-    print(summary(report), flush=True)
+    print(shown(summary(report)), flush=True)
     if options.json is not None:
         report.to_json(options.json)
     if options.html is not None:

@@ -16,6 +16,7 @@ from vaccine_swift import drift
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift._text_files import read_lines
 from vaccine_swift.cli.model_options import load_model, template_of
+from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift.files import EmbeddingFile, read_embeddings
 
 __all__ = ["compared_files", "compared_models"]
@@ -122,18 +123,16 @@ def _read(options: argparse.Namespace) -> tuple[EmbeddingFile, EmbeddingFile]:
                 f"{path} must be [N, d] or [L, N, d], got shape {file.values.shape}"
             )
         if file.left_out:
-            print(
+            say(
                 f"{path}: the embedding is {_listed(file.columns)}; left out: "
-                f"{_listed(file.left_out)}",
-                file=sys.stderr,
+                f"{_listed(file.left_out)}"
             )
         found.append(file)
     first, second = found
     if first.columns != second.columns:
-        print(
+        say(
             f"note: the embedding is {_listed(first.columns)} of {options.files[0]} "
-            f"and {_listed(second.columns)} of {options.files[1]}",
-            file=sys.stderr,
+            f"and {_listed(second.columns)} of {options.files[1]}"
         )
     return first, second
 

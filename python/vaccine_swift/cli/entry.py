@@ -11,7 +11,7 @@ from typing import Final
 from vaccine_swift._core import __version__
 from vaccine_swift.cli import align, demo, drift, evaluate, generate, study
 from vaccine_swift.cli.parsing import Parser
-from vaccine_swift.cli.terminal import visible
+from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift import DriftExceeded
 
 __all__ = ["build_parser", "main"]
@@ -102,4 +102,4 @@ def _described(error: BaseException) -> str:
 
 
 def _say(text: str) -> None:
-    print(visible(" ".join(text.split())), file=sys.stderr)
+    say(" ".join(text.split()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +14,15 @@ from vaccine_swift.cli.model_options import (
     load_model,
     template_of,
 )
+from vaccine_swift.cli.terminal import exact, shown
 from vaccine_swift.data.rows import read_rows
+from vaccine_swift.plain_json import json_text, plain
 
 __all__ = ["add_parser", "run"]
 
+_ANSWER: Final = "answer"
+_REQUESTS: Final = ("instruction", "prompt", "messages", "conversations", "chosen")
+_ASKING: Final = ("user", "human")
 _EPILOG: Final = """\
 example:
   vaccine-swift generate --model smollm2 --prompt 'Name three rivers.'
@@ -94,6 +98,7 @@ def run(options: argparse.Namespace) -> None:
     if options.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, got {options.batch_size}")
     requests = _requests(options)
+    echoed = [_echoed(request, options) for request in requests]
     model, tokenizer = load_model(options.model, options.threads)
     template = template_of(tokenizer, options.template)
     prompts = [
@@ -112,8 +117,8 @@ def run(options: argparse.Namespace) -> None:
             first_prompt=start,
             add_special_tokens=template != "chat",
         )
-        for request, answer in zip(requests[chosen], answers, strict=True):
-            _show(request, answer.strip(), options, only=len(requests) == 1)
+        for row, answer in zip(echoed[chosen], answers, strict=True):
+            _show(row, answer.strip(), options, only=len(requests) == 1)
 
 
 def _requests(options: argparse.Namespace) -> list[str | Mapping[str, Any]]:
@@ -122,25 +127,35 @@ def _requests(options: argparse.Namespace) -> list[str | Mapping[str, Any]]:
     return [row.values for row in read_rows(options.data)]
 
 
-def _show(
-    request: str | Mapping[str, Any],
-    answer: str,
-    options: argparse.Namespace,
-    *,
-    only: bool,
-) -> None:
+def _echoed(
+    request: str | Mapping[str, Any], options: argparse.Namespace
+) -> dict[str, Any]:
+    """What is printed of a request beside its answer, before anything is computed."""
     row = {"prompt": request} if isinstance(request, str) else dict(request)
+    if options.json and _ANSWER in row:
+        raise ValueError(
+            f"{options.data}: --json writes the answer to the column {_ANSWER!r}, "
+            "which the rows have already; rename it"
+        )
+    return plain(row) if options.json else row
+
+
+def _show(
+    row: Mapping[str, Any], answer: str, options: argparse.Namespace, *, only: bool
+) -> None:
     if options.json:
-        print(json.dumps({**row, "answer": answer}, ensure_ascii=False), flush=True)
+        print(exact(json_text({**row, _ANSWER: answer})), flush=True)
     elif only:
-        print(answer, flush=True)
+        print(shown(answer), flush=True)
     else:
-        print(f"> {_told(row)}\n{answer}\n", flush=True)
+        print(shown(f"> {_told(row)}\n{answer}\n"), flush=True)
 
 
 def _told(row: Mapping[str, Any]) -> str:
     """A row's request as one text."""
-    if "messages" in row:
-        return str(row["messages"][-1].get("content", ""))
-    request = row.get("instruction", row.get("prompt", ""))
-    return "\n  ".join(filter(None, (request, row.get("input"))))
+    request = next((row[key] for key in _REQUESTS if key in row), "")
+    if isinstance(request, list) and request:
+        asked = [one for one in request if one.get("role", one.get("from")) in _ASKING]
+        last = asked[-1] if asked else request[-1]
+        request = last.get("content", last.get("value"))
+    return "\n  ".join(str(part) for part in (request, row.get("input")) if part)

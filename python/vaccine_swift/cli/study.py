@@ -12,6 +12,7 @@ from rich.console import Console
 from vaccine_swift.cli.model_options import add_thread_option, set_threads
 from vaccine_swift.cli.study_options import add_study_options, study_config
 from vaccine_swift.cli.study_table import results_table
+from vaccine_swift.cli.terminal import shown
 from vaccine_swift.study import StudyConfig, StudyResult
 from vaccine_swift.study import run as run_study
 
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
     set_threads(options.threads)
     result = finished(study_config(options), options.out)
     Console().print(results_table(result.rows))
-    print(f"report: {write_report(result)}")
+    print(shown(f"report: {write_report(result)}"))
 
 
 def finished(config: StudyConfig, out: Path) -> StudyResult:

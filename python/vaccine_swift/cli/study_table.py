@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
+from vaccine_swift.cli.terminal import visible
 from vaccine_swift.study.cells import cells
 from vaccine_swift.study.drifted import DRIFT_NOTE, cell_drift, drift_shown
 from vaccine_swift.study.metrics import METRICS
@@ -83,4 +85,4 @@ def _mean(rows: Sequence[Mapping[str, Any]], name: str, when: str) -> str:
 
 
 def _told(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else escape(visible(str(value)))

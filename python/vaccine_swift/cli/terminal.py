@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Iterator
 from typing import Final
 
 from rich.console import Console
+from rich.text import Text
 
-__all__ = ["duration", "status", "visible"]
+__all__ = ["duration", "exact", "say", "shown", "status", "visible"]
 
 _UNSEEN: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -30,6 +32,27 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def say(text: str) -> None:
+    """Print a note on standard error."""
+    print(visible(text), file=sys.stderr)
+
+
+def shown(text: str) -> str:
+    """`visible` where a terminal reads it, the text itself where a program does."""
+    return visible(text) if sys.stdout.isatty() else text
+
+
+def exact(text: str) -> str:
+    r"""Spell out in JSON what a terminal would obey; a reader gets the same values.
+
+    Examples
+    --------
+    >>> print(exact('{"a": "\x9b2J"}'))
+    {"a": "\u009b2J"}
+    """
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 @contextlib.contextmanager
 def status(text: str) -> Iterator[None]:
     """Show what is going on while the block runs; nothing where nobody watches."""
@@ -37,7 +60,7 @@ def status(text: str) -> Iterator[None]:
     if not console.is_terminal:
         yield
         return
-    with console.status(text):
+    with console.status(Text(visible(text))):
         yield
 
 

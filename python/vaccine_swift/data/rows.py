@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift._strict_json import parse_json
 from vaccine_swift._text_files import read_text
 
 __all__ = ["SourceRow", "read_rows"]
+
+_LIMIT: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +48,9 @@ def read_rows(
     Parameters
     ----------
     path_or_rows : path or iterable of mappings
-        A ``.json`` (one array of objects), ``.jsonl``, ``.csv`` (with a header) or
-        ``.parquet`` file, text in UTF-8; or any iterable of mappings, such as a list
-        of dicts or a ``datasets.Dataset``.
+        A ``.json`` (one array of objects), ``.jsonl``, ``.csv`` or ``.tsv`` (with a
+        header) or ``.parquet`` file, text in UTF-8; or any iterable of mappings, such
+        as a list of dicts or a ``datasets.Dataset``.
 
     Raises
     ------
@@ -55,7 +61,8 @@ def read_rows(
     TypeError
         When `path_or_rows` or a row in it has the wrong type.
     ValueError
-        When the file cannot be parsed, has an unknown suffix, or holds no row.
+        When the file cannot be parsed, has an unknown suffix, holds no row, or names a
+        column or a key of an object twice.
     """
     if isinstance(path_or_rows, str | os.PathLike):
         path = Path(path_or_rows)
@@ -103,7 +110,12 @@ def _from_json(path: Path) -> Iterator[SourceRow]:
     text = read_text(path)
     if not text.strip():
         return
-    rows = _parsed(text, str(path))
+    try:
+        rows = parse_json(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is not valid JSON: {error}{_lines_hint(text)}"
+        ) from None
     if not isinstance(rows, list):
         raise ValueError(
             f"{path} must hold one array of objects, got {type(rows).__name__}; "
@@ -117,14 +129,31 @@ def _from_json_lines(path: Path) -> Iterator[SourceRow]:
     index = 0
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
-            row = _parsed(line, f"{path}, line {number}")
+            try:
+                row = parse_json(line)
+            except ValueError as error:
+                raise ValueError(
+                    f"{path}, line {number} is not valid JSON: {error}"
+                ) from None
             yield _checked(row, f"row {index} ({path}, line {number})", ValueError)
             index += 1
 
 
-def _from_csv(path: Path) -> Iterator[SourceRow]:
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
+def _from_csv(path: Path, dialect: str = "excel") -> Iterator[SourceRow]:
+    text = read_text(path)
+    source = io.StringIO(text, newline="")
+    reader = csv.DictReader(source, dialect=dialect, strict=True)
+    with _field_limit(len(text)):
+        yield from list(_csv_rows(reader, path))
+
+
+def _from_tsv(path: Path) -> Iterator[SourceRow]:
+    return _from_csv(path, "excel-tab")
+
+
+def _csv_rows(reader: csv.DictReader[str], path: Path) -> Iterator[SourceRow]:
     try:
+        _check_columns(reader.fieldnames or (), path)
         for index, row in enumerate(reader):
             place = f"row {index} ({path}, line {reader.line_num})"
             if None in row or None in row.values():
@@ -148,6 +177,7 @@ def _from_parquet(path: Path) -> Iterator[SourceRow]:
             f"reading {path} needs pyarrow: pip install vaccine-swift[data]"
         ) from error
     try:
+        _check_columns(parquet.read_schema(path).names, path)
         table = parquet.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path} cannot be read as Parquet: {error}") from error
@@ -155,16 +185,33 @@ def _from_parquet(path: Path) -> Iterator[SourceRow]:
         yield SourceRow(row, f"row {index} ({path})")
 
 
-def _parsed(text: str, place: str) -> Any:
+@contextlib.contextmanager
+def _field_limit(size: int) -> Iterator[None]:
+    """Let the csv module read fields of any length; its limit is the process's."""
+    with _LIMIT:
+        before = csv.field_size_limit()
+        csv.field_size_limit(max(before, size))
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
+def _check_columns(names: Sequence[str], path: Path) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ValueError(f"{path}: the column {name!r} is there {count} times")
+
+
+def _lines_hint(text: str) -> str:
+    """The remedy where a file holds an object on each line."""
+    lines = [line for line in text.split("\n") if line.strip()]
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        at = f"line {error.lineno}, " if "\n" in text else ""
-        raise ValueError(
-            f"{place} is not valid JSON: {error.msg} ({at}column {error.colno})"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{place} is not valid JSON: {error}") from None
+        found = [isinstance(json.loads(line), dict) for line in lines[:2]]
+    except (ValueError, RecursionError):
+        return ""
+    hint = "; it holds an object on each line: name it .jsonl"
+    return hint if len(found) > 1 and all(found) else ""
 
 
 def _checked(row: object, place: str, error: type[Exception]) -> SourceRow:
@@ -185,5 +232,6 @@ _READERS: Final[dict[str, Callable[[Path], Iterator[SourceRow]]]] = {
     ".jsonl": _from_json_lines,
     ".ndjson": _from_json_lines,
     ".csv": _from_csv,
+    ".tsv": _from_tsv,
     ".parquet": _from_parquet,
 }

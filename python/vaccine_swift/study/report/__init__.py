@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vaccine_swift._report.plot import save
+from vaccine_swift._spreadsheets import csv_text
 from vaccine_swift.files import staged_files, write_text
 from vaccine_swift.study.cells import Row
 from vaccine_swift.study.report._content import Content
 from vaccine_swift.study.report._page import drawings, study_page
-from vaccine_swift.study.report._tables import csv_text
 
 __all__ = ["write_csv", "write_figures", "write_html"]
 

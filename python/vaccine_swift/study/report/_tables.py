@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from vaccine_swift._report.numbers import digits
@@ -16,7 +14,7 @@ from vaccine_swift.study.metrics import METRICS
 from vaccine_swift.study.report._content import Content, Entry, field_name, field_value
 from vaccine_swift.study.report._words import by_metric, p_shown
 
-__all__ = ["contrast_table", "csv_text", "difference_table", "summary_table"]
+__all__ = ["contrast_table", "difference_table", "summary_table"]
 __all__ += ["time_table"]
 
 
@@ -119,16 +117,6 @@ def time_table(content: Content) -> str:
         means = [sum(s.get(name) or 0 for s in each) / len(each) for name in names]
         rows.append([_swatch(content, label), *map(digits, means), digits(sum(means))])
     return table(["seconds", *names, "together"], rows) if names else ""
-
-
-def csv_text(entries: Sequence[Mapping[str, Any]]) -> str:
-    """Entries as CSV with a heading; None is an empty field."""
-    columns = list(dict.fromkeys(key for entry in entries for key in entry))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(entries)
-    return text.getvalue()
 
 
 def cell_key(content: Content, fields: Mapping[str, Any]) -> tuple[Any, ...]:
