@@ -5,6 +5,9 @@
 #include "outputs.h"
 #include "types.h"
 
+// Up to which a double counts every step.
+static const int64_t MAXIMUM_STEPS = (int64_t)1 << 53;
+
 static const char *const moments[] = {
     [VACCINE_FIRST_MOMENT] = "first",
     [VACCINE_SECOND_MOMENT] = "second",
@@ -16,13 +19,6 @@ static bool moment_argument(PyObject *value, VaccineMoment *moment) {
     if (!argument_choice(value, "moment", moments, &choice)) return false;
     *moment = (VaccineMoment)choice;
     return true;
-}
-
-// Borrowed; NULL with TypeError for anything but a Model.
-static ModelObject *model_argument(const ModuleState *state, PyObject *value) {
-    if (PyObject_TypeCheck(value, state->model_type)) return (ModelObject *)value;
-    raise_type("model", "a Model", value);
-    return NULL;
 }
 
 static bool adamw_begin(AdamWObject *self, Call *call) {
@@ -43,18 +39,30 @@ typedef struct Settings {
     double beta1, beta2, epsilon, weight_decay;
 } Settings;
 
-static bool create(AdamWObject *self, ModelObject *model, const Settings *settings) {
-    if (!turn_create(&self->turn) || !turn_take(&model->turn, "model")) return false;
+// What an optimiser consists of, while it is put together.
+typedef struct Parts {
+    VaccineAdamW *handle;
+    PyObject *shapes;
+    Turn turn;
+} Parts;
+
+static void discard(Parts *parts) {
+    vaccine_adamw_destroy(parts->handle);
+    Py_XDECREF(parts->shapes);
+    turn_destroy(&parts->turn);
+}
+
+static bool make(Parts *parts, ModelObject *model, const Settings *settings) {
+    if (!turn_create(&parts->turn) || !turn_take(&model->turn, "model")) return false;
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_adamw_create(model->handle, settings->beta1,
-        settings->beta2, settings->epsilon, settings->weight_decay, &self->handle, &call.message);
+        settings->beta2, settings->epsilon, settings->weight_decay, &parts->handle, &call.message);
     bool made = call_end(&call, status);
     PyObject *tensors = made ? tensor_list(model, VACCINE_ADAPTER) : NULL;
     turn_give(&model->turn);
-    self->shapes = PyDict_New();
-    made = tensors != NULL && self->shapes != NULL
-        && PyDict_MergeFromSeq2(self->shapes, tensors, 1) == 0;
+    parts->shapes = tensors == NULL ? NULL : PyDict_New();
+    made = parts->shapes != NULL && PyDict_MergeFromSeq2(parts->shapes, tensors, 1) == 0;
     Py_XDECREF(tensors);
     return made;
 }
@@ -72,8 +80,17 @@ static PyObject *adamw_new(PyTypeObject *type, PyObject *args, PyObject *keyword
         return NULL;
     ModelObject *model = model_argument(PyType_GetModuleState(type), model_value);
     if (model == NULL) return NULL;
-    AdamWObject *self = (AdamWObject *)PyType_GenericAlloc(type, 0);
-    if (self != NULL && !create(self, model, &settings)) Py_CLEAR(self);
+    Parts parts = {0};
+    // Whole before the collector, and through it another thread, can see it.
+    AdamWObject *self
+        = make(&parts, model, &settings) ? (AdamWObject *)PyType_GenericAlloc(type, 0) : NULL;
+    if (self == NULL) {
+        discard(&parts);
+        return NULL;
+    }
+    self->handle = parts.handle;
+    self->shapes = parts.shapes;
+    self->turn = parts.turn;
     return (PyObject *)self;
 }
 
@@ -133,10 +150,40 @@ static int adamw_set_step_count(AdamWObject *self, PyObject *value, void *unused
         PyErr_SetString(PyExc_TypeError, "step_count cannot be deleted");
         return -1;
     }
-    if (!argument_int64(value, "step_count", 0, INT64_MAX, &count) || !adamw_begin(self, &call))
+    if (!argument_int64(value, "step_count", 0, MAXIMUM_STEPS, &count) || !adamw_begin(self, &call))
         return -1;
     const VaccineStatus status = vaccine_adamw_set_step_count(self->handle, count, &call.message);
     return adamw_end(self, &call, status) ? 0 : -1;
+}
+
+static PyObject *adamw_skipped(AdamWObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"name", NULL};
+    PyObject *name_value;
+    const char *name;
+    int64_t count;
+    Call call;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:skipped", names, &name_value)
+        || !argument_string(name_value, "name", &name) || !adamw_begin(self, &call))
+        return NULL;
+    const VaccineStatus status = vaccine_adamw_skipped(self->handle, name, &count, &call.message);
+    return adamw_end(self, &call, status) ? PyLong_FromLongLong(count) : NULL;
+}
+
+static PyObject *adamw_set_skipped(AdamWObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"name", "count", NULL};
+    PyObject *name_value, *count_value;
+    const char *name;
+    int64_t count;
+    Call call;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, keywords, "OO:set_skipped", names, &name_value, &count_value)
+        || !argument_string(name_value, "name", &name)
+        || !argument_int64(count_value, "count", 0, MAXIMUM_STEPS, &count)
+        || !adamw_begin(self, &call))
+        return NULL;
+    const VaccineStatus status
+        = vaccine_adamw_set_skipped(self->handle, name, count, &call.message);
+    return adamw_end(self, &call, status) ? Py_NewRef(Py_None) : NULL;
 }
 
 // MARK: - Moments
@@ -206,6 +253,9 @@ static PyMethodDef adamw_methods[] = {
     METHOD(step,
         "step($self, /, model, learning_rate, max_gradient_norm)\n--\n\n"
         "Clip the gradients, update the adapter; the global gradient norm before clipping."),
+    METHOD(
+        skipped, "skipped($self, /, name)\n--\n\nSteps during which an adapter tensor was frozen."),
+    METHOD(set_skipped, "set_skipped($self, /, name, count)\n--\n\nRestore what `skipped` told."),
     METHOD(read,
         "read($self, /, moment, name)\n--\n\n"
         "A copy of the 'first' or 'second' moment of an adapter tensor."),

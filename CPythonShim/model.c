@@ -17,6 +17,12 @@ bool model_end(ModelObject *self, Call *call, VaccineStatus status) {
     return done;
 }
 
+ModelObject *model_argument(const ModuleState *state, PyObject *value) {
+    if (PyObject_TypeCheck(value, state->model_type)) return (ModelObject *)value;
+    raise_type("model", "a Model", value);
+    return NULL;
+}
+
 static PyObject *none_if(bool done) { return done ? Py_NewRef(Py_None) : NULL; }
 
 // MARK: - Life
@@ -28,18 +34,25 @@ static PyObject *model_new(PyTypeObject *type, PyObject *args, PyObject *keyword
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:Model", names, &dict)
         || !configuration_from_dict(dict, &configuration))
         return NULL;
-    ModelObject *self = (ModelObject *)PyType_GenericAlloc(type, 0);
-    if (self == NULL) return NULL;
-    self->configuration = configuration;
+    Turn turn = {0};
+    VaccineModel *handle = NULL;
     Call call;
-    bool made = turn_create(&self->turn);
+    bool made = turn_create(&turn);
     if (made) {
         call_begin(&call);
-        const VaccineStatus status
-            = vaccine_model_create(&configuration, &self->handle, &call.message);
+        const VaccineStatus status = vaccine_model_create(&configuration, &handle, &call.message);
         made = call_end(&call, status);
     }
-    if (!made) Py_CLEAR(self);
+    // Whole before the collector, and through it another thread, can see it.
+    ModelObject *self = made ? (ModelObject *)PyType_GenericAlloc(type, 0) : NULL;
+    if (self == NULL) {
+        vaccine_model_destroy(handle);
+        turn_destroy(&turn);
+        return NULL;
+    }
+    self->handle = handle;
+    self->configuration = configuration;
+    self->turn = turn;
     return (PyObject *)self;
 }
 
@@ -106,11 +119,11 @@ static PyObject *model_zero_gradients(ModelObject *self, PyObject *unused) {
 // MARK: - Adapter and scratch
 
 // The UTF-8 of every name, borrowed from the items of `tuple`; free the array, not the strings.
-static const char **strings_of(PyObject *tuple, Py_ssize_t count) {
+static const char **strings_of(PyObject *tuple, Py_ssize_t count, const char *argument) {
     const char **strings = calloc((size_t)count + 1, sizeof *strings);
     if (strings == NULL) PyErr_NoMemory();
     for (Py_ssize_t i = 0; strings != NULL && i < count; i++) {
-        if (!argument_string(PyTuple_GetItem(tuple, i), "targets", &strings[i])) {
+        if (!argument_string(PyTuple_GetItem(tuple, i), argument, &strings[i])) {
             free(strings);
             strings = NULL;
         }
@@ -134,7 +147,7 @@ static PyObject *model_add_adapter(ModelObject *self, PyObject *args, PyObject *
     PyObject *tuple = argument_sequence(targets, "targets", "a sequence of str");
     if (tuple == NULL) return NULL;
     const Py_ssize_t count = PyTuple_Size(tuple);
-    const char **strings = strings_of(tuple, count);
+    const char **strings = strings_of(tuple, count, "targets");
     Call call;
     bool added = strings != NULL && model_begin(self, &call);
     if (added) {
@@ -145,6 +158,26 @@ static PyObject *model_add_adapter(ModelObject *self, PyObject *args, PyObject *
     free(strings);
     Py_DECREF(tuple);
     return none_if(added);
+}
+
+static PyObject *model_set_frozen(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *words[] = {"names", NULL};
+    PyObject *names;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:set_frozen", words, &names)) return NULL;
+    PyObject *tuple = argument_sequence(names, "names", "a sequence of str");
+    if (tuple == NULL) return NULL;
+    const Py_ssize_t count = PyTuple_Size(tuple);
+    const char **strings = strings_of(tuple, count, "names");
+    Call call;
+    bool done = strings != NULL && model_begin(self, &call);
+    if (done) {
+        const VaccineStatus status
+            = vaccine_model_set_frozen(self->handle, strings, (int32_t)count, &call.message);
+        done = model_end(self, &call, status);
+    }
+    free(strings);
+    Py_DECREF(tuple);
+    return none_if(done);
 }
 
 static const char *const workspaces[] = {
@@ -189,7 +222,7 @@ static PyMethodDef model_methods[] = {
     METHOD(read, KEYWORDS, "read($self, /, kind, name)\n--\n\nA copy of the tensor in float32."),
     METHOD(write, KEYWORDS,
         "write($self, /, kind, name, values)\n--\n\n"
-        "Replace a weight or adapter tensor; the shape must agree and all values be finite."),
+        "Replace a tensor; the shape must agree and all values be finite."),
     METHOD(add_adapter, KEYWORDS,
         "add_adapter($self, /, rank, alpha, dropout, targets, seed)\n--\n\n"
         "Add LoRA matrices to the named projections of all layers."),
@@ -197,6 +230,9 @@ static PyMethodDef model_methods[] = {
         "remove_adapter($self, /)\n--\n\nDrop the adapter and its gradients."),
     METHOD(merge_adapter, METH_NOARGS,
         "merge_adapter($self, /)\n--\n\nAdd (alpha / r) B A to the weights and drop the adapter."),
+    METHOD(set_frozen, KEYWORDS,
+        "set_frozen($self, /, names)\n--\n\n"
+        "Leave these adapter tensors as they are in later steps; none: train all."),
     METHOD(reserve, KEYWORDS,
         "reserve($self, /, tokens, sequences, use)\n--\n\n"
         "Allocate the scratch memory of batches up to this size for 'inference', 'training' or\n"

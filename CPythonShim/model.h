@@ -34,6 +34,9 @@ PyObject *model_attention_gradients(ModelObject *self, PyObject *args, PyObject 
 PyObject *model_perturbations(ModelObject *self, PyObject *unused);
 PyObject *model_attention_gradient_states(ModelObject *self, PyObject *unused);
 
+// Borrowed; NULL with TypeError for anything but a Model.
+ModelObject *model_argument(const ModuleState *state, PyObject *value);
+
 // A call of the core on the model's handle: the turn taken and the GIL released, then both undone.
 // `model_begin` raises what `turn_take` does, `model_end` what `call_end` does.
 bool model_begin(ModelObject *self, Call *call);

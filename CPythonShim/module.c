@@ -20,7 +20,8 @@ static int module_execute(PyObject *module) {
     ModuleState *state = PyModule_GetState(module);
     if ((state->buffer_type = add_type(module, &buffer_spec)) == NULL
         || (state->model_type = add_type(module, &model_spec)) == NULL
-        || (state->adamw_type = add_type(module, &adamw_spec)) == NULL)
+        || (state->adamw_type = add_type(module, &adamw_spec)) == NULL
+        || (state->vector_type = add_type(module, &vector_spec)) == NULL)
         return -1;
     if (PyModule_AddFunctions(module, drift_functions) < 0
         || PyModule_AddFunctions(module, two_sample_functions) < 0)
@@ -34,6 +35,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT(state->buffer_type);
     Py_VISIT(state->model_type);
     Py_VISIT(state->adamw_type);
+    Py_VISIT(state->vector_type);
     return 0;
 }
 
@@ -42,6 +44,7 @@ static int module_clear(PyObject *module) {
     Py_CLEAR(state->buffer_type);
     Py_CLEAR(state->model_type);
     Py_CLEAR(state->adamw_type);
+    Py_CLEAR(state->vector_type);
     return 0;
 }
 

@@ -11,7 +11,7 @@
 enum { MAXIMUM_DIMENSIONS = 3 };
 
 typedef struct ModuleState {
-    PyTypeObject *buffer_type, *model_type, *adamw_type;
+    PyTypeObject *buffer_type, *model_type, *adamw_type, *vector_type;
 } ModuleState;
 
 // An array that owns its memory. `format` is 'f' (float32) or 'i' (int32).
@@ -35,7 +35,12 @@ typedef struct AdamWObject {
     Turn turn;
 } AdamWObject;
 
-extern PyType_Spec buffer_spec, model_spec, adamw_spec;
+typedef struct VectorObject {
+    PyObject_HEAD VaccineVector *handle;
+    ModelObject *model;
+} VectorObject;
+
+extern PyType_Spec buffer_spec, model_spec, adamw_spec, vector_spec;
 
 // Every type is final, so the type of an instance is the type that defines its methods.
 static inline ModuleState *state_of(PyObject *object) {

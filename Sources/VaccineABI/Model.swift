@@ -118,7 +118,7 @@ public func vaccine_model_add_adapter(
         try handle.decoder.addAdapter(
             AdapterConfiguration(rank: Int(rank), alpha: alpha, dropout: dropout, targets: names),
             seed: seed)
-        handle.session.forget()
+        handle.session.adapterChanged()
     }
 }
 
@@ -129,7 +129,7 @@ public func vaccine_model_remove_adapter(
     status(message) { () throws(VaccineError) in
         let handle = try ModelHandle.at(model)
         try handle.decoder.removeAdapter()
-        handle.session.forget()
+        handle.session.adapterChanged()
     }
 }
 
@@ -141,7 +141,7 @@ public func vaccine_model_merge_adapter(
     status(message) { () throws(VaccineError) in
         let handle = try ModelHandle.at(model)
         try handle.decoder.mergeAdapter(interruption: interrupt.interruption)
-        handle.session.forget()
+        handle.session.adapterChanged()
     }
 }
 

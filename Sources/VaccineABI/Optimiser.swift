@@ -31,9 +31,10 @@ public func vaccine_adamw_step(
     _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
+        let handle = try ModelHandle.at(model)
         gradient_norm.pointee = try AdamW.at(optimiser).step(
-            ModelHandle.at(model).decoder, learningRate: learning_rate,
-            maximumNorm: max_gradient_norm, interruption: interrupt.interruption)
+            handle.decoder, learningRate: learning_rate, maximumNorm: max_gradient_norm,
+            frozen: handle.session.frozen, interruption: interrupt.interruption)
     }
 }
 
@@ -48,6 +49,26 @@ public func vaccine_adamw_set_step_count(
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
         try AdamW.at(optimiser).setStepCount(Int(count))
+    }
+}
+
+@c @implementation
+public func vaccine_adamw_skipped(
+    _ optimiser: OpaquePointer!, _ name: UnsafePointer<CChar>!,
+    _ count: UnsafeMutablePointer<Int64>!, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        count.pointee = Int64(try AdamW.at(optimiser).skipped(String(cString: name)))
+    }
+}
+
+@c @implementation
+public func vaccine_adamw_set_skipped(
+    _ optimiser: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ count: Int64,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        try AdamW.at(optimiser).setSkipped(String(cString: name), Int(count))
     }
 }
 
@@ -82,7 +103,21 @@ public func vaccine_adamw_write_moment(
             throw .value(
                 "\(tensor.name): the element at [\(place.row), \(place.column)] is not finite")
         }
+        if moment == VACCINE_SECOND_MOMENT, let place = matrix.firstNegative() {
+            throw .value(
+                "\(tensor.name): the element at [\(place.row), \(place.column)] of the second "
+                    + "moment is negative")
+        }
         tensor.write(matrix)
+    }
+}
+
+extension Matrix {
+    fileprivate func firstNegative() -> (row: Int, column: Int)? {
+        for row in 0..<rows {
+            for column in 0..<columns where self[row, column] < 0 { return (row, column) }
+        }
+        return nil
     }
 }
 

@@ -69,6 +69,19 @@ public func vaccine_model_zero_gradients(
 }
 
 @c @implementation
+public func vaccine_model_set_frozen(
+    _ model: OpaquePointer!, _ names: UnsafePointer<UnsafePointer<CChar>?>!, _ count: Int32,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let names = (0..<Int(count)).compactMap { index in
+            names[index].map { String(cString: $0) }
+        }
+        try ModelHandle.at(model).session.freeze(names)
+    }
+}
+
+@c @implementation
 public func vaccine_model_training_tokens(
     _ model: OpaquePointer!, _ kind: VaccineTrainingStates
 ) -> Int64 {

@@ -42,6 +42,11 @@ package final class AdamW {
     private let arena: Arena
     /// Updates taken so far.
     package private(set) var stepCount = 0
+    /// Of these, the updates during which each parameter was frozen.
+    private var skipped: [Int]
+
+    /// Up to which a double counts every step.
+    package static let maximumStepCount = 1 << 53
 
     /// - Throws: `VaccineError.state` without an adapter; `.value` for a setting out of range.
     package init(_ model: Decoder, _ settings: Settings) throws(VaccineError) {
@@ -62,6 +67,7 @@ package final class AdamW {
         _ = layOut(plan)
         arena = try Arena(byteCount: plan.byteCount, purpose: "the optimiser's moments")
         parameters = layOut(arena)
+        skipped = [Int](repeating: 0, count: parameters.count)
         self.settings = settings
     }
 
@@ -69,12 +75,14 @@ package final class AdamW {
     ///
     /// - Parameters:
     ///   - learningRate: η ≥ 0. `maximumNorm`: clip to this L2 norm; 0: no clipping.
+    ///   - frozen: by place among the factors, those that keep their value and their moments; empty: none.
     ///   - interruption: asked before anything changes; the update itself is one pass over memory.
     /// - Returns: the gradient norm before clipping.
     /// - Throws: `VaccineError.value` for a non-finite gradient, by name, before anything changes;
     ///   `.state` if the model's adapter is not the one that this optimiser was made for.
     package func step(
-        _ model: Decoder, learningRate: Double, maximumNorm: Double, interruption: Interruption
+        _ model: Decoder, learningRate: Double, maximumNorm: Double, frozen: [Bool] = [],
+        interruption: Interruption
     ) throws(VaccineError) -> Double {
         guard (0...1e6).contains(learningRate) else {
             throw .value("learning_rate must be in [0, 1e6], got \(learningRate)")
@@ -96,14 +104,21 @@ package final class AdamW {
             })
         else { throw .state("the model's adapter is not the one this optimiser was made for") }
 
+        guard stepCount < AdamW.maximumStepCount else {
+            throw .state("the optimiser has taken its last step, number \(stepCount)")
+        }
         let norm = try model.gradientNorm()
         try interruption.check()
         let clip = maximumNorm > 0 ? min(1, maximumNorm / (norm + 1e-6)) : 1
         stepCount += 1
-        let update = Update(
-            settings, step: stepCount, learningRate: learningRate, gradientScale: clip)
-        let parameters = parameters
+        for index in frozen.indices where frozen[index] { skipped[index] += 1 }
+        let (parameters, skipped) = (parameters, skipped)
+        let (settings, stepCount) = (settings, stepCount)
         Threads.forEach(values.count) { index, _ in
+            if !frozen.isEmpty && frozen[index] { return }
+            let update = Update(
+                settings, step: stepCount - skipped[index], learningRate: learningRate,
+                gradientScale: clip)
             update.apply(
                 to: values[index].matrix, gradient: gradients[index].matrix,
                 first: parameters[index].first, second: parameters[index].second)
@@ -112,18 +127,39 @@ package final class AdamW {
     }
 
     package func setStepCount(_ count: Int) throws(VaccineError) {
-        guard count >= 0 else { throw .value("step_count must be at least 0, got \(count)") }
+        guard (0...AdamW.maximumStepCount).contains(count) else {
+            throw .value("step_count must be in [0, 2^53], got \(count)")
+        }
         stepCount = count
+        for index in skipped.indices { skipped[index] = min(skipped[index], count) }
+    }
+
+    /// Updates during which a factor was frozen, which do not count in its bias correction.
+    package func skipped(_ name: String) throws(VaccineError) -> Int {
+        try skipped[place(of: name)]
+    }
+
+    /// - Throws: `VaccineError.value` for an unknown name, or a count above the updates taken.
+    package func setSkipped(_ name: String, _ count: Int) throws(VaccineError) {
+        guard (0...stepCount).contains(count) else {
+            throw .value("count must be in [0, step_count = \(stepCount)], got \(count)")
+        }
+        skipped[try place(of: name)] = count
     }
 
     /// A moment under its factor's name, in the factor's file shape.
     package func tensor(_ moment: Moment, named name: String) throws(VaccineError) -> NamedTensor {
-        guard let parameter = parameters.first(where: { $0.name == name }) else {
-            throw .value("name: the optimiser has no moment of '\(name)'")
-        }
+        let parameter = parameters[try place(of: name)]
         return NamedTensor(
             name: name, matrix: moment == .first ? parameter.first : parameter.second,
             layout: parameter.layout)
+    }
+
+    private func place(of name: String) throws(VaccineError) -> Int {
+        guard let place = parameters.firstIndex(where: { $0.name == name }) else {
+            throw .value("name: the optimiser has no moment of '\(name)'")
+        }
+        return place
     }
 }
 

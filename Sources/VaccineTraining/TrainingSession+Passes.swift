@@ -112,6 +112,7 @@ extension TrainingSession {
             batch, masks: options.numbers(.gradients), perturbation: perturbation,
             interruption: interruption)
         report.loss = try model.adapterGradients(result, weight: Float(options.weight))
+        clearFrozen()
         if perturbation == nil {
             report.cleanLoss = report.loss
         } else {
@@ -119,6 +120,13 @@ extension TrainingSession {
         }
         report.gradientNorm = try model.gradientNorm()
         return report
+    }
+
+    private func clearFrozen() {
+        guard !frozen.isEmpty else { return }
+        for (tensor, isFrozen) in zip(model.tensors(.gradient), frozen) where isFrozen {
+            tensor.matrix.fill(0)
+        }
     }
 
     /// ε of the batch, and what is known of it in the report; nil: none.

@@ -18,6 +18,9 @@ package final class TrainingSession {
 
     package enum Content: Sendable { case nothing, attentionGradients, perturbations }
 
+    /// By place among the adapter's factors, those that are not trained; empty: all are.
+    package private(set) var frozen: [Bool] = []
+
     package init(_ model: Decoder) {
         self.model = model
         norms = Numbers(count: model.configuration.layerCount)
@@ -43,8 +46,25 @@ package final class TrainingSession {
         return memory.states(tokens: places.count)
     }
 
-    /// After a change of the adapter, to which the memory's content belongs.
-    package func forget() {
+    /// Leaves these factors as they are, by their PEFT names; none: trains all.
+    ///
+    /// - Throws: `VaccineError.state` without an adapter; `.value` for a name that it does not have.
+    package func freeze(_ names: [String]) throws(VaccineError) {
+        guard model.adapter != nil else { throw .state("the model has no adapter to freeze") }
+        let (wanted, present) = (Set(names), model.tensors(.adapter).map(\.name))
+        if let unknown = names.first(where: { !present.contains($0) }) {
+            throw .value("names: the model has no adapter tensor '\(unknown)'")
+        }
+        frozen = wanted.isEmpty ? [] : present.map(wanted.contains)
+    }
+
+    /// After a change of the adapter, to which all state belongs.
+    package func adapterChanged() {
+        forget()
+        frozen = []
+    }
+
+    func forget() {
         content = .nothing
         tokens = 0
         places.removeAll(keepingCapacity: true)

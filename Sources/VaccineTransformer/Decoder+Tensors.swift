@@ -10,17 +10,15 @@ extension Decoder {
         return tensor
     }
 
-    /// Overwrites a weight or an adapter factor.
+    /// Overwrites a weight, an adapter factor or its gradient.
     ///
     /// - Parameters:
     ///   - values: in the file's shape; a vector is one row.
     ///   - shape: as the caller holds it, `columns` 0 for a vector.
-    /// - Throws: `VaccineError.value` for an unknown name, another shape, NaN or infinity; `.state` for
-    ///   a gradient.
+    /// - Throws: `VaccineError.value` for an unknown name, another shape, NaN or infinity.
     package func write(
         _ kind: TensorKind, named name: String, _ values: Matrix, shape: (rows: Int, columns: Int)
     ) throws(VaccineError) {
-        guard kind != .gradient else { throw .state("gradients cannot be written") }
         let tensor = try tensor(kind, named: name)
         guard tensor.shape == shape else {
             throw .value(

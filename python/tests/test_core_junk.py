@@ -182,6 +182,7 @@ CALLS: dict[str, dict[str, st.SearchStrategy]] = {
         "stream": integers,
         "draw": integers,
     },
+    "set_frozen": {"names": st.lists(words | names, max_size=4)},
     "zero_gradients": {},
     "perturbations": {},
     "attention_gradient_states": {},
@@ -199,7 +200,18 @@ CALLS: dict[str, dict[str, st.SearchStrategy]] = {
 OPTIMISER_CALLS = {
     "step": {"learning_rate": reals, "max_gradient_norm": reals},
     "read": {"moment": choices["moment"], "name": names},
+    "skipped": {"name": names},
+    "set_skipped": {"name": names, "count": integers},
     "write": {"moment": choices["moment"], "name": names, "values": arrays()},
+}
+VECTOR_CALLS = {
+    "copy": {"other": things},
+    "axpy": {"alpha": reals, "other": things},
+    "add_product": {"alpha": reals, "a": things, "b": things},
+    "scale": {"alpha": reals},
+    "dot": {"other": things},
+    "read": {},
+    "write": {"values": arrays()},
 }
 FUNCTIONS = {
     "perturbation": {"gradients": st.lists(arrays(), max_size=3), "rho": reals},
@@ -275,6 +287,24 @@ def test_junk_to_an_optimiser_is_refused_or_computed(
         options["model"] = data.draw(likely(st.just(model)))
     attempt(getattr(optimiser, name), options)
     attempt(lambda: optimiser.step(model, 1e-3, 1.0), {})
+    check_healthy()
+
+
+@pytest.mark.parametrize("name", VECTOR_CALLS)
+@junk
+@given(data=st.data())
+def test_junk_to_a_vector_is_refused_or_computed(
+    name: str, data: st.DataObject
+) -> None:
+    model = random_model()
+    kinds = st.sampled_from(["adapter", "gradient", "zeros"])
+    vectors = [_core.Vector(model, data.draw(kinds)) for _ in range(3)]
+    strategies = {
+        key: st.sampled_from(vectors) if strategy is things else strategy
+        for key, strategy in VECTOR_CALLS[name].items()
+    }
+    attempt(getattr(vectors[0], name), arguments(data.draw, strategies))
+    attempt(lambda: step(model), {})
     check_healthy()
 
 

@@ -131,8 +131,14 @@ def every_call(model, parts, settings, floats) -> None:
     _core.perturbation([floats, floats[:, ::2]], 1.0)
     optimiser = _core.AdamW(model, 0.9, 0.999, 1e-8, 0.0)
     optimiser.step(model, 0.0, 1.0)
+    vectors = [_core.Vector(model, each) for each in ("adapter", "gradient", "zeros")]
+    vectors[2].copy(vectors[0])
+    vectors[2].add_product(0.5, *vectors[1:])
+    vectors[2].write(np.asarray(vectors[2].read()))
+    model.set_frozen([model.tensors("adapter")[0][0]])
+    model.set_frozen([])
     name, _ = model.tensors("adapter")[0]
-    optimiser.write("second", name, np.asarray(optimiser.read("first", name)))
+    optimiser.write("second", name, np.asarray(optimiser.read("second", name)))
     for failing in (
         lambda: _core.Model({**settings, "head_size": "4"}),
         lambda: step(model, (parts[0], parts[1], parts[2][:-1])),
@@ -148,6 +154,12 @@ def every_call(model, parts, settings, floats) -> None:
         lambda: model.write("adapter", name, floats),
         lambda: _core.perturbation([floats, None], 1.0),
         lambda: optimiser.write("first", name, floats),
+        lambda: optimiser.set_skipped("none", 0),
+        lambda: model.set_frozen(["none"]),
+        lambda: _core.Vector(model, "none"),
+        lambda: _core.Vector(floats, "zeros"),
+        lambda: vectors[0].dot(floats),
+        lambda: vectors[0].write(floats),
     ):
         with pytest.raises((TypeError, ValueError)):
             failing()

@@ -210,3 +210,51 @@ def test_a_thread_count_out_of_range_is_refused(count: int) -> None:
     with pytest.raises(ValueError, match=rf"^n must be in \[1, 1024\], got {count}"):
         _core.set_num_threads(count)
     assert _core.get_num_threads() == before
+
+
+def test_no_thread_meets_a_half_made_object() -> None:
+    # The collector shows its objects to debuggers and profilers, which call them.
+    run_script("""
+        import gc, threading
+
+        model, done = large_model(), threading.Event()
+        met = set()
+
+        def compute():
+            while not done.is_set():
+                model.loss(*large_batch(1))
+
+        def look():
+            while not done.is_set():
+                for found in gc.get_objects():
+                    if type(found) is _core.AdamW:
+                        met.add("AdamW")
+                        attempt(lambda: found.step_count)
+                        attempt(lambda: found.skipped("x"))
+                        attempt(lambda: found.read("first", "x"))
+                    elif type(found) is _core.Vector:
+                        met.add("Vector")
+                        attempt(lambda: found.scale(1.0))
+                    elif type(found) is _core.Model and found is not model:
+                        met.add("Model")
+                        attempt(lambda: found.tensors("weight"))
+
+        def attempt(call):
+            try:
+                call()
+            except (ValueError, RuntimeError):
+                pass
+
+        threads = [threading.Thread(target=target) for target in (compute, look)]
+        for thread in threads:
+            thread.start()
+        for _ in range(8):
+            optimiser = _core.AdamW(model, 0.9, 0.999, 1e-8, 0.0)
+            vector = _core.Vector(model, "zeros")
+            other = random_model()
+            optimiser.step_count, vector.dot(vector), other.tensors("weight")
+        done.set()
+        for thread in threads:
+            thread.join()
+        assert met == {"AdamW", "Vector", "Model"}, met
+        """)

@@ -92,7 +92,7 @@ VaccineStatus vaccine_model_tensor_info(const VaccineModel *model, VaccineTensor
 // `output` has room for the tensor's elements.
 VaccineStatus vaccine_model_read_tensor(const VaccineModel *model, VaccineTensorKind kind,
     const char *name, float *output, int64_t capacity, VaccineMessage *message);
-// Refuses unknown names, another shape, and NaN or infinity. Gradients cannot be written.
+// Refuses unknown names, another shape, and NaN or infinity.
 VaccineStatus vaccine_model_write_tensor(VaccineModel *model, VaccineTensorKind kind,
     const char *name, const float *values, int64_t rows, int64_t columns, VaccineMessage *message);
 
@@ -225,9 +225,54 @@ int64_t vaccine_model_training_tokens(const VaccineModel *model, VaccineTraining
 VaccineStatus vaccine_model_read_training_states(const VaccineModel *model,
     VaccineTrainingStates kind, float *output, int64_t capacity, VaccineMessage *message);
 
+// Factors of the adapter that stay as they are, by PEFT name; none: all are trained. Their
+// gradients are 0 after a step, and the optimiser leaves them and their moments alone. A new
+// adapter has none.
+VaccineStatus vaccine_model_set_frozen(
+    VaccineModel *model, const char *const *names, int32_t count, VaccineMessage *message);
+
 // The bare rule: ε_l = g_l · ρ / (‖(g_1 … g_n)‖₂ + 1e-7), norm in double precision.
 VaccineStatus vaccine_perturbation(const float *const *gradients, const int64_t *counts,
     int64_t count, double rho, float *const *outputs, VaccineMessage *message);
+
+// MARK: - Vectors
+
+// The adapter or its gradient, where the model holds it, or numbers of their shape: all factors one
+// after the other, each in its file's shape. Belongs to its model, and takes its turn.
+typedef struct VaccineVector VaccineVector;
+
+typedef enum VaccineVectorSource {
+    VACCINE_VECTOR_ADAPTER = 0,
+    VACCINE_VECTOR_GRADIENT = 1,
+    VACCINE_VECTOR_ZEROS = 2,
+} VaccineVectorSource;
+
+// Fails without an adapter. After a change of the adapter every call fails with VACCINE_STATE until
+// there is one of the same shapes again.
+VaccineStatus vaccine_vector_create(const VaccineModel *model, VaccineVectorSource source,
+    VaccineVector **vector, VaccineMessage *message);
+void vaccine_vector_destroy(VaccineVector *vector);
+VaccineStatus vaccine_vector_count(
+    const VaccineVector *vector, int64_t *count, VaccineMessage *message);
+// vector ← other
+VaccineStatus vaccine_vector_copy(
+    VaccineVector *vector, const VaccineVector *other, VaccineMessage *message);
+// vector ← vector + α · other
+VaccineStatus vaccine_vector_axpy(
+    VaccineVector *vector, double alpha, const VaccineVector *other, VaccineMessage *message);
+// vector ← vector + α · a ⊙ b
+VaccineStatus vaccine_vector_add_product(VaccineVector *vector, double alpha,
+    const VaccineVector *a, const VaccineVector *b, VaccineMessage *message);
+// vector ← α · vector
+VaccineStatus vaccine_vector_scale(VaccineVector *vector, double alpha, VaccineMessage *message);
+// Σ vector · other in double precision
+VaccineStatus vaccine_vector_dot(const VaccineVector *vector, const VaccineVector *other,
+    double *result, VaccineMessage *message);
+VaccineStatus vaccine_vector_read(
+    const VaccineVector *vector, float *output, int64_t capacity, VaccineMessage *message);
+// Refuses another count, NaN and infinity.
+VaccineStatus vaccine_vector_write(
+    VaccineVector *vector, const float *values, int64_t count, VaccineMessage *message);
 
 // MARK: - Optimiser
 
@@ -245,8 +290,15 @@ VaccineStatus vaccine_adamw_step(VaccineAdamW *optimiser, VaccineModel *model, d
     double max_gradient_norm, double *gradient_norm, VaccineInterrupt interrupt,
     VaccineMessage *message);
 int64_t vaccine_adamw_step_count(const VaccineAdamW *optimiser);
+// At most 2^53.
 VaccineStatus vaccine_adamw_set_step_count(
     VaccineAdamW *optimiser, int64_t count, VaccineMessage *message);
+// Steps during which a factor was frozen; they do not count in its bias correction.
+VaccineStatus vaccine_adamw_skipped(
+    const VaccineAdamW *optimiser, const char *name, int64_t *count, VaccineMessage *message);
+// At most the step count.
+VaccineStatus vaccine_adamw_set_skipped(
+    VaccineAdamW *optimiser, const char *name, int64_t count, VaccineMessage *message);
 VaccineStatus vaccine_adamw_read_moment(const VaccineAdamW *optimiser, VaccineMoment moment,
     const char *name, float *output, int64_t capacity, VaccineMessage *message);
 VaccineStatus vaccine_adamw_write_moment(VaccineAdamW *optimiser, VaccineMoment moment,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from vaccine_swift.batches import Batch
+    from vaccine_swift.engines.swift.vector import Vector
     from vaccine_swift.methods.perturbations import Perturbation
     from vaccine_swift.models.report import StepReport
 
@@ -77,6 +78,40 @@ class Engine(Protocol):
         """The loss and its gradient at the attention outputs, which the engine keeps.
 
         The adapter's gradient is not touched.
+        """
+
+    @property
+    def adapter(self) -> Vector:
+        """The adapter's weights, where the engine holds them: changing it trains."""
+
+    @property
+    def gradient(self) -> Vector:
+        """The adapter's gradient, where the engine holds it."""
+
+    def zeros(self) -> Vector:
+        """A vector apart of the adapter's shape, all 0."""
+
+    @property
+    def names(self) -> list[str]:
+        """PEFT names of the adapter's factors, in the order of the vectors."""
+
+    @property
+    def layers(self) -> int:
+        """L, the decoder layers of the model."""
+
+    def freeze(self, names: Iterable[str]) -> None:
+        """Leave these factors of the adapter as they are, from the next pass on.
+
+        Their gradient is 0 after every pass, and the optimiser takes no step of
+        theirs: no decay, no change of their moments, and no count of the step in
+        their bias correction. None: train all.
+
+        Raises
+        ------
+        RuntimeError
+            When the model has no adapter.
+        ValueError
+            When it has no factor of a name.
         """
 
     def zero_gradients(self) -> None:

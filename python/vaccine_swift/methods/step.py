@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from vaccine_swift.batches import Batch
+from vaccine_swift.engines.swift.vector import Vector
 
 if TYPE_CHECKING:
     from vaccine_swift.engines import AttentionGradients, Engine
@@ -41,8 +42,9 @@ class Step:
         The optimiser step, from 0.
     index : int
         The micro-batch among those of the optimiser step, from 0.
-    state : mutable mapping of str to ndarray
-        What the method keeps from step to step; checkpoints hold it.
+    state : mutable mapping of str to ndarray or Vector
+        What the method keeps from step to step; checkpoints hold it. After resuming, a
+        vector is an array until `vector` asks for it.
     streams : mapping of str to callable
         For each data stream, what gives its next batch.
     """
@@ -57,7 +59,7 @@ class Step:
         stream: int = 0,
         number: int = 0,
         index: int = 0,
-        state: MutableMapping[str, npt.NDArray[np.generic]] | None = None,
+        state: MutableMapping[str, Any] | None = None,
         streams: Mapping[str, Callable[[], Batch]] | None = None,
     ) -> None:
         self.engine = engine
@@ -70,6 +72,7 @@ class Step:
         self.state = {} if state is None else state
         self._streams = streams or {}
         self._passes = 0
+        self._gradient: Vector | None = None
         self._started = time.perf_counter()
 
     def forward_backward(
@@ -118,6 +121,34 @@ class Step:
             draw=self._next_draw(),
         )
 
+    @property
+    def gradient(self) -> Vector:
+        """The adapter's gradient, to be read and changed."""
+        if self._gradient is None:
+            self._gradient = self.engine.gradient
+        return self._gradient
+
+    @property
+    def adapter(self) -> Vector:
+        """The adapter's weights, to be read and changed."""
+        return self.engine.adapter
+
+    def vector(self, name: str) -> Vector:
+        """The vector that `state` holds under a name; zeros if there is none yet.
+
+        Raises
+        ------
+        ValueError
+            When `state` holds numbers of another shape.
+        """
+        held = self.state.get(name)
+        if not isinstance(held, Vector):
+            vector = self.engine.zeros()
+            if held is not None:
+                vector.write(held)
+            self.state[name] = held = vector
+        return held
+
     def next_batch(self, name: str) -> Batch:
         """The next batch of a data stream.
 
@@ -138,8 +169,20 @@ class Step:
         return np.random.default_rng([self.seed, self.stream, self._next_draw()])
 
     def finish(self, report: StepReport) -> StepReport:
-        """The report with the time of the whole step."""
-        return replace(report, seconds=time.perf_counter() - self._started)
+        """The report with the time of the whole step, and the gradient's norm.
+
+        Raises
+        ------
+        ValueError
+            When the recipe has made a gradient that is not finite.
+        """
+        norm = report.gradient_norm
+        if self._gradient is not None:
+            norm = self._gradient.norm()
+            if not math.isfinite(norm):
+                raise ValueError("the gradient that the method formed is not finite")
+        seconds = time.perf_counter() - self._started
+        return replace(report, seconds=seconds, gradient_norm=norm)
 
     def _next_draw(self) -> int:
         self._passes += 1

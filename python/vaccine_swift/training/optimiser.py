@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -72,7 +73,7 @@ class Optimiser:
             key: np.asarray(self._adamw.read(moment, name)).reshape(shape)
             for moment, name, shape, key in self._moments()
         }
-        write_tensors(path, tensors, {"step": str(self.step_count)})
+        write_tensors(path, tensors, self._counts())
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote.
@@ -84,17 +85,29 @@ class Optimiser:
         """
         try:
             with safe_open(path, framework="numpy") as file:
-                step_count = int((file.metadata() or {})["step"])
+                metadata = file.metadata() or {}
+                step_count = int(metadata["step"])
+                skipped = _skipped(metadata)
                 keys = file.keys()
                 tensors = {key: file.get_tensor(key) for key in keys}
             shapes = {key: tuple(shape) for *_, shape, key in self._moments()}
             if {key: value.shape for key, value in tensors.items()} != shapes:
                 raise ValueError("the moments are those of another adapter")
-        except (SafetensorError, KeyError, ValueError) as error:
+            for moment, name, _, key in self._moments():
+                self._adamw.write(moment, name, tensors[key])
+            self._adamw.step_count = step_count
+            for name, count in skipped.items():
+                self._adamw.set_skipped(name, count)
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} holds no optimiser state: {error}") from error
-        for moment, name, _, key in self._moments():
-            self._adamw.write(moment, name, tensors[key])
-        self._adamw.step_count = step_count
+
+    def _counts(self) -> dict[str, str]:
+        counts = {"step": str(self.step_count)}
+        names = (name for name, _ in self._model.tensors("adapter"))
+        skipped = {name: self._adamw.skipped(name) for name in names}
+        if any(skipped.values()):
+            counts["skipped"] = json.dumps(skipped)
+        return counts
 
     def _moments(
         self,
@@ -102,3 +115,11 @@ class Optimiser:
         for moment, prefix in _MOMENTS:
             for name, shape in self._model.tensors("adapter"):
                 yield moment, name, tuple(shape), f"{prefix}.{name}"
+
+
+def _skipped(metadata: Mapping[str, str]) -> dict[str, int]:
+    """For each factor that was ever frozen, during how many steps."""
+    counts = json.loads(metadata.get("skipped", "{}"))
+    if not isinstance(counts, dict):
+        raise ValueError("skipped must be an object")
+    return counts

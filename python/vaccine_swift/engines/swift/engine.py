@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift.engines.base import AttentionGradients
+from vaccine_swift.engines.swift.vector import Vector
 from vaccine_swift.models.report import StepReport
 
 if TYPE_CHECKING:
@@ -65,6 +67,34 @@ class SwiftEngine:
             draw=int(draw),
         )
         return AttentionGradients(loss, np.asarray(norms, np.float64), self._states)
+
+    @property
+    def adapter(self) -> Vector:
+        """As `Engine.adapter`."""
+        return Vector(self._model, "adapter")
+
+    @property
+    def gradient(self) -> Vector:
+        """As `Engine.gradient`."""
+        return Vector(self._model, "gradient")
+
+    def zeros(self) -> Vector:
+        """As `Engine.zeros`."""
+        return Vector(self._model, "zeros")
+
+    @property
+    def names(self) -> list[str]:
+        """As `Engine.names`."""
+        return [name for name, _ in self._model.tensors("adapter")]
+
+    @property
+    def layers(self) -> int:
+        """As `Engine.layers`."""
+        return int(self._model.configuration["layer_count"])
+
+    def freeze(self, names: Iterable[str]) -> None:
+        """As `Engine.freeze`."""
+        self._model.set_frozen(tuple(names))
 
     def zero_gradients(self) -> None:
         """As `Engine.zero_gradients`."""
