@@ -136,8 +136,11 @@ def test_truncated_rows_are_told_in_one_line(
     assert line.startswith("vaccine-swift align: warning: of 6 rows, ")
 
 
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
 def test_ctrl_c_ends_with_130_and_says_what_is_saved(
-    model_path, data, tmp_path
+    model_path, data, tmp_path, number: int, status: int
 ) -> None:
     output = tmp_path / "out"
     words = ["align", "--model", model_path, "--data", data, "--output-dir", output]
@@ -152,9 +155,9 @@ def test_ctrl_c_ends_with_130_and_says_what_is_saved(
     deadline = time.monotonic() + 60
     while not list(output.glob("checkpoint-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == status
     (line,) = errors.splitlines()
     assert line.startswith("vaccine-swift align: interrupted: after step ")
     assert line.endswith("is saved, --resume goes on with it")

@@ -247,8 +247,8 @@ def _stage(parent: Path, name: str) -> Iterator[Path]:
         is_there = False
         while not is_there:
             stage = parent / f"{_UNFINISHED}{name}-{uuid.uuid4().hex[:8]}"
-            stage.mkdir()
             stack.callback(shutil.rmtree, stage, ignore_errors=True)
+            stage.mkdir()
             is_there = stack.enter_context(_locked(stage))
         yield stage
 

@@ -18,6 +18,7 @@ from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.checkpoints.safetensors import SafetensorsFile
 from vaccine_swift.checkpoints.tensors import TensorSource
 from vaccine_swift.checkpoints.torch_file import TorchFile
+from vaccine_swift.checksums import CHECKSUMS, verify_checksums
 from vaccine_swift.files import settle, staged_files, write_json, write_tensors
 from vaccine_swift.lora import LoRAConfig
 
@@ -79,6 +80,7 @@ def read_adapter(directory: Path) -> tuple[LoRAConfig, TensorSource]:
     path = directory / _CONFIG
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file{hub_hint(directory)}")
+    verify_checksums(directory, (_CONFIG, _WEIGHTS))
     options = read_json(path)
     faults = []
     if options.get("peft_type") != "LORA":
@@ -165,6 +167,6 @@ def write_adapter(
         "layers_pattern": None,
         "auto_mapping": None,
     }
-    with staged_files(directory) as stage:
+    with staged_files(directory, obsolete=[CHECKSUMS]) as stage:
         write_json(stage / _CONFIG, options, sort_keys=True)
         write_tensors(stage / _WEIGHTS, tensors, {"format": "pt"})

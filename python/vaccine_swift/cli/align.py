@@ -28,7 +28,7 @@ from vaccine_swift.cli.training_data import (
     load_rows,
 )
 from vaccine_swift.cli.training_options import add_training_options, training_arguments
-from vaccine_swift.training.checkpoint import checkpoints
+from vaccine_swift.training.folder import checkpoints
 
 __all__ = ["RECIPE", "add_parser", "run"]
 
@@ -139,9 +139,9 @@ def run(options: argparse.Namespace) -> None:
     )
     try:
         output = trainer.train(resume_from_checkpoint=options.resume)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         done = trainer.state.global_step
-        raise KeyboardInterrupt(f"after step {done}; {_saved(options)}") from None
+        raise type(interrupt)(f"after step {done}; {_saved(options)}") from None
     trainer.save_model()
     trainer.save_state()
     seconds = output.metrics["train_runtime"]

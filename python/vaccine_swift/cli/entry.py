@@ -13,6 +13,7 @@ from vaccine_swift.cli import align, demo, drift, evaluate, generate, study
 from vaccine_swift.cli.parsing import Parser
 from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift import DriftExceeded
+from vaccine_swift.termination import STATUS, Terminated, termination_interrupts
 
 __all__ = ["build_parser", "main"]
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         Exit status: 0, 1 after a gate that does not hold, 2 after bad input, 130
-        after Ctrl-C.
+        after Ctrl-C, 143 after SIGTERM.
 
     Raises
     ------
@@ -57,11 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{name}: warning: {command.in_options(str(message))}"
         )
         try:
-            options.run(options)
+            with termination_interrupts():
+                options.run(options)
         except KeyboardInterrupt as interrupt:
             what = f": {interrupt}" if str(interrupt) else ""
             _say(f"{name}: interrupted{what}")
-            return INTERRUPTED
+            return STATUS if isinstance(interrupt, Terminated) else INTERRUPTED
         except BrokenPipeError:
             # The reader has gone; what is still buffered must not be flushed to it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from vaccine_swift.files import new_directory, remove_directory, write_json
+from vaccine_swift.checksums import CHECKSUMS, verify_checksums, write_checksums
+from vaccine_swift.files import new_directory, write_json
 from vaccine_swift.training.position import Position
 from vaccine_swift.training.state import TrainerState
 
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STATE_FILE",
     "Checkpoint",
-    "checkpoints",
-    "find_checkpoint",
-    "remove_oldest",
+    "run_id",
     "write_checkpoint",
 ]
 
@@ -38,17 +36,22 @@ _ADAPTER: Final = "adapter_model.safetensors"
 _OPTIMISER: Final = "optimizer.safetensors"
 _ARGUMENTS: Final = "training_args.json"
 _POSITION: Final = "position.json"
-_NAME: Final = re.compile(r"checkpoint-([0-9]+)")
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A checkpoint read into memory, moments excepted."""
+    """A checkpoint read into memory, moments excepted.
+
+    `run` is the same in all checkpoints of a run; `identity` is what may not change in
+    it, `arguments` all its settings.
+    """
 
     path: Path
     state: TrainerState
     position: Position
+    run: str
     identity: Mapping[str, Any]
+    arguments: Mapping[str, Any]
     adapter: Mapping[str, npt.NDArray[np.float32]]
 
     @classmethod
@@ -60,18 +63,24 @@ class Checkpoint:
         FileNotFoundError
             When the directory or one of its files is not there.
         ValueError
-            When a file is damaged; names it.
+            When a file is damaged, be it by a bit; names it.
         """
         for name in (STATE_FILE, _POSITION, _ARGUMENTS, _ADAPTER, _OPTIMISER):
             if not (path / name).is_file():
                 raise FileNotFoundError(f"{path} is no whole checkpoint: no {name}")
+        is_summed = verify_checksums(path)
         try:
             position = Position.from_dict(_read_json(path / _POSITION))
-            run = _read_json(path / _ARGUMENTS)["run"]
+            content = _read_json(path / _ARGUMENTS)
+            run, identity = _id_of(content), dict(content["run"])
+            arguments = dict(content["arguments"])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is damaged: {error}") from error
+        if "id" in content and not is_summed:
+            raise ValueError(f"{path} is damaged: no {CHECKSUMS}")
         state = TrainerState.load_from_json(path / STATE_FILE)
-        return cls(path, state, position, run, _read_adapter(path / _ADAPTER))
+        adapter = _read_adapter(path / _ADAPTER)
+        return cls(path, state, position, run, identity, arguments, adapter)
 
     def restore(self, model: CausalLM, optimiser: Optimiser) -> None:
         """Write the adapter and the moments, after checking that both fit.
@@ -106,6 +115,7 @@ def write_checkpoint(
     state: TrainerState,
     position: Position,
     args: TrainingArguments,
+    run: str,
     identity: Mapping[str, Any],
 ) -> None:
     """Write a checkpoint that appears at `directory` whole or not at all.
@@ -119,43 +129,29 @@ def write_checkpoint(
         model.save_adapter(beside)
         optimiser.save(beside / _OPTIMISER)
         state.save_to_json(beside / STATE_FILE)
-        settings = {"arguments": args.to_dict(), "run": identity}
+        settings = {"id": run, "arguments": args.to_dict(), "run": identity}
         write_json(beside / _ARGUMENTS, settings)
         write_json(beside / _POSITION, position.to_dict())
+        write_checksums(beside)
 
 
-def checkpoints(output_dir: Path) -> list[Path]:
-    """The checkpoint directories of a run, by step."""
-    found = [
-        (int(match[1]), entry)
-        for entry in output_dir.iterdir()
-        if (match := _NAME.fullmatch(entry.name)) and entry.is_dir()
-    ]
-    return [entry for _, entry in sorted(found)]
+def run_id(path: Path) -> str | None:
+    """Which run wrote a checkpoint; None where that cannot be read.
 
-
-def find_checkpoint(output_dir: Path) -> Checkpoint:
-    """The last whole checkpoint; damaged ones are passed over with a warning.
-
-    Raises
-    ------
-    ValueError
-        When there is none.
+    Checkpoints that name no run are of one run where their settings are the same.
     """
-    for path in reversed(checkpoints(output_dir)):
-        try:
-            return Checkpoint.read(path)
-        except (OSError, ValueError) as error:
-            warnings.warn(f"passed over: {error}", stacklevel=3)
-    raise ValueError(f"resume_from_checkpoint: no whole checkpoint in {output_dir}")
+    try:
+        content = _read_json(path / _ARGUMENTS)
+        return _id_of(content)
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
 
 
-def remove_oldest(output_dir: Path, limit: int, keep: set[Path]) -> None:
-    """Delete the oldest checkpoints beyond `limit`, but none of `keep`."""
-    found = checkpoints(output_dir)
-    removable = [path for path in found if path not in keep]
-    for path in removable[: max(0, len(found) - limit)]:
-        remove_directory(path)
+def _id_of(content: Mapping[str, Any]) -> str:
+    if "id" in content:
+        return str(content["id"])
+    text = json.dumps(content["run"], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _check_adapter(

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,9 +14,10 @@ if TYPE_CHECKING:
     from vaccine_swift.methods import Method
     from vaccine_swift.models import CausalLM
     from vaccine_swift.training.arguments import TrainingArguments
+    from vaccine_swift.training.checkpoint import Checkpoint
     from vaccine_swift.training.sampling import Plan, Survey
 
-__all__ = ["check_same_run", "identity"]
+__all__ = ["going_on", "identity", "stretched"]
 
 _ARGUMENTS: Final = (
     "learning_rate",
@@ -32,6 +32,9 @@ _ARGUMENTS: Final = (
     "dataloader_drop_last",
     "seed",
 )
+_LENGTH: Final = "max_steps or num_train_epochs (in steps)"
+_WARMUP: Final = "warmup_steps"
+_CONFIGURATION: Final = "model (configuration)"
 _SAMPLED_WEIGHTS: Final = (
     "model.norm.weight",
     "model.layers.0.self_attn.q_proj.weight",
@@ -50,16 +53,16 @@ def identity(
     values = {name: getattr(args, name) for name in _ARGUMENTS}
     schedule = args.lr_scheduler_type
     if schedule != "constant":
-        values["warmup_steps"] = args.steps_of("warmup_steps", plan.total_steps)
+        values[_WARMUP] = args.steps_of("warmup_steps", plan.total_steps)
     if schedule in ("linear", "cosine"):
-        values["max_steps or num_train_epochs (in steps)"] = plan.total_steps
+        values[_LENGTH] = plan.total_steps
     values["data_seed"] = plan.seed
     values["method"] = method.identity
     values["train_dataset (length)"] = len(data.lengths)
     values["train_dataset (fingerprint)"] = data.fingerprint
     if model.adapter is not None:
         values["adapter"] = asdict(model.adapter)
-    values["model (configuration)"] = dict(model._model.configuration)
+    values[_CONFIGURATION] = dict(model._model.configuration)
     values["model (fingerprint)"] = _fingerprint(model)
     return json.loads(json.dumps(values))
 
@@ -72,23 +75,70 @@ def _fingerprint(model: CausalLM) -> str:
     return digest.hexdigest()
 
 
-def check_same_run(
-    checkpoint: Path, saved: Mapping[str, Any], present: Mapping[str, Any]
-) -> None:
-    """Refuse to go on with other settings than those the run began with.
+def going_on(
+    checkpoint: Checkpoint, present: Mapping[str, Any], args: TrainingArguments
+) -> dict[str, Any]:
+    """The identity of the run that goes on from a checkpoint.
+
+    `max_steps` may be larger than it was: the schedule then ends at the new step, with
+    the warm-up that the run began with.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Where it goes on.
+    present : mapping
+        `identity` under the present settings.
+    args : TrainingArguments
+        The present settings.
 
     Raises
     ------
     ValueError
-        Names every setting that differs, with both values.
+        When the run would be another one: names every setting that differs, with both
+        values.
     """
+    saved = checkpoint.identity
+    result = dict(present)
+    was, now = saved.get(_LENGTH), present.get(_LENGTH)
+    is_longer = was is not None and now is not None and args.max_steps > was
+    if is_longer:
+        result[_LENGTH] = was
+    if _WARMUP in saved and 0 < args.warmup_steps < 1:
+        is_same_share = checkpoint.arguments.get(_WARMUP) == args.warmup_steps
+        result[_WARMUP] = saved[_WARMUP] if is_same_share else present.get(_WARMUP)
     changes = [
-        f"{name} was {saved.get(name)!r}, is {present.get(name)!r}"
-        for name in dict.fromkeys((*saved, *present))
-        if saved.get(name) != present.get(name)
+        f"{name} was {saved.get(name)!r}, is {result.get(name)!r}"
+        for name in dict.fromkeys((*saved, *result))
+        if not _agree(name, saved.get(name), result.get(name))
     ]
     if changes:
         raise ValueError(
-            f"cannot resume from {checkpoint}, the run would be another one: "
+            f"cannot resume from {checkpoint.path}, the run would be another one: "
             + "; ".join(changes)
         )
+    if is_longer:
+        result[_LENGTH] = now
+    return result
+
+
+def stretched(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> str | None:
+    """What a longer `max_steps` does to the schedule; None where it is the same."""
+    was, now = checkpoint.identity.get(_LENGTH), identity.get(_LENGTH)
+    if was == now:
+        return None
+    return (
+        f"max_steps is {now}, was {was}: from step {checkpoint.state.global_step + 1} "
+        f"on the learning rate is that of a {identity['lr_scheduler_type']} schedule "
+        f"of {now} steps, with the warm-up that the run began with"
+    )
+
+
+def _agree(name: str, saved: object, present: object) -> bool:
+    """Whether a setting is the same, one that came later than the checkpoint unused."""
+    if isinstance(saved, dict) and isinstance(present, dict):
+        return saved.keys() <= present.keys() and all(
+            saved[key] == value if key in saved else name == _CONFIGURATION or not value
+            for key, value in present.items()
+        )
+    return saved == present

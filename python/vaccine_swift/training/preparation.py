@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import uuid
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vaccine_swift.files import remove_stale
-from vaccine_swift.training.checkpoint import (
-    Checkpoint,
-    checkpoints,
+from vaccine_swift.training.checkpoint import Checkpoint, run_id
+from vaccine_swift.training.folder import (
     find_checkpoint,
+    keep_apart,
+    reports,
+    strangers,
 )
-from vaccine_swift.training.identity import check_same_run, identity
+from vaccine_swift.training.identity import going_on, identity, stretched
 from vaccine_swift.training.run import Run
 from vaccine_swift.training.sampling import (
     Plan,
@@ -23,6 +27,7 @@ from vaccine_swift.training.sampling import (
 )
 
 if TYPE_CHECKING:
+    from vaccine_swift.locks import Lock
     from vaccine_swift.training.trainer import Trainer
 
 __all__ = ["prepare"]
@@ -31,6 +36,7 @@ __all__ = ["prepare"]
 def prepare(
     trainer: Trainer,
     resume_from_checkpoint: bool | str | Path | None,  # noqa: FBT001
+    lock: Lock,
 ) -> Run:
     """Check data, settings and checkpoint, allocate, and set the trainer's state.
 
@@ -41,37 +47,55 @@ def prepare(
     RuntimeError, ValueError, FileNotFoundError, MemoryError, OSError
         As `Trainer.train` says.
     """
-    if trainer.model.adapter is None:
-        raise RuntimeError("the model has no adapter, call model.add_adapter first")
     output_dir = Path(trainer.args.output_dir)
-    output_dir.mkdir(parents=True, exist_ok=True)
     remove_stale(output_dir)
     data = survey("train_dataset", trainer.train_dataset)
     check_fits("train_dataset", data, trainer.model)
     plan = Plan.of(trainer.args, len(data.lengths))
     present = identity(trainer.model, trainer.args, trainer.method, plan, data)
-    checkpoint = _checkpoint(output_dir, resume_from_checkpoint)
-    if checkpoint:
-        check_same_run(checkpoint.path, checkpoint.identity, present)
-    elif checkpoints(output_dir):
-        warnings.warn(
-            f"output_dir {output_dir} holds checkpoints of an earlier run; "
-            f"resume_from_checkpoint=True goes on with it",
-            stacklevel=3,
-        )
+    checkpoint, run = None, uuid.uuid4().hex
+    if resume_from_checkpoint is not None and resume_from_checkpoint is not False:
+        if resume_from_checkpoint is True:
+            checkpoint = find_checkpoint(
+                output_dir, lambda found: going_on(found, present, trainer.args)
+            )
+        else:
+            checkpoint = Checkpoint.read(Path(resume_from_checkpoint))
+        present = going_on(checkpoint, present, trainer.args)
+        run = checkpoint.run
     _reserve(trainer, plan, data)
-    return Run(trainer, plan, present, checkpoint)
+    told = checkpoint and stretched(checkpoint, present)
+    last = checkpoint.state.global_step if checkpoint and told else math.inf
+    _keep_others_apart(output_dir, run, last, checkpoint)
+    if told:
+        warnings.warn(told, stacklevel=3)
+    return Run(trainer, plan, run, present, checkpoint, lock)
 
 
-def _checkpoint(
-    output_dir: Path,
-    resume: bool | str | Path | None,  # noqa: FBT001
-) -> Checkpoint | None:
-    if resume is None or resume is False:
-        return None
-    if resume is True:
-        return find_checkpoint(output_dir)
-    return Checkpoint.read(Path(resume))
+def _keep_others_apart(
+    output_dir: Path, run: str, last: float, checkpoint: Checkpoint | None
+) -> None:
+    """Move away what another run left, so that neither counts for the other.
+
+    Checkpoints of the same run after step `last` are of another schedule.
+    """
+    moved = strangers(output_dir, run, last)
+    if not moved:
+        return
+    if any(run_id(path) != run for path in moved):
+        moved += reports(output_dir)
+    folder = keep_apart(output_dir, moved)
+    if checkpoint:
+        told = (
+            f"{output_dir} holds checkpoints of another run or schedule than "
+            f"{checkpoint.path}; they are kept in {folder}"
+        )
+    else:
+        told = (
+            f"output_dir {output_dir} holds checkpoints of an earlier run; they are "
+            f"kept in {folder}, where resume_from_checkpoint can go on with one"
+        )
+    warnings.warn(told, stacklevel=4)
 
 
 def _reserve(trainer: Trainer, plan: Plan, data: Survey) -> None:

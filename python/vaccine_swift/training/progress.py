@@ -109,6 +109,9 @@ class JSONLinesCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Start the file with the entries up to here; none in a fresh run."""
+        self._write(args, state)
+
+    def _write(self, args: TrainingArguments, state: TrainerState) -> None:
         lines = map(json_text, state.log_history)
         write_text(Path(args.output_dir, LOG_FILE), "".join(f"{x}\n" for x in lines))
 
@@ -121,8 +124,11 @@ class JSONLinesCallback(TrainerCallback):
     ) -> None:
         """Add a line."""
         path = Path(args.output_dir, LOG_FILE)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        append_line(path, json_text(state.log_history[-1]))
+        if path.exists():
+            append_line(path, json_text(state.log_history[-1]))
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._write(args, state)
 
 
 def _postfix(metrics: Mapping[str, float]) -> str:

@@ -14,16 +14,14 @@ import numpy.typing as npt
 from vaccine_swift import _core
 from vaccine_swift.batches import Batch
 from vaccine_swift.training.best import record_best
-from vaccine_swift.training.checkpoint import (
-    Checkpoint,
-    remove_oldest,
-    write_checkpoint,
-)
+from vaccine_swift.training.checkpoint import Checkpoint, run_id, write_checkpoint
+from vaccine_swift.training.folder import remove_oldest
 from vaccine_swift.training.optimiser import Optimiser
 from vaccine_swift.training.position import Position
 from vaccine_swift.training.state import TrainerControl, TrainerState
 
 if TYPE_CHECKING:
+    from vaccine_swift.locks import Lock
     from vaccine_swift.training.sampling import Plan
     from vaccine_swift.training.trainer import Trainer
 
@@ -39,25 +37,33 @@ class Run:
         Its state is replaced by this run's.
     plan : Plan
         Which examples go into which step.
+    run : str
+        The same in all checkpoints of the run.
     identity : mapping
         Written into checkpoints.
     checkpoint : Checkpoint, optional
         Where to go on.
+    lock : Lock
+        Of the output directory.
     """
 
     def __init__(
         self,
         trainer: Trainer,
         plan: Plan,
+        run: str,
         identity: Mapping[str, Any],
         checkpoint: Checkpoint | None,
+        lock: Lock,
     ) -> None:
         self.optimiser = Optimiser(trainer.model, trainer.args)
         self.position = Position()
         self._trainer = trainer
         self._plan = plan
+        self._run = run
         self._identity = identity
-        self._warmup = trainer.args.steps_of("warmup_steps", plan.total_steps)
+        self._lock = lock
+        self._warmup = identity.get("warmup_steps", 0)
         state = TrainerState()
         if checkpoint:
             checkpoint.restore(trainer.model, self.optimiser)
@@ -91,9 +97,11 @@ class Run:
         best = self._trainer.state.best_model_checkpoint
         if best is None:
             return None
-        if Path(best).exists():
-            return Path(best)
-        return Path(self._trainer.args.output_dir, Path(best).name)
+        here = Path(self._trainer.args.output_dir, Path(best).name)
+        for path in (here, Path(best)):
+            if run_id(path) == self._run:
+                return path
+        return here
 
     def speed(self, seconds: float) -> dict[str, float]:
         """Throughput of the steps that this process did."""
@@ -225,6 +233,7 @@ class Run:
         )
         position.should_epoch_stop = trainer.control.should_epoch_stop
         state.stateful_callbacks = trainer.callbacks.states()
+        self._lock.ensure()
         write_checkpoint(
             path,
             model=trainer.model,
@@ -232,10 +241,11 @@ class Run:
             state=state,
             position=position,
             args=trainer.args,
+            run=self._run,
             identity=self._identity,
         )
         if trainer.args.save_total_limit:
             keep = {path}
             if trainer.args.load_best_model_at_end and state.best_model_checkpoint:
                 keep.add(path.parent / Path(state.best_model_checkpoint).name)
-            remove_oldest(path.parent, trainer.args.save_total_limit, keep)
+            remove_oldest(path.parent, self._run, trainer.args.save_total_limit, keep)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaccine_swift.batches import Example
+from vaccine_swift.locks import exclusive
 from vaccine_swift.methods import Method, Vaccine
+from vaccine_swift.termination import termination_interrupts
 from vaccine_swift.training.arguments import TrainingArguments
 from vaccine_swift.training.checkpoint import STATE_FILE, Checkpoint
 from vaccine_swift.training.evaluation import evaluation_metrics
@@ -73,8 +75,9 @@ class Trainer:
     micro-batch), so equal settings give equal bits on one machine with one number of
     threads, and a resumed run continues as if it had never stopped.
 
-    Ctrl-C leaves the model as it was after the last complete step; `train` may be
-    called again.
+    Ctrl-C and SIGTERM leave the model as it was after the last complete step, and all
+    checkpoints whole; `train` may be called again. One run writes to `output_dir` at a
+    time. Checkpoints of other runs that are there are moved into ``earlier-N``.
 
     Examples
     --------
@@ -150,7 +153,9 @@ class Trainer:
         ----------
         resume_from_checkpoint : bool or path, optional
             True: go on from the last whole checkpoint in `output_dir`. A path: from
-            that one. The run continues bit for bit as if it had not stopped.
+            that one. The run continues bit for bit as if it had not stopped. With a
+            larger `max_steps` it goes on to there: a linear or cosine schedule then
+            ends at the new step, with the warm-up that the run began with.
 
         Returns
         -------
@@ -166,23 +171,29 @@ class Trainer:
         FileNotFoundError
             When the checkpoint to resume from is not there.
         RuntimeError
-            When the model has no adapter.
+            When the model has no adapter, or another run writes to `output_dir`.
         MemoryError
             When the largest batch does not fit; before the first step.
         OSError
             When a checkpoint or log cannot be written; former checkpoints are whole.
         """
-        run = prepare(self, resume_from_checkpoint)
-        self._run = run
-        started = time.perf_counter()
-        try:
-            run.go()
-            return self._finish(run, time.perf_counter() - started)
-        finally:
-            self._run = None
-            for callback in self.callbacks.callbacks:
-                if isinstance(callback, ProgressCallback):
-                    callback.close()
+        if self.model.adapter is None:
+            raise RuntimeError("the model has no adapter, call model.add_adapter first")
+        with (
+            termination_interrupts(),
+            exclusive(Path(self.args.output_dir), "trains") as lock,
+        ):
+            run = prepare(self, resume_from_checkpoint, lock)
+            self._run = run
+            started = time.perf_counter()
+            try:
+                run.go()
+                return self._finish(run, time.perf_counter() - started)
+            finally:
+                self._run = None
+                for callback in self.callbacks.callbacks:
+                    if isinstance(callback, ProgressCallback):
+                        callback.close()
 
     def evaluate(
         self,
@@ -236,6 +247,7 @@ class Trainer:
 
     def save_state(self) -> None:
         """Write ``trainer_state.json`` in `output_dir`."""
+        Path(self.args.output_dir).mkdir(parents=True, exist_ok=True)
         self.state.save_to_json(Path(self.args.output_dir, STATE_FILE))
 
     def fire(self, event: str, **kwargs: Any) -> None:
