@@ -181,3 +181,20 @@ def test_requests_of_every_layout_are_asked(row, model_path, tmp_path, capsys) -
     printed = capsys.readouterr().out
     assert generate(model_path, "--prompt", "Hi", "--prompt", "Hi") == 0
     assert printed == capsys.readouterr().out
+
+
+def test_empty_answers_name_the_template_that_the_model_has(
+    model_path, model, capsys, monkeypatch
+) -> None:
+    def ends(_model, prompts, *_args, **_options):
+        return [[model.tokenizer.eos_token_id]] * len(prompts)
+
+    monkeypatch.setattr(vs.CausalLM, "generate_ids", ends)
+    words = ["--prompt", "Hi", "--prompt", "Bye", "--batch-size", 1]
+    assert generate(model_path, *words, "--template", "alpaca") == 0
+    assert capsys.readouterr().err == (
+        "vaccine-swift generate: warning: 2 of 2 answers are empty; the model has a "
+        "chat template, which --template chat asks through\n"
+    )
+    assert generate(model_path, *words) == 0
+    assert capsys.readouterr().err == ""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import checkpoint_files as files
 import numpy as np
 import pytest
+from cli_support import write_model
 from small_models import IDS
 from tokenizers import Tokenizer as Backend
 from tokenizers import models as backends
 from tokenizers import pre_tokenizers, processors
 
 import vaccine_swift as vs
+from vaccine_swift.models.generation import ChatTemplateWarning
 
 
 def test_batched_generation_is_one_by_one_generation(model: vs.CausalLM) -> None:
@@ -258,3 +261,81 @@ def test_every_seed_of_64_bits_is_taken(model: vs.CausalLM) -> None:
     drawn = [model.generate_ids([IDS], 8, seed=seed, **DRAWN)[0] for seed in seeds]
     assert len({tuple(answer) for answer in drawn}) == 4
     assert vs.CausalLM.from_config(vs.tiny_config(), seed=2**64 - 1).num_parameters
+
+
+@pytest.fixture
+def talking(tmp_path: Path) -> vs.CausalLM:
+    write_model(tmp_path)
+    return vs.CausalLM.from_pretrained(tmp_path)
+
+
+def test_chat_is_generation_from_the_template(talking: vs.CausalLM) -> None:
+    prompt = "<user> Hi</s>\n<assistant> "
+    (text,) = talking.generate([prompt], 12, add_special_tokens=False)
+    assert talking.chat("Hi", 12) == text.strip()
+    assert talking.chat([{"role": "user", "content": "Hi"}], 12) == text.strip()
+    parts = [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]
+    assert talking.chat(parts, 12) == text.strip()
+
+    talk = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "Bye"},
+    ]
+    prompt = "<system> Be brief.</s>\n<user> Hi</s>\n<assistant> Hello</s>\n"
+    prompt += "<user> Bye</s>\n<assistant> "
+    drawn: dict[str, Any] = {"temperature": 1.0, "top_p": 0.9, "seed": 4}
+    (text,) = talking.generate([prompt], 12, add_special_tokens=False, **drawn)
+    assert talking.chat(talk, 12, system="Be brief.", **drawn) == text.strip()
+
+
+@pytest.mark.parametrize(
+    ("messages", "options", "error", "words"),
+    [
+        (3, {}, TypeError, "messages must be a str or a list of dicts"),
+        ({"role": "user", "content": ""}, {}, TypeError, "messages must be a str"),
+        ("Hi", {"system": 3}, TypeError, "system must be a str"),
+        ([], {}, ValueError, "at least one message"),
+        ([{"role": "usr", "content": ""}], {}, ValueError, "Did you mean 'user'"),
+        ([{"role": "assistant", "content": "x"}], {}, ValueError, "got an answer"),
+        ("Hi", {"tools": [{"name": "add"}]}, ValueError, "'tools' would be lost"),
+        ("Hi", {"max_new_tokens": 0}, ValueError, "max_new_tokens must be at least 1"),
+        ("Hi", {"temperature": -1}, ValueError, "temperature must be at least 0"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(
+    talking: vs.CausalLM,
+    messages: Any,
+    options: Any,
+    error: type[Exception],
+    words: str,
+) -> None:
+    with pytest.raises(error, match=words):
+        talking.chat(messages, **options)
+
+
+def test_a_model_without_a_template_or_tokenizer_cannot_chat(
+    with_tokenizer: vs.CausalLM, model: vs.CausalLM
+) -> None:
+    with pytest.raises(ValueError, match="no chat template; .* use generate"):
+        with_tokenizer.chat("w1")
+    with pytest.raises(RuntimeError, match="no tokenizer"):
+        model.chat("w1")
+
+
+def test_nothing_after_bare_text_hints_at_the_template_once(
+    talking: vs.CausalLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = talking.tokenizer.eos_token_id
+    monkeypatch.setattr(
+        talking, "generate_ids", lambda prompts, *_, **__: [[end]] * len(prompts)
+    )
+    rendered = "<user> Hi</s>\n<assistant> "
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert talking.generate([rendered]) == [""]
+        assert talking.generate(["Hi"], add_special_tokens=False) == [""]
+        assert talking.chat("Hi") == ""
+    with pytest.warns(ChatTemplateWarning, match=r"prompts\[1\].* model\.chat"):
+        assert talking.generate([rendered, "Hi"]) == ["", ""]
+    assert talking.generate(["Hi"]) == [""]

@@ -214,6 +214,11 @@ class Tokenizer:
         added = bool(ids) and ids[-1] == self.eos_token_id and not spelt
         return ids[:-1] if added else ids
 
+    def spells_special_tokens(self, text: str) -> bool:
+        """Whether special tokens are written out in a text, as by a chat template."""
+        added = self._backend.get_added_tokens_decoder().values()
+        return any(token.special and token.content in text for token in added)
+
     def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
         """The text of token ids; ids beyond the vocabulary give nothing.
 

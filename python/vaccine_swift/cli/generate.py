@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from vaccine_swift.cli.model_options import (
 )
 from vaccine_swift.cli.terminal import exact, shown
 from vaccine_swift.data.rows import read_rows
+from vaccine_swift.models.generation import ChatTemplateWarning
 from vaccine_swift.plain_json import json_text, plain
 
 __all__ = ["add_parser", "run"]
@@ -106,6 +108,8 @@ def run(options: argparse.Namespace) -> None:
     ]
     if options.adapter is not None:
         model.load_adapter(options.adapter)
+    warnings.simplefilter("ignore", ChatTemplateWarning)
+    empty = 0
     for start in range(0, len(prompts), options.batch_size):
         chosen = slice(start, start + options.batch_size)
         answers = model.generate(
@@ -117,8 +121,16 @@ def run(options: argparse.Namespace) -> None:
             first_prompt=start,
             add_special_tokens=template != "chat",
         )
+        empty += sum(not answer.strip() for answer in answers)
         for row, answer in zip(echoed[chosen], answers, strict=True):
             _show(row, answer.strip(), options, only=len(requests) == 1)
+
+    if empty and template != "chat" and tokenizer.chat_template is not None:
+        warnings.warn(
+            f"{empty} of {len(prompts)} answers are empty; the model has a chat "
+            "template, which --template chat asks through",
+            stacklevel=1,
+        )
 
 
 def _requests(options: argparse.Namespace) -> list[str | Mapping[str, Any]]:

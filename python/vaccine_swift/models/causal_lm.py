@@ -26,7 +26,7 @@ from vaccine_swift.checkpoints.tokenizer_files import TOKENIZER_FILES
 from vaccine_swift.configuration import core_configuration
 from vaccine_swift.files import settle, staged_files, write_json
 from vaccine_swift.models.adapters import Adapters
-from vaccine_swift.models.generation import Generation
+from vaccine_swift.models.chat import Chat
 from vaccine_swift.models.gradients import Gradients
 from vaccine_swift.models.inference import Inference
 from vaccine_swift.models.loading import available_dtype, loaded_model
@@ -38,7 +38,7 @@ _CONFIG: Final = "config.json"
 _GENERATION_CONFIG: Final = "generation_config.json"
 
 
-class CausalLM(Adapters, Inference, Gradients, Generation):
+class CausalLM(Adapters, Inference, Gradients, Chat):
     """A causal language model of the Llama family, on the CPU, with one LoRA adapter.
 
     Llama 2 and 3, Vicuna, SmolLM2, Mistral without a sliding window. Made by

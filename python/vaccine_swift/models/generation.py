@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,13 +12,19 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.models.base import ModelBase, TokenIds, token_ids
 from vaccine_swift.tokenizer import Tokenizer
 
-__all__ = ["Generation"]
+__all__ = ["ChatTemplateWarning", "Generation"]
 
 _INT32_MAX: Final = 2**31 - 1
 
 
+class ChatTemplateWarning(UserWarning):
+    """A model that has a chat template was given bare text."""
+
+
 class Generation(ModelBase):
     """Continuing prompts, batched, with a cache of keys and values."""
+
+    _hinted = False
 
     def generate(
         self,
@@ -35,8 +42,9 @@ class Generation(ModelBase):
         Parameters
         ----------
         prompts : list of str
-            At least one. A conversation goes through
-            ``model.tokenizer.apply_chat_template`` first.
+            At least one. They are continued as they stand: a model that was made for
+            conversations is asked with `chat`, or with prompts that
+            `vaccine_swift.data.render_prompt` puts into its template.
         max_new_tokens : int
             At least 1; a prompt and its continuation must fit the context.
         temperature : float
@@ -60,6 +68,12 @@ class Generation(ModelBase):
         list of str
             The continuations, without the prompts, special tokens left out. Each is
             the one that the prompt would get alone, with its number as `first_prompt`.
+
+        Warns
+        -----
+        ChatTemplateWarning
+            Once for a model, when it has a chat template and continued bare text with
+            nothing.
 
         Raises
         ------
@@ -87,10 +101,30 @@ class Generation(ModelBase):
             first_prompt=first_prompt,
         )
         ends = set(self._end_tokens())
-        return [
+        texts = [
             tokenizer.decode(ids[:-1] if ids and ids[-1] in ends else ids)
             for ids in continuations
         ]
+        if add_special_tokens:
+            self._hint_at_template(prompts, texts, tokenizer)
+        return texts
+
+    def _hint_at_template(
+        self, prompts: Sequence[str], texts: Sequence[str], tokenizer: Tokenizer
+    ) -> None:
+        if tokenizer.chat_template is None or self._hinted:
+            return
+        for index, (prompt, text) in enumerate(zip(prompts, texts, strict=True)):
+            if not text.strip() and not tokenizer.spells_special_tokens(prompt):
+                self._hinted = True
+                warnings.warn(
+                    f"the model continued prompts[{index}], which is bare text, with "
+                    "nothing; it has a chat template: ask with model.chat, or render "
+                    "prompts with vaccine_swift.data.render_prompt",
+                    ChatTemplateWarning,
+                    stacklevel=3,
+                )
+                return
 
     def generate_ids(
         self,
