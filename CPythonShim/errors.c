@@ -3,7 +3,7 @@
 #include <string.h>
 
 _Static_assert(VACCINE_OK == 0 && VACCINE_VALUE == 1 && VACCINE_MEMORY == 2 && VACCINE_STATE == 3
-        && VACCINE_INTERRUPTED == 4,
+        && VACCINE_INTERRUPTED == 4 && VACCINE_TYPE == 5,
     "every status has its row in the table below");
 
 static PyObject *exception_of(VaccineStatus status) {
@@ -12,6 +12,7 @@ static PyObject *exception_of(VaccineStatus status) {
         [VACCINE_MEMORY] = PyExc_MemoryError,
         [VACCINE_STATE] = PyExc_RuntimeError,
         [VACCINE_INTERRUPTED] = PyExc_KeyboardInterrupt,
+        [VACCINE_TYPE] = PyExc_TypeError,
     };
     const size_t count = sizeof exceptions / sizeof *exceptions;
     const size_t row = (size_t)status;

@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "call.h"
+#include "description.h"
 
 bool model_begin(ModelObject *self, Call *call) {
     if (!turn_take(&self->turn, "model")) return false;
@@ -30,17 +31,17 @@ static PyObject *none_if(bool done) { return done ? Py_NewRef(Py_None) : NULL; }
 static PyObject *model_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
     static char *names[] = {"configuration", NULL};
     PyObject *dict;
-    VaccineModelConfiguration configuration;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:Model", names, &dict)
-        || !configuration_from_dict(dict, &configuration))
-        return NULL;
+    Description description = {0};
     Turn turn = {0};
     VaccineModel *handle = NULL;
-    Call call;
-    bool made = turn_create(&turn);
+    VaccineModelSizes sizes = {0};
+    bool made = PyArg_ParseTupleAndKeywords(args, keywords, "O:Model", names, &dict)
+        && description_from_dict(dict, "configuration", &description) && turn_create(&turn);
     if (made) {
+        Call call;
         call_begin(&call);
-        const VaccineStatus status = vaccine_model_create(&configuration, &handle, &call.message);
+        const VaccineStatus status = vaccine_model_create(
+            description_for_core(&description), &handle, &sizes, &call.message);
         made = call_end(&call, status);
     }
     // Whole before the collector, and through it another thread, can see it.
@@ -48,11 +49,13 @@ static PyObject *model_new(PyTypeObject *type, PyObject *args, PyObject *keyword
     if (self == NULL) {
         vaccine_model_destroy(handle);
         turn_destroy(&turn);
-        return NULL;
+    } else {
+        self->handle = handle;
+        self->configuration = Py_NewRef(description.dict);
+        self->sizes = sizes;
+        self->turn = turn;
     }
-    self->handle = handle;
-    self->configuration = configuration;
-    self->turn = turn;
+    description_release(&description);
     return (PyObject *)self;
 }
 
@@ -60,12 +63,13 @@ static void model_dealloc(ModelObject *self) {
     PyObject_GC_UnTrack(self);
     vaccine_model_destroy(self->handle);
     turn_destroy(&self->turn);
+    Py_XDECREF(self->configuration);
     free_object((PyObject *)self);
 }
 
 static PyObject *model_configuration(ModelObject *self, void *unused) {
     (void)unused;
-    return configuration_as_dict(&self->configuration);
+    return PyDict_Copy(self->configuration);
 }
 
 static PyObject *model_initialise(ModelObject *self, PyObject *args, PyObject *keywords) {
@@ -239,9 +243,6 @@ static PyMethodDef model_methods[] = {
         "'perturbed training'."),
     METHOD(logits, KEYWORDS,
         "logits($self, /, input_ids)\n--\n\nOne sequence [T] to float32 logits [T, V]."),
-    METHOD(attention_outputs, KEYWORDS,
-        "attention_outputs($self, /, input_ids)\n--\n\n"
-        "One sequence [T] to float32 attention outputs [L, T, C]."),
     METHOD(hidden_states, KEYWORDS,
         "hidden_states($self, /, input_ids, offsets, *, what, layers, rows, bounds)\n--\n\n"
         "A packed batch to float32 states [layers, bounds - 1, C].\n\n"
@@ -287,8 +288,8 @@ static PyGetSetDef model_properties[] = {
 PyDoc_STRVAR(model_doc,
     "Model(configuration)\n--\n\n"
     "One decoder with its weights, its optional adapter and its gradients.\n\n"
-    "`configuration` has the fields of VaccineModelConfiguration (CVaccine.h) as keys, all of\n"
-    "them and no other. The weights start at zero.");
+    "`configuration` describes it by named values: numbers, strings, sequences of numbers. Every\n"
+    "key that its blocks read has to be there, and no other. The weights start at zero.");
 
 static PyType_Slot model_slots[] = {
     {Py_tp_doc, (void *)model_doc},

@@ -9,10 +9,6 @@
 #include "call.h"
 #include "types.h"
 
-// All keys are required and no other is allowed: ValueError; values of another type: TypeError.
-bool configuration_from_dict(PyObject *dict, VaccineModelConfiguration *configuration);
-PyObject *configuration_as_dict(const VaccineModelConfiguration *configuration);
-
 // model_tensors.c
 // List of (name, shape); the caller has the turn.
 PyObject *tensor_list(ModelObject *self, VaccineTensorKind kind);
@@ -22,7 +18,6 @@ PyObject *model_write(ModelObject *self, PyObject *args, PyObject *keywords);
 
 // model_compute.c
 PyObject *model_logits(ModelObject *self, PyObject *args, PyObject *keywords);
-PyObject *model_attention_outputs(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_hidden_states(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_loss(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_token_losses(ModelObject *self, PyObject *args, PyObject *keywords);

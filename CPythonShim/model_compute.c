@@ -8,12 +8,9 @@
 
 // MARK: - One sequence
 
-typedef VaccineStatus Forward(VaccineModel *model, VaccineIntegers input_ids, float *output,
-    VaccineInterrupt interrupt, VaccineMessage *message);
-
 // Refused here as well as in the core, since the result is allocated before the core sees the ids.
 static bool check_length(const ModelObject *self, const Input *input_ids) {
-    const int32_t longest = self->configuration.context_length;
+    const int32_t longest = self->sizes.context_length;
     if (1 <= input_ids->count && input_ids->count <= longest) return true;
     PyErr_Format(PyExc_ValueError,
         "input_ids must have between 1 and context_length = %d tokens, got %lld", (int)longest,
@@ -21,42 +18,26 @@ static bool check_length(const ModelObject *self, const Input *input_ids) {
     return false;
 }
 
-// `shape` has the token count T at `token_axis`, to be filled in.
-static PyObject *forward(ModelObject *self, PyObject *array, Forward *function, int dimensions,
-    int64_t *shape, int token_axis) {
+PyObject *model_logits(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"input_ids", NULL};
+    PyObject *array;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:logits", names, &array)) return NULL;
     Input input_ids = {0};
     BufferObject *output = NULL;
     if (input_integers(array, "input_ids", &input_ids) && check_length(self, &input_ids)) {
-        shape[token_axis] = input_ids.count;
-        output = buffer_new(state_of((PyObject *)self)->buffer_type, 'f', dimensions, shape);
+        const int64_t shape[] = {input_ids.count, self->sizes.vocabulary_size};
+        output = buffer_new(state_of((PyObject *)self)->buffer_type, 'f', 2, shape);
     }
     Call call;
     bool done = output != NULL && model_begin(self, &call);
     if (done) {
-        const VaccineStatus status = function(self->handle, input_as_integers(&input_ids),
-            output->values, call_interrupt(&call), &call.message);
+        const VaccineStatus status = vaccine_model_logits(self->handle,
+            input_as_integers(&input_ids), output->values, call_interrupt(&call), &call.message);
         done = model_end(self, &call, status);
     }
     input_release(&input_ids);
     if (!done) Py_CLEAR(output);
     return (PyObject *)output;
-}
-
-PyObject *model_logits(ModelObject *self, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"input_ids", NULL};
-    PyObject *array;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:logits", names, &array)) return NULL;
-    int64_t shape[] = {0, self->configuration.vocabulary_size};
-    return forward(self, array, vaccine_model_logits, 2, shape, 0);
-}
-
-PyObject *model_attention_outputs(ModelObject *self, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"input_ids", NULL};
-    PyObject *array;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:attention_outputs", names, &array))
-        return NULL;
-    int64_t shape[] = {self->configuration.layer_count, 0, self->configuration.hidden_size};
-    return forward(self, array, vaccine_model_attention_outputs, 3, shape, 1);
 }
 
 // MARK: - Packed batches
@@ -71,9 +52,9 @@ static const char *const states[] = {
 // The bounds of an allocation that the core has not seen yet.
 static bool check_state_counts(
     const ModelObject *self, const Input *layers, const Input *rows, const Input *bounds) {
-    if (layers->count > self->configuration.layer_count) {
+    if (layers->count > self->sizes.layer_count) {
         PyErr_Format(PyExc_ValueError, "layers must name at most %d layers, got %lld",
-            (int)self->configuration.layer_count, (long long)layers->count);
+            (int)self->sizes.layer_count, (long long)layers->count);
         return false;
     }
     if (2 <= bounds->count && bounds->count <= rows->count + 1) return true;
@@ -97,8 +78,7 @@ PyObject *model_hidden_states(ModelObject *self, PyObject *args, PyObject *keywo
     for (int i = 0; done && i < 5; i++) done = input_integers(arrays[i], labels[i], &inputs[i]);
     BufferObject *output = NULL;
     if (done && check_state_counts(self, &inputs[2], &inputs[3], &inputs[4])) {
-        const int64_t shape[]
-            = {inputs[2].count, inputs[4].count - 1, self->configuration.hidden_size};
+        const int64_t shape[] = {inputs[2].count, inputs[4].count - 1, self->sizes.hidden_size};
         output = buffer_new(state_of((PyObject *)self)->buffer_type, 'f', 3, shape);
     }
     Call call;

@@ -69,19 +69,6 @@ PyObject *model_tensors(ModelObject *self, PyObject *args, PyObject *keywords) {
     return list;
 }
 
-static bool find(
-    ModelObject *self, VaccineTensorKind kind, const char *name, VaccineTensorInfo *info) {
-    const int64_t count = vaccine_model_tensor_count(self->handle, kind);
-    for (int64_t i = 0; i < count; i++) {
-        if (!info_at(self, kind, i, info)) return false;
-        if (strcmp(info->name, name) == 0) return true;
-    }
-    PyErr_Format(PyExc_ValueError,
-        "name must be that of one of the model's %lld %s tensors, got '%s'", (long long)count,
-        kinds[kind], name);
-    return false;
-}
-
 PyObject *model_read(ModelObject *self, PyObject *args, PyObject *keywords) {
     static char *names[] = {"kind", "name", NULL};
     PyObject *kind_value, *name_value;
@@ -92,7 +79,11 @@ PyObject *model_read(ModelObject *self, PyObject *args, PyObject *keywords) {
         || !kind_argument(kind_value, &kind) || !argument_string(name_value, "name", &name)
         || !turn_take(&self->turn, "model"))
         return NULL;
-    PyObject *result = find(self, kind, name, &info) ? tensor_buffer(self, &info) : NULL;
+    VaccineMessage message;
+    const VaccineStatus found
+        = vaccine_model_find_tensor(self->handle, kind, name, &info, &message);
+    if (found != VACCINE_OK) raise_status(found, &message);
+    PyObject *result = found == VACCINE_OK ? tensor_buffer(self, &info) : NULL;
     if (result != NULL) {
         BufferObject *buffer = (BufferObject *)result;
         Call call;

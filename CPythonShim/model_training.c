@@ -105,7 +105,7 @@ PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *ke
         || !seeds(seed, stream, draw, &options)
         || (weight != NULL && !argument_double(weight, "weight", &options.weight)))
         return NULL;
-    const int32_t count = self->configuration.layer_count;
+    const int32_t count = self->sizes.layer_count;
     double *norms = calloc((size_t)count, sizeof *norms);
     if (norms == NULL) return PyErr_NoMemory();
     BatchInput batch = {0};
@@ -136,7 +136,7 @@ PyObject *model_attention_gradients(ModelObject *self, PyObject *args, PyObject 
             &input_ids, &labels, &offsets, &seed, &stream, &draw)
         || !seeds(seed, stream, draw, &options))
         return NULL;
-    const int32_t count = self->configuration.layer_count;
+    const int32_t count = self->sizes.layer_count;
     double loss, *norms = calloc((size_t)count, sizeof *norms);
     if (norms == NULL) return PyErr_NoMemory();
     BatchInput batch = {0};
@@ -157,7 +157,7 @@ PyObject *model_attention_gradients(ModelObject *self, PyObject *args, PyObject 
 
 static PyObject *training_states(ModelObject *self, VaccineTrainingStates kind) {
     if (!turn_take(&self->turn, "model")) return NULL;
-    const VaccineModelConfiguration *size = &self->configuration;
+    const VaccineModelSizes *size = &self->sizes;
     const int64_t shape[]
         = {size->layer_count, vaccine_model_training_tokens(self->handle, kind), size->hidden_size};
     BufferObject *output = buffer_new(state_of((PyObject *)self)->buffer_type, 'f', 3, shape);

@@ -25,7 +25,8 @@ typedef struct BufferObject {
 
 typedef struct ModelObject {
     PyObject_HEAD VaccineModel *handle;
-    VaccineModelConfiguration configuration;
+    PyObject *configuration;  // dict of what `Description` holds
+    VaccineModelSizes sizes;
     Turn turn;
 } ModelObject;
 

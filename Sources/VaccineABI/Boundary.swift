@@ -19,6 +19,9 @@ func status(
         case .value(let text):
             write(text, to: message)
             return VACCINE_VALUE
+        case .type(let text):
+            write(text, to: message)
+            return VACCINE_TYPE
         case .memory(let text):
             write(text, to: message)
             return VACCINE_MEMORY
@@ -89,16 +92,6 @@ func retained(_ object: AnyObject) -> OpaquePointer {
 func release<Object: AnyObject>(_ pointer: OpaquePointer?, as: Object.Type) {
     guard let pointer = pointer else { return }
     Unmanaged<Object>.fromOpaque(UnsafeRawPointer(pointer)).release()
-}
-
-extension Precision {
-    init(_ precision: VaccinePrecision) throws(VaccineError) {
-        switch precision {
-        case VACCINE_PRECISION_FLOAT32: self = .float32
-        case VACCINE_PRECISION_BFLOAT16: self = .bfloat16
-        default: throw .value("precision: unknown number \(precision.rawValue)")
-        }
-    }
 }
 
 extension TensorKind {

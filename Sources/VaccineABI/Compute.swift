@@ -48,23 +48,6 @@ public func vaccine_model_logits(
 }
 
 @c @implementation
-public func vaccine_model_attention_outputs(
-    _ model: OpaquePointer!, _ input_ids: VaccineIntegers,
-    _ outputs: UnsafeMutablePointer<Float>!, _ interrupt: VaccineInterrupt,
-    _ message: UnsafeMutablePointer<VaccineMessage>!
-) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
-        let decoder = try ModelHandle.at(model).decoder
-        let ids = try input_ids.tokens("input_ids")
-        let output = Matrix.borrowed(
-            outputs, rows: decoder.configuration.layerCount * ids.count,
-            columns: decoder.configuration.hiddenSize)
-        try decoder.attentionOutputs(
-            ids, interruption: interrupt.interruption, into: output)
-    }
-}
-
-@c @implementation
 public func vaccine_model_hidden_states(
     _ model: OpaquePointer!, _ input_ids: VaccineIntegers, _ offsets: VaccineIntegers,
     _ choice: VaccineStateChoice, _ outputs: UnsafeMutablePointer<Float>!,

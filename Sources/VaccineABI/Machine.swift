@@ -16,7 +16,11 @@ public func vaccine_thread_count() -> Int32 { Int32(Threads.count) }
 
 @c @implementation
 public func vaccine_precision_available(_ precision: VaccinePrecision) -> Bool {
-    (try? Precision(precision))?.isAvailable ?? false
+    switch precision {
+    case VACCINE_PRECISION_FLOAT32: Precision.float32.isAvailable
+    case VACCINE_PRECISION_BFLOAT16: Precision.bfloat16.isAvailable
+    default: false
+    }
 }
 
 @c @implementation

@@ -7,13 +7,18 @@ internal import VaccineTransformer
 
 @c @implementation
 public func vaccine_model_create(
-    _ configuration: UnsafePointer<VaccineModelConfiguration>!,
-    _ model: UnsafeMutablePointer<OpaquePointer?>!,
+    _ description: VaccineDescription, _ model: UnsafeMutablePointer<OpaquePointer?>!,
+    _ sizes: UnsafeMutablePointer<VaccineModelSizes>!,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
-        let decoder = try Decoder(ModelConfiguration(configuration.pointee))
-        model.pointee = retained(ModelHandle(decoder))
+        let configuration = try ModelConfiguration(ModelDescription(description))
+        model.pointee = retained(ModelHandle(try Decoder(configuration)))
+        sizes.pointee = VaccineModelSizes(
+            vocabulary_size: Int32(configuration.vocabularySize),
+            hidden_size: Int32(configuration.hiddenSize),
+            layer_count: Int32(configuration.layerCount),
+            context_length: Int32(configuration.contextLength))
     }
 }
 
@@ -66,9 +71,27 @@ public func vaccine_model_tensor_info(
         guard tensors.indices.contains(Int(index)) else {
             throw .value("index: there is no tensor \(index) among \(tensors.count)")
         }
-        let tensor = tensors[Int(index)]
-        info.pointee = VaccineTensorInfo(
-            name: handle.name(tensor.name), rows: Int64(tensor.shape.rows),
+        info.pointee = handle.info(tensors[Int(index)])
+    }
+}
+
+@c @implementation
+public func vaccine_model_find_tensor(
+    _ model: OpaquePointer!, _ kind: VaccineTensorKind, _ name: UnsafePointer<CChar>!,
+    _ info: UnsafeMutablePointer<VaccineTensorInfo>!,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let handle = try ModelHandle.at(model)
+        info.pointee = handle.info(
+            try handle.decoder.tensor(TensorKind(kind), named: String(cString: name)))
+    }
+}
+
+extension ModelHandle {
+    fileprivate func info(_ tensor: NamedTensor) -> VaccineTensorInfo {
+        VaccineTensorInfo(
+            name: name(tensor.name), rows: Int64(tensor.shape.rows),
             columns: Int64(tensor.shape.columns))
     }
 }
@@ -145,28 +168,24 @@ public func vaccine_model_merge_adapter(
     }
 }
 
-extension ModelConfiguration {
-    fileprivate init(_ c: VaccineModelConfiguration) throws(VaccineError) {
-        let scaling: RotaryScaling =
-            switch c.rotary_scaling {
-            case VACCINE_ROTARY_DEFAULT: .none
-            case VACCINE_ROTARY_LINEAR: .linear(factor: c.rotary_factor)
-            case VACCINE_ROTARY_LLAMA3:
-                .llama3(
-                    factor: c.rotary_factor, lowFrequencyFactor: c.rotary_low_frequency_factor,
-                    highFrequencyFactor: c.rotary_high_frequency_factor,
-                    originalContextLength: Int(c.rotary_original_context_length))
-            default: throw .value("rotary_scaling: unknown kind \(c.rotary_scaling.rawValue)")
-            }
-        let precision = try Precision(c.precision)
-        self.init(
-            vocabularySize: Int(c.vocabulary_size), hiddenSize: Int(c.hidden_size),
-            feedForwardSize: Int(c.feed_forward_size), layerCount: Int(c.layer_count),
-            headCount: Int(c.head_count), keyValueHeadCount: Int(c.key_value_head_count),
-            headSize: Int(c.head_size), contextLength: Int(c.context_length),
-            normEpsilon: c.norm_epsilon, tiedEmbeddings: c.tied_embeddings,
-            queryKeyValueBias: c.query_key_value_bias,
-            attentionOutputBias: c.attention_output_bias, feedForwardBias: c.feed_forward_bias,
-            rotaryBase: c.rotary_base, rotaryScaling: scaling, precision: precision)
+extension ModelDescription {
+    fileprivate init(_ description: VaccineDescription) throws(VaccineError) {
+        var values: [String: Value] = [:]
+        for index in 0..<Int(description.count) {
+            let item = description.values[index]
+            values[String(cString: item.name)] =
+                switch item.kind {
+                case VACCINE_FLAG: .flag(item.integer != 0)
+                case VACCINE_INTEGER: .integer(Int(item.integer))
+                case VACCINE_REAL: .real(item.real)
+                case VACCINE_TEXT: .text(String(cString: item.text))
+                case VACCINE_NUMBERS:
+                    .numbers(
+                        Array(UnsafeBufferPointer(start: item.numbers, count: Int(item.count))))
+                case VACCINE_OTHER: .other(String(cString: item.text))
+                default: throw .value("unknown kind of value \(item.kind.rawValue)")
+                }
+        }
+        self.init(values)
     }
 }

@@ -3,6 +3,8 @@
 public enum VaccineError: Error, Equatable {
     /// A shape, a range, a configuration or a non-finite number.
     case value(String)
+    /// A value of another type than expected.
+    case type(String)
     /// More memory than there is, found out before allocating.
     case memory(String)
     /// The call does not fit the object's present state.

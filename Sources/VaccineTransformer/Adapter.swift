@@ -14,22 +14,18 @@ package struct AdapterConfiguration: Sendable, Equatable {
         self.targets = targets
     }
 
-    /// The linear maps of a layer that can carry an adapter.
-    package static let targetNames = [
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
-    ]
-
-    func validate() throws(VaccineError) {
+    /// - Parameter known: the linear maps of a layer that can carry an adapter.
+    func validate(known: [String]) throws(VaccineError) {
         guard rank >= 1 else { throw .value("rank must be at least 1, got \(rank)") }
         _ = try float32(alpha / Double(rank), "alpha / rank", positive: true)
         guard (0...0.5).contains(dropout) else {
             throw .value("dropout must be in [0, 0.5], got \(dropout)")
         }
         guard !targets.isEmpty else { throw .value("targets must name at least one projection") }
-        for target in targets where !AdapterConfiguration.targetNames.contains(target) {
+        for target in targets where !known.contains(target) {
             throw .value(
                 "targets: unknown projection '\(target)'; known are "
-                    + AdapterConfiguration.targetNames.joined(separator: ", "))
+                    + known.joined(separator: ", "))
         }
     }
 }
@@ -41,7 +37,7 @@ package struct AdapterMemory {
     let values: Arena
     let gradients: Arena
     /// The factors and their gradients under their names, in the order of the computation.
-    let factors: (values: [NamedTensor], gradients: [NamedTensor])
+    let factors: (values: TensorTable, gradients: TensorTable)
 }
 
 extension Decoder {
@@ -56,7 +52,7 @@ extension Decoder {
         guard adapter == nil else {
             throw .state("the model has an adapter already; merge or remove it first")
         }
-        try settings.validate()
+        try settings.validate(known: configuration.adapterTargets)
         for layer in layers {
             for (projection, part) in layer.parts where settings.targets.contains(part.name) {
                 let smaller = min(projection.weight.columns, part.range.count)
@@ -75,7 +71,9 @@ extension Decoder {
         layers = adapted(settings, values: values, gradients: gradients)
         adapter = AdapterMemory(
             configuration: settings, values: values, gradients: gradients,
-            factors: (factors(gradient: false), factors(gradient: true)))
+            factors: (
+                adapterTable(layers, gradient: false), adapterTable(layers, gradient: true)
+            ))
         discardWorkspaces()
         for layer in layers {
             for (_, part) in layer.parts {
@@ -90,7 +88,7 @@ extension Decoder {
     /// - Throws: `VaccineError.state` if there is none.
     package func removeAdapter() throws(VaccineError) {
         guard adapter != nil else { throw .state("the model has no adapter") }
-        for index in layers.indices { layers[index].mapParts { $0.adapter = nil } }
+        for index in layers.indices { layers[index].mapParts { $1.adapter = nil } }
         adapter = nil
         discardWorkspaces()
     }
@@ -135,44 +133,44 @@ extension Decoder {
     private func adapted(
         _ settings: AdapterConfiguration, values: Arena, gradients: Arena
     ) -> [DecoderLayer] {
-        func adapt(_ projection: inout Projection) {
-            for index in projection.parts.indices
-            where settings.targets.contains(projection.parts[index].name) {
-                let (input, output) = (
-                    projection.weight.columns, projection.parts[index].range.count
-                )
-                let rank = settings.rank
-                projection.parts[index].adapter = LowRankAdapter(
-                    down: values.matrix(rows: rank, columns: input),
-                    up: values.matrix(rows: rank, columns: output),
-                    downGradient: gradients.matrix(rows: rank, columns: input),
-                    upGradient: gradients.matrix(rows: rank, columns: output),
-                    scale: Float(settings.alpha / Double(rank)), dropout: settings.dropout)
-            }
+        func adapter(of part: Projection.Part, input: Int) -> LowRankAdapter? {
+            guard settings.targets.contains(part.name) else { return nil }
+            let (rank, output) = (settings.rank, part.range.count)
+            return LowRankAdapter(
+                down: values.matrix(rows: rank, columns: input),
+                up: values.matrix(rows: rank, columns: output),
+                downGradient: gradients.matrix(rows: rank, columns: input),
+                upGradient: gradients.matrix(rows: rank, columns: output),
+                scale: Float(settings.alpha / Double(rank)), dropout: settings.dropout)
         }
         return layers.map { layer in
             var layer = layer
-            adapt(&layer.queryKeyValue)
-            adapt(&layer.output)
-            adapt(&layer.gateUp)
-            adapt(&layer.down)
+            layer.mapParts { weight, part in
+                part.adapter = adapter(of: part, input: weight.columns)
+            }
             return layer
         }
     }
 }
 
 extension DecoderLayer {
-    /// The seven linear maps in the order of their indices, each with the projection it lies in.
+    /// The linear maps in the order of their indices, each with the projection it lies in.
     var parts: [(Projection, Projection.Part)] {
-        [queryKeyValue, output, gateUp, down].flatMap { projection in
-            projection.parts.map { (projection, $0) }
-        }
+        [attention.queryKeyValue, attention.output, feedForward.inner, feedForward.output]
+            .flatMap { projection in projection.parts.map { (projection, $0) } }
     }
 
-    mutating func mapParts(_ change: (inout Projection.Part) -> Void) {
-        for index in queryKeyValue.parts.indices { change(&queryKeyValue.parts[index]) }
-        for index in output.parts.indices { change(&output.parts[index]) }
-        for index in gateUp.parts.indices { change(&gateUp.parts[index]) }
-        for index in down.parts.indices { change(&down.parts[index]) }
+    /// Changes every linear map, in the same order; `change` is given the projection's weight as well.
+    mutating func mapParts(_ change: (Weight, inout Projection.Part) -> Void) {
+        attention.queryKeyValue.mapParts(change)
+        attention.output.mapParts(change)
+        feedForward.inner.mapParts(change)
+        feedForward.output.mapParts(change)
+    }
+}
+
+extension Projection {
+    fileprivate mutating func mapParts(_ change: (Weight, inout Part) -> Void) {
+        for index in parts.indices { change(weight, &parts[index]) }
     }
 }

@@ -1,15 +1,5 @@
 package import VaccineNumerics
 
-/// Which states of a layer are meant; all are [T, C].
-package enum HiddenState: Sendable {
-    /// What attention adds to the residual stream: the output of `o_proj`.
-    case attention
-    /// What the feed-forward network adds to it: the output of `down_proj`.
-    case feedForward
-    /// The residual stream after the layer.
-    case residual
-}
-
 /// Which rows of a packed batch become rows of a result: result row `i` is the mean of the batch's
 /// rows `rows[bounds[i]..<bounds[i + 1]]`.
 package struct Pooling: Sendable {
@@ -69,8 +59,8 @@ extension Decoder {
         for (index, layer) in layers.enumerated() { place[layer] = index }
         _ = try forward(
             pass,
-            observe: { seen, layer, states in
-                guard seen == kind, let index = place[layer] else { return }
+            visit: { state, layer, states in
+                guard state == kind, let index = place[layer] else { return }
                 let rows = index * pooling.count..<(index + 1) * pooling.count
                 pooling.pool(states, into: outputs.rows(rows))
             })

@@ -1,9 +1,9 @@
 package import VaccineNumerics
 
-/// A causal language model of the Llama family with its weights, an optional adapter and scratch memory.
+/// A causal language model with its weights, an optional adapter and scratch memory.
 ///
 /// ```
-/// x = embedding[ids];  x = layer_l(x) for l = 1 … L;  logits = norm(x) · headᵀ
+/// x = embedding[ids] (+ positions);  x = layer_l(x) for l = 1 … L;  logits = head(x)
 /// ```
 /// Weights are frozen; only the adapter's factors have gradients. One decoder serves one thread at a
 /// time.
@@ -12,10 +12,10 @@ package final class Decoder {
     package internal(set) var layers: [DecoderLayer]
     package internal(set) var adapter: AdapterMemory?
     let embedding: Weight  // [V, C]
-    let finalNorm: Matrix  // [1, C]
-    let head: Weight  // [V, C], the embedding if they are tied
-    let attention: Attention
-    let rotary: RotaryEmbedding
+    let positions: any PositionEncoding
+    let head: LanguageHead
+    /// The frozen weights by name.
+    let weights: TensorTable
     /// Scratch with every layer's activations, and scratch with one layer's. They are apart so that
     /// an evaluation on long texts neither claims a training step's memory nor disturbs its results.
     var training: Workspace?
@@ -31,29 +31,17 @@ package final class Decoder {
         try configuration.validate()
         self.configuration = configuration
         let plan = Arena()
-        _ = Decoder.layOut(configuration, in: plan)
+        _ = DecoderLayout(configuration, in: plan)
         arena = try Arena(byteCount: plan.byteCount, purpose: "the model")
-        (embedding, layers, finalNorm, head, rotary) = Decoder.layOut(configuration, in: arena)
-        attention = Attention(configuration)
-        rotary.fill()
-    }
-
-    private static func layOut(
-        _ configuration: ModelConfiguration, in arena: Arena
-    ) -> (Weight, [DecoderLayer], Matrix, Weight, RotaryEmbedding) {
-        let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
-        let precision = configuration.precision
-        let embedding = arena.weight(rows: vocabulary, columns: hidden, precision)
-        let layers = (0..<configuration.layerCount).map {
-            DecoderLayer(configuration, index: $0, in: arena)
-        }
-        let finalNorm = arena.matrix(rows: 1, columns: hidden)
-        let head =
-            configuration.tiedEmbeddings
-            ? embedding : arena.weight(rows: vocabulary, columns: hidden, precision)
-        let rotary = RotaryEmbedding(
-            configuration, positions: configuration.contextLength, in: arena)
-        return (embedding, layers, finalNorm, head, rotary)
+        let layout = DecoderLayout(configuration, in: arena)
+        embedding = layout.embedding
+        positions = layout.positions
+        layers = layout.layers
+        head = layout.head
+        weights = weightTable(
+            configuration.names, embedding: embedding, positions: positions, layers: layers,
+            head: head, tied: configuration.tiedEmbeddings)
+        positions.fill()
     }
 
     /// Makes sure that a batch of this size finds its scratch memory, so that later calls of no larger
@@ -81,9 +69,10 @@ package final class Decoder {
 
     /// The pass of one batch, with scratch memory at hand.
     ///
-    /// - Parameter finalRows: as in `Pass`.
+    /// - Parameters: `finalRows`, `cached`: as in `Pass`.
     func pass(
-        _ batch: PackedBatch, finalRows: [Int]? = nil, masks: RandomStream? = nil, training: Bool,
+        _ batch: PackedBatch, positions: Positions? = nil, finalRows: [Int]? = nil,
+        cached: CachedSequences? = nil, masks: RandomStream? = nil, training: Bool,
         interruption: Interruption
     ) throws(VaccineError) -> Pass {
         try reserve(
@@ -93,43 +82,34 @@ package final class Decoder {
             preconditionFailure("reserve leaves a workspace")
         }
         return Pass(
-            configuration: configuration, attention: attention, rotary: rotary, batch: batch,
-            finalRows: finalRows, workspace: workspace, masks: masks, interruption: interruption)
+            batch: batch, positions: positions ?? .sequences(offsets: batch.offsets),
+            layerCount: layers.count, finalRows: finalRows, workspace: workspace, cached: cached,
+            masks: masks, interruption: interruption)
     }
 
     /// Embeds the batch and runs all layers.
     ///
-    /// - Parameters:
-    ///   - perturb: called with each layer's index and attention output [T, C], the last layer's with the
-    ///     pass's final rows only; may change it.
-    ///   - observe: called with each layer's index and states of the same rows, once for every kind.
     /// - Returns: the residual stream leaving the last layer, one row for each of the final rows.
     func forward(
-        _ pass: Pass, perturb: (Int, Matrix) -> Void = { _, _ in },
-        observe: (HiddenState, Int, Matrix) -> Void = { _, _, _ in }
+        _ pass: Pass, visit: Visitor = { _, _, _ in }
     ) throws(VaccineError) -> Matrix {
-        embed(pass.batch.inputIDs, into: pass.workspace.layer(0).input.rows(0..<pass.tokens))
+        embed(pass, into: pass.workspace.layer(0).input.rows(0..<pass.tokens))
         for (index, layer) in layers.enumerated() {
             try pass.interruption.check()
-            let rows = 0..<pass.rowCount(of: index)
             let next =
                 index + 1 < layers.count
                 ? pass.workspace.layer(index + 1).input : pass.scratch.final
             try layer.forward(
-                pass, pass.workspace.layer(index), chosen: pass.rows(of: index),
-                perturb: { output in
-                    perturb(index, output)
-                    observe(.attention, index, output)
-                },
-                observe: { observe(.feedForward, index, $0) }, into: next.rows(rows))
-            observe(.residual, index, next.rows(rows))
+                pass, pass.workspace.layer(index), visit: visit,
+                into: next.rows(0..<pass.rowCount(of: index)))
         }
         return pass.scratch.final.rows(0..<pass.rowCount(of: layers.count - 1))
     }
 
-    func embed(_ ids: [Int32], into x: Matrix) {
-        for (row, id) in ids.enumerated() {
+    private func embed(_ pass: Pass, into x: Matrix) {
+        for (row, id) in pass.batch.inputIDs.enumerated() {
             embedding.rows(Int(id)..<Int(id) + 1).read(into: x.rows(row..<row + 1))
         }
+        positions.add(to: x, at: pass.positions)
     }
 }

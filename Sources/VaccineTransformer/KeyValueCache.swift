@@ -1,11 +1,11 @@
 internal import VaccineNumerics
 
 /// The rotated keys and the values of everything that a batch of sequences has seen.
-struct KeyValueCache {
+final class KeyValueCache {
     /// Tokens that each sequence has room for.
     let capacity: Int
     /// Tokens seen by each sequence.
-    var lengths: [Int]
+    fileprivate(set) var lengths: [Int]
     /// One [B · capacity, 2·K·D] for each layer: keys left, values right.
     private let layers: [Matrix]
     private let arena: Arena
@@ -16,7 +16,8 @@ struct KeyValueCache {
     ) throws(VaccineError) {
         func layOut(_ arena: Arena) -> [Matrix] {
             (0..<configuration.layerCount).map { _ in
-                arena.matrix(rows: sequences * capacity, columns: 2 * configuration.keyValueWidth)
+                arena.matrix(
+                    rows: sequences * capacity, columns: 2 * configuration.attention.keyValueWidth)
             }
         }
         let plan = Arena()
@@ -32,5 +33,51 @@ struct KeyValueCache {
     /// The rows of one sequence in one layer, shape [capacity, 2·K·D].
     func sequence(_ index: Int, layer: Int) -> Matrix {
         layers[layer].rows(index * capacity..<(index + 1) * capacity)
+    }
+}
+
+/// The sequences of a cache that a pass goes on with, in the pass's order.
+struct CachedSequences {
+    let cache: KeyValueCache
+    let numbers: [Int]
+
+    /// The place of the next token of each.
+    var positions: [Int] { numbers.map { cache.lengths[$0] } }
+
+    /// Appends keys and values of one layer.
+    ///
+    /// - Parameter new: shape [T, 2·K·D], rows at `positions`.
+    /// - Returns: for each sequence all that it has seen, the new rows included.
+    @discardableResult
+    func append(_ new: Matrix, at positions: Positions, layer: Int) -> [Matrix] {
+        let seen = numbers.enumerated().map { place, number in
+            let rows =
+                switch positions {
+                case .sequences(let offsets): offsets[place + 1] - offsets[place]
+                case .single(let positions): positions[place] + 1
+                }
+            return cache.sequence(number, layer: layer).rows(0..<rows)
+        }
+        switch positions {
+        case .sequences(let offsets):
+            Threads.forEach(seen.count) { place, _ in
+                seen[place].copy(from: new.rows(offsets[place]..<offsets[place + 1]))
+            }
+        case .single:
+            Threads.forEachRange(of: seen.count) { range in
+                for place in range {
+                    let last = seen[place].rows - 1
+                    seen[place].rows(last..<last + 1).copy(from: new.rows(place..<place + 1))
+                }
+            }
+        }
+        return seen
+    }
+
+    /// Notes that the rows of a pass are in all layers.
+    func advance(_ batch: PackedBatch) {
+        for (place, number) in numbers.enumerated() {
+            cache.lengths[number] += batch.offsets[place + 1] - batch.offsets[place]
+        }
     }
 }

@@ -1,30 +1,30 @@
-public import VaccineNumerics
+package import VaccineNumerics
 
 /// The sequences of a batch laid end to end; no padding.
-public struct PackedBatch: Sendable, Equatable {
+package struct PackedBatch: Sendable, Equatable {
     /// T token ids.
-    public private(set) var inputIDs: [Int32] = []
+    package private(set) var inputIDs: [Int32] = []
     /// The place of each of them among the `givenCount` that were given.
-    public private(set) var places: [Int] = []
-    public private(set) var givenCount = 0
+    package private(set) var places: [Int] = []
+    package private(set) var givenCount = 0
     /// B + 1 borders: 0 first, T last.
-    public private(set) var offsets: [Int] = []
+    package private(set) var offsets: [Int] = []
     /// Rows whose next token is supervised: the rows that reach the loss.
-    public private(set) var supervisedRows: [Int] = []
+    package private(set) var supervisedRows: [Int] = []
     /// The token that each supervised row has to predict.
-    public private(set) var targets: [Int32] = []
+    package private(set) var targets: [Int32] = []
 
-    public var tokenCount: Int { inputIDs.count }
-    public var sequenceCount: Int { offsets.count - 1 }
-    public var longest: Int {
+    package var tokenCount: Int { inputIDs.count }
+    package var sequenceCount: Int { offsets.count - 1 }
+    package var longest: Int {
         zip(offsets, offsets.dropFirst()).reduce(0) { max($0, $1.1 - $1.0) }
     }
 
     /// The label of a token without supervision.
-    public static let ignored: Int32 = -100
+    package static let ignored: Int32 = -100
 
     /// No sequences, to be refilled.
-    public init() {}
+    package init() {}
 
     /// - Parameters:
     ///   - inputIDs: T token ids, each in 0..<vocabularySize.
@@ -32,7 +32,7 @@ public struct PackedBatch: Sendable, Equatable {
     ///     nil: none at all.
     ///   - offsets: B + 1 borders, strictly rising from 0 to T.
     /// - Throws: `VaccineError.value` that names the argument and the position.
-    public init(
+    package init(
         inputIDs: [Int32], labels: [Int32]?, offsets: [Int], configuration: ModelConfiguration
     ) throws(VaccineError) {
         try refill(
@@ -43,7 +43,7 @@ public struct PackedBatch: Sendable, Equatable {
     ///
     /// - Parameter trimming: leaves out every token that reaches no supervised row: those after the last such
     ///   row of their sequence, and sequences without any.
-    public mutating func refill(
+    package mutating func refill(
         inputIDs: [Int32], labels: [Int32]?, offsets: [Int], configuration: ModelConfiguration,
         trimming: Bool = false
     ) throws(VaccineError) {
@@ -116,6 +116,11 @@ public struct PackedBatch: Sendable, Equatable {
             start = end
         }
         return parts
+    }
+
+    /// One token of each of several sequences.
+    init(next tokens: [Int32]) {
+        self.init(inputIDs: tokens, offsets: Array(0...tokens.count))
     }
 
     private init(inputIDs: [Int32], offsets: [Int]) {

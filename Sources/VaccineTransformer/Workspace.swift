@@ -22,44 +22,27 @@ struct BatchCapacity: Equatable {
 /// What one decoder layer keeps from its forward pass for its backward pass.
 struct LayerActivations {
     let input: Matrix  // [T, C] the residual stream entering the layer
-    let attentionInverse: Matrix  // [T, 1]
-    let qkv: Matrix  // [T, (H + 2K)·D] after the rotary embedding
-    let qkvCache: Projection.Cache
-    let logSums: Matrix  // [H, T]
-    let context: Matrix  // [T, H·D]
-    let outputCache: Projection.Cache
+    let attentionStatistics: Matrix  // [T, statistics of the norm]
+    let attention: AttentionActivations
     let middle: Matrix  // [T, C] the residual stream after attention
-    let feedForwardInverse: Matrix  // [T, 1]
-    let gateUp: Matrix  // [T, 2F], in the backward pass its gradient
-    let gateUpHalves: HalfMatrix?  // [T, 2F] if all layers share `gateUp`
-    let gateUpCache: Projection.Cache
-    let downCache: Projection.Cache
+    let feedForwardStatistics: Matrix  // [T, statistics of the norm]
+    let feedForward: FeedForwardActivations
 
-    /// - Parameter sharedGateUp: `gateUp` for all layers, which then keep it in float16; nil: one for this layer.
+    /// - Parameter sharedInner: as in `FeedForwardActivations`.
     init(
-        _ configuration: ModelConfiguration, tokens: Int, rank: Int, sharedGateUp: Matrix?,
+        _ configuration: ModelConfiguration, tokens: Int, rank: Int, sharedInner: Matrix?,
         in arena: Arena
     ) {
-        func cache(_ parts: Int) -> Projection.Cache {
-            Projection.Cache(
-                u: (0..<parts).map { _ in arena.matrix(rows: tokens, columns: rank) })
-        }
-        let hidden = configuration.hiddenSize
+        let (hidden, statistics) = (configuration.hiddenSize, configuration.norm.statisticsWidth)
         input = arena.matrix(rows: tokens, columns: hidden)
-        attentionInverse = arena.matrix(rows: tokens, columns: 1)
-        qkv = arena.matrix(
-            rows: tokens, columns: configuration.queryWidth + 2 * configuration.keyValueWidth)
-        qkvCache = cache(3)
-        logSums = arena.matrix(rows: configuration.headCount, columns: tokens)
-        context = arena.matrix(rows: tokens, columns: configuration.queryWidth)
-        outputCache = cache(1)
+        attentionStatistics = arena.matrix(rows: tokens, columns: statistics)
+        attention = AttentionActivations(
+            configuration.attention, tokens: tokens, rank: rank, in: arena)
         middle = arena.matrix(rows: tokens, columns: hidden)
-        feedForwardInverse = arena.matrix(rows: tokens, columns: 1)
-        let gates = 2 * configuration.feedForwardSize
-        gateUp = sharedGateUp ?? arena.matrix(rows: tokens, columns: gates)
-        gateUpHalves = sharedGateUp.map { _ in arena.halfMatrix(rows: tokens, columns: gates) }
-        gateUpCache = cache(2)
-        downCache = cache(1)
+        feedForwardStatistics = arena.matrix(rows: tokens, columns: statistics)
+        feedForward = FeedForwardActivations(
+            configuration.feedForward, tokens: tokens, rank: rank, sharedInner: sharedInner,
+            in: arena)
     }
 }
 
@@ -69,15 +52,12 @@ struct Scratch {
     let activated: Matrix  // [T, F]
     let dropped: [Matrix]  // per worker, [band, max(C, F, H·D)] a dropped-out input
     let final: Matrix  // [T, C] the residual stream leaving the last layer
-    let finalInverse: Matrix  // [T, 1]
+    let finalStatistics: Matrix  // [T, statistics of the norm]
     let attention: [Matrix]  // per worker, [64, longest]
     let rounded: Weight?  // [T, (H + 2K)·D] unless products are float32
     let logits: Matrix  // [chunk, V]
     let losses: Matrix  // [T, 1] of the supervised rows, in their order
     let dUs: [Matrix]  // per part of a projection, [T, r]
-
-    /// Supervised rows whose logits exist at one time.
-    static let lossChunk = 256
 
     init(
         _ configuration: ModelConfiguration, _ capacity: BatchCapacity, rank: Int, logits: Matrix,
@@ -86,21 +66,22 @@ struct Scratch {
         self.logits = logits
         let tokens = capacity.tokens
         let hidden = configuration.hiddenSize
+        let (attention, feedForward) = (configuration.attention, configuration.feedForward)
         normed = arena.matrix(rows: tokens, columns: hidden)
-        activated = arena.matrix(rows: tokens, columns: configuration.feedForwardSize)
+        activated = arena.matrix(rows: tokens, columns: feedForward.width)
         dropped = (0..<Threads.count).map { _ in
             arena.matrix(
                 rows: Threads.bandRows,
-                columns: max(hidden, configuration.feedForwardSize, configuration.queryWidth))
+                columns: max(hidden, feedForward.width, attention.queryWidth))
         }
         final = arena.matrix(rows: tokens, columns: hidden)
-        finalInverse = arena.matrix(rows: tokens, columns: 1)
-        attention = (0..<Threads.count).map { _ in
+        finalStatistics = arena.matrix(
+            rows: tokens, columns: configuration.norm.statisticsWidth)
+        self.attention = (0..<Threads.count).map { _ in
             arena.matrix(rows: Attention.queryBlock, columns: capacity.longest)
         }
         rounded = arena.rounded(
-            rows: tokens, columns: configuration.queryWidth + 2 * configuration.keyValueWidth,
-            configuration.precision)
+            rows: tokens, columns: attention.queryKeyValueWidth, configuration.precision)
         losses = arena.matrix(rows: tokens, columns: 1)
         dUs = (0..<Projection.maximumParts).map { _ in arena.matrix(rows: tokens, columns: rank) }
     }
@@ -122,7 +103,7 @@ struct BackwardScratch {
     let dActivated: Matrix  // [T, F]
     let attention: [Matrix]  // per worker, [64, longest]
     let rounded: Weight?  // [T, H·D] unless products are float32
-    let gateUp: Matrix?  // [T, 2F] unless products are float32: every layer's in its turn
+    let inner: Matrix?  // [T, n·F] unless products are float32: every layer's in its turn
 
     /// - Parameter dStream: written while there are logits, so not in `arena`'s next memory, which is theirs.
     init(
@@ -132,18 +113,18 @@ struct BackwardScratch {
         self.dStream = dStream
         let tokens = capacity.tokens
         dNormed = arena.matrix(rows: tokens, columns: configuration.hiddenSize)
-        dContext = arena.matrix(rows: tokens, columns: configuration.queryWidth)
-        dQKV = arena.matrix(
-            rows: tokens, columns: configuration.queryWidth + 2 * configuration.keyValueWidth)
-        dActivated = arena.matrix(rows: tokens, columns: configuration.feedForwardSize)
-        attention = (0..<Threads.count).map { _ in
+        let (attention, feedForward) = (configuration.attention, configuration.feedForward)
+        dContext = arena.matrix(rows: tokens, columns: attention.queryWidth)
+        dQKV = arena.matrix(rows: tokens, columns: attention.queryKeyValueWidth)
+        dActivated = arena.matrix(rows: tokens, columns: feedForward.width)
+        self.attention = (0..<Threads.count).map { _ in
             arena.matrix(rows: Attention.queryBlock, columns: capacity.longest)
         }
         rounded = arena.rounded(
-            rows: tokens, columns: configuration.queryWidth, configuration.precision)
-        gateUp =
+            rows: tokens, columns: attention.queryWidth, configuration.precision)
+        inner =
             configuration.precision == .float32
-            ? nil : arena.matrix(rows: tokens, columns: 2 * configuration.feedForwardSize)
+            ? nil : arena.matrix(rows: tokens, columns: feedForward.innerWidth)
     }
 }
 
@@ -180,14 +161,14 @@ struct Workspace {
         // Logits come and go between the forward and the backward pass.
         let (logits, backward) = arena.inTurn { arena in
             arena.matrix(
-                rows: min(Scratch.lossChunk, tokens), columns: configuration.vocabularySize)
+                rows: min(LanguageHead.rowsAtOnce, tokens), columns: configuration.vocabularySize)
         } and: { arena in
             dStream.map { BackwardScratch(configuration, capacity, dStream: $0, in: arena) }
         }
         self.backward = backward
         layers = (0..<(isTraining ? configuration.layerCount : 1)).map { _ in
             LayerActivations(
-                configuration, tokens: tokens, rank: rank, sharedGateUp: backward?.gateUp,
+                configuration, tokens: tokens, rank: rank, sharedInner: backward?.inner,
                 in: arena)
         }
         scratch = Scratch(configuration, capacity, rank: rank, logits: logits, in: arena)

@@ -8,7 +8,7 @@ import _TestSupport
 /// Blocked attention against softmax(causal(Q·Kᵀ/√D))·V written out, and its backward pass against
 /// differences. Lengths reach over the block of 64 queries.
 @Suite struct AttentionTests {
-    private let configuration = ModelConfiguration.tiny
+    private let configuration = ModelConfiguration.tiny.attention
     private let offsets = [0, 1, 4, 134]
     private var tokens: Int { offsets.last ?? 0 }
 
@@ -57,7 +57,7 @@ import _TestSupport
     @Test(arguments: [(4, 2), (70, 1)]) func attentionToACacheIsThatOfTheLastRow(
         heads: (Int, Int)
     ) throws {
-        var configuration = ModelConfiguration.tiny
+        var configuration = ModelConfiguration.tiny.attention
         (configuration.headCount, configuration.keyValueHeadCount) = heads
         let attention = Attention(configuration)
         let qkv = normal(

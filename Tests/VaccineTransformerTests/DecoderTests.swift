@@ -5,6 +5,17 @@ import _TestSupport
 
 @testable import VaccineTransformer
 
+/// States of all layers and tokens of one sequence, [L·T, C].
+func attentionOutputs(_ model: Decoder, _ ids: [Int32], into outputs: Matrix) throws {
+    let batch = try PackedBatch(
+        inputIDs: ids, labels: nil, offsets: [0, ids.count], configuration: model.configuration)
+    try model.hiddenStates(
+        .attention, of: batch, layers: Array(0..<model.configuration.layerCount),
+        pooling: Pooling(
+            rows: Array(ids.indices), bounds: Array(0...ids.count), tokens: ids.count),
+        interruption: .none, into: outputs)
+}
+
 @Suite struct DecoderTests {
     private func logits(_ model: Decoder, _ ids: [Int32]) throws -> [Float] {
         let output = zeros(ids.count, model.configuration.vocabularySize)
@@ -28,7 +39,7 @@ import _TestSupport
             #expect(
                 relativeError(found, Array(expected[start * vocabulary..<end * vocabulary])) < 1e-5)
             let seen = zeros(model.configuration.layerCount * ids.count, hidden)
-            try model.attentionOutputs(ids, interruption: .none, into: seen)
+            try attentionOutputs(model, ids, into: seen)
             for layer in 0..<model.configuration.layerCount {
                 let base = layer * batch.tokenCount
                 let slice = outputs[(base + start) * hidden..<(base + end) * hidden]
@@ -115,7 +126,7 @@ import _TestSupport
         // More supervised rows than have their logits at one time.
         let batch = try randomBatch([190, 7, 200])
         let count = batch.supervisedRows.count
-        #expect(count > Scratch.lossChunk)
+        #expect(count > LanguageHead.rowsAtOnce)
         let losses = zeros(count, 1)
         let mean = try model.loss(batch, interruption: .none, losses: losses)
         let sum = losses.elements.reduce(0.0) { $0 + Double($1) }
@@ -155,12 +166,11 @@ import _TestSupport
     }
 
     @Test func everyFaultOfAConfigurationIsListed() {
-        var configuration = ModelConfiguration.tiny
-        configuration.headSize = 7
-        configuration.keyValueHeadCount = 3
-        configuration.normEpsilon = -1
+        let faulty = [String: ModelDescription.Value].tiny.merging(
+            ["head_size": 7, "key_value_head_count": 3, "norm_epsilon": -1.0]
+        ) { $1 }
         #expect {
-            try configuration.validate()
+            try ModelConfiguration(.llama(faulty))
         } throws: { error in
             guard case .value(let text) = error as? VaccineError else { return false }
             return ["head_size", "key_value_head_count", "norm_epsilon"].allSatisfy(text.contains)

@@ -29,7 +29,7 @@ import _TestSupport
         for (start, end) in zip(batch.offsets, batch.offsets.dropFirst()) {
             let ids = Array(batch.inputIDs[start..<end])
             let alone = zeros(layers.count * ids.count, model.configuration.hiddenSize)
-            try model.attentionOutputs(ids, interruption: .none, into: alone)
+            try attentionOutputs(model, ids, into: alone)
             for layer in layers {
                 let mine = packed.rows(
                     layer * batch.tokenCount + start..<layer * batch.tokenCount + end)

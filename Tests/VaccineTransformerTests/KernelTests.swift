@@ -147,13 +147,14 @@ import _TestSupport
     }
 
     @Test func rotationKeepsLengthsAndTurnsBack() throws {
-        var configuration = ModelConfiguration.tiny
-        configuration.rotaryScaling = .llama3(
+        var settings = try #require(ModelConfiguration.tiny.positions as? RotarySettings)
+        settings.scaling = .llama3(
             factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 32)
+        let frequencies = settings.frequencies(headSize: 8)
         let plan = Arena()
-        _ = RotaryEmbedding(configuration, positions: 50, in: plan)
+        _ = RotaryEmbedding(frequencies: frequencies, positions: 50, in: plan)
         let arena = try Arena(byteCount: plan.byteCount, purpose: "a test")
-        let rotary = RotaryEmbedding(configuration, positions: 50, in: arena)
+        let rotary = RotaryEmbedding(frequencies: frequencies, positions: 50, in: arena)
         rotary.fill()
         let x = normal(1, 32, seed: 1)
         let before = x.elements

@@ -75,7 +75,7 @@ private struct HuggingFaceConfiguration: Decodable {
 
     let vocab_size, hidden_size, intermediate_size, num_hidden_layers: Int
     let num_attention_heads, num_key_value_heads, head_dim, max_position_embeddings: Int
-    let rms_norm_eps: Float
+    let rms_norm_eps: Double
     let rope_theta: Double?
     let rope_scaling: Scaling?
     let attention_bias, mlp_bias, tie_word_embeddings: Bool
@@ -91,27 +91,30 @@ extension GoldenFile {
     package var configuration: ModelConfiguration {
         get throws {
             let hf = try settings("config", as: HuggingFaceConfiguration.self)
-            let scaling: RotaryScaling =
-                switch hf.rope_scaling?.rope_type ?? hf.rope_scaling?.type {
-                case "linear": .linear(factor: hf.rope_scaling?.factor ?? 1)
-                case "llama3":
-                    .llama3(
-                        factor: hf.rope_scaling?.factor ?? 1,
-                        lowFrequencyFactor: hf.rope_scaling?.low_freq_factor ?? 1,
-                        highFrequencyFactor: hf.rope_scaling?.high_freq_factor ?? 4,
-                        originalContextLength: hf.rope_scaling?.original_max_position_embeddings
-                            ?? 0)
-                default: .none
-                }
-            return ModelConfiguration(
-                vocabularySize: hf.vocab_size, hiddenSize: hf.hidden_size,
-                feedForwardSize: hf.intermediate_size, layerCount: hf.num_hidden_layers,
-                headCount: hf.num_attention_heads, keyValueHeadCount: hf.num_key_value_heads,
-                headSize: hf.head_dim, contextLength: hf.max_position_embeddings,
-                normEpsilon: hf.rms_norm_eps, tiedEmbeddings: hf.tie_word_embeddings,
-                queryKeyValueBias: hf.attention_bias, attentionOutputBias: hf.attention_bias,
-                feedForwardBias: hf.mlp_bias, rotaryBase: hf.rope_theta ?? 10_000,
-                rotaryScaling: scaling)
+            let scaling = hf.rope_scaling
+            return try ModelConfiguration(
+                .llama([
+                    "vocabulary_size": .integer(hf.vocab_size),
+                    "hidden_size": .integer(hf.hidden_size),
+                    "feed_forward_size": .integer(hf.intermediate_size),
+                    "layer_count": .integer(hf.num_hidden_layers),
+                    "head_count": .integer(hf.num_attention_heads),
+                    "key_value_head_count": .integer(hf.num_key_value_heads),
+                    "head_size": .integer(hf.head_dim),
+                    "context_length": .integer(hf.max_position_embeddings),
+                    "norm_epsilon": .real(hf.rms_norm_eps),
+                    "tied_embeddings": .flag(hf.tie_word_embeddings),
+                    "query_key_value_bias": .flag(hf.attention_bias),
+                    "attention_output_bias": .flag(hf.attention_bias),
+                    "feed_forward_bias": .flag(hf.mlp_bias),
+                    "rotary_base": .real(hf.rope_theta ?? 10_000),
+                    "rotary_scaling": .text(scaling?.rope_type ?? scaling?.type ?? "default"),
+                    "rotary_factor": .real(scaling?.factor ?? 1),
+                    "rotary_low_frequency_factor": .real(scaling?.low_freq_factor ?? 1),
+                    "rotary_high_frequency_factor": .real(scaling?.high_freq_factor ?? 4),
+                    "rotary_original_context_length":
+                        .integer(scaling?.original_max_position_embeddings ?? 1),
+                ]))
         }
     }
 

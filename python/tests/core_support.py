@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vaccine_swift import _core
+from vaccine_swift.families.llama import LLAMA
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -38,6 +39,10 @@ def configuration(**changes: Any) -> dict[str, Any]:
         "rotary_high_frequency_factor": 4.0,
         "rotary_original_context_length": 64,
         "precision": "float32",
+        "norm": "rms",
+        "positions": "rotary",
+        "feed_forward": "gated_silu",
+        **{f"names.{module}": name for module, name in LLAMA.modules.items()},
     } | changes
 
 

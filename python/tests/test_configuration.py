@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vaccine_swift as vs
-from vaccine_swift.configuration import core_configuration
-from vaccine_swift.rotary import llama3_frequency_factors
+from vaccine_swift.families import FAMILIES, core_configuration
+from vaccine_swift.families.rotary import llama3_frequency_factors
 
 LLAMA3 = {
     "rope_type": "llama3",
@@ -51,7 +51,10 @@ def test_sizes_and_flags_become_the_cores_fields() -> None:
         "rotary_high_frequency_factor": 4.0,
         "rotary_original_context_length": 256,
         "precision": "float32",
-    }
+        "norm": "rms",
+        "positions": "rotary",
+        "feed_forward": "gated_silu",
+    } | {f"names.{module}": name for module, name in FAMILIES["llama"].modules.items()}
 
 
 def test_absent_keys_take_the_familys_defaults() -> None:

@@ -53,7 +53,10 @@ CALLS = {
     ),
     "loss": "model.loss(*batch)",
     "logits": "model.logits(batch[0][:512])",
-    "attention_outputs": "model.attention_outputs(batch[0][:512])",
+    "attention outputs": (
+        "model.hidden_states(batch[0][:512], np.array([0, 512]), what='attention',"
+        " layers=np.arange(8), rows=np.arange(512), bounds=np.arange(513))"
+    ),
     "hidden_states": (
         "model.hidden_states(batch[0], batch[2], what='mlp', layers=[0],"
         " rows=[0], bounds=[0, 1])"

@@ -91,7 +91,7 @@ def arrays(draw: st.DrawFn) -> Any:
     values = np.random.default_rng(draw(st.integers(0, 99))).integers(
         -2, 40, draw(shapes)
     )
-    array = values.clip(draw(st.sampled_from([-100, 0]))).astype("int32")
+    array = np.asarray(values.clip(draw(st.sampled_from([-100, 0])))).astype("int32")
     array = array.astype(draw(dtypes))
     if draw(st.booleans()):
         array = array.T
@@ -149,7 +149,6 @@ CALLS: dict[str, dict[str, st.SearchStrategy]] = {
     "merge_adapter": {},
     "reserve": {"tokens": integers, "sequences": integers, "use": choices["use"]},
     "logits": {"input_ids": ids},
-    "attention_outputs": {"input_ids": ids},
     "hidden_states": {
         "input_ids": ids,
         "offsets": offsets,

@@ -109,7 +109,6 @@ def every_call(model, parts, settings, floats) -> None:
     step(model, parts)
     model.loss(*parts)
     model.logits(parts[0])
-    model.attention_outputs(parts[0])
     model.hidden_states(
         *(parts[0], parts[2]), what="mlp", layers=[0], rows=[0, 1], bounds=[0, 2]
     )

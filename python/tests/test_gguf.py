@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import vaccine_swift as vs
 from vaccine_swift.checkpoints.gguf import GGUFFile
-from vaccine_swift.rotary import llama3_frequency_factors, rotary_configuration
+from vaccine_swift.families.rotary import llama3_frequency_factors, rotary_configuration
 
 CONFIG = files.gguf_config(rope_theta=100000.0)
 WEIGHTS = files.random_weights(CONFIG)

@@ -26,8 +26,9 @@ class Buffer:
 class Model:
     """One decoder with its weights, its optional adapter and its gradients.
 
-    `configuration` holds the fields of VaccineModelConfiguration by name (CVaccine.h);
-    all are required, a surplus or missing key is a ValueError.
+    `configuration` describes it by its blocks, as `families.core_configuration` does: a
+    dict of numbers, strings and sequences of numbers. A surplus or missing key is a
+    ValueError.
     """
 
     def __new__(cls, configuration: dict[str, Any]) -> Model: ...
@@ -51,7 +52,6 @@ class Model:
         use: Literal["inference", "training", "perturbed training"],
     ) -> None: ...
     def logits(self, input_ids: _SupportsBuffer) -> Buffer: ...
-    def attention_outputs(self, input_ids: _SupportsBuffer) -> Buffer: ...
     def hidden_states(
         self,
         input_ids: _SupportsBuffer,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.families.llama import LLAMA
 
 __all__ = ["TARGET_MODULES", "LoRAConfig"]
 
 _ATTENTION: Final = ("q_proj", "k_proj", "v_proj", "o_proj")
-_FEED_FORWARD: Final = ("gate_proj", "up_proj", "down_proj")
-TARGET_MODULES: Final = _ATTENTION + _FEED_FORWARD
+TARGET_MODULES: Final = LLAMA.lora_targets
 """The projections of a layer that can carry an adapter, in the order of computation."""
 
 

@@ -39,32 +39,15 @@ void vaccine_build_description(VaccineMessage *text);
 
 typedef struct VaccineModel VaccineModel;
 
-typedef enum VaccineRotaryScaling {
-    VACCINE_ROTARY_DEFAULT = 0,
-    VACCINE_ROTARY_LINEAR = 1,
-    VACCINE_ROTARY_LLAMA3 = 2,
-} VaccineRotaryScaling;
+typedef struct VaccineModelSizes {
+    int32_t vocabulary_size, hidden_size, layer_count, context_length;
+} VaccineModelSizes;
 
-typedef struct VaccineModelConfiguration {
-    int32_t vocabulary_size, hidden_size, feed_forward_size, layer_count;
-    int32_t head_count, key_value_head_count, head_size, context_length;
-    float norm_epsilon;
-    bool tied_embeddings;        // the vocabulary projection is the embedding matrix
-    bool query_key_value_bias;   // biases of q_proj, k_proj, v_proj
-    bool attention_output_bias;  // bias of o_proj
-    bool feed_forward_bias;      // biases of gate_proj, up_proj, down_proj
-    VaccineRotaryScaling rotary_scaling;
-    double rotary_base;                  // theta
-    double rotary_factor;                // linear, llama3
-    double rotary_low_frequency_factor;  // llama3
-    double rotary_high_frequency_factor;
-    int32_t rotary_original_context_length;
-    VaccinePrecision precision;
-} VaccineModelConfiguration;
-
+// A model of the blocks that the description names. Which keys there are is told where each block
+// reads its own (Sources/VaccineTransformer); a missing, unknown or faulty one is refused by name.
 // Weights start at zero; write every tensor, then check that the model is complete.
-VaccineStatus vaccine_model_create(
-    const VaccineModelConfiguration *configuration, VaccineModel **model, VaccineMessage *message);
+VaccineStatus vaccine_model_create(VaccineDescription description, VaccineModel **model,
+    VaccineModelSizes *sizes, VaccineMessage *message);
 void vaccine_model_destroy(VaccineModel *model);
 // Linear and embedding weights ~ N(0, 0.02²), norms 1, biases 0.
 VaccineStatus vaccine_model_initialise(
@@ -75,7 +58,7 @@ VaccineStatus vaccine_model_check_complete(VaccineModel *model, VaccineMessage *
 // MARK: - Tensors by name
 
 typedef enum VaccineTensorKind {
-    VACCINE_WEIGHT = 0,    // Hugging Face names: model.layers.0.self_attn.q_proj.weight
+    VACCINE_WEIGHT = 0,    // the description's names: model.layers.0.self_attn.q_proj.weight
     VACCINE_ADAPTER = 1,   // PEFT names: base_model.model.model.layers.0.….lora_A.weight
     VACCINE_GRADIENT = 2,  // the same names as the adapter
 } VaccineTensorKind;
@@ -89,6 +72,9 @@ typedef struct VaccineTensorInfo {
 int64_t vaccine_model_tensor_count(const VaccineModel *model, VaccineTensorKind kind);
 VaccineStatus vaccine_model_tensor_info(const VaccineModel *model, VaccineTensorKind kind,
     int64_t index, VaccineTensorInfo *info, VaccineMessage *message);
+// As `tensor_info`, for a name.
+VaccineStatus vaccine_model_find_tensor(const VaccineModel *model, VaccineTensorKind kind,
+    const char *name, VaccineTensorInfo *info, VaccineMessage *message);
 // `output` has room for the tensor's elements.
 VaccineStatus vaccine_model_read_tensor(const VaccineModel *model, VaccineTensorKind kind,
     const char *name, float *output, int64_t capacity, VaccineMessage *message);
@@ -98,7 +84,7 @@ VaccineStatus vaccine_model_write_tensor(VaccineModel *model, VaccineTensorKind 
 
 // MARK: - Adapter
 
-// `targets`: names among q_proj k_proj v_proj o_proj gate_proj up_proj down_proj, for all layers.
+// `targets`: linear maps of every layer, by the last component of their names.
 // down ~ U(±1/√in) (Kaiming with a = √5), up = 0. dropout in [0, 0.5].
 VaccineStatus vaccine_model_add_adapter(VaccineModel *model, int32_t rank, double alpha,
     double dropout, const char *const *targets, int32_t target_count, uint64_t seed,
@@ -125,9 +111,6 @@ VaccineStatus vaccine_model_reserve(VaccineModel *model, int64_t tokens, int64_t
 // One sequence [T] to logits [T, V]; dropout off.
 VaccineStatus vaccine_model_logits(VaccineModel *model, VaccineIntegers input_ids, float *logits,
     VaccineInterrupt interrupt, VaccineMessage *message);
-// One sequence [T] to attention outputs [L, T, C]; dropout off.
-VaccineStatus vaccine_model_attention_outputs(VaccineModel *model, VaccineIntegers input_ids,
-    float *outputs, VaccineInterrupt interrupt, VaccineMessage *message);
 
 // A packed batch: sequences laid end to end. `offsets` has B + 1 entries, 0 first, T last.
 // labels[t] = -100: not supervised; position t - 1 predicts labels[t] (as in transformers).

@@ -12,6 +12,7 @@ typedef enum VaccineStatus {
     VACCINE_MEMORY = 2,       // MemoryError: refused before allocating
     VACCINE_STATE = 3,        // RuntimeError: the call does not fit the handle's state
     VACCINE_INTERRUPTED = 4,  // KeyboardInterrupt (or what the poll raised)
+    VACCINE_TYPE = 5,         // TypeError: a value of another type than expected
 } VaccineStatus;
 
 typedef struct VaccineMessage {
@@ -29,6 +30,32 @@ typedef struct VaccineIntegers {
     int64_t count;
     int32_t width;
 } VaccineIntegers;
+
+typedef enum VaccineValueKind {
+    VACCINE_FLAG = 0,     // `integer` is 0 or 1
+    VACCINE_INTEGER = 1,  // `integer`
+    VACCINE_REAL = 2,     // `real`
+    VACCINE_TEXT = 3,     // `text`, UTF-8
+    VACCINE_NUMBERS = 4,  // `numbers`, `count` of them
+    VACCINE_OTHER = 5,    // nothing of these; `text` names its type
+} VaccineValueKind;
+
+// One value of a description; other members than its kind's are not read.
+typedef struct VaccineNamedValue {
+    const char *name;
+    VaccineValueKind kind;
+    int64_t integer;
+    double real;
+    const char *text;
+    const double *numbers;
+    int64_t count;
+} VaccineNamedValue;
+
+// Named values, in any order, each name once.
+typedef struct VaccineDescription {
+    const VaccineNamedValue *values;
+    int64_t count;
+} VaccineDescription;
 
 // Number formats of embeddings.
 typedef enum VaccineElement {

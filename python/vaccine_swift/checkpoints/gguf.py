@@ -19,32 +19,15 @@ import numpy.typing as npt
 from vaccine_swift.checkpoints._gguf_reader import open_gguf
 from vaccine_swift.checkpoints.gguf_configuration import (
     ROTARY_FACTORS,
+    family_of_metadata,
+    gguf_names,
     hugging_face_configuration,
 )
+from vaccine_swift.families import Family
 
 __all__ = ["GGUFFile"]
 
-_NAMES: Final = {
-    "token_embd": "model.embed_tokens",
-    "output_norm": "model.norm",
-    "output": "lm_head",
-}
-_BLOCK_NAMES: Final = {
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
-_BLOCK: Final = re.compile(r"blk\.(\d+)\.(\w+)\.(weight|bias)")
-_HEADS: Final = {
-    "self_attn.q_proj": "num_attention_heads",
-    "self_attn.k_proj": "num_key_value_heads",
-}
+_LAYER: Final = re.compile(r"blk\.(\d+)\.(.+)")
 _TYPES: Final = frozenset(
     [
         "F32",
@@ -84,7 +67,7 @@ class GGUFFile:
     FileNotFoundError
         When there is no such file.
     ValueError
-        When the file is truncated or corrupt, of another architecture than llama, or
+        When the file is truncated or corrupt, of an architecture that is not here, or
         holds a tensor type other than F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and
         Q2_K to Q6_K; names the file.
     """
@@ -102,7 +85,13 @@ class GGUFFile:
                 f"{path}: tensor types must be {', '.join(sorted(_TYPES))}, but there "
                 f"is {', '.join(other[:3])}"
             )
-        self._tensors = {hugging_face_name(tensor.name): tensor for tensor in tensors}
+        try:
+            self._family = family_of_metadata(self.metadata)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        self._tensors = {
+            hugging_face_name(tensor.name, self._family): tensor for tensor in tensors
+        }
         self.unreadable: Mapping[str, str] = {}
         factors = self._tensors.pop(ROTARY_FACTORS, None)
         self.shapes: Mapping[str, tuple[int, ...]] = {
@@ -122,25 +111,29 @@ class GGUFFile:
         """One tensor as float32; a float32 tensor is a view of the file."""
         tensor = self._tensors[name]
         rows = tensor.data
-        for module, key in _HEADS.items():
-            if f".{module}." in name:
+        for module, key in gguf_names(self._family).paired_rows.items():
+            before, after = self._family.modules[module].split("{layer}")
+            if name.startswith(before) and name.rpartition(".")[0].endswith(after):
                 heads = self.config.get(key, self.config["num_attention_heads"])
                 rows = _halves_apart(rows, heads)
         return _dequantised(tensor, rows)
 
 
-def hugging_face_name(name: str) -> str:
+def hugging_face_name(name: str, family: Family) -> str:
     """The Hugging Face name of a GGUF tensor; the name itself where there is none.
 
-    >>> hugging_face_name("blk.3.attn_q.weight")
+    >>> from vaccine_swift.families import FAMILIES
+    >>> hugging_face_name("blk.3.attn_q.weight", FAMILIES["llama"])
     'model.layers.3.self_attn.q_proj.weight'
     """
-    if match := _BLOCK.fullmatch(name):
-        layer, module, kind = match.groups()
-        if module in _BLOCK_NAMES:
-            return f"model.layers.{layer}.{_BLOCK_NAMES[module]}.{kind}"
     module, _, kind = name.rpartition(".")
-    return f"{_NAMES[module]}.{kind}" if module in _NAMES else name
+    match = _LAYER.fullmatch(module)
+    layer, own = match.groups() if match else (None, module)
+    for word, theirs in gguf_names(family).modules.items():
+        template = family.modules[word]
+        if theirs == own and ("{layer}" in template) == (layer is not None):
+            return f"{template.format(layer=layer)}.{kind}"
+    return name
 
 
 def _halves_apart(rows: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:

@@ -15,9 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift.checkpoints.gguf_metadata import Kind, read_field
-from vaccine_swift.rotary import llama3_frequency_factors, rotary_configuration
+from vaccine_swift.families import GGUF_FAMILIES, Family, GGUFNames
+from vaccine_swift.families.rotary import llama3_frequency_factors, rotary_configuration
 
-__all__ = ["ROTARY_FACTORS", "hugging_face_configuration"]
+__all__ = [
+    "ROTARY_FACTORS",
+    "family_of_metadata",
+    "gguf_names",
+    "hugging_face_configuration",
+]
 
 ROTARY_FACTORS: Final = "rope_freqs.weight"
 """The tensor that divides the rotary frequencies, in files of Llama 3.1 and later."""
@@ -68,6 +74,31 @@ _TOKENS: Final = (("bos", "bos"), ("eos", "eos"), ("pad", "padding"))
 _OFF_WHEN_ZERO: Final = ("num_local_experts", "num_experts_per_tok", "sliding_window")
 
 
+def family_of_metadata(metadata: Mapping[str, Any]) -> Family:
+    """The family whose architecture a GGUF file names.
+
+    Raises
+    ------
+    ValueError
+        When there is none.
+    """
+    architecture = metadata.get("general.architecture")
+    family = GGUF_FAMILIES.get(str(architecture))
+    if family is None:
+        known = ", ".join(map(repr, GGUF_FAMILIES))
+        one_of = "one of " * (len(GGUF_FAMILIES) > 1)
+        raise ValueError(
+            f"general.architecture must be {one_of}{known}, got {architecture!r}"
+        )
+    return family
+
+
+def gguf_names(family: Family) -> GGUFNames:
+    """The names of a family that has GGUF files."""
+    assert family.gguf is not None
+    return family.gguf
+
+
 def hugging_face_configuration(
     metadata: Mapping[str, Any],
     shapes: Mapping[str, tuple[int, ...]],
@@ -96,9 +127,8 @@ def hugging_face_configuration(
         For another architecture, a value of the wrong type, or rotary settings that
         have no counterpart; names the key.
     """
-    architecture = metadata.get("general.architecture")
-    if architecture != "llama":
-        raise ValueError(f"general.architecture must be 'llama', got {architecture!r}")
+    family = family_of_metadata(metadata)
+    names = family.modules
     values: dict[str, Any] = {}
     for key, value in metadata.items():
         if key.startswith(_PREFIX):
@@ -107,11 +137,11 @@ def hugging_face_configuration(
                 value = read_field(metadata, key, _KINDS[name])
             values[name] = _plain(value)
     config: dict[str, Any] = {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
+        "architectures": [family.architecture],
+        "model_type": family.model_type,
         "hidden_act": "silu",
         "torch_dtype": "float32",
-        "tie_word_embeddings": "lm_head.weight" not in shapes,
+        "tie_word_embeddings": f"{names['head']}.weight" not in shapes,
         "attention_bias": any("self_attn" in n and n.endswith("bias") for n in shapes),
         "mlp_bias": any("mlp" in name and name.endswith("bias") for name in shapes),
     }
@@ -121,8 +151,9 @@ def hugging_face_configuration(
     for key in _OFF_WHEN_ZERO:
         if config.get(key) == 0:
             del config[key]
-    if "model.embed_tokens.weight" in shapes:
-        config["vocab_size"] = shapes["model.embed_tokens.weight"][0]
+    embedding = f"{names['embedding']}.weight"
+    if embedding in shapes:
+        config["vocab_size"] = shapes[embedding][0]
         tokens = read_field(metadata, "tokenizer.ggml.tokens", "texts", [])
         if len(tokens) > config["vocab_size"]:
             raise ValueError(

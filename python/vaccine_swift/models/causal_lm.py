@@ -23,7 +23,7 @@ from vaccine_swift.checkpoints.saving import (
     write_weights,
 )
 from vaccine_swift.checkpoints.tokenizer_files import TOKENIZER_FILES
-from vaccine_swift.configuration import core_configuration
+from vaccine_swift.families import core_configuration, family_of
 from vaccine_swift.files import settle, staged_files, write_json
 from vaccine_swift.models.adapters import Adapters
 from vaccine_swift.models.chat import Chat
@@ -152,7 +152,7 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         ----------
         config : mapping
             What a ``config.json`` holds; see
-            `vaccine_swift.configuration.core_configuration`.
+            `vaccine_swift.families.core_configuration`.
         seed : int
             From 0 to 2⁶⁴ - 1.
         dtype : {"float32", "bfloat16", "auto"}
@@ -306,7 +306,7 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
 
     def _saved_config(self, dtype: str) -> dict[str, Any]:
         """The configuration of the weights as they are saved."""
-        config = {"architectures": [f"{self._config['model_type'].title()}ForCausalLM"]}
+        config = {"architectures": [family_of(self._config).architecture]}
         config |= self._config
         config.pop("dtype", None)
         return config | {"torch_dtype": dtype}

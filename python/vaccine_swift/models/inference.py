@@ -80,7 +80,15 @@ class Inference(ModelBase):
         (2, 3, 32)
         """
         ids = token_ids("input_ids", input_ids)
-        return np.asarray(self._model.attention_outputs(ids))
+        states = self._model.hidden_states(
+            ids,
+            np.array([0, ids.size]),
+            what="attention",
+            layers=np.arange(self._model.configuration["layer_count"]),
+            rows=np.arange(ids.size),
+            bounds=np.arange(ids.size + 1),
+        )
+        return np.asarray(states)
 
     def hidden_states(
         self,

@@ -13,8 +13,6 @@ from vaccine_swift.checkpoints.tensors import TensorSource, check_tensors
 
 __all__ = ["available_dtype", "loaded_model"]
 
-_HEAD: Final = "lm_head.weight"
-_EMBEDDING: Final = "model.embed_tokens.weight"
 _BUFFER: Final = re.compile(
     r"(.*\.)?(rotary_emb\.(inv_freq|original_inv_freq|cos_cached|sin_cached)"
     r"|(attention|attn|self_attn)\.(bias|masked_bias)|position_ids)"
@@ -68,21 +66,27 @@ def loaded_model(fields: dict[str, Any], source: TensorSource) -> _core.Model:
         except ValueError as error:
             raise ValueError(f"{source.name}: {error}") from error
     model.check_complete()
-    _check_tied_head(source, ignored)
+    _check_tied_head(fields, source)
     return model
 
 
 def _ignored_tensors(fields: Mapping[str, Any], source: TensorSource) -> set[str]:
     """Tensors that a checkpoint may hold although the model computes them."""
     ignored = {name for name in source.shapes if _BUFFER.fullmatch(name)}
-    return ignored | {_HEAD} if fields["tied_embeddings"] else ignored
+    return ignored | {_weight(fields, "head")} if fields["tied_embeddings"] else ignored
 
 
-def _check_tied_head(source: TensorSource, ignored: set[str]) -> None:
+def _check_tied_head(fields: Mapping[str, Any], source: TensorSource) -> None:
     """Refuse a vocabulary matrix of its own where the configuration ties it."""
-    both = _HEAD in ignored and _HEAD in source.shapes
-    if both and not np.array_equal(source.read(_HEAD), source.read(_EMBEDDING)):
+    head, embedding = _weight(fields, "head"), _weight(fields, "embedding")
+    both = fields["tied_embeddings"] and head in source.shapes
+    if both and not np.array_equal(source.read(head), source.read(embedding)):
         raise ValueError(
-            f"{source.name}: tie_word_embeddings is true, but {_HEAD} differs from "
-            f"{_EMBEDDING}"
+            f"{source.name}: tie_word_embeddings is true, but {head} differs from "
+            f"{embedding}"
         )
+
+
+def _weight(fields: Mapping[str, Any], module: str) -> str:
+    """The name of the weight of a module that the model has once."""
+    return f"{fields[f'names.{module}']}.weight"

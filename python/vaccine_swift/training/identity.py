@@ -35,11 +35,14 @@ _ARGUMENTS: Final = (
 _LENGTH: Final = "max_steps or num_train_epochs (in steps)"
 _WARMUP: Final = "warmup_steps"
 _CONFIGURATION: Final = "model (configuration)"
-_SAMPLED_WEIGHTS: Final = (
-    "model.norm.weight",
-    "model.layers.0.self_attn.q_proj.weight",
-    "model.layers.0.mlp.down_proj.weight",
-)
+# By the core's words for them.
+_SAMPLED_MODULES: Final = ("final_norm", "query", "down")
+# The blocks of Llama, which go without saying: files hold no name of any other.
+_LLAMA_BLOCKS: Final = {
+    "norm": "rms",
+    "positions": "rotary",
+    "feed_forward": "gated_silu",
+}
 
 
 def identity(
@@ -62,7 +65,7 @@ def identity(
     values["train_dataset (fingerprint)"] = data.fingerprint
     if model.adapter is not None:
         values["adapter"] = asdict(model.adapter)
-    values[_CONFIGURATION] = dict(model._model.configuration)
+    values[_CONFIGURATION] = _described(model._model.configuration)
     values["model (fingerprint)"] = _fingerprint(model)
     return json.loads(json.dumps(values))
 
@@ -70,9 +73,20 @@ def identity(
 def _fingerprint(model: CausalLM) -> str:
     """Of some base weights: enough to tell one model from another, quick to read."""
     digest = hashlib.blake2b(digest_size=16)
-    for name in _SAMPLED_WEIGHTS:
+    for module in _SAMPLED_MODULES:
+        template = model._model.configuration[f"names.{module}"]
+        name = f"{template.replace('{layer}', '0')}.weight"
         digest.update(np.asarray(model._model.read("weight", name)).tobytes())
     return digest.hexdigest()
+
+
+def _described(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's description, without the names of its tensors."""
+    return {
+        key: float(np.float32(value)) if key == "norm_epsilon" else value
+        for key, value in configuration.items()
+        if not key.startswith("names.") and _LLAMA_BLOCKS.get(key) != value
+    }
 
 
 def going_on(

@@ -19,10 +19,10 @@ struct Attention {
     var scale: Float { 1 / Float(headSize).squareRoot() }
     var group: Int { headCount / keyValueHeadCount }
 
-    init(_ configuration: ModelConfiguration) {
-        headCount = configuration.headCount
-        keyValueHeadCount = configuration.keyValueHeadCount
-        headSize = configuration.headSize
+    init(_ settings: AttentionSettings) {
+        headCount = settings.headCount
+        keyValueHeadCount = settings.keyValueHeadCount
+        headSize = settings.headSize
     }
 
     /// The columns of head `head` among queries (or of the context).

@@ -1,13 +1,31 @@
 package import VaccineNumerics
 
 extension Decoder {
-    /// - Throws: `VaccineError.value` with the nearest kind of remedy: how many tensors there are.
-    package func tensor(_ kind: TensorKind, named name: String) throws(VaccineError) -> NamedTensor
-    {
-        guard let tensor = tensors(kind).first(where: { $0.name == name }) else {
+    /// All tensors of a kind, in the order of the computation.
+    package func tensors(_ kind: TensorKind) -> [NamedTensor] { table(kind)?.tensors ?? [] }
+
+    /// The place of a tensor among those of its kind.
+    ///
+    /// - Throws: `VaccineError.value` for an unknown name.
+    package func place(_ kind: TensorKind, named name: String) throws(VaccineError) -> Int {
+        guard let place = table(kind)?.place(of: name) else {
             throw .value("name: the model has no \(kind) tensor '\(name)'")
         }
-        return tensor
+        return place
+    }
+
+    /// - Throws: as `place`.
+    package func tensor(_ kind: TensorKind, named name: String) throws(VaccineError) -> NamedTensor
+    {
+        tensors(kind)[try place(kind, named: name)]
+    }
+
+    private func table(_ kind: TensorKind) -> TensorTable? {
+        switch kind {
+        case .weight: weights
+        case .adapter: adapter?.factors.values
+        case .gradient: adapter?.factors.gradients
+        }
     }
 
     /// Overwrites a weight, an adapter factor or its gradient.

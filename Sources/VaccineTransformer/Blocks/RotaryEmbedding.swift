@@ -7,7 +7,7 @@ internal import VaccineNumerics
 /// [a', b'] = [a·cos θ − b·sin θ, b·cos θ + a·sin θ],   θ = p · base^(−2i/D)
 /// ```
 /// - SeeAlso: Su et al. 2021, arXiv:2104.09864; the pairing of halves as in Hugging Face's Llama.
-struct RotaryEmbedding: Sendable {
+struct RotaryEmbedding: PositionEncoding {
     /// cos and sin of every position, each [context, D/2].
     let cosines: Matrix
     let sines: Matrix
@@ -15,11 +15,18 @@ struct RotaryEmbedding: Sendable {
     private let frequencies: [Double]
 
     /// Lays out the tables; `fill` computes them.
-    init(_ configuration: ModelConfiguration, positions: Int, in arena: Arena) {
-        headSize = configuration.headSize
-        frequencies = RotaryEmbedding.frequencies(of: configuration)
+    init(frequencies: [Double], positions: Int, in arena: Arena) {
+        headSize = 2 * frequencies.count
+        self.frequencies = frequencies
         cosines = arena.matrix(rows: positions, columns: headSize / 2)
         sines = arena.matrix(rows: positions, columns: headSize / 2)
+    }
+
+    func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool) {
+        positions.forEachRow { row, position in
+            var target = states.mutable(row)
+            rotate(&target, heads: heads, position: position, inverse: inverse)
+        }
     }
 
     func fill() {
@@ -56,25 +63,6 @@ struct RotaryEmbedding: Sendable {
                     row[left + index] = a * c - b * s
                     row[right + index] = b * c + a * s
                 }
-            }
-        }
-    }
-
-    /// The D/2 frequencies with their scaling.
-    static func frequencies(of configuration: ModelConfiguration) -> [Double] {
-        let plain = (0..<configuration.headSize / 2).map {
-            pow(configuration.rotaryBase, -2 * Double($0) / Double(configuration.headSize))
-        }
-        switch configuration.rotaryScaling {
-        case .none: return plain
-        case .linear(let factor): return plain.map { $0 / factor }
-        case .llama3(let factor, let low, let high, let original):
-            return plain.map { frequency in
-                let wavelength = 2 * Double.pi / frequency
-                if wavelength < Double(original) / high { return frequency }
-                if wavelength > Double(original) / low { return frequency / factor }
-                let ramp = (Double(original) / wavelength - low) / (high - low)
-                return (1 - ramp) * frequency / factor + ramp * frequency
             }
         }
     }

@@ -15,7 +15,11 @@ import numpy.typing as npt
 
 from vaccine_swift._arguments import is_within
 
-__all__ = ["llama3_frequency_factors", "rotary_configuration"]
+__all__ = ["ROTARY_KEYS", "llama3_frequency_factors", "rotary_configuration"]
+
+ROTARY_KEYS: Final = ("rope_theta", "rope_scaling", "rope_parameters")
+"""Where a configuration has these settings."""
+
 
 _DEFAULT_BASE: Final = 10000.0
 _PARAMETERS: Final[dict[str, frozenset[str]]] = {

@@ -1,5 +1,40 @@
 internal import VaccineNumerics
 
+/// Root-mean-square normalisation; of each row the inverse of its size is kept.
+struct RMSNorm: Norm {
+    let weight: Matrix
+    let epsilon: Float
+
+    var weights: [(ending: String, values: Matrix)] { [("weight", weight)] }
+
+    func forward(_ x: Matrix, statistics: Matrix, into y: Matrix) {
+        rmsNormForward(x, weight: weight, epsilon: epsilon, inverse: statistics, into: y)
+    }
+
+    func again(_ x: Matrix, statistics: Matrix, into y: Matrix) {
+        rmsNormAgain(x, weight: weight, inverse: statistics, into: y)
+    }
+
+    func backward(_ x: Matrix, statistics: Matrix, dY: Matrix, addingTo dX: Matrix) {
+        rmsNormBackward(x, weight: weight, inverse: statistics, dY: dY, addingTo: dX)
+    }
+}
+
+struct RMSNormSettings: NormSettings {
+    var epsilon: Float = 1e-5
+    let statisticsWidth = 1
+
+    init(_ reader: inout DescriptionReader) { epsilon = Float(reader.real("norm_epsilon")) }
+
+    func check(_ faults: inout Faults) {
+        faults.expectPositive("norm_epsilon", Double(epsilon))
+    }
+
+    func layOut(width: Int, in arena: Arena) -> any Norm {
+        RMSNorm(weight: arena.matrix(rows: 1, columns: width), epsilon: epsilon)
+    }
+}
+
 /// Root-mean-square normalisation of every row.
 ///
 /// ```

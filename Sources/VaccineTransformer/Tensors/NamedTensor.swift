@@ -10,7 +10,7 @@ package enum TensorKind: Sendable {
     case gradient
 }
 
-/// A tensor under its checkpoint name. This table is the only place that knows those names.
+/// A tensor under its checkpoint name.
 package struct NamedTensor: Sendable {
     package enum Layout: Sendable { case vector, matrix, transposed }
 
@@ -112,72 +112,15 @@ private func transpose(_ source: Matrix, into target: Matrix) {
     }
 }
 
-extension Decoder {
-    /// All tensors of a kind, in the order of the computation.
-    package func tensors(_ kind: TensorKind) -> [NamedTensor] {
-        switch kind {
-        case .weight: weights
-        case .adapter: adapter?.factors.values ?? []
-        case .gradient: adapter?.factors.gradients ?? []
-        }
+/// Tensors in the order of the computation, found by name without a search.
+struct TensorTable {
+    let tensors: [NamedTensor]
+    private let places: [String: Int]
+
+    init(_ tensors: [NamedTensor]) {
+        self.tensors = tensors
+        places = Dictionary(zip(tensors.map(\.name), tensors.indices)) { first, _ in first }
     }
 
-    private var weights: [NamedTensor] {
-        var tensors = [
-            NamedTensor(name: "model.embed_tokens.weight", weight: embedding)
-        ]
-        for (index, layer) in layers.enumerated() {
-            let prefix = "model.layers.\(index)"
-            tensors.append(
-                NamedTensor(
-                    name: "\(prefix).input_layernorm.weight", matrix: layer.attentionNorm,
-                    layout: .vector))
-            tensors.append(
-                NamedTensor(
-                    name: "\(prefix).post_attention_layernorm.weight",
-                    matrix: layer.feedForwardNorm, layout: .vector))
-            for (projection, part) in layer.parts {
-                let name = "\(prefix).\(block(of: part.name)).\(part.name)"
-                tensors.append(
-                    NamedTensor(
-                        name: "\(name).weight", weight: projection.weight.rows(part.range)))
-                if let bias = projection.bias {
-                    tensors.append(
-                        NamedTensor(
-                            name: "\(name).bias", matrix: bias.columns(part.range),
-                            layout: .vector))
-                }
-            }
-        }
-        tensors.append(
-            NamedTensor(name: "model.norm.weight", matrix: finalNorm, layout: .vector))
-        if !configuration.tiedEmbeddings {
-            tensors.append(NamedTensor(name: "lm_head.weight", weight: head))
-        }
-        return tensors
-    }
-
-    /// The layers' factors, or their gradients.
-    func factors(gradient: Bool) -> [NamedTensor] {
-        layers.enumerated().flatMap { index, layer in
-            layer.parts.flatMap { _, part -> [NamedTensor] in
-                guard let adapter = part.adapter else { return [] }
-                let name =
-                    "base_model.model.model.layers.\(index).\(block(of: part.name)).\(part.name)"
-                return [
-                    NamedTensor(
-                        name: "\(name).lora_A.weight",
-                        matrix: gradient ? adapter.downGradient : adapter.down, layout: .matrix),
-                    NamedTensor(
-                        name: "\(name).lora_B.weight",
-                        matrix: gradient ? adapter.upGradient : adapter.up, layout: .transposed),
-                ]
-            }
-        }
-    }
-}
-
-/// The block in which checkpoints file a linear map.
-private func block(of projection: String) -> String {
-    ["q_proj", "k_proj", "v_proj", "o_proj"].contains(projection) ? "self_attn" : "mlp"
+    func place(of name: String) -> Int? { places[name] }
 }

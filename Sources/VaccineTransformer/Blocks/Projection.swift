@@ -9,8 +9,10 @@ package import VaccineNumerics
 /// in one matrix, and each part owns a range of the output's columns.
 package struct Projection {
     package struct Part {
-        /// The checkpoint's name, for example q_proj.
+        /// What an adapter's settings call it, for example q_proj.
         package let name: String
+        /// The checkpoint's name, for example model.layers.0.self_attn.q_proj.
+        let module: String
         /// The part's columns of the output, and rows of the weight.
         package let range: Range<Int>
         /// Numbers the part within the model; its dropout masks follow from it.
@@ -30,32 +32,24 @@ package struct Projection {
     /// What the backward pass needs of the forward pass: u of every part, each [T, r].
     struct Cache {
         let u: [Matrix]
+
+        init(parts: Int, tokens: Int, rank: Int, in arena: Arena) {
+            u = (0..<parts).map { _ in arena.matrix(rows: tokens, columns: rank) }
+        }
     }
 
     func forward(
-        _ x: Matrix, cache: Cache, masks: RandomStream?, scratch: Scratch,
-        interruption: Interruption, into y: Matrix
+        _ x: Matrix, _ pass: Pass, cache: Cache, into y: Matrix
     ) throws(VaccineError) {
-        try multiply(x, transposing: weight, into: y, interruption: interruption)
-        finish(x, cache: cache, masks: masks, scratch: scratch, y)
-    }
-
-    /// As `forward`, for rows that are soon done; dropout off.
-    func forwardRows(_ x: Matrix, cache: Cache, scratch: Scratch, into y: Matrix) {
-        multiply(x, transposing: weight, into: y)
-        finish(x, cache: cache, masks: nil, scratch: scratch, y)
-    }
-
-    private func finish(
-        _ x: Matrix, cache: Cache, masks: RandomStream?, scratch: Scratch, _ y: Matrix
-    ) {
+        try multiply(x, transposing: weight, into: y, interruption: pass.interruption)
         guard bias != nil || isAdapted else { return }
+        let (masks, dropped) = (pass.masks, pass.scratch.dropped)
         Threads.forEachBand(of: y.rows) { rows, worker in
             if let bias { y.rows(rows).addToEveryRow(bias) }
             for (part, u) in zip(parts, cache.u) {
                 part.adapter?.forward(
                     x.rows(rows), stream: masks?.substream(part.index), firstRow: rows.lowerBound,
-                    u: u.rows(rows), dropped: scratch.dropped[worker],
+                    u: u.rows(rows), dropped: dropped[worker],
                     addingTo: y.columns(part.range).rows(rows))
             }
         }
@@ -68,17 +62,17 @@ package struct Projection {
     ///   - dX: overwritten with ∂/∂x; nil: not wanted.
     ///   - weights: whether the adapters' gradients are added.
     func backward(
-        _ x: Matrix?, dY: Matrix, cache: Cache, masks: RandomStream?, scratch: Scratch,
-        weights: Bool, interruption: Interruption, into dX: Matrix?
+        _ x: Matrix?, dY: Matrix, _ pass: Pass, cache: Cache, weights: Bool, into dX: Matrix?
     ) throws(VaccineError) {
-        if let dX { try multiply(dY, by: weight, into: dX, interruption: interruption) }
+        if let dX { try multiply(dY, by: weight, into: dX, interruption: pass.interruption) }
         guard isAdapted else { return }
+        let (masks, dUs) = (pass.masks, pass.scratch.dUs)
         Threads.forEachBand(of: dY.rows) { rows, _ in
             for (index, part) in parts.enumerated() {
                 part.adapter?.backward(
                     dY: dY.columns(part.range).rows(rows),
                     stream: masks?.substream(part.index), firstRow: rows.lowerBound,
-                    dU: scratch.dUs[index].rows(rows), addingTo: dX?.rows(rows))
+                    dU: dUs[index].rows(rows), addingTo: dX?.rows(rows))
             }
         }
         guard weights, let x else { return }
@@ -96,7 +90,7 @@ package struct Projection {
                     u: cache.u[index].rows(rows), dY: dY, columns: columns(of: dY))
             } else {
                 part.adapter?.accumulateDown(
-                    dU: scratch.dUs[index].rows(rows), x: x, stream: masks?.substream(part.index),
+                    dU: dUs[index].rows(rows), x: x, stream: masks?.substream(part.index),
                     columns: columns(of: x))
             }
         }

@@ -1,5 +1,22 @@
 internal import VaccineNumerics
 
+/// y = silu(gate) ⊙ up.
+struct SwiGLU: Activation {
+    let modules = ["gate", "up"]
+
+    func forward(_ inner: Matrix, halves: HalfMatrix?, into y: Matrix) {
+        swiGLUForward(inner, halves: halves, into: y)
+    }
+
+    func again(_ halves: HalfMatrix, places: [Matrix], into y: Matrix) {
+        swiGLUForward(halves, places: places, into: y)
+    }
+
+    func backward(_ inner: Matrix, halves: HalfMatrix?, dY: Matrix) {
+        swiGLUBackward(inner, halves: halves, dY: dY)
+    }
+}
+
 // The gated activation of the feed-forward block (Shazeer 2020, arXiv:2002.05202, Eq. 6).
 //
 //     y = silu(gate) ⊙ up,   silu(z) = z · σ(z),   σ(z) = 1 / (1 + e^−z)

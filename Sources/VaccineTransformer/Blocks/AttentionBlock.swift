@@ -1,0 +1,132 @@
+internal import VaccineNumerics
+
+/// The attention settings of a description.
+struct AttentionSettings: Sendable {
+    var headCount: Int  // H
+    var keyValueHeadCount: Int  // K
+    var headSize: Int  // D
+    var queryKeyValueBias: Bool
+    var outputBias: Bool
+
+    /// The model's words for the linear maps, in the order of the computation.
+    static let modules = ["query", "key", "value", "attention_output"]
+
+    init(_ reader: inout DescriptionReader) {
+        headCount = reader.integer("head_count")
+        keyValueHeadCount = reader.integer("key_value_head_count")
+        headSize = reader.integer("head_size")
+        queryKeyValueBias = reader.flag("query_key_value_bias")
+        outputBias = reader.flag("attention_output_bias")
+    }
+
+    /// Width of the queries, H·D, and of the attention context before the output projection.
+    var queryWidth: Int { headCount * headSize }
+    /// Width of the keys, and of the values, K·D.
+    var keyValueWidth: Int { keyValueHeadCount * headSize }
+    /// Width of queries, keys and values side by side.
+    var queryKeyValueWidth: Int { queryWidth + 2 * keyValueWidth }
+
+    func check(_ faults: inout Faults) {
+        faults.expect("head_count", headCount, in: sizes)
+        faults.expect("key_value_head_count", keyValueHeadCount, in: sizes)
+        faults.expect("head_size", headSize, in: sizes)
+        if headCount > 0, keyValueHeadCount > 0, headCount % keyValueHeadCount != 0 {
+            faults.add(
+                "head_count (\(headCount)) must be a multiple of key_value_head_count "
+                    + "(\(keyValueHeadCount))",
+                about: "head_count", "key_value_head_count")
+        }
+    }
+}
+
+/// What an attention block keeps from its forward pass for its backward pass.
+struct AttentionActivations {
+    let qkv: Matrix  // [T, (H + 2K)·D] after the positions were told
+    let qkvCache: Projection.Cache
+    let logSums: Matrix  // [H, T]
+    let context: Matrix  // [T, H·D]
+    let outputCache: Projection.Cache
+
+    init(_ settings: AttentionSettings, tokens: Int, rank: Int, in arena: Arena) {
+        qkv = arena.matrix(rows: tokens, columns: settings.queryKeyValueWidth)
+        qkvCache = Projection.Cache(parts: 3, tokens: tokens, rank: rank, in: arena)
+        logSums = arena.matrix(rows: settings.headCount, columns: tokens)
+        context = arena.matrix(rows: tokens, columns: settings.queryWidth)
+        outputCache = Projection.Cache(parts: 1, tokens: tokens, rank: rank, in: arena)
+    }
+}
+
+/// Queries, keys and values of every row, attention among them, and the output projection.
+///
+/// ```
+/// y = output(attention(turn(queryKeyValue(x))))
+/// ```
+package struct AttentionBlock {
+    package var queryKeyValue: Projection
+    package var output: Projection
+    let attention: Attention
+    let positions: any PositionEncoding
+
+    private var turnedHeads: Int { attention.headCount + attention.keyValueHeadCount }
+
+    /// - Parameters:
+    ///   - x: shape [T, C].
+    ///   - kept: written; from the context on it has the rows that the pass wants of the layer.
+    ///   - y: the attention output [S, C] of those rows, overwritten.
+    func forward(
+        _ x: Matrix, _ pass: Pass, layer: Int, _ kept: AttentionActivations, into y: Matrix
+    ) throws(VaccineError) {
+        let all = 0..<x.rows
+        let (qkv, context) = (kept.qkv.rows(all), kept.context.rows(all))
+        try queryKeyValue.forward(x, pass, cache: kept.qkvCache, into: qkv)
+        positions.turn(qkv, heads: turnedHeads, at: pass.positions, inverse: false)
+        try pass.interruption.check()
+        let seen = pass.cached?.append(
+            qkv.columns(attention.queryWidth..<qkv.columns), at: pass.positions, layer: layer)
+        switch pass.positions {
+        case .sequences(let offsets):
+            try attention.forward(
+                qkv, offsets: offsets, logSums: kept.logSums, scratch: pass.scratch.attention,
+                rounded: pass.scratch.rounded?.rows(all), interruption: pass.interruption,
+                into: context)
+        case .single:
+            attention.advance(
+                qkv, caches: seen ?? [], scratch: pass.scratch.attention, into: context)
+        }
+        if let chosen = pass.rows(of: layer) { kept.context.gather(chosen) }
+        try output.forward(
+            kept.context.rows(0..<y.rows), pass, cache: kept.outputCache, into: y)
+    }
+
+    /// - Parameters:
+    ///   - x: the input once more; needed where weights have gradients.
+    ///   - dY: the gradient at the attention output, [S, C], not changed.
+    ///   - dX: overwritten, [T, C]; nil: not wanted.
+    func backward(
+        _ x: Matrix?, dY: Matrix, _ pass: Pass, layer: Int, _ kept: AttentionActivations,
+        _ backward: BackwardScratch, weights: Bool, into dX: Matrix?
+    ) throws(VaccineError) {
+        let (all, wanted) = (0..<pass.tokens, 0..<dY.rows)
+        let (context, dContext) = (kept.context.rows(all), backward.dContext.rows(all))
+        try output.backward(
+            context.rows(wanted), dY: dY, pass, cache: kept.outputCache, weights: weights,
+            into: dContext.rows(wanted))
+        if let chosen = pass.rows(of: layer) {
+            context.scatter(chosen)
+            dContext.scatter(chosen)
+        }
+        try pass.interruption.check()
+        let dQKV = backward.dQKV.rows(all)
+        try attention.backward(
+            kept.qkv.rows(all), offsets: pass.batch.offsets, logSums: kept.logSums,
+            dContext: dContext, scratch: pass.scratch.attention, second: backward.attention,
+            rounded: pass.scratch.rounded?.rows(all),
+            roundedGradient: backward.rounded?.rows(all), interruption: pass.interruption,
+            into: dQKV)
+        try pass.interruption.check()
+        positions.turn(dQKV, heads: turnedHeads, at: pass.positions, inverse: true)
+        try queryKeyValue.backward(
+            x, dY: dQKV, pass, cache: kept.qkvCache, weights: weights,
+            into: dX)
+    }
+}

@@ -1,0 +1,53 @@
+internal import VaccineNumerics
+
+/// Settings of a way to tell positions, as a description has them.
+protocol PositionSettings: Sendable {
+    init(_ reader: inout DescriptionReader)
+    func check(_ attention: AttentionSettings, _ faults: inout Faults)
+    func layOut(_ configuration: ModelConfiguration, in arena: Arena) -> any PositionEncoding
+}
+
+/// How a model tells where a token stands: by what is added to its embedding, by turning its queries and keys, or
+/// both.
+protocol PositionEncoding: Sendable {
+    /// Its frozen weights, by what their tensors' names end in.
+    var weights: [(ending: String, values: Weight)] { get }
+    /// Computes what was only laid out.
+    func fill()
+    /// - Parameter x: embeddings [T, C], changed in place.
+    func add(to x: Matrix, at positions: Positions)
+    /// - Parameters:
+    ///   - states: rows that begin with `heads` heads of queries and keys, changed in place.
+    ///   - inverse: turns a gradient back.
+    func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool)
+}
+
+extension PositionEncoding {
+    var weights: [(ending: String, values: Weight)] { [] }
+    func fill() {}
+    func add(to x: Matrix, at positions: Positions) {}
+    func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool) {}
+}
+
+/// The place of every row in its sequence.
+enum Positions {
+    /// Sequences end to end, each from its start; shape [B + 1].
+    case sequences(offsets: [Int])
+    /// One row of each sequence, at these positions.
+    case single([Int])
+
+    /// Calls `body` for every row, in parallel.
+    func forEachRow(_ body: @Sendable (_ row: Int, _ position: Int) -> Void) {
+        switch self {
+        case .sequences(let offsets):
+            Threads.forEach(offsets.count - 1) { sequence, _ in
+                let start = offsets[sequence]
+                for row in start..<offsets[sequence + 1] { body(row, row - start) }
+            }
+        case .single(let positions):
+            Threads.forEachRange(of: positions.count) { range in
+                for row in range { body(row, positions[row]) }
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+internal import VaccineNumerics
+
+/// A decoder's weights laid out in an arena.
+struct DecoderLayout {
+    let embedding: Weight
+    let layers: [DecoderLayer]
+    let head: LanguageHead
+    let positions: any PositionEncoding
+
+    init(_ configuration: ModelConfiguration, in arena: Arena) {
+        let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
+        let precision = configuration.precision
+        let embedding = arena.weight(rows: vocabulary, columns: hidden, precision)
+        let positions = configuration.positions.layOut(configuration, in: arena)
+        layers = (0..<configuration.layerCount).map {
+            DecoderLayer(configuration, index: $0, positions: positions, in: arena)
+        }
+        head = LanguageHead(
+            norm: configuration.norm.layOut(width: hidden, in: arena),
+            weight: configuration.tiedEmbeddings
+                ? embedding : arena.weight(rows: vocabulary, columns: hidden, precision))
+        self.embedding = embedding
+        self.positions = positions
+    }
+}
+
+extension DecoderLayer {
+    fileprivate init(
+        _ configuration: ModelConfiguration, index: Int, positions: any PositionEncoding,
+        in arena: Arena
+    ) {
+        let (settings, inner) = (configuration.attention, configuration.feedForward)
+        let (names, hidden) = (configuration.names, configuration.hiddenSize)
+        var next = index * (AttentionSettings.modules.count + inner.modules.count)
+        func projection(_ modules: [(String, Int)], input: Int, bias: Bool) -> Projection {
+            var start = 0
+            let parts = modules.map { module, count in
+                defer {
+                    start += count
+                    next += 1
+                }
+                return Projection.Part(
+                    name: names.target(module), module: names.name(of: module, layer: index),
+                    range: start..<start + count, index: next, adapter: nil)
+            }
+            return Projection(
+                weight: arena.weight(rows: start, columns: input, configuration.precision),
+                bias: bias ? arena.matrix(rows: 1, columns: start) : nil, parts: parts)
+        }
+        self.index = index
+        attentionNorm = configuration.norm.layOut(width: hidden, in: arena)
+        attention = AttentionBlock(
+            queryKeyValue: projection(
+                [
+                    ("query", settings.queryWidth), ("key", settings.keyValueWidth),
+                    ("value", settings.keyValueWidth),
+                ], input: hidden, bias: settings.queryKeyValueBias),
+            output: projection(
+                [("attention_output", hidden)], input: settings.queryWidth,
+                bias: settings.outputBias),
+            attention: Attention(settings), positions: positions)
+        feedForwardNorm = configuration.norm.layOut(width: hidden, in: arena)
+        feedForward = FeedForwardBlock(
+            inner: projection(
+                inner.activation.modules.map { ($0, inner.width) }, input: hidden,
+                bias: inner.bias),
+            output: projection([("down", hidden)], input: inner.width, bias: inner.bias),
+            activation: inner.activation)
+    }
+}

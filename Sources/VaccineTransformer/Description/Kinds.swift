@@ -1,0 +1,34 @@
+internal import VaccineNumerics
+
+/// The kinds of blocks by their names in a description. A new kind is its file and its line here.
+enum Kinds {
+    private static let norms: [(name: String, kind: any NormSettings.Type)] = [
+        ("rms", RMSNormSettings.self)
+    ]
+
+    private static let positionEncodings: [(name: String, kind: any PositionSettings.Type)] = [
+        ("rotary", RotarySettings.self)
+    ]
+
+    static let activations: [(name: String, kind: any Activation)] = [
+        ("gated_silu", SwiGLU())
+    ]
+
+    static let precisions: [(name: String, kind: Precision)] = [
+        ("float32", .float32), ("bfloat16", .bfloat16),
+    ]
+
+    static func norm(_ reader: inout DescriptionReader) -> any NormSettings {
+        guard let kind = reader.choice("norm", among: norms) else {
+            return reader.standIn { RMSNormSettings(&$0) }
+        }
+        return kind.init(&reader)
+    }
+
+    static func positions(_ reader: inout DescriptionReader) -> any PositionSettings {
+        guard let kind = reader.choice("positions", among: positionEncodings) else {
+            return reader.standIn { RotarySettings(&$0) }
+        }
+        return kind.init(&reader)
+    }
+}

@@ -1,0 +1,59 @@
+internal import VaccineNumerics
+
+// The tensors of a model and of its adapter under the names that checkpoints have for them.
+
+/// The frozen weights, in the order of the computation.
+func weightTable(
+    _ names: ModuleNames, embedding: Weight, positions: any PositionEncoding,
+    layers: [DecoderLayer], head: LanguageHead, tied: Bool
+) -> TensorTable {
+    var tensors = [
+        NamedTensor(name: names.name(of: "embedding") + ".weight", weight: embedding)
+    ]
+    tensors += positions.weights.map {
+        NamedTensor(name: names.name(of: "positions") + ".\($0.ending)", weight: $0.values)
+    }
+    func add(_ norm: any Norm, _ name: String) {
+        tensors += norm.weights.map {
+            NamedTensor(name: "\(name).\($0.ending)", matrix: $0.values, layout: .vector)
+        }
+    }
+    for layer in layers {
+        add(layer.attentionNorm, names.name(of: "attention_norm", layer: layer.index))
+        add(layer.feedForwardNorm, names.name(of: "feed_forward_norm", layer: layer.index))
+        for (projection, part) in layer.parts {
+            tensors.append(
+                NamedTensor(
+                    name: "\(part.module).weight", weight: projection.weight.rows(part.range)))
+            if let bias = projection.bias {
+                tensors.append(
+                    NamedTensor(
+                        name: "\(part.module).bias", matrix: bias.columns(part.range),
+                        layout: .vector))
+            }
+        }
+    }
+    add(head.norm, names.name(of: "final_norm"))
+    if !tied {
+        tensors.append(
+            NamedTensor(name: names.name(of: "head") + ".weight", weight: head.weight))
+    }
+    return TensorTable(tensors)
+}
+
+/// The factors of the layers' adapters, or their gradients, under PEFT's names.
+func adapterTable(_ layers: [DecoderLayer], gradient: Bool) -> TensorTable {
+    TensorTable(
+        layers.flatMap(\.parts).flatMap { _, part -> [NamedTensor] in
+            guard let adapter = part.adapter else { return [] }
+            let name = "base_model.model.\(part.module)"
+            return [
+                NamedTensor(
+                    name: "\(name).lora_A.weight",
+                    matrix: gradient ? adapter.downGradient : adapter.down, layout: .matrix),
+                NamedTensor(
+                    name: "\(name).lora_B.weight",
+                    matrix: gradient ? adapter.upGradient : adapter.up, layout: .transposed),
+            ]
+        })
+}
