@@ -51,11 +51,15 @@ package final class TrainingSession {
     /// - Throws: `VaccineError.state` without an adapter; `.value` for a name that it does not have.
     package func freeze(_ names: [String]) throws(VaccineError) {
         guard model.adapter != nil else { throw .state("the model has no adapter to freeze") }
+        if names.isEmpty {
+            frozen = []
+            return
+        }
         let (wanted, present) = (Set(names), model.tensors(.adapter).map(\.name))
-        if let unknown = names.first(where: { !present.contains($0) }) {
+        if let unknown = wanted.subtracting(present).min() {
             throw .value("names: the model has no adapter tensor '\(unknown)'")
         }
-        frozen = wanted.isEmpty ? [] : present.map(wanted.contains)
+        frozen = present.map(wanted.contains)
     }
 
     /// After a change of the adapter, to which all state belongs.

@@ -101,7 +101,7 @@ def write_tensors(
 
     with new_file(path) as beside:
         contiguous = {
-            name: np.ascontiguousarray(value) for name, value in tensors.items()
+            name: np.asarray(value, order="C") for name, value in tensors.items()
         }
         save_file(contiguous, beside, metadata=dict(metadata))
 

@@ -100,9 +100,9 @@ class Engine(Protocol):
         """L, the decoder layers of the model."""
 
     def freeze(self, names: Iterable[str]) -> None:
-        """Leave these factors of the adapter as they are, from the next pass on.
+        """Leave these factors of the adapter as they are, until it is told otherwise.
 
-        Their gradient is 0 after every pass, and the optimiser takes no step of
+        From the next pass on their gradient is 0, and the optimiser takes no step of
         theirs: no decay, no change of their moments, and no count of the step in
         their bias correction. None: train all.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,7 @@ class Step:
         self.index = index
         self.state = {} if state is None else state
         self._streams = streams or {}
+        self.has_frozen = False
         self._passes = 0
         self._gradient: Vector | None = None
         self._started = time.perf_counter()
@@ -132,6 +133,11 @@ class Step:
     def adapter(self) -> Vector:
         """The adapter's weights, to be read and changed."""
         return self.engine.adapter
+
+    def freeze(self, names: Iterable[str]) -> None:
+        """As `Engine.freeze`, for this step: each micro-batch freezes anew."""
+        self.engine.freeze(names)
+        self.has_frozen = True
 
     def vector(self, name: str) -> Vector:
         """The vector that `state` holds under a name; zeros if there is none yet.

@@ -31,6 +31,7 @@ class ModelBase:
     _name: str | None
     _adapter: LoRAConfig | None
     _stream: int
+    _is_frozen_by_method: bool = False
 
     def _shapes(self, kind: TensorKind) -> dict[str, tuple[int, ...]]:
         return {name: tuple(shape) for name, shape in self._model.tensors(kind)}

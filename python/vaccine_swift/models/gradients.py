@@ -126,11 +126,16 @@ class Gradients(ModelBase):
             state=state,
             streams={name: _source(each) for name, each in (streams or {}).items()},
         )
+        if self._is_frozen_by_method:
+            self.engine.freeze(())
+            self._is_frozen_by_method = False
         try:
             return step.finish(method.gradient(step))
         except BaseException:
             self._model.zero_gradients()
             raise
+        finally:
+            self._is_frozen_by_method = step.has_frozen
 
     def gradients(self) -> dict[str, npt.NDArray[np.float32]]:
         """Copies of the accumulated adapter gradients.

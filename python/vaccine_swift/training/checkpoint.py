@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
     from vaccine_swift.training.arguments import TrainingArguments
     from vaccine_swift.training.optimiser import Optimiser
+    from vaccine_swift.training.streams import MethodState
 
 __all__ = [
     "STATE_FILE",
@@ -114,6 +115,7 @@ def write_checkpoint(
     optimiser: Optimiser,
     state: TrainerState,
     position: Position,
+    method_state: MethodState,
     args: TrainingArguments,
     run: str,
     identity: Mapping[str, Any],
@@ -128,6 +130,7 @@ def write_checkpoint(
     with new_directory(directory) as beside:
         model.save_adapter(beside)
         optimiser.save(beside / _OPTIMISER)
+        method_state.save(beside)
         state.save_to_json(beside / STATE_FILE)
         settings = {"id": run, "arguments": args.to_dict(), "run": identity}
         write_json(beside / _ARGUMENTS, settings)

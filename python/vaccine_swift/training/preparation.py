@@ -25,6 +25,7 @@ from vaccine_swift.training.sampling import (
     largest_in_order,
     survey,
 )
+from vaccine_swift.training.streams import MethodState, Stream
 
 if TYPE_CHECKING:
     from vaccine_swift.locks import Lock
@@ -53,6 +54,12 @@ def prepare(
     check_fits("train_dataset", data, trainer.model)
     plan = Plan.of(trainer.args, len(data.lengths))
     present = identity(trainer.model, trainer.args, trainer.method, plan, data)
+    method_state = MethodState(
+        Stream(name, dataset, plan.batch_size, plan.seed)
+        for name, dataset in trainer.streams.items()
+    )
+    method_state.check(trainer.model)
+    present |= method_state.identity
     checkpoint, run = None, uuid.uuid4().hex
     if resume_from_checkpoint is not None and resume_from_checkpoint is not False:
         if resume_from_checkpoint is True:
@@ -63,13 +70,14 @@ def prepare(
             checkpoint = Checkpoint.read(Path(resume_from_checkpoint))
         present = going_on(checkpoint, present, trainer.args)
         run = checkpoint.run
-    _reserve(trainer, plan, data)
+        method_state.load(checkpoint.path)
+    _reserve(trainer, plan, data, method_state)
     told = checkpoint and stretched(checkpoint, present)
     last = checkpoint.state.global_step if checkpoint and told else math.inf
     _keep_others_apart(output_dir, run, last, checkpoint)
     if told:
         warnings.warn(told, stacklevel=3)
-    return Run(trainer, plan, run, present, checkpoint, lock)
+    return Run(trainer, plan, run, present, checkpoint, method_state, lock)
 
 
 def _keep_others_apart(
@@ -98,10 +106,15 @@ def _keep_others_apart(
     warnings.warn(told, stacklevel=4)
 
 
-def _reserve(trainer: Trainer, plan: Plan, data: Survey) -> None:
+def _reserve(
+    trainer: Trainer, plan: Plan, data: Survey, method_state: MethodState
+) -> None:
     """Allocate once for the largest batch of training and evaluation."""
     tokens = plan.largest_batch(data.lengths)
     sequences = min(plan.batch_size, plan.examples)
+    for stream in method_state.streams.values():
+        tokens = max(tokens, stream.largest_batch())
+        sequences = max(sequences, min(plan.batch_size, len(stream.survey.lengths)))
     if trainer.eval_dataset is not None:
         other = survey("eval_dataset", trainer.eval_dataset)
         check_fits("eval_dataset", other, trainer.model)

@@ -23,6 +23,7 @@ from vaccine_swift.training.state import TrainerControl, TrainerState
 if TYPE_CHECKING:
     from vaccine_swift.locks import Lock
     from vaccine_swift.training.sampling import Plan
+    from vaccine_swift.training.streams import MethodState
     from vaccine_swift.training.trainer import Trainer
 
 __all__ = ["Run"]
@@ -43,6 +44,8 @@ class Run:
         Written into checkpoints.
     checkpoint : Checkpoint, optional
         Where to go on.
+    method_state : MethodState
+        The data streams of the method and what it keeps, as of `checkpoint`.
     lock : Lock
         Of the output directory.
     """
@@ -54,6 +57,7 @@ class Run:
         run: str,
         identity: Mapping[str, Any],
         checkpoint: Checkpoint | None,
+        method_state: MethodState,
         lock: Lock,
     ) -> None:
         self.optimiser = Optimiser(trainer.model, trainer.args)
@@ -62,6 +66,7 @@ class Run:
         self._plan = plan
         self._run = run
         self._identity = identity
+        self._method_state = method_state
         self._lock = lock
         self._warmup = identity.get("warmup_steps", 0)
         state = TrainerState()
@@ -202,6 +207,8 @@ class Run:
                 stream=position.micro_steps + index,
                 number=trainer.state.global_step,
                 index=index,
+                state=self._method_state.values,
+                streams=self._method_state.sources,
             )
             loss += weight * report.loss
             clean_loss += weight * report.clean_loss
@@ -240,6 +247,7 @@ class Run:
             optimiser=self.optimiser,
             state=state,
             position=position,
+            method_state=self._method_state,
             args=trainer.args,
             run=self._run,
             identity=self._identity,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from vaccine_swift.training.progress import (
 from vaccine_swift.training.run import Run
 from vaccine_swift.training.sampling import check_fits, survey
 from vaccine_swift.training.state import TrainerControl, TrainerState, TrainOutput
+from vaccine_swift.training.streams import check_streams
 
 if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
@@ -50,6 +51,10 @@ class Trainer:
         What `evaluate` measures.
     method : Method
         How a step forms its gradient.
+    streams : dict of str to sequence of Example, optional
+        The data that the method reads beside the training rows, such as
+        ``{"harmful": …}``: one for each of the method's ``streams``. Each is shuffled,
+        batched and resumed as the training rows are, epoch after epoch.
     callbacks : sequence, optional
         Callbacks, or classes of them, called after the trainer's own.
 
@@ -67,7 +72,8 @@ class Trainer:
     TypeError
         When an argument is not of its type.
     ValueError
-        When `args` ask for evaluation and there is no `eval_dataset`.
+        When `args` ask for evaluation and there is no `eval_dataset`, or `streams` are
+        not those that the method reads.
 
     Notes
     -----
@@ -101,6 +107,7 @@ class Trainer:
         train_dataset: Sequence[Example],
         eval_dataset: Sequence[Example] | None = None,
         method: Method = Vaccine(rho=2.0),  # noqa: B008, frozen
+        streams: Mapping[str, Sequence[Example]] | None = None,
         callbacks: Sequence[object] | None = None,
     ) -> None:
         if not isinstance(args, TrainingArguments):
@@ -120,6 +127,7 @@ class Trainer:
         self.train_dataset = train_dataset
         self.eval_dataset = eval_dataset
         self.method = method
+        self.streams = check_streams(method, streams)
         self.state = TrainerState()
         self.control = TrainerControl()
         self._run: Run | None = None
