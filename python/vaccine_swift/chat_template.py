@@ -1,23 +1,31 @@
-"""Chat templates: jinja2 as transformers sets it up, in a sandbox.
+"""Chat templates, rendered apart within bounds of time and size.
 
 Reference: transformers, ``utils/chat_template_utils.py``.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+import atexit
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
 
-import jinja2
-from jinja2 import nodes
-from jinja2.ext import Extension, loopcontrols
-from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from vaccine_swift.chat_template_worker import read_message, write_message
+from vaccine_swift.plain_json import plain
 
-__all__ = ["render_chat"]
+__all__ = ["SECONDS", "render_chat"]
+
+SECONDS: Final = 10
+"""Longest time of one rendering."""
+
+_REASONING: Final = ("reasoning_content", "thinking", "reasoning")
 
 
 def render_chat(
@@ -29,6 +37,9 @@ def render_chat(
     variables: Mapping[str, Any],
 ) -> str:
     """A conversation as the text that the model was trained on.
+
+    The template runs in a process of its own, which is ended after 10 s, and has 1 GiB
+    of memory and 67 million characters at most.
 
     Parameters
     ----------
@@ -48,7 +59,9 @@ def render_chat(
     TypeError
         When `messages` is no sequence of mappings.
     ValueError
-        When the template is not valid, or refuses the messages.
+        When the template is not valid, refuses the messages, or exceeds a bound.
+    OSError
+        When no process can be started.
     """
     if isinstance(messages, (str, Mapping)) or not all(
         isinstance(message, Mapping) for message in messages
@@ -57,50 +70,125 @@ def render_chat(
             "messages must be a list of dicts with 'role' and 'content', "
             f"got {messages!r}"
         )
-    try:
-        return _compiled(template).render(
-            messages=messages,
-            tools=tools,
-            documents=None,
-            add_generation_prompt=add_generation_prompt,
-            **variables,
-        )
-    except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError) as error:
-        raise ValueError(f"chat_template: {error}") from error
+    given = {
+        "messages": [_with_reasoning(message) for message in messages],
+        "tools": tools,
+        "documents": None,
+        "add_generation_prompt": add_generation_prompt,
+    }
+    request = {"template": template, "variables": plain({**variables, **given})}
+    reply = _WORKER.ask(request)
+    if "error" in reply:
+        raise ValueError(f"chat_template: {reply['error']}")
+    return reply["text"]
 
 
-class _Generation(Extension):
-    """``{% generation %}`` marks the assistant's text; here it only prints it."""
-
-    tags = {"generation"}  # noqa: RUF012
-
-    def parse(self, parser: Parser) -> nodes.Node | list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+def _with_reasoning(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message whose reasoning has all the names that templates know it by."""
+    given = [message[name] for name in _REASONING if message.get(name) is not None]
+    if not given:
+        return dict(message)
+    return {"thinking": given[0], **message, "reasoning_content": given[0]}
 
 
-@functools.lru_cache(maxsize=8)
-def _compiled(template: str) -> jinja2.Template:
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
-    )
-    environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _refuse
-    environment.globals["strftime_now"] = _now
-    return environment.from_string(template)
+class _Worker:
+    """The process that renders: started at need, one request at a time."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def forget(self) -> None:
+        """Begin anew, as a child after a fork must: the process is its parent's."""
+        if self._process is not None:
+            self._process.returncode = 0  # not to be waited for here
+        self._turn = threading.Lock()
+        self._process = None
+
+    def ask(self, request: Any) -> dict[str, str]:
+        """The answer to a request; the process is ended when it does not come."""
+        with self._turn, self._whole():
+            process = self._running()
+            reply = None
+            with contextlib.suppress(BrokenPipeError):
+                assert process.stdin is not None
+                write_message(process.stdin, request)
+                reply = read_message(_Pipe(process, time.monotonic() + SECONDS).read)
+            if reply is None:
+                self.stop()
+                reply = {"error": "ended the process that renders it"}
+            return reply
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        """End the process where an exchange is broken off, by Ctrl-C or by time."""
+        try:
+            yield
+        except TimeoutError:
+            self.stop()
+            raise ValueError(f"chat_template: takes longer than {SECONDS} s") from None
+        except BaseException:
+            self.stop()
+            raise
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self.stop()
+            script = Path(__file__).with_name("chat_template_worker.py")
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(script), str(SECONDS)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=os.environ
+                | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                start_new_session=True,  # Ctrl-C is the caller's
+            )
+        return self._process
+
+    def stop(self) -> None:
+        """End the process, if there is one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                if stream is not None:
+                    stream.close()
 
 
-def _to_json(
-    value: Any,
-    ensure_ascii: bool = False,  # noqa: FBT001, by position in templates
-    indent: int | None = None,
-) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
+class _Pipe:
+    """The output of a process, read until a moment."""
+
+    def __init__(self, process: subprocess.Popen[bytes], end: float) -> None:
+        assert process.stdout is not None
+        self._file = process.stdout.fileno()
+        self._end = end
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, fewer where the process has ended.
+
+        Raises
+        ------
+        TimeoutError
+            When they do not come in time.
+        """
+        parts = bytearray()
+        poll = select.poll()
+        poll.register(self._file, select.POLLIN)
+        while len(parts) < size:
+            left = self._end - time.monotonic()
+            if left <= 0 or not poll.poll(1000 * left):
+                raise TimeoutError
+            part = os.read(self._file, min(size - len(parts), 1 << 16))
+            if not part:
+                break
+            parts += part
+        return bytes(parts)
 
 
-def _refuse(message: str) -> NoReturn:
-    raise jinja2.TemplateError(message)
-
-
-def _now(form: str) -> str:
-    return dt.datetime.now().strftime(form)
+_WORKER: Final = _Worker()
+os.register_at_fork(after_in_child=_WORKER.forget)
+atexit.register(_WORKER.stop)
