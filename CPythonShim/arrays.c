@@ -10,7 +10,8 @@ void arrays_release(Arrays *arrays) {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     for (int i = 0; i < arrays->count; i++) PyBuffer_Release(&arrays->views[i]);
-    arrays->count = 0;
+    for (int i = 0; i < arrays->copy_count; i++) PyMem_Free(arrays->copies[i]);
+    arrays->count = arrays->copy_count = 0;
     PyErr_Restore(type, value, traceback);
 }
 
@@ -43,7 +44,7 @@ static void *memory(
     Arrays *arrays, PyObject *object, const char *name, char format, int64_t count, int flags) {
     Py_buffer *view = acquire(arrays, object, name, flags);
     if (view == NULL) return NULL;
-    if (letter(view) != format || view->len != count * view->itemsize
+    if (letter(view) != format || view->len != size_product(count, view->itemsize)
         || (uintptr_t)view->buf % (size_t)view->itemsize != 0) {
         PyErr_Format(PyExc_ValueError, "%s must hold %lld elements of format '%c', got %zd of '%s'",
             name, (long long)count, format, view->len / view->itemsize,
@@ -56,6 +57,20 @@ static void *memory(
 const void *array_read(
     Arrays *arrays, PyObject *object, const char *name, char format, int64_t count) {
     return memory(arrays, object, name, format, count, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT);
+}
+
+const void *array_copy(
+    Arrays *arrays, PyObject *object, const char *name, char format, int64_t count) {
+    const void *values = array_read(arrays, object, name, format, count);
+    if (values == NULL) return NULL;
+    const size_t size = (size_t)arrays->views[arrays->count - 1].len;
+    void *copy = PyMem_Malloc(size > 0 ? size : 1);
+    if (copy == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    arrays->copies[arrays->copy_count++] = copy;
+    return memcpy(copy, values, size);
 }
 
 void *array_write(Arrays *arrays, PyObject *object, const char *name, char format, int64_t count) {

@@ -5,6 +5,7 @@
 
 #include <Python.h>
 
-extern PyMethodDef drift_functions[], two_sample_functions[];
+extern PyMethodDef drift_state_functions[], drift_metric_functions[], drift_test_functions[],
+    two_sample_functions[];
 
 #endif

@@ -16,6 +16,14 @@ static inline bool size(
     return argument_int64(value, name, least, most, result);
 }
 
+// A number in (0, 1).
+static inline bool argument_share(PyObject *value, const char *name, double *result) {
+    if (!argument_double(value, name, result)) return false;
+    if (*result > 0 && *result < 1) return true;
+    raise_expected(PyExc_ValueError, name, "in (0, 1)", value);
+    return false;
+}
+
 #define FINISH(status)                                                                             \
     const bool done = call_end(&call, status);                                                     \
     arrays_release(&arrays);                                                                       \

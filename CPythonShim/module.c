@@ -23,7 +23,9 @@ static int module_execute(PyObject *module) {
         || (state->adamw_type = add_type(module, &adamw_spec)) == NULL
         || (state->vector_type = add_type(module, &vector_spec)) == NULL)
         return -1;
-    if (PyModule_AddFunctions(module, drift_functions) < 0
+    if (PyModule_AddFunctions(module, drift_state_functions) < 0
+        || PyModule_AddFunctions(module, drift_metric_functions) < 0
+        || PyModule_AddFunctions(module, drift_test_functions) < 0
         || PyModule_AddFunctions(module, two_sample_functions) < 0)
         return -1;
     if (PyModule_AddStringConstant(module, "__version__", VACCINE_VERSION) < 0) return -1;

@@ -39,7 +39,7 @@ static PyObject *drift_two_sample(PyObject *module, PyObject *args) {
     const int64_t rows = x.rows + y.rows;
     const int64_t kernels = options.bandwidth_count > 0 ? options.bandwidth_count : 1;
     if (relabelling != VACCINE_RELABEL_ROWS) {
-        options.groups = array_read(&arrays, a[2], "groups", 'l', rows);
+        options.groups = array_copy(&arrays, a[2], "groups", 'l', rows);
         if (options.groups == NULL) FAIL;
         for (int64_t i = 0; i < rows; i++) {
             if (options.groups[i] < 0 || options.groups[i] >= rows) {
@@ -48,11 +48,12 @@ static PyObject *drift_two_sample(PyObject *module, PyObject *args) {
             }
         }
     }
-    options.bandwidths = array_read(&arrays, a[4], "bandwidths", 'd', options.bandwidth_count);
+    options.bandwidths = array_copy(&arrays, a[4], "bandwidths", 'd', options.bandwidth_count);
     if (options.bandwidths == NULL) FAIL;
     double *statistics
-        = array_write(&arrays, a[10], "statistics", 'd', kernels * (options.draws + 1));
-    double *means = statistics ? array_write(&arrays, a[11], "means", 'd', kernels * 3) : NULL;
+        = array_write(&arrays, a[10], "statistics", 'd', size_product(kernels, options.draws + 1));
+    double *means
+        = statistics ? array_write(&arrays, a[11], "means", 'd', size_product(kernels, 3)) : NULL;
     double *used = means ? array_write(&arrays, a[12], "used", 'd', options.bandwidth_count) : NULL;
     if (used == NULL) FAIL;
     Call call;

@@ -38,6 +38,46 @@ private func copy(_ estimates: [Estimate], to target: UnsafeMutablePointer<Doubl
     copy(estimates.flatMap { [$0.value, $0.low, $0.high, Double($0.reason.rawValue)] }, to: target)
 }
 
+private func text(_ text: StaticString) -> UnsafePointer<CChar> {
+    UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+}
+
+@c @implementation
+public func vaccine_drift_metric(
+    _ number: Int64, _ metric: UnsafeMutablePointer<VaccineDriftMetric>!
+) -> Bool {
+    guard let number = Int(exactly: number), DriftMetric.all.indices.contains(number) else {
+        return false
+    }
+    let known = DriftMetric.all[number]
+    let unit =
+        switch known.unit {
+        case .none: VACCINE_UNIT_NONE
+        case .share: VACCINE_UNIT_SHARE
+        case .radians: VACCINE_UNIT_RADIANS
+        case .states: VACCINE_UNIT_STATES
+        case .squaredStates: VACCINE_UNIT_SQUARED_STATES
+        }
+    let rows: Int64 =
+        switch known.need {
+        case .rows(let count): Int64(count)
+        case .moreRowsThanColumns: -1
+        }
+    metric.pointee = VaccineDriftMetric(
+        name: text(known.name), label: text(known.label), unit: unit, low: known.least,
+        high: known.most ?? .nan, rows: rows, table: known.isOfTable, vector: known.isOfVector,
+        paired: known.isOfPaired)
+    return true
+}
+
+@c @implementation
+public func vaccine_drift_reason(_ number: Int64) -> UnsafePointer<CChar>? {
+    Int(exactly: number).flatMap(Undefined.init).map { text($0.reason) }
+}
+
+@c @implementation
+public func vaccine_drift_sum_count() -> Int64 { Int64(PromptTable.sumCount) }
+
 @c @implementation
 public func vaccine_drift_vector_count(_ width: Int64) -> Int64 {
     Int64(FoldStates.vectorCount(width: Int(width)))
@@ -46,6 +86,28 @@ public func vaccine_drift_vector_count(_ width: Int64) -> Int64 {
 @c @implementation
 public func vaccine_drift_paired_count(_ width: Int64) -> Int64 {
     Int64(FoldStates.pairedCount(width: Int(width)))
+}
+
+@c @implementation
+public func vaccine_drift_vector_folds(
+    _ states: UnsafePointer<Double>!, _ folds: Int64, _ width: Int64,
+    _ used: UnsafeMutablePointer<Int64>!, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let size = vaccine_drift_vector_count(width)
+        used.pointee = Int64(try FoldStates.used(array(states, folds * size), size: Int(size)))
+    }
+}
+
+@c @implementation
+public func vaccine_drift_paired_folds(
+    _ states: UnsafePointer<Double>!, _ folds: Int64, _ width: Int64,
+    _ used: UnsafeMutablePointer<Int64>!, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let size = vaccine_drift_paired_count(width)
+        used.pointee = Int64(try FoldStates.used(array(states, folds * size), size: Int(size)))
+    }
 }
 
 @c @implementation
@@ -89,31 +151,67 @@ public func vaccine_drift_paired(
 }
 
 @c @implementation
+public func vaccine_drift_unpaired(
+    _ x: UnsafePointer<VaccineEmbeddings>!, _ y: UnsafePointer<VaccineEmbeddings>!,
+    _ state: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let second = y == nil ? nil : try EmbeddingRows(y, "y")
+        try FoldStates.unpaired(
+            EmbeddingRows(x, "x"), second, into: state, interruption: interrupt.interruption)
+    }
+}
+
+@c @implementation
+public func vaccine_drift_squared_distance(
+    _ reference: UnsafePointer<VaccineEmbeddings>!, _ current: UnsafePointer<VaccineEmbeddings>!,
+    _ result: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        result.pointee = try squaredDistance(
+            EmbeddingRows(reference, "reference"), EmbeddingRows(current, "current"),
+            interruption: interrupt.interruption)
+    }
+}
+
+@c @implementation
 public func vaccine_drift_merge_vector(
     _ a: UnsafeMutablePointer<Double>!, _ b: UnsafePointer<Double>!, _ count: Int64,
-    _ width: Int64
-) {
-    let size = count * vaccine_drift_vector_count(width)
-    copy(FoldStates.mergeVector(array(a, size), array(b, size), width: Int(width)), to: a)
+    _ width: Int64, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let size = vaccine_drift_vector_count(width)
+        let (into, from) = (array(a, count * size), array(b, count * size))
+        for states in [into, from] { _ = try FoldStates.used(states, size: Int(size)) }
+        copy(FoldStates.mergeVector(into, from, width: Int(width)), to: a)
+    }
 }
 
 @c @implementation
 public func vaccine_drift_merge_paired(
     _ a: UnsafeMutablePointer<Double>!, _ b: UnsafePointer<Double>!, _ count: Int64,
-    _ width: Int64
-) {
-    let size = vaccine_drift_paired_count(width)
-    for index in 0..<Int(count) {
-        let (into, from) = (a + index * Int(size), b + index * Int(size))
-        // The first number counts rows: where one part has none, the other's state is the answer.
-        guard from[0] > 0 else { continue }
-        guard into[0] > 0 else {
-            into.update(from: from, count: Int(size))
-            continue
+    _ width: Int64, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let size = Int(vaccine_drift_paired_count(width))
+        for states in [UnsafePointer(a), b] {
+            let counts = (0..<Int(count)).compactMap { states?[$0 * size] }
+            _ = try FoldStates.used(counts, size: 1)
         }
-        copy(
-            FoldStates.mergePaired(array(into, size), array(from, size), width: Int(width)),
-            to: into)
+        for index in 0..<Int(count) {
+            let (into, from) = (a + index * size, b + index * size)
+            // The first number counts rows: where one part has none, the other's state is the answer.
+            guard from[0] > 0 else { continue }
+            guard into[0] > 0 else {
+                into.update(from: from, count: size)
+                continue
+            }
+            let merged = FoldStates.mergePaired(
+                array(into, Int64(size)), array(from, Int64(size)), width: Int(width))
+            copy(merged, to: into)
+        }
     }
 }
 
@@ -135,20 +233,35 @@ public func vaccine_drift_table_metrics(
 }
 
 @c @implementation
+public func vaccine_drift_prompt_metric(
+    _ table: UnsafePointer<Double>!, _ prompts: Int64, _ layers: Int64, _ width: Int64,
+    _ metric: Int64, _ values: UnsafeMutablePointer<Double>!
+) {
+    let found = promptMetric(
+        DriftMetric.all[Int(metric)],
+        table: array(table, prompts * layers * vaccine_drift_sum_count()), layers: Int(layers),
+        width: Int(width))
+    copy(found, to: values)
+}
+
+@c @implementation
 public func vaccine_drift_vector_metrics(
     _ states: UnsafePointer<Double>!, _ folds: Int64, _ width: Int64, _ t: Double,
     _ estimates: UnsafeMutablePointer<Double>!, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
-        let size = folds * vaccine_drift_vector_count(width)
-        copy(FoldMetrics.vector(array(states, size), width: Int(width), t: t), to: estimates)
+        let size = vaccine_drift_vector_count(width)
+        let states = array(states, folds * size)
+        _ = try FoldStates.used(states, size: Int(size))
+        copy(FoldMetrics.vector(states, width: Int(width), t: t), to: estimates)
     }
 }
 
 @c @implementation
 public func vaccine_drift_paired_metrics(
-    _ states: UnsafePointer<Double>!, _ folds: Int64, _ width: Int64, _ t: Double,
-    _ intervals: Bool, _ directions: UnsafePointer<Double>!, _ set_rows: UnsafePointer<Int64>!,
+    _ states: UnsafePointer<Double>!, _ folds: Int64, _ width: Int64,
+    _ metrics: UnsafePointer<Int64>!, _ wanted: Int64, _ t: Double, _ intervals: Bool,
+    _ directions: UnsafePointer<Double>!, _ set_rows: UnsafePointer<Int64>!,
     _ sets: Int64, _ spectrum: Int64, _ estimates: UnsafeMutablePointer<Double>!,
     _ spectra: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
@@ -161,8 +274,12 @@ public func vaccine_drift_paired_metrics(
             parts.append(array(directions + Int(start), size))
             start += size
         }
+        let size = vaccine_drift_paired_count(width)
+        let states = array(states, folds * size)
+        _ = try FoldStates.used(states, size: Int(size))
         let result = try FoldMetrics.paired(
-            array(states, folds * vaccine_drift_paired_count(width)), width: Int(width), t: t,
+            states, width: Int(width),
+            metrics: integers(metrics, wanted).map { DriftMetric.all[$0] }, t: t,
             intervals: intervals, directions: parts, spectrumCount: Int(spectrum),
             interruption: interrupt.interruption)
         copy(result.metrics + result.energies, to: estimates)

@@ -18,9 +18,8 @@ func symmetricEigen(_ matrix: DoubleMatrix, vectors: Bool = true) throws(Vaccine
     var a = matrix.elements
     var values = [Double](repeating: 0, count: n)
     var (order, info) = (Int32(n), Int32(0))
-    var (workCount, integerCount) = (
-        Int32(vectors ? 1 + 6 * n + 2 * n * n : 2 * n + 1), Int32(vectors ? 3 + 5 * n : 1)
-    )
+    var workCount = try lapackCount(vectors ? 1 + 6 * n + 2 * n * n : 2 * n + 1)
+    var integerCount = try lapackCount(vectors ? 3 + 5 * n : 1)
     var work = [Double](repeating: 0, count: Int(workCount))
     var integers = [Int32](repeating: 0, count: Int(integerCount))
     _ = LinearAlgebra.oneThread
@@ -62,7 +61,8 @@ func singularValues(
     var vt = [Double](repeating: 0, count: vectors ? least * m : 1)
     var (rows, columns, info) = (Int32(n), Int32(m), Int32(0))
     var (uStride, vtStride) = (Int32(vectors ? n : 1), Int32(vectors ? least : 1))
-    var workCount = Int32(4 * least * least + 7 * least + 3 * max(m, n) + 64 * max(m, n))
+    var workCount = try lapackCount(
+        (vectors ? 4 * least * least : 0) + 10 * least + 67 * max(m, n))
     var work = [Double](repeating: 0, count: Int(workCount))
     var integers = [Int32](repeating: 0, count: 8 * least)
     _ = LinearAlgebra.oneThread
@@ -75,4 +75,14 @@ func singularValues(
         values: values,
         left: vectors
             ? DoubleMatrix(rows: m, columns: least, vt) : DoubleMatrix(zeros: m, 0))
+}
+
+/// A size as LAPACK takes it.
+///
+/// - Throws: `VaccineError.value` where it has no such integer.
+func lapackCount(_ count: Int) throws(VaccineError) -> Int32 {
+    guard let count = Int32(exactly: count) else {
+        throw .value("the matrix is too large for LAPACK's workspace of 2³¹ numbers")
+    }
+    return count
 }

@@ -2,8 +2,7 @@ public import VaccineNumerics
 
 /// Metrics of folds' moments with delete-a-fold jackknife intervals.
 public enum FoldMetrics {
-    /// The metrics that first moments give: mean shift, Mahalanobis distance with a diagonal covariance,
-    /// translation share.
+    /// The metrics that first moments give, in the order of `DriftMetric.ofVector`.
     ///
     /// - Parameters:
     ///   - states: [folds, VectorMoments.stateCount].
@@ -19,24 +18,22 @@ public enum FoldMetrics {
             return total
         }
         let (whole, parts) = (pooled(without: nil), folds.indices.map { pooled(without: $0) })
-        func estimate(
-            in range: ClosedRange<Double>, _ metric: (VectorMoments) throws(Undefined) -> Double
-        ) -> Estimate {
+        return DriftMetric.ofVector.map { metric in
             func value(_ moments: VectorMoments) -> Result<Double, Undefined> {
-                result { () throws(Undefined) in try metric(moments) }
+                result { () throws(Undefined) in
+                    guard let vector = metric.vector else { throw .fewRows }
+                    return try vector(moments)()
+                }
             }
-            return jackknife(whole: value(whole), without: parts.map(value), t: t, range: range)
+            return jackknife(
+                whole: value(whole), without: parts.map(value), t: t,
+                range: metric.range(width: width))
         }
-        return [
-            estimate(in: 0...(.infinity)) { (m) throws(Undefined) in try m.meanShift() },
-            estimate(in: 0...(.infinity)) { (m) throws(Undefined) in try m.mahalanobis() },
-            estimate(in: 0...1) { (m) throws(Undefined) in try m.translationShare() },
-        ]
     }
 
     /// What second moments give.
     public struct Paired: Sendable {
-        /// In the order of `MomentMetric`.
+        /// In the order asked for.
         public var metrics: [Estimate]
         /// The share of the drift along each set of directions.
         public var energies: [Estimate]
@@ -46,13 +43,14 @@ public enum FoldMetrics {
 
     /// - Parameters:
     ///   - states: [folds, PairedMoments.stateCount].
+    ///   - metrics: what is wanted; nothing else is computed.
     ///   - intervals: whether leave-one-out values are computed, at folds times the cost.
     ///   - directions: sets of orthonormal directions, each [k, width] flat.
     ///   - spectrumCount: leading eigenvalues wanted.
     /// - Complexity: O((folds + 1) · width³).
     public static func paired(
-        _ states: [Double], width: Int, t: Double, intervals: Bool, directions: [[Double]],
-        spectrumCount: Int, interruption: Interruption
+        _ states: [Double], width: Int, metrics: [DriftMetric], t: Double, intervals: Bool,
+        directions: [[Double]], spectrumCount: Int, interruption: Interruption
     ) throws(VaccineError) -> Paired {
         let size = PairedMoments.stateCount(width: width)
         let folds = stride(from: 0, to: states.count, by: size)
@@ -72,7 +70,8 @@ public enum FoldMetrics {
                     total.merge(moments)
                 }
                 results[start + index] = Evaluation(
-                    total, directions, spectrumCount: start + index == 0 ? spectrumCount : 0)
+                    total, metrics, directions,
+                    spectrumCount: start + index == 0 ? spectrumCount : 0)
             }
         }
         let evaluations = (0..<tasks).compactMap { results[$0] }
@@ -85,8 +84,8 @@ public enum FoldMetrics {
             )
         }
         return Paired(
-            metrics: MomentMetric.allCases.map { metric in
-                estimate(in: metric.range(width: width)) { $0.metrics[metric.rawValue] }
+            metrics: metrics.indices.map { index in
+                estimate(in: metrics[index].range(width: width)) { $0.metrics[index] }
             },
             energies: directions.indices.map { index in
                 estimate(in: 0...1) { $0.energies[index] }
@@ -95,26 +94,25 @@ public enum FoldMetrics {
     }
 }
 
-/// All values of one pair of moments.
+/// What was asked for of one pair of moments.
 private struct Evaluation {
     var metrics: [Result<Double, Undefined>]
     var energies: [Result<Double, Undefined>]
-    var spectra: (reference: [Double], current: [Double]) = ([], [])
+    var spectra: (reference: [Double], current: [Double])
 
-    init(_ moments: PairedMoments, _ directions: [DoubleMatrix], spectrumCount: Int) {
-        do throws(Undefined) {
-            let evaluated = try MomentMetrics(moments)
-            metrics = MomentMetric.allCases.map { metric in
-                result { () throws(Undefined) in try evaluated.value(metric) }
-            }
-            energies = directions.map { directions in
-                result { () throws(Undefined) in try evaluated.energy(along: directions) }
-            }
-            spectra = evaluated.spectra(spectrumCount)
-        } catch {
-            metrics = MomentMetric.allCases.map { _ in .failure(error) }
-            energies = directions.map { _ in .failure(error) }
+    init(
+        _ moments: PairedMoments, _ metrics: [DriftMetric], _ directions: [DoubleMatrix],
+        spectrumCount: Int
+    ) {
+        let evaluated = MomentMetrics(moments)
+        self.metrics = metrics.map { metric in
+            result { () throws(Undefined) in try evaluated.value(metric) }
         }
+        energies = directions.map { directions in
+            result { () throws(Undefined) in try evaluated.energy(along: directions) }
+        }
+        let missing = [Double](repeating: .nan, count: spectrumCount)
+        spectra = (try? evaluated.spectra(spectrumCount)) ?? (missing, missing)
     }
 }
 

@@ -58,6 +58,62 @@ public enum FoldStates {
         }
     }
 
+    /// The second moments of two sets of rows that are not paired, as one fold: what needs no products of x
+    /// with y can be evaluated. y's scatter is brought to x's count, so that covariances are each side's own.
+    ///
+    /// - Parameters:
+    ///   - y: nil: x's side alone.
+    ///   - state: [PairedMoments.stateCount], overwritten.
+    /// - Complexity: (N + M)·w² operations.
+    /// - Throws: as `paired`.
+    public static func unpaired(
+        _ x: EmbeddingRows, _ y: EmbeddingRows?, into state: UnsafeMutablePointer<Double>,
+        interruption: Interruption
+    ) throws(VaccineError) {
+        let width = x.width
+        let state = unsafe PairedState(base: state, width: width)
+        state.clear()
+        let meanX = try addScatter(of: x, "x", .xx, to: state, interruption)
+        var meanY = [Double](repeating: 0, count: width)
+        if let y {
+            meanY = try addScatter(of: y, "y", .yy, to: state, interruption)
+            state.scale(.yy, by: Double(x.rows - 1) / Double(max(1, y.rows - 1)))
+        }
+        state.mirror()
+        var sums = RowSums(width: width)
+        sums.count = Double(x.rows)
+        state.set(sums, meanX: meanX, meanY: meanY)
+    }
+
+    /// Adds one side's product; returns its mean.
+    private static func addScatter(
+        of rows: EmbeddingRows, _ name: String, _ product: PairedState.Product,
+        to state: PairedState, _ interruption: Interruption
+    ) throws(VaccineError) -> [Double] {
+        let all = Array(0..<rows.rows)
+        let centred = CentredRows(rows, meanOf: all)
+        guard centred.isFinite else {
+            try rows.checkFinite(name)
+            throw .value("\(name) must be smaller: sums overflow")
+        }
+        let values = RowBlock(rows: min(block, rows.rows), columns: rows.width)
+        for part in Blocks(of: rows.rows, size: block) {
+            try interruption.check()
+            let bands = rowBands(part.count)
+            Threads.forEach(bands.count) { index, _ in
+                let band = bands[index]
+                let own = band.lowerBound + part.lowerBound..<band.upperBound + part.lowerBound
+                let found = centred.values(all[own], times: nil)
+                for (place, row) in band.enumerated() {
+                    values.setRow(row, found, from: place * rows.width)
+                }
+            }
+            state.addProducts(
+                values, values, rows: part.count, add: part.lowerBound > 0, of: [product])
+        }
+        return centred.mean(times: nil)
+    }
+
     /// Fills blocks with rows, centred and projected; returns the sums of bands of rows.
     private static func fill(
         _ x: RowBlock, _ y: RowBlock, _ rows: [Int], _ reference: CentredRows,
@@ -101,6 +157,21 @@ public enum FoldStates {
     /// Numbers of one state.
     public static func pairedCount(width: Int) -> Int { PairedMoments.stateCount(width: width) }
     public static func vectorCount(width: Int) -> Int { VectorMoments.stateCount(width: width) }
+
+    /// Folds that have rows.
+    ///
+    /// - Throws: `VaccineError.value` for states whose counts are not those of rows.
+    public static func used(_ states: [Double], size: Int) throws(VaccineError) -> Int {
+        var used = 0
+        for start in stride(from: 0, to: states.count, by: size) {
+            let count = states[start]
+            guard count >= 0, count <= 0x1p53, count == count.rounded() else {
+                throw .value("states must hold counts of rows from 0 to 2^53, got \(count)")
+            }
+            used += count > 0 ? 1 : 0
+        }
+        return used
+    }
 
     private static func merged(
         _ a: [Double], _ b: [Double], size: Int,

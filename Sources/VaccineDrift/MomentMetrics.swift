@@ -1,64 +1,75 @@
 internal import Glibc
 
-/// Evaluates metrics of one pair of moments; what several of them need is computed once.
-struct MomentMetrics {
+/// Evaluates metrics of one pair of moments. What several of them need is computed once, and only when one
+/// of them is asked for.
+///
+/// Notation: n rows, width d; centred rows x, y with Sxx = Σ x xᵀ and so on; mean difference m.
+final class MomentMetrics {
     let moments: PairedMoments
-    private let eigenX: Eigen
-    private let eigenY: Eigen
-    private let nuclear: Double
+    private var eigen: [Side: Eigen] = [:]
+    private var nuclear: Double?
 
     /// Eigenvalues below this share of the largest are taken for rounding.
-    private static let tolerance = 1e-12
+    static let tolerance = 1e-12
     static let subspaceRank = 10
 
-    init(_ moments: PairedMoments) throws(Undefined) {
-        self.moments = moments
+    init(_ moments: PairedMoments) { self.moments = moments }
+
+    /// - Throws: why the metric is not defined here.
+    func value(_ metric: DriftMetric) throws(Undefined) -> Double {
+        switch metric.need {
+        case .rows(let count): guard n >= Double(count) else { throw .fewRows }
+        case .moreRowsThanColumns:
+            guard n >= 2 else { throw .fewRows }
+            guard n > Double(moments.width) else { throw .fewerRowsThanWidth }
+        }
+        guard let paired = metric.paired else { throw .fewRows }
+        return try paired(self)()
+    }
+
+    enum Side { case reference, current }
+
+    /// Of Sxx or Syy.
+    func eigen(_ side: Side) throws(Undefined) -> Eigen {
+        if let known = eigen[side] { return known }
         do {
-            eigenX = try symmetricEigen(moments.sxx)
-            eigenY = try symmetricEigen(moments.syy)
-            nuclear = try singularValues(moments.sxy).values.reduce(0, +)
+            let found = try symmetricEigen(side == .reference ? moments.sxx : moments.syy)
+            eigen[side] = found
+            return found
         } catch {
             throw .noConvergence
         }
     }
 
-    private var n: Double { moments.count }
-    private var traceX: Double { moments.sxx.trace }
-    private var traceY: Double { moments.syy.trace }
-    private var shift: [Double] { zip(moments.meanY, moments.meanX).map { $0 - $1 } }
-
-    /// - Throws: why the metric is not defined here.
-    func value(_ metric: MomentMetric) throws(Undefined) -> Double {
-        guard n >= 2 else { throw .fewRows }
-        switch metric {
-        case .meanShift: return dot(shift, shift).squareRoot()
-        case .translationShare: return try translationShare()
-        case .mahalanobis: return try mahalanobis()
-        case .effectiveRankReference: return try effectiveRank(eigenX)
-        case .effectiveRankCurrent: return try effectiveRank(eigenY)
-        case .participationRatioReference: return try participation(moments.sxx)
-        case .participationRatioCurrent: return try participation(moments.syy)
-        case .cka: return try debiasedCKA()
-        case .ckaBiased: return try biasedCKA()
-        case .procrustes: return max(0, traceX + traceY - 2 * nuclear)
-        case .procrustesAngle:
-            guard traceX > 0, traceY > 0 else { throw .noVariance }
-            return acos(min(1, nuclear / (traceX * traceY).squareRoot()))
-        case .cca, .svcca, .pwcca: return try canonicalCorrelation(metric)
-        case .linearResidual: return try linearResidual()
-        case .frechet: return try frechet()
-        case .frechetNull: return try frechetNull()
-        case .subspaceOverlap: return try subspaceOverlap()
-        case .principalAngle: return try principalAngle()
+    /// ‖Sxy‖∗.
+    func nuclearNorm() throws(Undefined) -> Double {
+        if let nuclear { return nuclear }
+        do {
+            let found = try singularValues(moments.sxy).values.reduce(0, +)
+            nuclear = found
+            return found
+        } catch {
+            throw .noConvergence
         }
     }
 
+    var n: Double { moments.count }
+    var traceX: Double { moments.sxx.trace }
+    var traceY: Double { moments.syy.trace }
+    var shift: [Double] { zip(moments.meanY, moments.meanX).map { $0 - $1 } }
+
+    /// Σ|y − x|².
+    var squaredDistance: Double {
+        traceX + traceY - 2 * moments.sxy.trace + n * dot(shift, shift)
+    }
+
     /// The leading eigenvalues of both sides, as shares of the trace.
-    func spectra(_ count: Int) -> (reference: [Double], current: [Double]) {
+    func spectra(_ count: Int) throws(Undefined) -> (reference: [Double], current: [Double]) {
+        guard count > 0 else { return ([], []) }
         func shares(_ eigen: Eigen, _ trace: Double) -> [Double] {
             eigen.values.prefix(count).map { trace > 0 ? max($0, 0) / trace : 0 }
         }
-        return (shares(eigenX, traceX), shares(eigenY, traceY))
+        return (shares(try eigen(.reference), traceX), shares(try eigen(.current), traceY))
     }
 
     /// The share of Σ|y − x|² along orthonormal directions, rows of `directions`.
@@ -77,29 +88,33 @@ struct MomentMetrics {
     }
 }
 
-// MARK: - The metrics
+// MARK: - Means and spectra
 
 extension MomentMetrics {
-    /// Σ|y − x|².
-    private var squaredDistance: Double {
-        traceX + traceY - 2 * moments.sxy.trace + n * dot(shift, shift)
-    }
+    /// |m|.
+    func meanShift() throws(Undefined) -> Double { dot(shift, shift).squareRoot() }
 
-    private func translationShare() throws(Undefined) -> Double {
+    /// n |m|² / Σ |y − x|², in [0, 1]: how much of the drift is one common translation.
+    func translationShare() throws(Undefined) -> Double {
         guard squaredDistance > 0 else { throw .noVariance }
         return min(1, n * dot(shift, shift) / squaredDistance)
     }
 
-    private func mahalanobis() throws(Undefined) -> Double {
+    /// √(mᵀ Cx⁻¹ m) with x's covariance; needs n > d.
+    func mahalanobis() throws(Undefined) -> Double {
         guard n > Double(moments.width) else { throw .fewerRowsThanWidth }
         let whitened = product(
-            try whitening(eigenX), transposed: true,
+            try whitening(.reference), transposed: true,
             DoubleMatrix(rows: moments.width, columns: 1, shift))
         return (whitened.squaredNorm * (n - 1)).squareRoot()
     }
 
-    private func effectiveRank(_ eigen: Eigen) throws(Undefined) -> Double {
-        let values = eigen.values.map { max($0, 0) }
+    func effectiveRankOfReference() throws(Undefined) -> Double { try effectiveRank(.reference) }
+    func effectiveRankOfCurrent() throws(Undefined) -> Double { try effectiveRank(.current) }
+
+    /// exp of the entropy of the spectrum, in [1, d]; Roy & Vetterli 2007.
+    private func effectiveRank(_ side: Side) throws(Undefined) -> Double {
+        let values = try eigen(side).values.map { max($0, 0) }
         let trace = values.reduce(0, +)
         guard trace > 0 else { throw .noVariance }
         return exp(
@@ -109,28 +124,48 @@ extension MomentMetrics {
             })
     }
 
+    func participationRatioOfReference() throws(Undefined) -> Double {
+        try participation(moments.sxx)
+    }
+    func participationRatioOfCurrent() throws(Undefined) -> Double {
+        try participation(moments.syy)
+    }
+
+    /// (tr S)² / ‖S‖², in [1, d].
     private func participation(_ s: DoubleMatrix) throws(Undefined) -> Double {
         guard s.trace > 0 else { throw .noVariance }
         return s.trace * s.trace / s.squaredNorm
     }
 
-    private func biasedCKA() throws(Undefined) -> Double {
-        guard traceX > 0, traceY > 0 else { throw .noVariance }
-        return moments.sxy.squaredNorm
-            / (moments.sxx.squaredNorm * moments.syy.squaredNorm).squareRoot()
+    /// The Fréchet distance of the two Gaussians with these moments; Dowson & Landau 1982.
+    func frechet() throws(Undefined) -> Double {
+        let eigenX = try eigen(.reference)
+        let roots = eigenX.values.map { max($0, 0).squareRoot() }
+        let halves = eigenX.vectors.scalingColumns(roots)
+        let inner = product(product(halves, transposed: true, moments.syy), halves)
+        let eigen: Eigen
+        do { eigen = try symmetricEigen(inner, vectors: false) } catch { throw .noConvergence }
+        let cross = eigen.values.reduce(0) { $0 + max($1, 0).squareRoot() }
+        return max(0, dot(shift, shift) + (traceX + traceY - 2 * cross) / (n - 1))
     }
 
-    private func debiasedCKA() throws(Undefined) -> Double {
-        guard n >= 4 else { throw .fewRows }
-        guard traceX > 0, traceY > 0 else { throw .noVariance }
-        guard let value = moments.debiasedCKA else { throw .notPositive }
-        return value
+    /// Its expectation for two samples of n rows from one Gaussian with x's covariance, to first order in
+    /// 1 / n: what `frechet` shows without any drift.
+    ///
+    /// E|Δm|² = 2 tr C / n, and the Bures distance of two Wishart matrices to second order in their
+    /// difference, ½ Σ |ΔCᵢⱼ|² / (λᵢ + λⱼ) with Var ΔCᵢⱼ = 2 λᵢλⱼ (1 + δᵢⱼ) / (n − 1).
+    func frechetNull() throws(Undefined) -> Double {
+        let values = try eigen(.reference).values.map { max($0, 0) / (n - 1) }
+        var bures = values.reduce(0) { $0 + $1 / 2 }
+        for first in values where first > 0 {
+            for second in values where second > 0 { bures += first * second / (first + second) }
+        }
+        return 2 * values.reduce(0, +) / n + bures / (n - 1)
     }
 
     /// V · diag(λ^−½) of the eigenvalues that are not rounding.
-    private func whitening(_ eigen: Eigen, keeping share: Double = 1) throws(Undefined)
-        -> DoubleMatrix
-    {
+    func whitening(_ side: Side, keeping share: Double = 1) throws(Undefined) -> DoubleMatrix {
+        let eigen = try eigen(side)
         let kept = try kept(eigen, share)
         return eigen.vectors.firstColumns(kept).scalingColumns(
             eigen.values.prefix(kept).map { 1 / $0.squareRoot() })
@@ -147,106 +182,5 @@ extension MomentMetrics {
             if sum >= share * trace { return share < 1 ? index + 1 : positive.count }
         }
         return positive.count
-    }
-
-    private func canonicalCorrelation(_ metric: MomentMetric) throws(Undefined) -> Double {
-        guard n > Double(moments.width) else { throw .fewerRowsThanWidth }
-        let share = metric == .svcca ? 0.99 : 1
-        let (wx, wy) = (
-            try whitening(eigenX, keeping: share), try whitening(eigenY, keeping: share)
-        )
-        let cross = product(product(wx, transposed: true, moments.sxy), wy)
-        let decomposed: SingularValues
-        do { decomposed = try singularValues(cross, vectors: metric == .pwcca) } catch {
-            throw .noConvergence
-        }
-        let correlations = decomposed.values.map { min($0, 1) }
-        guard metric == .pwcca else {
-            return correlations.reduce(0, +) / Double(correlations.count)
-        }
-        // Canonical variates of x are Xc · W; their products with the columns of Xc are Wᵀ · Sxx.
-        let variates = product(product(wx, decomposed.left), transposed: true, moments.sxx)
-        let weights = (0..<variates.rows).map { row in
-            (0..<variates.columns).reduce(0) { $0 + abs(variates[row, $1]) }
-        }
-        return dot(weights, correlations) / weights.reduce(0, +)
-    }
-
-    private func linearResidual() throws(Undefined) -> Double {
-        guard n > Double(moments.width) else { throw .fewerRowsThanWidth }
-        guard traceY > 0 else { throw .noVariance }
-        let explained = product(try whitening(eigenX), transposed: true, moments.sxy).squaredNorm
-        return min(1, max(0, 1 - explained / traceY))
-    }
-
-    private func frechet() throws(Undefined) -> Double {
-        let roots = eigenX.values.map { max($0, 0).squareRoot() }
-        let halves = eigenX.vectors.scalingColumns(roots)
-        let inner = product(product(halves, transposed: true, moments.syy), halves)
-        let eigen: Eigen
-        do { eigen = try symmetricEigen(inner, vectors: false) } catch { throw .noConvergence }
-        let cross = eigen.values.reduce(0) { $0 + max($1, 0).squareRoot() }
-        return max(0, dot(shift, shift) + (traceX + traceY - 2 * cross) / (n - 1))
-    }
-
-    /// E|Δm|² = 2 tr C / n, and the Bures distance of two Wishart matrices to second order in their
-    /// difference, ½ Σ |ΔCᵢⱼ|² / (λᵢ + λⱼ) with Var ΔCᵢⱼ = 2 λᵢλⱼ (1 + δᵢⱼ) / (n − 1).
-    private func frechetNull() throws(Undefined) -> Double {
-        guard n > Double(moments.width) else { throw .fewerRowsThanWidth }
-        let values = eigenX.values.map { max($0, 0) / (n - 1) }
-        var bures = values.reduce(0) { $0 + $1 / 2 }
-        for first in values where first > 0 {
-            for second in values where second > 0 { bures += first * second / (first + second) }
-        }
-        return 2 * values.reduce(0, +) / n + bures / (n - 1)
-    }
-
-    /// The leading principal directions of both sides, as columns.
-    private func subspaces() throws(Undefined) -> (DoubleMatrix, DoubleMatrix) {
-        guard traceX > 0, traceY > 0 else { throw .noVariance }
-        let rank = min(MomentMetrics.subspaceRank, moments.width, Int(n) - 1)
-        return (eigenX.vectors.firstColumns(rank), eigenY.vectors.firstColumns(rank))
-    }
-
-    private func subspaceOverlap() throws(Undefined) -> Double {
-        let (x, y) = try subspaces()
-        return min(1, product(x, transposed: true, y).squaredNorm / Double(x.columns))
-    }
-
-    /// From its cosine, the least singular value of XᵀY, and its sine, the largest of Y − X·XᵀY: exact for
-    /// small angles too.
-    private func principalAngle() throws(Undefined) -> Double {
-        let (x, y) = try subspaces()
-        let overlap = product(x, transposed: true, y)
-        var rest = y
-        for (index, value) in product(x, overlap).elements.enumerated() {
-            rest.elements[index] -= value
-        }
-        do {
-            let cosine = try singularValues(overlap).values.last ?? 1
-            let sine = try singularValues(rest).values.first ?? 0
-            return atan2(sine, cosine)
-        } catch {
-            throw .noConvergence
-        }
-    }
-}
-
-extension PairedMoments {
-    /// h(x, y) / √(h(x, x) · h(y, y)), with
-    /// ```
-    /// h(x, y) = ‖Sxy‖² − n / (n − 2) · Σ|x|²|y|² + tr Sxx · tr Syy / ((n − 1)(n − 2))
-    /// ```
-    /// nil for fewer than four rows or where a side's own h is not positive.
-    var debiasedCKA: Double? {
-        let n = count
-        guard n >= 4 else { return nil }
-        func h(_ s: DoubleMatrix, _ products: Double, _ first: Double, _ second: Double) -> Double {
-            s.squaredNorm - n / (n - 2) * products + first * second / ((n - 1) * (n - 2))
-        }
-        let (traceX, traceY) = (sxx.trace, syy.trace)
-        let (xx, yy) = (h(sxx, aa, traceX, traceX), h(syy, bb, traceY, traceY))
-        guard xx > 0, yy > 0 else { return nil }
-        return h(sxy, ab, traceX, traceY) / (xx * yy).squareRoot()
     }
 }

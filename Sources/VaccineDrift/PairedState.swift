@@ -28,7 +28,7 @@ internal import VaccineNumerics
         }
     }
 
-    private enum Product: Int, CaseIterable { case xx, yy, xy }
+    enum Product: Int, CaseIterable { case xx, yy, xy }
 
     private func product(_ product: Product) -> UnsafeMutablePointer<Double> {
         unsafe base + 4 + width * (6 + product.rawValue * width)
@@ -37,15 +37,18 @@ internal import VaccineNumerics
     /// Columns of a product that one task computes: fixed, so that results do not depend on the threads.
     private static let tile = 384
 
-    /// Adds the products of the first `count` rows; of the symmetric ones only upper triangles are written.
+    /// Adds some products of the first `count` rows; of the symmetric ones only upper triangles are written.
     ///
     /// - Complexity: 4·count·width² operations.
-    func addProducts(_ x: RowBlock, _ y: RowBlock, rows count: Int, add: Bool) {
+    func addProducts(
+        _ x: RowBlock, _ y: RowBlock, rows count: Int, add: Bool,
+        of wanted: [Product] = Product.allCases
+    ) {
         let tiles = stride(from: 0, to: width, by: PairedState.tile).map {
             $0..<min($0 + PairedState.tile, width)
         }
         var tasks: [(product: Product, rows: Range<Int>, columns: Range<Int>)] = []
-        for product in Product.allCases {
+        for product in wanted {
             for rows in tiles {
                 for columns in tiles where product == .xy || rows.lowerBound < columns.lowerBound {
                     tasks.append((product, rows, columns))
@@ -53,7 +56,9 @@ internal import VaccineNumerics
             }
         }
         // Triangles cost half, so they come last, when threads run out of tasks.
-        for rows in tiles { tasks += [(.xx, rows, rows), (.yy, rows, rows)] }
+        for rows in tiles {
+            tasks += wanted.filter { $0 != .xy }.map { ($0, rows, rows) }
+        }
         let chosen = tasks
         Threads.forEach(chosen.count) { index, _ in
             let (product, rows, columns) = chosen[index]
@@ -61,6 +66,12 @@ internal import VaccineNumerics
             unsafe left.multiply(
                 rows, by: right, columns, rows: count, into: self.product(product), add: add)
         }
+    }
+
+    /// Multiplies a product.
+    func scale(_ product: Product, by factor: Double) {
+        let values = unsafe self.product(product)
+        for index in 0..<width * width { unsafe values[index] *= factor }
     }
 
     /// Fills the lower triangles of the symmetric products.

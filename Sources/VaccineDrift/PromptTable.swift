@@ -6,9 +6,8 @@ public import VaccineNumerics
 /// A prompt's sums and sketch depend on its own rows alone, taken in order, so a table put together from
 /// shards is the whole's to the last bit.
 @safe public struct PromptTable: @unchecked Sendable {
-    /// The sums of a prompt, in order: rows, Σ|δ|², Σ|x|², Σ|y|², Σ x·y, Σ|δ|, Σ cos(x, y), with
-    /// x the reference, y the current rows and δ = y − x.
-    public static let sumCount = 7
+    /// Numbers of a prompt's sums in one layer.
+    public static let sumCount = PromptSums.count
 
     private let sums: UnsafeMutablePointer<Double>
     private let sketches: UnsafeMutablePointer<Float>
@@ -211,4 +210,33 @@ private func spread(
         }
         sketch[component] = eight
     }
+}
+
+/// Σ|y − x|² of rows of both sides.
+///
+/// - Throws: as `PromptTable.fill`.
+public func squaredDistance(
+    _ reference: EmbeddingRows, _ current: EmbeddingRows, interruption: Interruption
+) throws(VaccineError) -> Double {
+    let directions = 8
+    var sums = [Double](repeating: 0, count: PromptSums.count)
+    var sketches = [Float](repeating: 0, count: 2 * directions)
+    var moments = [Double](
+        repeating: 0, count: VectorMoments.stateCount(width: reference.width))
+    try unsafe sums.withUnsafeMutableBufferPointer { (sums) throws(VaccineError) in
+        try unsafe sketches.withUnsafeMutableBufferPointer { (sketches) throws(VaccineError) in
+            try unsafe moments.withUnsafeMutableBufferPointer { (moments) throws(VaccineError) in
+                guard let sums = sums.baseAddress, let sketches = sketches.baseAddress,
+                    let moments = moments.baseAddress
+                else { return }
+                let table = unsafe PromptTable(
+                    sums: sums, sketches: sketches, moments: moments, directions: directions,
+                    folds: 1)
+                try table.fill(
+                    reference: reference, current: current, order: Array(0..<reference.rows),
+                    starts: [0, reference.rows], keys: [0], seed: 0, interruption: interruption)
+            }
+        }
+    }
+    return PromptSums(sums[...]).squaredDistance
 }

@@ -1,45 +1,12 @@
 internal import COpenBLAS
 public import VaccineNumerics
 
-/// The metrics that are ratios of the prompt table's sums. The raw value is the metric's place in arrays.
-public enum TableMetric: Int, CaseIterable, Sendable {
-    /// √(Σ|δ|² / Σ|x|²).
-    case relativeDrift
-    /// √(Σ|δ|² / (N · d)): the root mean square change of an element.
-    case rms
-    /// Σ|δ| / N.
-    case meanL2
-    /// Σ cos(x, y) / N.
-    case cosine
-    /// HED, profile rms: as `rms`.
-    case hedRMS
-    /// HED, profile paper: √Σ|δ|².
-    case hedPaper
-    /// HED, profile vaccine-code: Σ|δ|².
-    case hedVaccineCode
-
-    /// - Parameter sums: a row of sums in the order of `PromptTable`.
-    func value(_ sums: ArraySlice<Double>, width: Int) -> Double {
-        let first = sums.startIndex
-        let (rows, distance, reference) = (sums[first], sums[first + 1], sums[first + 2])
-        guard rows > 0 else { return .nan }
-        return switch self {
-        case .relativeDrift: reference > 0 ? (distance / reference).squareRoot() : .nan
-        case .rms, .hedRMS: (distance / (rows * Double(width))).squareRoot()
-        case .meanL2: sums[first + 5] / rows
-        case .cosine: sums[first + 6] / rows
-        case .hedPaper: distance.squareRoot()
-        case .hedVaccineCode: distance
-        }
-    }
-}
-
 /// Table metrics of every layer and of all layers together, with bootstrap intervals over prompts.
 ///
 /// A draw weighs each prompt by a Poisson(1) number from the hash of its key, so that draws belong to
 /// prompts and not to places; percentiles of the draws bound the interval.
 /// - Parameters:
-///   - table: sums [P, layers, PromptTable.sumCount], prompts sorted by key.
+///   - table: sums [P, layers, PromptSums.count], prompts sorted by key.
 ///   - confidence: of the intervals, in (0, 1).
 /// - Returns: [layers + 1, metrics]; intervals are NaN for fewer than two prompts.
 /// - Complexity: O(P·draws·layers).
@@ -47,7 +14,7 @@ public func tableMetrics(
     table: [Double], layers: Int, width: Int, keys: [UInt64], draws: Int, confidence: Double,
     seed: UInt64, interruption: Interruption
 ) throws(VaccineError) -> [Estimate] {
-    let count = PromptTable.sumCount
+    let count = PromptSums.count
     let columns = layers * count
     let prompts = keys.count
     let whole = withTotal(
@@ -61,20 +28,40 @@ public func tableMetrics(
         withTotal(Array(drawn[$0 * columns..<($0 + 1) * columns]), layers: layers)
     }
     return (0...layers).flatMap { layer in
-        TableMetric.allCases.map { metric in
+        DriftMetric.ofTable.map { metric in
             let part = layer * count..<(layer + 1) * count
+            func value(_ sums: [Double]) -> Double {
+                let sums = PromptSums(sums[part])
+                return sums.rows > 0 ? metric.table?(sums, width) ?? .nan : .nan
+            }
             var estimate = Estimate()
-            estimate.value = metric.value(whole[part], width: width)
+            estimate.value = value(whole)
             guard prompts >= 2 else {
                 estimate.reason = .fewRows
                 return estimate
             }
-            let values = totals.map { metric.value($0[part], width: width) }.filter { !$0.isNaN }
-                .sorted()
+            let values = totals.map(value).filter { !$0.isNaN }.sorted()
             estimate.low = quantile(values, (1 - confidence) / 2)
             estimate.high = quantile(values, (1 + confidence) / 2)
             if estimate.value.isNaN { estimate.reason = .noVariance }
             return estimate
+        }
+    }
+}
+
+/// A table metric of every prompt by itself, without intervals.
+///
+/// - Parameter table: sums [P, layers, PromptTable.sumCount].
+/// - Returns: [P, layers + 1], the last column over all layers; NaN where it is not defined.
+public func promptMetric(
+    _ metric: DriftMetric, table: [Double], layers: Int, width: Int
+) -> [Double] {
+    let size = layers * PromptSums.count
+    return stride(from: 0, to: table.count, by: size).flatMap { start in
+        let sums = withTotal(Array(table[start..<start + size]), layers: layers)
+        return (0...layers).map { layer in
+            let part = PromptSums(sums[layer * PromptSums.count..<(layer + 1) * PromptSums.count])
+            return part.rows > 0 ? metric.table?(part, width) ?? .nan : .nan
         }
     }
 }
@@ -109,7 +96,7 @@ func bootstrapSums(
 
 /// The rows of all layers, then their sum.
 private func withTotal(_ sums: [Double], layers: Int) -> [Double] {
-    let count = PromptTable.sumCount
+    let count = PromptSums.count
     return sums
         + (0..<count).map { index in (0..<layers).reduce(0) { $0 + sums[$1 * count + index] } }
 }

@@ -183,19 +183,168 @@ def build_description() -> str: ...
 
 # The drift analyser: arrays in, arrays filled. Shapes stand in VaccineDrift.h.
 
-def drift_state_counts(width: int, /) -> tuple[int, int]: ...
-def drift_table(*arguments: Any) -> None: ...
-def drift_paired(*arguments: Any) -> None: ...
-def drift_merge_vector(*arguments: Any) -> None: ...
-def drift_merge_paired(*arguments: Any) -> None: ...
-def drift_table_metrics(*arguments: Any) -> None: ...
-def drift_vector_metrics(*arguments: Any) -> None: ...
-def drift_paired_metrics(*arguments: Any) -> None: ...
-def drift_sign_flips(*arguments: Any) -> None: ...
-def drift_contrast(*arguments: Any) -> None: ...
-def drift_layer_map(*arguments: Any) -> None: ...
-def drift_two_sample(*arguments: Any) -> None: ...
-def drift_kolmogorov_smirnov(*arguments: Any) -> None: ...
-def drift_sliced_wasserstein(*arguments: Any) -> None: ...
-def drift_neighbour_overlap(*arguments: Any) -> None: ...
-def drift_classifier_scores(*arguments: Any) -> None: ...
+def drift_state_counts(width: int, /) -> tuple[int, int, int]:
+    """Numbers of a fold's first and second moments, and of a prompt's sums."""
+
+def drift_metrics() -> list[
+    tuple[str, str, str, float, float | None, int, bool, bool, bool]
+]:
+    """The fields of `vaccine_swift.drift.metrics.CoreMetric`, by number."""
+
+def drift_reasons() -> list[str]:
+    """Why an estimate is NaN, by number."""
+
+def drift_table(
+    reference: _SupportsBuffer,
+    current: _SupportsBuffer,
+    order: _SupportsBuffer,
+    starts: _SupportsBuffer,
+    keys: _SupportsBuffer,
+    directions: int,
+    folds: int,
+    seed: int,
+    sums: _SupportsBuffer,
+    sketches: _SupportsBuffer,
+    moments: _SupportsBuffer,
+    /,
+) -> None: ...
+def drift_paired(
+    reference: _SupportsBuffer,
+    current: _SupportsBuffer,
+    keys: _SupportsBuffer,
+    folds: int,
+    sketch: int,
+    seed: int,
+    states: _SupportsBuffer,
+    /,
+) -> None: ...
+def drift_unpaired(
+    x: _SupportsBuffer, y: _SupportsBuffer | None, state: _SupportsBuffer, /
+) -> None: ...
+def drift_squared_distance(
+    reference: _SupportsBuffer, current: _SupportsBuffer, /
+) -> float: ...
+def drift_merge_vector(
+    a: _SupportsBuffer, b: _SupportsBuffer, count: int, width: int, /
+) -> None: ...
+def drift_merge_paired(
+    a: _SupportsBuffer, b: _SupportsBuffer, count: int, width: int, /
+) -> None: ...
+def drift_vector_folds(states: _SupportsBuffer, folds: int, width: int, /) -> int:
+    """How many folds have rows."""
+
+def drift_paired_folds(states: _SupportsBuffer, folds: int, width: int, /) -> int: ...
+def drift_table_metrics(
+    table: _SupportsBuffer,
+    keys: _SupportsBuffer,
+    layers: int,
+    width: int,
+    draws: int,
+    confidence: float,
+    seed: int,
+    estimates: _SupportsBuffer,
+    /,
+) -> None: ...
+def drift_prompt_metric(
+    table: _SupportsBuffer,
+    prompts: int,
+    layers: int,
+    width: int,
+    metric: int,
+    values: _SupportsBuffer,
+    /,
+) -> None: ...
+def drift_vector_metrics(
+    states: _SupportsBuffer,
+    folds: int,
+    width: int,
+    t: float,
+    estimates: _SupportsBuffer,
+    /,
+) -> None: ...
+def drift_paired_metrics(
+    states: _SupportsBuffer,
+    folds: int,
+    width: int,
+    metrics: _SupportsBuffer,
+    t: float,
+    intervals: bool,
+    directions: _SupportsBuffer,
+    set_rows: _SupportsBuffer,
+    estimates: _SupportsBuffer,
+    spectra: _SupportsBuffer,
+    /,
+) -> None: ...
+def drift_sign_flips(
+    deltas: _SupportsBuffer,
+    keys: _SupportsBuffer,
+    layers: int,
+    directions: int,
+    draws: int,
+    seed: int,
+    norms: _SupportsBuffer,
+    /,
+) -> None: ...
+def drift_contrast(
+    values: _SupportsBuffer,
+    first: _SupportsBuffer,
+    keys: _SupportsBuffer,
+    measures: int,
+    draws: int,
+    confidence: float,
+    seed: int,
+    statistics: _SupportsBuffer,
+    bounds: _SupportsBuffer,
+    /,
+) -> None: ...
+def drift_layer_map(
+    sketches: _SupportsBuffer,
+    prompts: int,
+    layers: int,
+    directions: int,
+    result: _SupportsBuffer,
+    /,
+) -> None: ...
+def drift_two_sample(
+    x: _SupportsBuffer,
+    y: _SupportsBuffer,
+    groups: _SupportsBuffer,
+    relabelling: int,
+    bandwidths: _SupportsBuffer,
+    draws: int,
+    unbiased: bool,
+    paired: bool,
+    seed: int,
+    memory: int,
+    statistics: _SupportsBuffer,
+    means: _SupportsBuffer,
+    used: _SupportsBuffer,
+    /,
+) -> None: ...
+def drift_kolmogorov_smirnov(
+    x: _SupportsBuffer,
+    y: _SupportsBuffer,
+    statistics: _SupportsBuffer,
+    p_values: _SupportsBuffer,
+    /,
+) -> None: ...
+def drift_sliced_wasserstein(
+    x: _SupportsBuffer,
+    y: _SupportsBuffer,
+    projections: int,
+    p: int,
+    seed: int,
+    powers: _SupportsBuffer,
+    /,
+) -> None: ...
+def drift_neighbour_overlap(
+    x: _SupportsBuffer, y: _SupportsBuffer, k: int, shares: _SupportsBuffer, /
+) -> None: ...
+def drift_classifier_scores(
+    x: _SupportsBuffer,
+    y: _SupportsBuffer,
+    folds: _SupportsBuffer,
+    count: int,
+    scores: _SupportsBuffer,
+    /,
+) -> None: ...

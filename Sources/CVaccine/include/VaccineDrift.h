@@ -8,13 +8,45 @@
 
 #include "CVaccineTypes.h"
 
-// Numbers of the states of one fold.
+// MARK: - Metrics
+
+typedef enum VaccineUnit {
+    VACCINE_UNIT_NONE = 0,
+    VACCINE_UNIT_SHARE = 1,  // reads best in per cent
+    VACCINE_UNIT_RADIANS = 2,
+    VACCINE_UNIT_STATES = 3,
+    VACCINE_UNIT_SQUARED_STATES = 4,
+} VaccineUnit;
+
+typedef struct VaccineDriftMetric {
+    const char *name, *label;  // UTF-8, for ever
+    VaccineUnit unit;
+    double low, high;            // of its values; `high` NaN: the width
+    int64_t rows;                // fewest that it needs; -1: more than columns
+    bool table, vector, paired;  // what gives it: sums, first moments, second moments
+} VaccineDriftMetric;
+
+// The metric of a number; false for numbers that none has. Numbers rise from 0 in the order of
+// presentation.
+bool vaccine_drift_metric(int64_t number, VaccineDriftMetric *metric);
+// Why an estimate is NaN: UTF-8, for ever; NULL for numbers that no reason has. 0: it is not.
+const char *vaccine_drift_reason(int64_t number);
+
+// MARK: - States
+
+// Numbers of a prompt's sums in a layer, and of the states of one fold.
+int64_t vaccine_drift_sum_count(void);
 int64_t vaccine_drift_vector_count(int64_t width);
 int64_t vaccine_drift_paired_count(int64_t width);
+// Folds of these states that have rows. VACCINE_VALUE for counts that are not those of rows.
+VaccineStatus vaccine_drift_vector_folds(
+    const double *states, int64_t folds, int64_t width, int64_t *used, VaccineMessage *message);
+VaccineStatus vaccine_drift_paired_folds(
+    const double *states, int64_t folds, int64_t width, int64_t *used, VaccineMessage *message);
 
 // One layer of one update. `order` [N]: the rows, those of each prompt together; `starts` [P + 1]:
 // where each prompt, of a row or more, begins in it; `keys` [P]; r a multiple of 8. Out: `sums` [P,
-// 7], `sketches` [P, 2, r], `moments` [F, vector count].
+// sum count], `sketches` [P, 2, r], `moments` [F, vector count].
 VaccineStatus vaccine_drift_table(const VaccineEmbeddings *reference,
     const VaccineEmbeddings *current, const int64_t *order, const int64_t *starts,
     const uint64_t *keys, int64_t prompts, int64_t directions, int64_t folds, uint64_t seed,
@@ -27,27 +59,44 @@ VaccineStatus vaccine_drift_paired(const VaccineEmbeddings *reference,
     const VaccineEmbeddings *current, const uint64_t *keys, int64_t folds, int64_t sketch,
     uint64_t seed, double *states, VaccineInterrupt interrupt, VaccineMessage *message);
 
-// Merge `count` states of this width, b into a.
-void vaccine_drift_merge_vector(double *a, const double *b, int64_t count, int64_t width);
-void vaccine_drift_merge_paired(double *a, const double *b, int64_t count, int64_t width);
+// Second moments of two sets that are not paired, or of x alone where `y` is NULL, as one fold: for
+// metrics that need no products of x with y. Out: `state` [paired count of the width].
+VaccineStatus vaccine_drift_unpaired(const VaccineEmbeddings *x, const VaccineEmbeddings *y,
+    double *state, VaccineInterrupt interrupt, VaccineMessage *message);
+
+// Σ|current - reference|². Out: `result`.
+VaccineStatus vaccine_drift_squared_distance(const VaccineEmbeddings *reference,
+    const VaccineEmbeddings *current, double *result, VaccineInterrupt interrupt,
+    VaccineMessage *message);
+
+// Merge `count` states of this width, b into a. VACCINE_VALUE for counts that are not those of
+// rows; a is then as before.
+VaccineStatus vaccine_drift_merge_vector(
+    double *a, const double *b, int64_t count, int64_t width, VaccineMessage *message);
+VaccineStatus vaccine_drift_merge_paired(
+    double *a, const double *b, int64_t count, int64_t width, VaccineMessage *message);
 
 // An estimate is four doubles: value, low, high, and the number of the reason why one is NaN.
 
-// Out: `estimates` [L + 1, 7, 4], the last row over all layers; `table` [P, L, 7] and `keys` [P]
-// sorted by key.
+// Out: `estimates` [L + 1, metrics of tables, 4], the last row over all layers; `table` [P, L, sum
+// count] and `keys` [P] sorted by key.
 VaccineStatus vaccine_drift_table_metrics(const double *table, const uint64_t *keys,
     int64_t prompts, int64_t layers, int64_t width, int64_t draws, double confidence, uint64_t seed,
     double *estimates, VaccineInterrupt interrupt, VaccineMessage *message);
-// Out: `estimates` [3, 4]: mean shift, Mahalanobis distance, translation share. t: Student's
-// quantile.
+// One metric of tables for each prompt by itself. Out: `values` [P, L + 1], the last column over
+// all layers.
+void vaccine_drift_prompt_metric(const double *table, int64_t prompts, int64_t layers,
+    int64_t width, int64_t metric, double *values);
+// Out: `estimates` [metrics of first moments, 4]. t: Student's quantile.
 VaccineStatus vaccine_drift_vector_metrics(const double *states, int64_t folds, int64_t width,
     double t, double *estimates, VaccineMessage *message);
-// `directions`: sets of orthonormal rows end to end, `set_rows` [sets] rows each. Out: `estimates`
-// [19 + sets, 4]; `spectra` [2, spectrum].
+// `metrics` [wanted]: numbers of metrics of second moments; nothing else is computed. `directions`:
+// sets of orthonormal rows end to end, `set_rows` [sets] rows each. Out: `estimates` [wanted +
+// sets, 4]; `spectra` [2, spectrum].
 VaccineStatus vaccine_drift_paired_metrics(const double *states, int64_t folds, int64_t width,
-    double t, bool intervals, const double *directions, const int64_t *set_rows, int64_t sets,
-    int64_t spectrum, double *estimates, double *spectra, VaccineInterrupt interrupt,
-    VaccineMessage *message);
+    const int64_t *metrics, int64_t wanted, double t, bool intervals, const double *directions,
+    const int64_t *set_rows, int64_t sets, int64_t spectrum, double *estimates, double *spectra,
+    VaccineInterrupt interrupt, VaccineMessage *message);
 // `deltas` [P, L · r]. Out: `norms` [B + 1, L + 1].
 VaccineStatus vaccine_drift_sign_flips(const float *deltas, const uint64_t *keys, int64_t prompts,
     int64_t layers, int64_t directions, int64_t draws, uint64_t seed, double *norms,

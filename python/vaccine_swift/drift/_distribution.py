@@ -8,25 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from vaccine_swift.drift._content import Prompts
+    from vaccine_swift.drift._prompts import Prompts
 
 __all__ = ["distributions"]
 
 _BINS: Final = 40
-_ROWS, _COSINE = 0, 6
 
 
-def distributions(prompts: Prompts) -> dict[str, Any]:
+def distributions(prompts: Prompts, width: int) -> dict[str, Any]:
     """Counts and edges of the prompts' mean cosine and relative drift.
 
     Over all rows and layers of a prompt; prompts without a finite value are left out.
     """
-    sums = prompts.table.sum(1)
-    values = {
-        "cosine": sums[:, _COSINE] / sums[:, _ROWS],
-        "relative_drift": prompts.relative_drift[:, -1],
+    return {
+        name: _histogram(prompts.values(name, width)[:, -1])
+        for name in ("cosine", "relative_drift")
     }
-    return {name: _histogram(each) for name, each in values.items()}
 
 
 def _histogram(values: npt.NDArray[np.float64]) -> dict[str, Any]:

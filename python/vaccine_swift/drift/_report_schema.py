@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from vaccine_swift._report.numbers import digits, interval_digits
+from vaccine_swift.drift.metrics import METRICS as CORE_METRICS
 
 __all__ = ["METRICS", "SCHEMA", "Metric", "checked", "estimate", "metric", "shown"]
 __all__ += ["shown_interval"]
@@ -46,34 +47,9 @@ class Metric:
     unit: str = ""
 
 
-METRICS: Final[dict[str, Metric]] = {
-    "relative_drift": Metric("Relative drift", "%"),
-    "rms": Metric("RMS change of an element"),
-    "mean_l2": Metric("Mean L2 distance"),
-    "cosine": Metric("Cosine"),
-    "translation_share": Metric("Translation share", "%"),
-    "mean_shift": Metric("Mean shift"),
-    "mahalanobis": Metric("Mahalanobis distance of means"),
-    "cka": Metric("CKA, debiased"),
-    "cka_biased": Metric("CKA, biased"),
-    "procrustes": Metric("Procrustes distance"),
-    "procrustes_angle": Metric("Procrustes angle"),
-    "cca": Metric("CCA"),
-    "svcca": Metric("SVCCA"),
-    "pwcca": Metric("PWCCA"),
-    "linear_residual": Metric("Residual of a linear map", "%"),
-    "frechet": Metric("Fréchet distance"),
-    "frechet_null": Metric("Fréchet distance, same-n null"),
-    "subspace_overlap": Metric("Subspace overlap"),
-    "principal_angle": Metric("Largest principal angle"),
-    "effective_rank_reference": Metric("Effective rank, reference"),
-    "effective_rank_current": Metric("Effective rank, current"),
-    "participation_ratio_reference": Metric("Participation ratio, reference"),
-    "participation_ratio_current": Metric("Participation ratio, current"),
-    "hed_rms": Metric("HED, rms"),
-    "hed_paper": Metric("HED, paper"),
-    "hed_vaccine_code": Metric("HED, Vaccine's code"),
-    "hed_booster_code": Metric("HED, Booster's code"),
+METRICS: Final = {
+    each.name: Metric(each.label, "%" if each.unit == "share" else "")
+    for each in CORE_METRICS
 }
 """Known metrics in the order of presentation."""
 

@@ -11,11 +11,9 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift.drift._ids import grouped, keys_of
+from vaccine_swift.drift.metrics import TABLE_METRICS
 
-__all__ = ["SUMS", "State", "Update"]
-
-SUMS = 7
-"""Sums of a prompt in a layer: rows, Σ|δ|², Σ|x|², Σ|y|², Σ x·y, Σ|δ|, Σ cos."""
+__all__ = ["State", "Update"]
 
 _SETTINGS = ("width", "layers", "tier", "seed", "directions", "sketch", "folds")
 
@@ -97,10 +95,11 @@ class State:
     booster: npt.NDArray[np.float64] = field(init=False)
     vector: npt.NDArray[np.float64] = field(init=False)
     paired: npt.NDArray[np.float64] = field(init=False)
+    sums: int = field(init=False)
     _seen: dict[int, str | int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        size = _core.drift_state_counts(self.width)[0]
+        size, _, self.sums = _core.drift_state_counts(self.width)
         self.booster = np.zeros(self.layers)
         self.vector = np.zeros((self.layers, self.folds, size))
         kept = 0
@@ -154,7 +153,7 @@ class State:
     ) -> None:
         """Add an update's rows, after everything that can fail."""
         prompts, folds = len(update.prompts), self.folds
-        table = np.empty((self.layers, prompts, SUMS))
+        table = np.empty((self.layers, prompts, self.sums))
         sketches = np.empty((self.layers, prompts, 2, self.directions), np.float32)
         vector = np.empty_like(self.vector)
         paired = np.empty_like(self.paired)
@@ -188,7 +187,7 @@ class State:
         part.table = [np.ascontiguousarray(table.swapaxes(0, 1))]
         part.sketches = [np.ascontiguousarray(sketches.swapaxes(0, 1))]
         part.groups = update.groups
-        part.booster = np.sqrt(table[:, :, 1].sum(1))
+        part.booster = _norms(part.table[0], update.keys, self.width)
         part.vector, part.paired = vector, paired
         self._absorb(part)
 
@@ -259,3 +258,13 @@ class State:
         other.vector, other.paired = self.vector.copy(), self.paired.copy()
         other._seen = dict(self._seen)
         return other
+
+
+def _norms(
+    table: npt.NDArray[np.float64], keys: npt.NDArray[np.uint64], width: int
+) -> npt.NDArray[np.float64]:
+    """√Σ|δ|² of each layer's rows, [L]."""
+    layers = table.shape[1]
+    values = np.empty((layers + 1, len(TABLE_METRICS), 4))
+    _core.drift_table_metrics(table, keys, layers, width, 0, 0.5, 0, values)
+    return values[:-1, TABLE_METRICS.index("hed_paper"), 0].copy()

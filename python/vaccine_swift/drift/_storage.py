@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift.drift._state import SUMS, State
+from vaccine_swift.drift._state import State
 from vaccine_swift.files import new_file
 
 __all__ = ["load_state", "save"]
@@ -44,7 +44,7 @@ def save(path: str | os.PathLike[str], state: State, metadata: dict[str, Any]) -
     shape = (0, state.layers)
     arrays: dict[str, npt.NDArray[Any]] = {
         "keys": state.all_keys,
-        "table": np.concatenate([np.zeros((*shape, SUMS)), *state.table]),
+        "table": np.concatenate([np.zeros((*shape, state.sums)), *state.table]),
         "sketches": np.concatenate(
             [np.zeros((*shape, 2, state.directions), np.float32), *state.sketches]
         ),

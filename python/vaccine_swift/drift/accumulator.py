@@ -6,18 +6,17 @@ import copy
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.drift._content import report_content
 from vaccine_swift.drift._directions import orthonormal_sets
 from vaccine_swift.drift._groups import group_masks
 from vaccine_swift.drift._rows import layer_rows
 from vaccine_swift.drift._state import State, Update
-
-if TYPE_CHECKING:
-    from vaccine_swift.drift.report import Report
+from vaccine_swift.drift.report import Report
 
 __all__ = ["Accumulator", "Tier", "load"]
 
@@ -237,9 +236,8 @@ class Accumulator:
         RuntimeError
             When nothing was added yet.
         """
-        from vaccine_swift.drift._content import report_content
-        from vaccine_swift.drift.report import Report
-
+        if isinstance(floor, Accumulator):
+            floor = floor.report(tests=[], permutations=0)
         with self._lock:
             content = report_content(
                 self._state,

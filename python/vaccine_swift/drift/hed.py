@@ -130,20 +130,4 @@ def _batches(
 
 
 def _squared_distance(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:
-    first, second = rows(x, "reference"), rows(y, "current")
-    sums = np.empty((1, 7))
-    count, width = first.shape
-    _core.drift_table(
-        first,
-        second,
-        np.arange(count),
-        np.array([0, count]),
-        np.zeros(1, np.uint64),
-        8,
-        1,
-        0,
-        sums,
-        np.empty(16, np.float32),
-        np.empty(_core.drift_state_counts(width)[0]),
-    )
-    return float(sums[0, 1])
+    return _core.drift_squared_distance(rows(x, "reference"), rows(y, "current"))

@@ -13,7 +13,7 @@ from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.drift._ids import checked_ids, keys_of
 from vaccine_swift.drift._rows import rows
-from vaccine_swift.drift.metrics import PAIRED_METRICS, estimates
+from vaccine_swift.drift.metrics import estimates, numbers_of
 from vaccine_swift.drift.result import Similarity
 from vaccine_swift.statistics import student_quantile
 
@@ -202,7 +202,7 @@ def frechet_distance(
     Dowson & Landau 1982, Journal of Multivariate Analysis 12.
     """
     first, second = rows(x, "x"), rows(y, "y")
-    if ids is not None or len(first) == len(second):
+    if ids is not None:
         return _paired(first, second, "frechet", ids, confidence)
     if first.shape[1] != second.shape[1]:
         raise ValueError(
@@ -211,14 +211,8 @@ def frechet_distance(
     for name, side in (("x", first), ("y", second)):
         if len(side) < 2:
             raise ValueError(f"{name} must have at least two rows, got {len(side)}")
-    state, other = _moments(first, first, None), _moments(second, second, None)
-    # What stands for y in the state of x: its mean, and its covariance by x's count.
-    width = first.shape[1]
-    mean, square = slice(4 + width, 4 + 2 * width), 4 + 6 * width + width**2
-    syy = slice(square, square + width**2)
-    state[0, mean] = other[0, mean]
-    state[0, syy] = other[0, syy] * ((len(first) - 1) / (len(second) - 1))
-    return _metric(state, width, "frechet", math.nan)
+    check_range("confidence", confidence, above=0.0, below=1.0)
+    return _unpaired(first, second, "frechet")
 
 
 def effective_rank(x: npt.ArrayLike) -> Similarity:
@@ -233,12 +227,12 @@ def effective_rank(x: npt.ArrayLike) -> Similarity:
     TypeError, ValueError
         For what is no finite array [n, d].
     """
-    return _paired(x, x, "effective_rank_reference", None, 0.95)
+    return _unpaired(rows(x, "x"), None, "effective_rank_reference")
 
 
 def participation_ratio(x: npt.ArrayLike) -> Similarity:
     """(tr S)² / ‖S‖² of the covariance S, in [1, d]. As `effective_rank`."""
-    return _paired(x, x, "participation_ratio_reference", None, 0.95)
+    return _unpaired(rows(x, "x"), None, "participation_ratio_reference")
 
 
 def _paired(
@@ -255,9 +249,20 @@ def _paired(
         )
     check_range("confidence", confidence, above=0.0, below=1.0)
     states = _moments(first, second, ids)
-    used = int((states[:, 0] > 0).sum())
+    width = first.shape[1]
+    used = _core.drift_paired_folds(states, len(states), width)
     t = student_quantile(confidence, used - 1) if used > 1 else math.nan
-    return _metric(states, first.shape[1], metric, t)
+    return _metric(states, width, metric, t)
+
+
+def _unpaired(
+    x: npt.NDArray[Any], y: npt.NDArray[Any] | None, metric: str
+) -> Similarity:
+    """One metric of the second moments of one set, or of each of two."""
+    width = x.shape[1]
+    state = np.empty((1, _core.drift_state_counts(width)[1]))
+    _core.drift_unpaired(x, y, state)
+    return _metric(state, width, metric, math.nan)
 
 
 def _moments(
@@ -284,11 +289,12 @@ def _metric(
 ) -> Similarity:
     """One metric of the folds' moments; `t`: Student's quantile of its interval."""
     folds = len(states)
-    values: Any = np.empty((len(PAIRED_METRICS), 4))
+    values = np.empty((1, 4))
     _core.drift_paired_metrics(
         states,
         folds,
         width,
+        numbers_of([metric]),
         t,
         folds > 1,
         np.zeros(0),
@@ -296,5 +302,5 @@ def _metric(
         values,
         np.zeros(0),
     )
-    told = estimates(PAIRED_METRICS, values)[metric]
+    told = estimates([metric], values)[metric]
     return Similarity(told["value"], (told["low"], told["high"]), told.get("reason"))

@@ -14,7 +14,7 @@ from vaccine_swift._arguments import nearest
 from vaccine_swift.drift.result import TestResult, permutation_p_value
 
 if TYPE_CHECKING:
-    from vaccine_swift.drift._content import Prompts
+    from vaccine_swift.drift._prompts import Prompts
 
 __all__ = ["run_tests"]
 
@@ -24,6 +24,7 @@ _REST: Final = "rest"
 
 def run_tests(
     prompts: Prompts,
+    width: int,
     tests: Sequence[str] | None,
     contrast: tuple[str, str] | None,
     draws: int,
@@ -56,7 +57,9 @@ def run_tests(
         if "max_t" in tests:
             results["max_t"] = _max_t(norms)
     if "contrast" in tests:
-        results["contrast"] = _contrast(prompts, contrast, draws, confidence, seed)
+        results["contrast"] = _contrast(
+            prompts, width, contrast, draws, confidence, seed
+        )
     return results
 
 
@@ -100,6 +103,7 @@ def _max_t(norms: npt.NDArray[np.float64]) -> dict[str, Any]:
 
 def _contrast(
     prompts: Prompts,
+    width: int,
     contrast: tuple[str, str] | None,
     draws: int,
     confidence: float,
@@ -111,7 +115,7 @@ def _contrast(
     relative drift, the effect size the ratio.
     """
     names, chosen, first = _contrasted(prompts, contrast)
-    values = prompts.relative_drift[chosen]
+    values = prompts.values("relative_drift", width)[chosen]
     measures = values.shape[1]
     statistics = np.full((draws + 1, measures), math.nan)
     bounds = np.full((measures, 2), math.nan)

@@ -1,0 +1,61 @@
+"""The drift that rounding alone, or a repeat run, shows."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.drift.report import Report
+
+__all__ = ["floor_content"]
+
+_FLOORS: Final = {"float16": 2.1e-4, "bfloat16": 1.7e-3}
+
+
+def floor_content(
+    floor: str | float | Report | None, layers: list[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """Each layer's floor, and which layers are below theirs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a floor that is none, or has other layers.
+    """
+    if floor is None:
+        return None
+    if isinstance(floor, str):
+        if floor not in _FLOORS:
+            hint = nearest(floor, _FLOORS)
+            raise ValueError(
+                f"floor must be one of {', '.join(_FLOORS)}, a number or a repeat run, "
+                f"got {floor!r}.{hint}"
+            )
+        source, values = floor, [_FLOORS[floor]] * len(layers)
+    elif isinstance(floor, int | float | np.number):
+        check_range("floor", floor, minimum=0.0)
+        source, values = f"{float(floor):g}", [float(floor)] * len(layers)
+    else:
+        source, values = "repeat run", _repeat_run(floor, len(layers))
+    drifts = [layer["relative_drift"]["value"] for layer in layers]
+    return {
+        "source": source,
+        "layers": values,
+        "below": [
+            not drift > value for drift, value in zip(drifts, values, strict=True)
+        ],
+    }
+
+
+def _repeat_run(floor: Any, layers: int) -> list[float]:
+    if not isinstance(floor, Report):
+        raise TypeError(
+            "floor must be a dtype's name, a number, an Accumulator or a Report, "
+            f"got {type(floor).__name__}"
+        )
+    values = [layer["relative_drift"]["value"] for layer in floor.to_dict()["layers"]]
+    if len(values) != layers:
+        raise ValueError(f"floor must have {layers} layers, got {len(values)}")
+    return values
