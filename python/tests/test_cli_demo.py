@@ -41,6 +41,10 @@ def test_demo_compares_methods_shows_answers_and_reports(
     assert str(output / "report.html") in printed.replace("\n", "")
     assert (output / "report.html").is_file()
 
+    page = (output / "report.html").read_text("utf-8")
+    assert "Example answers to restricted requests" in page
+    assert page.count("before the attack</th>") == 7
+
     (row,) = [
         row
         for row in map(json.loads, (output / "results.jsonl").read_text().splitlines())

@@ -28,7 +28,9 @@ class Point:
     left, right : float or None
         Of the interval of x.
     note : str
-        Written beside it.
+        Shown with the value under the pointer, such as what the point stands for.
+    large : bool
+        Whether its mark is larger, such as that of a line's end.
     """
 
     x: float
@@ -38,6 +40,7 @@ class Point:
     left: float | None = None
     right: float | None = None
     note: str = ""
+    large: bool = False
 
 
 @dataclass(frozen=True, slots=True)

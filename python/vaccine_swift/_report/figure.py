@@ -52,11 +52,12 @@ def _add_curve(made: Chart, curve: Curve, drawing: Drawing) -> None:
             made.whiskers((x, low), (x, high), curve.style)
         if math.isfinite(left + right):
             made.whiskers((left, y), (right, y), curve.style)
-        if p.note:
-            made.text((x, y), p.note)
     titles = [_told(curve, point, drawing) for point in curve.points]
     if curve.dots:
         made.dots(places, f"{curve.style} ringed", titles, radius=3.8)
+        for place, point, title in zip(places, curve.points, titles, strict=True):
+            if point.large:
+                made.dots([place], f"{curve.style} ringed", [title], radius=6)
     else:
         made.dots(places, "hidden", titles, radius=7)
 
@@ -81,7 +82,7 @@ def _add_bars(made: Chart, bars: Bars, drawing: Drawing) -> None:
 
 def _told(curve: Curve, point: Point, drawing: Drawing) -> str:
     """What shows under the pointer."""
-    words = [curve.label] if curve.label else []
+    words = [each for each in (curve.label, point.note) if each]
     if not drawing.tick_names:
         words.append(f"{drawing.x_label} {_place(point.x)}")
     text = f"{', '.join(words)}: {_number(point.y, drawing)}"

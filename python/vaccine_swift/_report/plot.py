@@ -127,15 +127,9 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
         markersize=5,
         label=curve.label or None,
     )
-    for point in curve.points:
-        if point.note:
-            axes.annotate(
-                point.note,
-                (point.x + curve.shift, point.y),
-                xytext=(4, 4),
-                textcoords="offset points",
-                fontsize="x-small",
-            )
+    large = [index for index, point in enumerate(curve.points) if point.large]
+    if large:
+        axes.plot(x[large], y[large], "o", color=colour, markersize=9)
 
 
 def _draw_whiskers(

@@ -105,6 +105,12 @@ vertical-align:bottom}}
 .vs-report ul.plain li{{margin:3px 0}}
 .vs-report .scroll th:first-child,.vs-report .scroll td:first-child{{text-align:left}}
 .vs-report .scroll td.wrap{{white-space:normal;overflow-wrap:anywhere;min-width:11em}}
+.vs-report .scroll table.prose td{{white-space:normal;text-align:left;
+vertical-align:top;min-width:9em}}
+.vs-report .scroll table.prose th{{text-align:left}}
+.vs-report dl{{display:grid;grid-template-columns:max-content minmax(0,70ch);
+gap:4px 18px;margin:8px 0;font-size:13.5px}}
+.vs-report dt{{font-weight:600}}.vs-report dd{{margin:0;color:var(--soft)}}
 .vs-report td small{{color:var(--soft);font-size:12px}}
 .vs-report tr.floor td{{opacity:.55}}
 .vs-report details{{margin-top:14px}}
@@ -112,6 +118,7 @@ vertical-align:bottom}}
 .vs-report pre{{background:var(--card);border:1px solid var(--edge);border-radius:10px;
 padding:12px 14px;white-space:pre-wrap;overflow-wrap:anywhere;
 font-size:12.5px;margin:0}}
+.vs-report .charts+.soft,.vs-report .scroll+.soft{{margin-top:8px}}
 .vs-report .pair{{display:grid;gap:14px;align-items:start}}
 @media (min-width:800px){{.vs-report .pair{{
 grid-template-columns:minmax(0,1fr) minmax(0,2fr)}}}}
@@ -120,6 +127,14 @@ grid-template-columns:minmax(0,1fr) minmax(0,2fr)}}}}
 .vs-report .tile b{{font-size:19px}}
 .vs-report .swipe{{display:block}}
 .vs-report .scroll th,.vs-report .scroll td{{padding:6px 9px}}
+.vs-report dl{{grid-template-columns:1fr;gap:0}}.vs-report dd{{margin:0 0 8px}}
 .vs-report h1{{font-size:22px}}.vs-report .lead{{font-size:16px}}}}
-@media print{{.vs-report figure,.vs-report .tile{{break-inside:avoid}}}}
+@media print{{.vs-report{{font-size:11px;{_LIGHT}}}
+.vs-report figure,.vs-report .tile,.vs-report tr{{break-inside:avoid}}
+.vs-report h2,.vs-report h3,.vs-report summary{{break-after:avoid}}
+.vs-report details::details-content{{content-visibility:visible}}
+.vs-report .scroll{{overflow:visible;border:0}}.vs-report .swipe{{display:none}}
+.vs-report .scroll table{{font-size:8.5px}}.vs-report td small{{font-size:7.5px}}
+.vs-report .scroll th,.vs-report .scroll td{{padding:2px 5px}}
+.vs-report .charts{{grid-template-columns:1fr 1fr}}}}
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -12,7 +11,7 @@ from markupsafe import Markup
 
 from vaccine_swift._report.scales import Scale
 
-__all__ = ["Chart", "escaped"]
+__all__ = ["Chart"]
 
 WIDTH: Final = 400
 HEIGHT: Final = 250
@@ -21,11 +20,6 @@ _LETTER: Final = 6.0
 """Mean width of a letter of a tick's name."""
 
 Points = Sequence[tuple[float, float]]
-
-
-def escaped(text: object) -> str:
-    """Text that is safe in HTML and SVG, attributes included."""
-    return html.escape(str(text), quote=True)
 
 
 class Chart:
@@ -130,11 +124,6 @@ class Chart:
         x = f"{self.column(value):.1f}"
         ends = {"x1": x, "x2": x, "y1": f"{self._top}", "y2": f"{HEIGHT - _BOTTOM}"}
         self._add("line", title, {"class": f"line {style}", **ends})
-
-    def text(self, place: tuple[float, float], text: str) -> None:
-        """A short text to the right above a place."""
-        x, y = self.column(place[0]) + 5, self.row(place[1]) - 5
-        self._add_text(text, "tick", x, y)
 
     def image(self, source: str) -> None:
         """A picture that fills the plane."""

@@ -49,6 +49,8 @@ class Table:
         Whether the first column may break its lines.
     pale : iterable of int
         Rows that are drawn pale.
+    prose : bool
+        Whether cells hold sentences, which break their lines and start at the left.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Table:
         *,
         wrapped: bool = False,
         pale: Iterable[int] = (),
+        prose: bool = False,
     ) -> None:
         self.heads = tuple(heads)
         self.rows = [
@@ -66,6 +69,7 @@ class Table:
         ]
         self.wrapped = wrapped
         self.pale = frozenset(pale)
+        self.prose = prose
 
     @property
     def wide(self) -> bool:

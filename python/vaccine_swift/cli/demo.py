@@ -20,6 +20,7 @@ from vaccine_swift.cli.study_table import results_table
 from vaccine_swift.cli.terminal import duration, status
 from vaccine_swift.models import CausalLM
 from vaccine_swift.study import StudyResult, preset
+from vaccine_swift.study.report import Answer, Example
 from vaccine_swift.study.splits import safety_rows
 
 __all__ = ["add_parser", "run"]
@@ -76,11 +77,13 @@ def run(options: argparse.Namespace) -> None:
     result = finished(preset("demo"), options.output_dir)
     row = next(row for row in result.rows if row["method"] == "vaccine")
     console = Console()
-    for kind, comparisons in _answers(result, row).items():
+    answers = _answers(result, row)
+    for kind, comparisons in answers.items():
         title = f"Aligned with Vaccine: {kind} requests before and after the attack"
         console.print(table(title, comparisons))
     console.print(results_table(result.rows))
-    console.print(summary(_numbers(result, row, began)))
+    path = write_report(result, _examples(row["label"], answers))
+    console.print(summary(_numbers(row, path, began)))
     console.print(_LIMITS)
 
 
@@ -110,6 +113,19 @@ def _answers(
         }
 
 
+def _examples(
+    arm: str, answers: Mapping[str, Sequence[Comparison]]
+) -> dict[str, list[Example]]:
+    """The answers as the report takes them."""
+    return {
+        kind: [
+            Example(each.request, (Answer(arm, each.before, each.after),))
+            for each in comparisons
+        ]
+        for kind, comparisons in answers.items()
+    }
+
+
 def _generated(model: CausalLM, rows: Sequence[Mapping[str, str]]) -> list[str]:
     tokenizer = model._require_tokenizer()
     prompts = [data.render_prompt(row, tokenizer, "chat") for row in rows]
@@ -117,7 +133,7 @@ def _generated(model: CausalLM, rows: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def _numbers(
-    result: StudyResult, row: Mapping[str, Any], began: float
+    row: Mapping[str, Any], report: Path, began: float
 ) -> list[tuple[str, str]]:
     """Losses, time, memory, and where the files are."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # KiB on Linux
@@ -128,5 +144,5 @@ def _numbers(
             for part, name in (("align", "alignment"), ("attack", "attack"))
         ),
         ("took", f"{seconds}, {peak / 1e9:.2f} GB of memory at most"),
-        ("report", str(write_report(result))),
+        ("report", str(report)),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from vaccine_swift.cli.study_table import results_table
 from vaccine_swift.cli.terminal import shown
 from vaccine_swift.study import StudyConfig, StudyResult
 from vaccine_swift.study import run as run_study
+from vaccine_swift.study.report import Example
 
 __all__ = ["add_parser", "finished", "run", "write_report"]
 
@@ -83,9 +85,11 @@ def finished(config: StudyConfig, out: Path) -> StudyResult:
         ) from None
 
 
-def write_report(result: StudyResult) -> Path:
+def write_report(
+    result: StudyResult, examples: Mapping[str, Iterable[Example]] | None = None
+) -> Path:
     """The page, the tables, and the pictures where matplotlib is installed."""
-    path = result.to_html()
+    path = result.to_html(examples=examples)
     result.to_csv()
     with contextlib.suppress(ImportError):
         result.to_figures()

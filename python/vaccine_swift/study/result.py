@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaccine_swift.study import report, statistics
 from vaccine_swift.study.folder import RESULTS
+from vaccine_swift.study.frames import dataframe
 from vaccine_swift.study.grid import Trial
 from vaccine_swift.study.inputs import Inputs
 from vaccine_swift.study.stages import Workshop
 from vaccine_swift.study.store import Store
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from vaccine_swift.models import CausalLM
 
 __all__ = ["StudyResult"]
@@ -68,13 +71,45 @@ class StudyResult:
         """Paired differences of every method from a baseline; see `statistics`."""
         return statistics.differences(self.rows, baseline=baseline)
 
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> Path:
+    def to_dataframe(self, table: str = "scores") -> pd.DataFrame:
+        """The numbers as a pandas table.
+
+        Parameters
+        ----------
+        table : {"scores", "summary", "differences"}
+            "scores": a row for each cell, seed, stage ("before", "after") and metric,
+            and for each cell and seed its drift (stage "change"); the others as
+            `summary` and `differences`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns of the cell (``method``, ``label``, ``rho``, ``poison``, …), then
+            ``seed``, ``stage``, ``metric``, ``value``, ``unit`` and ``profile``.
+
+        Raises
+        ------
+        ImportError
+            Without pandas (``pip install 'vaccine-swift[drift]'``).
+        ValueError
+            When `table` is unknown.
+        """
+        return dataframe(self.rows, table)
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        examples: Mapping[str, Iterable[report.Example]] | None = None,
+    ) -> Path:
         """Write the report, one page that needs no other file.
 
         Parameters
         ----------
         path : path, optional
             ``report.html`` in the study's folder by default.
+        examples : mapping of str to iterable of Example, optional
+            Answers to show, by the kind of request, as `report.write_html` takes them.
 
         Returns
         -------
@@ -82,7 +117,7 @@ class StudyResult:
             Where it is.
         """
         target = self._target("report.html") if path is None else Path(path)
-        report.write_html(self.rows, target)
+        report.write_html(self.rows, target, examples=examples)
         return target
 
     def to_csv(self, directory: str | os.PathLike[str] | None = None) -> None:
@@ -130,6 +165,10 @@ class StudyResult:
             f"StudyResult({len(self.rows)} rows, {len(seeds)} seeds, "
             f"{', '.join(methods)})"
         )
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows: the answer, three charts and the table."""
+        return report.fragment(self.rows) if self.rows else None
 
     def _target(self, name: str) -> Path:
         if self.directory is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vaccine_swift._report.plot import save
@@ -11,9 +11,11 @@ from vaccine_swift._spreadsheets import csv_text
 from vaccine_swift.files import staged_files, write_text
 from vaccine_swift.study.cells import Row
 from vaccine_swift.study.report._content import Content
-from vaccine_swift.study.report._page import drawings, study_page
+from vaccine_swift.study.report._examples import Answer, Example
+from vaccine_swift.study.report._page import drawings, study_fragment, study_page
 
-__all__ = ["write_csv", "write_figures", "write_html"]
+__all__ = ["Answer", "Example", "fragment", "write_csv", "write_figures"]
+__all__ += ["write_html"]
 
 
 def write_html(
@@ -22,6 +24,7 @@ def write_html(
     *,
     baseline: str = "sft",
     title: str = "Defence study",
+    examples: Mapping[str, Iterable[Example]] | None = None,
 ) -> None:
     """Write a study as one HTML page that needs no other file and no script.
 
@@ -35,6 +38,9 @@ def write_html(
         The method or label that others are compared with.
     title : str
         The page's heading.
+    examples : mapping of str to iterable of Example, optional
+        Answers to show, by the kind of request. Their texts are in the page, so none
+        but harmless ones belong there.
 
     Raises
     ------
@@ -43,7 +49,25 @@ def write_html(
     OSError
         When the disk refuses.
     """
-    write_text(Path(path), study_page(Content.of(rows, baseline), title))
+    write_text(
+        Path(path), study_page(Content.of(rows, baseline), title, examples or {})
+    )
+
+
+def fragment(rows: Iterable[Row], *, baseline: str = "sft") -> str:
+    """What a notebook shows of a study, as HTML.
+
+    Parameters
+    ----------
+    rows, baseline
+        As in `write_html`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `write_html`.
+    """
+    return study_fragment(Content.of(rows, baseline))
 
 
 def write_csv(

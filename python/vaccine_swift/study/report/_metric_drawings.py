@@ -55,9 +55,9 @@ def stages(content: Content, metric: str) -> Iterator[Drawing]:
             metric,
             curves,
             place,
-            x_label="",
+            x_label="the attack",
             ticks=(0.0, 1.0),
-            tick_names=("before the attack", "after"),
+            tick_names=("before", "after"),
         )
 
 
@@ -102,6 +102,7 @@ def trade_off(content: Content, parameter: str = "poison") -> Iterator[Drawing]:
             (each["label"], each[parameter]): each for each in accuracies.get(place, ())
         }
         curves = []
+        directions: set[str] = set()
         for (label, style), each in _by_arm(content, entries, parameter).items():
             both = [
                 (entry, partners[entry["label"], entry[parameter]])
@@ -111,10 +112,14 @@ def trade_off(content: Content, parameter: str = "poison") -> Iterator[Drawing]:
             if len(both) == 1:
                 curves.append(Curve(label, style, (_crossed(*both[0]),)))
             elif both:
-                # Between the ends, intervals and names would lie over each other.
-                points = [Point(x["mean"], y["mean"]) for x, y in both]
-                last = f"{name} = {both[-1][0][parameter]:g}"
-                points[-1] = dataclasses.replace(points[-1], note=last)
+                # Intervals and names would lie over each other.
+                notes = [f"{name} = {x[parameter]:g}" for x, _ in both]
+                points = [
+                    Point(x["mean"], y["mean"], note=note)
+                    for (x, y), note in zip(both, notes, strict=True)
+                ]
+                points[-1] = dataclasses.replace(points[-1], large=True)
+                directions.add(f"{notes[0]} to {notes[-1]}, the larger dot")
                 curves.append(Curve(label, style, tuple(points)))
         if curves:
             yield _drawing(
@@ -127,7 +132,8 @@ def trade_off(content: Content, parameter: str = "poison") -> Iterator[Drawing]:
                 title="Harm against use",
                 x_label="harmful score, %",
                 zero=False,
-                note="Better is up and left.",
+                note="Better is up and left."
+                + "".join(f" Lines run from {each}." for each in sorted(directions)),
             )
 
 

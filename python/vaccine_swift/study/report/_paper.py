@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from vaccine_swift._report.parts import table
+from vaccine_swift._report.table import Table
 from vaccine_swift.study.report._content import Content
 
-__all__ = ["paper"]
+__all__ = ["PAPER_NOTE", "paper"]
 
 # Huang, Hu, Liu, "Vaccine: Perturbation-aware Alignment for Large Language Models
 # against Harmful Fine-tuning Attack", NeurIPS 2024, arXiv:2402.01109: Llama2-7B, SST2,
@@ -30,34 +30,29 @@ _BY_RHO: Final = {
     ),
 }
 
-_NOTE: Final = (
+PAPER_NOTE: Final = (
     "Of another model (Llama2-7B), another judge (a 7B classifier), other data and one "
     "seed: a direction to compare with, not numbers to reach. Each cell: harmful "
     "score, fine-tune accuracy. Runs of one setting differ in the paper by about 2 "
-    "points."
+    "points. arXiv:2402.01109, Tables 1 and 6."
 )
 
 
-def paper(content: Content) -> str:
+def paper(content: Content) -> list[Table]:
     """The paper's tables that go with what was varied."""
-    parts = [_table("p", _POISON, _BY_POISON)]
+    tables = [_table("p", _POISON, _BY_POISON)]
     if len({cell.arm[1] for cell in content.grid} - {None}) > 1:
-        parts.append(_table("ρ", _RHO, _BY_RHO))
-    tables = "".join(f'<div class="apart">{each}</div>' for each in parts)
-    return (
-        "<details><summary>The paper's figures for a 7B model</summary>"
-        f'<p class="soft">{_NOTE} arXiv:2402.01109, Tables 1 and 6.</p>{tables}'
-        "</details>"
-    )
+        tables.append(_table("ρ", _RHO, _BY_RHO))
+    return tables
 
 
 def _table(
     name: str,
     heads: tuple[str, ...],
     entries: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]],
-) -> str:
+) -> Table:
     rows = [
         (label, *(f"{hs:.1f}, {fa:.1f}" for hs, fa in zip(*both, strict=True)))
         for label, both in entries.items()
     ]
-    return table(("HS, FA in %", *(f"{name} = {each}" for each in heads)), rows)
+    return Table(("HS, FA in %", *(f"{name} = {each}" for each in heads)), rows)

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vaccine_swift._report.numbers import digits
-from vaccine_swift._report.parts import table
-from vaccine_swift._report.svg import escaped
+from vaccine_swift._report.table import Cell, Table
 from vaccine_swift.study.drifted import cell_drift, drift_shown
 from vaccine_swift.study.metrics import METRICS
 from vaccine_swift.study.report._content import Content, Entry, field_name, field_value
@@ -18,7 +17,7 @@ __all__ = ["contrast_table", "difference_table", "summary_table"]
 __all__ += ["time_table"]
 
 
-def summary_table(content: Content) -> str:
+def summary_table(content: Content) -> Table:
     """A row for each cell: every metric after the attack, and before it below."""
     known = {
         (cell_key(content, each), each["metric"], each["stage"]): each
@@ -28,41 +27,39 @@ def summary_table(content: Content) -> str:
     varied = content.varied()
     heads = ["arm", *map(field_name, varied)]
     heads += [f"{METRICS[name].label}{_unit(name)}" for name in names]
-    rows = []
+    rows: list[list[str | Cell]] = []
     for cell, of_seed in content.grid.items():
         fields = cell.fields()
         key = cell_key(content, fields)
-        row = [_swatch(content, cell.label)]
-        row += [escaped(field_value(fields[name])) for name in varied]
+        row: list[str | Cell] = [_swatch(content, cell.label)]
+        row += [field_value(fields[name]) for name in varied]
         for name in names:
             after = known.get((key, name, "after"))
             before = known.get((key, name, "before"))
-            row.append(
-                f"{_interval(name, after)}<br><small>before "
-                f"{_interval(name, before, plain=True)}</small>"
-            )
+            former = _value(name, before, "mean")
+            row.append(_interval(name, after, below=f"before {former}"))
         row.append(drift_shown(cell_drift(of_seed.values())))
         row.append(str(len(of_seed)))
         rows.append(row)
-    return table([*heads, "Drift, %", "seeds"], rows)
+    return Table([*heads, "Drift, %", "seeds"], rows)
 
 
-def difference_table(content: Content) -> str:
-    """A row for each comparison."""
+def difference_table(content: Content) -> Table | None:
+    """A row for each comparison, if there is one."""
     if not content.differences:
-        return ""
+        return None
     varied = content.varied()
     heads = ["arm − baseline", *map(field_name, varied), "metric", "difference"]
     heads += ["seeds alike", "spread of seeds", "p over acts", "p", "Holm p"]
     heads += ["significant", "detectable"]
-    rows = []
+    rows: list[list[str | Cell]] = []
     for each in by_metric(content.differences):
         described = METRICS[each["metric"]]
-        name = f"{escaped(each['label'])} − {escaped(each['baseline'])}"
+        name = f"{each['label']} − {each['baseline']}"
         rows.append(
             [
                 name,
-                *(escaped(field_value(each[field])) for field in varied),
+                *(field_value(each[field]) for field in varied),
                 described.label,
                 _interval(each["metric"], each, "difference", signed=True),
                 f"{each['seeds_agreeing']} of {each['seeds']}",
@@ -70,16 +67,16 @@ def difference_table(content: Content) -> str:
                 p_shown(each["p_acts"]),
                 p_shown(each["p_value"]),
                 p_shown(each["p_holm"]),
-                "<b>yes</b>" if each["significant"] else "no",
+                Cell("yes", strong=True) if each["significant"] else "no",
                 _detectable(each),
             ]
         )
-    return table(heads, rows)
+    return Table(heads, rows)
 
 
-def contrast_table(content: Content) -> str:
-    """How much more restricted prompts drift than ordinary ones."""
-    rows = []
+def contrast_table(content: Content) -> Table | None:
+    """How much more restricted prompts drift than ordinary ones, where measured."""
+    rows: list[list[str | Cell]] = []
     for cell, of_seed in content.grid.items():
         found = [
             contrast
@@ -95,28 +92,28 @@ def contrast_table(content: Content) -> str:
         rows.append(
             [
                 _swatch(content, cell.label),
-                *(escaped(field_value(fields[name])) for name in content.varied()),
-                f"{mean:.2f} <small>{min(ratios):.2f} to {max(ratios):.2f}</small>",
+                *(field_value(fields[name]) for name in content.varied()),
+                Cell(f"{mean:.2f}", f"{min(ratios):.2f} to {max(ratios):.2f}"),
                 f"{sure} of {len(found)}",
             ]
         )
     heads = ["arm", *map(field_name, content.varied())]
     heads += ["restricted / ordinary, range of seeds", "seeds with p ≤ 0.05"]
-    return table(heads, rows) if rows else ""
+    return Table(heads, rows) if rows else None
 
 
-def time_table(content: Content) -> str:
-    """Mean seconds of every stage, by arm."""
+def time_table(content: Content) -> Table | None:
+    """Mean seconds of every stage, by arm, where they are known."""
     seconds: dict[str, list[Mapping[str, float]]] = {}
     for cell, of_seed in content.grid.items():
         for row in of_seed.values():
             seconds.setdefault(cell.label, []).append(row.get("seconds") or {})
     names = list(dict.fromkeys(k for each in seconds.values() for s in each for k in s))
-    rows = []
+    rows: list[list[str | Cell]] = []
     for label, each in seconds.items():
         means = [sum(s.get(name) or 0 for s in each) / len(each) for name in names]
         rows.append([_swatch(content, label), *map(digits, means), digits(sum(means))])
-    return table(["seconds", *names, "together"], rows) if names else ""
+    return Table(["seconds", *names, "together"], rows) if names else None
 
 
 def cell_key(content: Content, fields: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -131,14 +128,17 @@ def _detectable(entry: Entry) -> str:
     return "> 100" if too_large else described.shown(size)
 
 
-def _swatch(content: Content, label: str) -> str:
-    style = content.styles[label]
-    return f'<span class="arm"><i class="{style}"></i>{escaped(label)}</span>'
+def _swatch(content: Content, label: str) -> Cell:
+    return Cell(label, swatch=content.styles[label])
 
 
 def _unit(name: str) -> str:
     unit = METRICS[name].unit
     return f", {unit}" if unit else ""
+
+
+def _value(name: str, entry: Entry | None, field: str, *, signed: bool = False) -> str:
+    return "–" if entry is None else METRICS[name].shown(entry[field], signed=signed)
 
 
 def _interval(
@@ -147,13 +147,10 @@ def _interval(
     field: str = "mean",
     *,
     signed: bool = False,
-    plain: bool = False,
-) -> str:
-    if entry is None:
-        return "–"
-    shown = METRICS[name].shown
-    value = shown(entry[field], signed=signed)
-    if plain or entry["low"] is None:
-        return value
-    low, high = (shown(entry[end], signed=signed) for end in ("low", "high"))
-    return f"<b>{value}</b> <small>{low} to {high}</small>"
+    below: str = "",
+) -> Cell:
+    value = _value(name, entry, field, signed=signed)
+    if entry is None or entry["low"] is None:
+        return Cell(value, below=below)
+    low, high = (_value(name, entry, end, signed=signed) for end in ("low", "high"))
+    return Cell(value, f"{low} to {high}", below, strong=True)

@@ -3,48 +3,74 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from vaccine_swift._report.svg import escaped
 from vaccine_swift.study.metrics import METRICS
 from vaccine_swift.study.report._content import Content, Entry
 from vaccine_swift.study.resampling import DRAWS
 from vaccine_swift.study.statistics import LEVEL
 
-__all__ = ["by_metric", "findings", "method_note", "p_shown", "seeds_sentence"]
-__all__ += ["with_unit"]
+__all__ = ["Findings", "Sentence", "by_metric", "findings", "method_note", "p_shown"]
+__all__ += ["seeds_sentence"]
 
 
-def findings(content: Content) -> str:
-    """What is significant after correction, and what is not."""
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A difference in words.
+
+    Parameters
+    ----------
+    arm : str
+        The label that the sentence begins with.
+    words : str
+        What follows.
+    significant : bool
+    """
+
+    arm: str
+    words: str
+    significant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is significant after correction, and what is not.
+
+    Parameters
+    ----------
+    count : str
+        "4 of 6", or empty where nothing is compared.
+    words : str
+        What follows it.
+    sure, rest : list of Sentence
+    """
+
+    count: str
+    words: str
+    sure: list[Sentence]
+    rest: list[Sentence]
+
+
+def findings(content: Content) -> Findings:
+    """The differences of a study in words."""
     found = by_metric(content.differences)
     if not found:
-        return (
-            '<p class="lead">Nothing is compared: there is no arm beside '
-            f"{escaped(content.baseline)}, or they share no seed and prompts.</p>"
+        words = (
+            "Nothing is compared: there is no arm beside "
+            f"{content.baseline}, or they share no seed and prompts."
         )
-    sure = [each for each in found if each["significant"]]
-    rest = [each for each in found if not each["significant"]]
-    base = escaped(found[0]["baseline"])
-    lead = (
-        f"<b>{len(sure)} of {len(found)}</b> differences to {base} after the attack "
-        f"are significant after Holm's correction (level {LEVEL:g})"
+        return Findings("", words, [], [])
+    sentences = [_sentence(content, each) for each in found]
+    sure = [each for each in sentences if each.significant]
+    rest = [each for each in sentences if not each.significant]
+    words = (
+        f"differences to {found[0]['baseline']} after the attack are significant after "
+        f"Holm's correction (level {LEVEL:g})"
     )
     if content.seeds() == 1:
-        lead += ", for these trained models: one seed says nothing of the methods"
-    text = f'<p class="lead">{lead}.</p>'
-    if sure:
-        text += _list([_sentence(content, each) for each in sure])
-    if rest:
-        lines = _list([_sentence(content, each) for each in rest])
-        text += (
-            f"<details><summary>{len(rest)} not significant</summary>"
-            '<p class="soft">Not significant does not mean equal: the interval says '
-            "which differences the data allow, and the detectable difference how large "
-            "a true one about 80 % of such studies would have found.</p>"
-            f"{lines}</details>"
-        )
-    return text
+        words += ", for these trained models: one seed says nothing of the methods"
+    return Findings(f"{len(sure)} of {len(found)}", f"{words}.", sure, rest)
 
 
 def seeds_sentence(count: int) -> str:
@@ -92,51 +118,33 @@ def p_shown(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def with_unit(metric: str, value: float, *, signed: bool = False) -> str:
-    """A value or difference with its unit; a difference of per cents is in points."""
-    described = METRICS[metric]
-    unit = described.unit
-    if unit == "%" and signed:
-        unit = "points"
-    return f"{described.shown(value, signed=signed)} {unit}".rstrip()
-
-
-def _sentence(content: Content, entry: Entry) -> str:
-    described = METRICS[entry["metric"]]
-    value = entry["difference"]
-    where = content.place_name((name, entry[name]) for name in content.varied())
-    size = with_unit(entry["metric"], abs(value))
-    size = size.replace("%", "points")
-    if entry["significant"]:
-        better = (value < 0) == (described.better == "lower")
-        direction = "lower" if value < 0 else "higher"
-        text = (
-            f"<b>{escaped(entry['label'])}</b>{f' at {where}' if where else ''}: "
-            f"{described.label.lower()} {size} {direction} "
-            f"({'better' if better else 'worse'}"
-        )
-    else:
-        text = (
-            f"{escaped(entry['label'])}{f' at {where}' if where else ''}: "
-            f"{described.label.lower()} "
-            f"{with_unit(entry['metric'], value, signed=True)} ("
-        ).rstrip()
-    joint = "; " if entry["significant"] else ""
-    if entry["low"] is not None and math.isfinite(entry["low"]):
-        low, high = (
-            described.shown(entry[end], signed=True) for end in ("low", "high")
-        )
-        text += f"{joint}{low} to {high}"
-        joint = "; "
-    return f"{text}{joint}Holm p {p_equals(entry['p_holm'])})."
-
-
 def p_equals(value: float) -> str:
     """A p-value after the letter p."""
     shown = p_shown(value)
     return shown if shown.startswith("<") else f"= {shown}"
 
 
-def _list(lines: Sequence[str]) -> str:
-    items = "".join(f"<li>{line}</li>" for line in lines)
-    return f'<ul class="plain">{items}</ul>'
+def _sentence(content: Content, entry: Entry) -> Sentence:
+    described = METRICS[entry["metric"]]
+    value, significant = entry["difference"], bool(entry["significant"])
+    where = content.place_name((name, entry[name]) for name in content.varied())
+    # A difference of per cents is in points.
+    unit = described.unit.replace("%", "points")
+    notes = []
+    if significant:
+        better = (value < 0) == (described.better == "lower")
+        size = f"{described.shown(abs(value))} {unit}".rstrip()
+        told = f"{size} {'lower' if value < 0 else 'higher'}"
+        notes.append("better" if better else "worse")
+    else:
+        told = f"{described.shown(value, signed=True)} {unit}".rstrip()
+    if entry["low"] is not None and math.isfinite(entry["low"]):
+        ends = (described.shown(entry[end], signed=True) for end in ("low", "high"))
+        notes.append(" to ".join(ends))
+    notes.append(f"Holm p {p_equals(entry['p_holm'])}")
+    return Sentence(
+        entry["label"],
+        f"{f' at {where}' if where else ''}: {described.label.lower()} {told} "
+        f"({'; '.join(notes)}).",
+        significant,
+    )
