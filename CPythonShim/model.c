@@ -135,32 +135,57 @@ static const char **strings_of(PyObject *tuple, Py_ssize_t count, const char *ar
     return strings;
 }
 
+// How the modules of a tuple are adapted; NULL with an exception. Free the array, not the names,
+// which are borrowed from the tuple's items.
+static VaccineAdaptedModule *adapted_modules(PyObject *targets, PyObject *ranks, PyObject *scales) {
+    const Py_ssize_t count = PyTuple_Size(targets);
+    if (PyTuple_Size(ranks) != count || PyTuple_Size(scales) != count) {
+        PyErr_Format(PyExc_ValueError,
+            "targets, ranks and scales must be equally many, got %zd, %zd and %zd", count,
+            PyTuple_Size(ranks), PyTuple_Size(scales));
+        return NULL;
+    }
+    VaccineAdaptedModule *modules = calloc((size_t)count + 1, sizeof *modules);
+    if (modules == NULL) PyErr_NoMemory();
+    for (Py_ssize_t i = 0; modules != NULL && i < count; i++) {
+        VaccineAdaptedModule *module = &modules[i];
+        if (!argument_string(PyTuple_GetItem(targets, i), "targets", &module->name)
+            || !argument_int32(PyTuple_GetItem(ranks, i), "ranks", 0, &module->rank)
+            || !argument_double(PyTuple_GetItem(scales, i), "scales", &module->scale)) {
+            free(modules);
+            modules = NULL;
+        }
+    }
+    return modules;
+}
+
 static PyObject *model_add_adapter(ModelObject *self, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"rank", "alpha", "dropout", "targets", "seed", NULL};
-    PyObject *rank_value, *alpha_value, *dropout_value, *targets, *seed_value;
-    int32_t rank;
-    double alpha, dropout;
+    static char *names[] = {"targets", "ranks", "scales", "dropout", "seed", NULL};
+    PyObject *targets_value, *ranks_value, *scales_value, *dropout_value, *seed_value;
+    double dropout;
     uint64_t seed;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOO:add_adapter", names, &rank_value,
-            &alpha_value, &dropout_value, &targets, &seed_value)
-        || !argument_int32(rank_value, "rank", 0, &rank)
-        || !argument_double(alpha_value, "alpha", &alpha)
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOO:add_adapter", names, &targets_value,
+            &ranks_value, &scales_value, &dropout_value, &seed_value)
         || !argument_double(dropout_value, "dropout", &dropout)
         || !argument_uint64(seed_value, "seed", &seed))
         return NULL;
-    PyObject *tuple = argument_sequence(targets, "targets", "a sequence of str");
-    if (tuple == NULL) return NULL;
-    const Py_ssize_t count = PyTuple_Size(tuple);
-    const char **strings = strings_of(tuple, count, "targets");
+    PyObject *targets = argument_sequence(targets_value, "targets", "a sequence of str");
+    PyObject *ranks
+        = targets != NULL ? argument_sequence(ranks_value, "ranks", "a sequence of int") : NULL;
+    PyObject *scales
+        = ranks != NULL ? argument_sequence(scales_value, "scales", "a sequence of float") : NULL;
+    VaccineAdaptedModule *modules = scales != NULL ? adapted_modules(targets, ranks, scales) : NULL;
     Call call;
-    bool added = strings != NULL && model_begin(self, &call);
+    bool added = modules != NULL && model_begin(self, &call);
     if (added) {
         const VaccineStatus status = vaccine_model_add_adapter(
-            self->handle, rank, alpha, dropout, strings, (int32_t)count, seed, &call.message);
+            self->handle, modules, PyTuple_Size(targets), dropout, seed, &call.message);
         added = model_end(self, &call, status);
     }
-    free(strings);
-    Py_DECREF(tuple);
+    free(modules);
+    Py_XDECREF(targets);
+    Py_XDECREF(ranks);
+    Py_XDECREF(scales);
     return none_if(added);
 }
 
@@ -228,12 +253,12 @@ static PyMethodDef model_methods[] = {
         "write($self, /, kind, name, values)\n--\n\n"
         "Replace a tensor; the shape must agree and all values be finite."),
     METHOD(add_adapter, KEYWORDS,
-        "add_adapter($self, /, rank, alpha, dropout, targets, seed)\n--\n\n"
+        "add_adapter($self, /, targets, ranks, scales, dropout, seed)\n--\n\n"
         "Add LoRA matrices to the named projections of all layers."),
     METHOD(remove_adapter, METH_NOARGS,
         "remove_adapter($self, /)\n--\n\nDrop the adapter and its gradients."),
     METHOD(merge_adapter, METH_NOARGS,
-        "merge_adapter($self, /)\n--\n\nAdd (alpha / r) B A to the weights and drop the adapter."),
+        "merge_adapter($self, /)\n--\n\nAdd scale * B A to the weights and drop the adapter."),
     METHOD(set_frozen, KEYWORDS,
         "set_frozen($self, /, names)\n--\n\n"
         "Leave these adapter tensors as they are in later steps; none: train all."),

@@ -129,17 +129,18 @@ public func vaccine_model_write_tensor(
 
 @c @implementation
 public func vaccine_model_add_adapter(
-    _ model: OpaquePointer!, _ rank: Int32, _ alpha: Double, _ dropout: Double,
-    _ targets: UnsafePointer<UnsafePointer<CChar>?>!, _ target_count: Int32, _ seed: UInt64,
-    _ message: UnsafeMutablePointer<VaccineMessage>!
+    _ model: OpaquePointer!, _ modules: UnsafePointer<VaccineAdaptedModule>!, _ count: Int64,
+    _ dropout: Double, _ seed: UInt64, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
-        let names = (0..<Int(target_count)).compactMap { index in
-            targets[index].map { String(cString: $0) }
+        let chosen = (0..<Int(count)).map { index in
+            AdapterConfiguration.Module(
+                name: modules[index].name.map { String(cString: $0) } ?? "",
+                rank: Int(modules[index].rank), scale: modules[index].scale)
         }
         let handle = try ModelHandle.at(model)
         try handle.decoder.addAdapter(
-            AdapterConfiguration(rank: Int(rank), alpha: alpha, dropout: dropout, targets: names),
+            AdapterConfiguration(modules: chosen, dropout: dropout),
             seed: seed)
         handle.session.adapterChanged()
     }

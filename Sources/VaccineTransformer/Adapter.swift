@@ -2,30 +2,52 @@ package import VaccineNumerics
 
 /// The settings of a low-rank adapter.
 package struct AdapterConfiguration: Sendable, Equatable {
-    package var rank: Int
-    package var alpha: Double
-    package var dropout: Double
-    package var targets: [String]
+    /// How one linear map, or that of every layer, is adapted.
+    package struct Module: Sendable, Equatable {
+        /// The checkpoint's name (model.layers.0.self_attn.q_proj), or its last component, which means that
+        /// map of every layer.
+        package var name: String
+        package var rank: Int
+        /// By which the adapter's output is multiplied.
+        package var scale: Double
 
-    package init(rank: Int, alpha: Double, dropout: Double, targets: [String]) {
-        self.rank = rank
-        self.alpha = alpha
-        self.dropout = dropout
-        self.targets = targets
+        package init(name: String, rank: Int, scale: Double) {
+            self.name = name
+            self.rank = rank
+            self.scale = scale
+        }
     }
 
-    /// - Parameter known: the linear maps of a layer that can carry an adapter.
-    func validate(known: [String]) throws(VaccineError) {
-        guard rank >= 1 else { throw .value("rank must be at least 1, got \(rank)") }
-        _ = try float32(alpha / Double(rank), "alpha / rank", positive: true)
+    package var modules: [Module]
+    package var dropout: Double
+
+    package init(modules: [Module], dropout: Double) {
+        self.modules = modules
+        self.dropout = dropout
+    }
+
+    /// One rank, and the scale α / r, for all of these.
+    package init(rank: Int, alpha: Double, dropout: Double, targets: [String]) {
+        self.init(
+            modules: targets.map { Module(name: $0, rank: rank, scale: alpha / Double(rank)) },
+            dropout: dropout)
+    }
+
+    /// - Throws: `VaccineError.value` for numbers out of range, a name that comes twice, or none at all.
+    func validate() throws(VaccineError) {
         guard (0...0.5).contains(dropout) else {
             throw .value("dropout must be in [0, 0.5], got \(dropout)")
         }
-        guard !targets.isEmpty else { throw .value("targets must name at least one projection") }
-        for target in targets where !known.contains(target) {
-            throw .value(
-                "targets: unknown projection '\(target)'; known are "
-                    + known.joined(separator: ", "))
+        guard !modules.isEmpty else { throw .value("targets must name at least one projection") }
+        var names: Set<String> = []
+        for module in modules {
+            guard module.rank >= 1 else {
+                throw .value("rank must be at least 1, got \(module.rank)")
+            }
+            _ = try float32(module.scale, "alpha / rank", positive: true)
+            guard names.insert(module.name).inserted else {
+                throw .value("targets: '\(module.name)' comes twice")
+            }
         }
     }
 }
@@ -33,7 +55,8 @@ package struct AdapterConfiguration: Sendable, Equatable {
 /// The factors of all adapted projections and their gradients, in two arenas.
 package struct AdapterMemory {
     package let configuration: AdapterConfiguration
-    package var rank: Int { configuration.rank }
+    /// The largest.
+    let rank: Int
     let values: Arena
     let gradients: Arena
     /// The factors and their gradients under their names, in the order of the computation.
@@ -43,8 +66,8 @@ package struct AdapterMemory {
 extension Decoder {
     /// Adds a fresh adapter: A ~ U(±1/√in), B = 0, so that the model computes what it did before.
     ///
-    /// - Throws: `VaccineError.state` if there is one already; `.value` for faulty settings or a rank
-    ///   above a matrix's smaller side.
+    /// - Throws: `VaccineError.state` if there is one already; `.value` for faulty settings, a module that the
+    ///   model lacks, or a rank above a matrix's smaller side.
     /// - SeeAlso: PEFT's `kaiming_uniform_(a=√5)`, whose bound is 1/√in.
     package func addAdapter(
         _ settings: AdapterConfiguration, seed: UInt64
@@ -52,25 +75,16 @@ extension Decoder {
         guard adapter == nil else {
             throw .state("the model has an adapter already; merge or remove it first")
         }
-        try settings.validate(known: configuration.adapterTargets)
-        for layer in layers {
-            for (projection, part) in layer.parts where settings.targets.contains(part.name) {
-                let smaller = min(projection.weight.columns, part.range.count)
-                guard settings.rank <= smaller else {
-                    throw .value(
-                        "rank must be at most \(smaller), the smaller side of \(part.name), "
-                            + "got \(settings.rank)")
-                }
-            }
-        }
+        let chosen = try modules(of: settings)
         let (valuePlan, gradientPlan) = (Arena(), Arena())
-        _ = adapted(settings, values: valuePlan, gradients: gradientPlan)
+        _ = adapted(chosen, settings, values: valuePlan, gradients: gradientPlan)
         let values = try Arena(byteCount: valuePlan.byteCount, purpose: "the adapter")
         let gradients = try Arena(
             byteCount: gradientPlan.byteCount, purpose: "the adapter's gradients")
-        layers = adapted(settings, values: values, gradients: gradients)
+        layers = adapted(chosen, settings, values: values, gradients: gradients)
         adapter = AdapterMemory(
-            configuration: settings, values: values, gradients: gradients,
+            configuration: settings, rank: chosen.values.map(\.rank).max() ?? 0, values: values,
+            gradients: gradients,
             factors: (
                 adapterTable(layers, gradient: false), adapterTable(layers, gradient: true)
             ))
@@ -93,7 +107,7 @@ extension Decoder {
         discardWorkspaces()
     }
 
-    /// W += (α / r) · B · A for every adapted projection, then removes the adapter.
+    /// W += scale · B · A for every adapted projection, then removes the adapter.
     ///
     /// In bfloat16 the sum is formed in float32 and rounded. A merged projection's B becomes zero, so
     /// that the model computes the same after an interruption and merging again completes it.
@@ -129,19 +143,48 @@ extension Decoder {
         for tensor in tensors(.gradient) { tensor.matrix.fill(0) }
     }
 
+    /// How the linear maps are adapted, by their numbers.
+    private func modules(
+        of settings: AdapterConfiguration
+    ) throws(VaccineError) -> [Int: AdapterConfiguration.Module] {
+        try settings.validate()
+        let named = Dictionary(uniqueKeysWithValues: settings.modules.map { ($0.name, $0) })
+        var (chosen, met) = ([Int: AdapterConfiguration.Module](), Set<String>())
+        for layer in layers {
+            for (projection, part) in layer.parts {
+                guard let module = named[part.module] ?? named[part.name] else { continue }
+                let smaller = min(projection.weight.columns, part.range.count)
+                guard module.rank <= smaller else {
+                    throw .value(
+                        "rank must be at most \(smaller), the smaller side of \(part.name), "
+                            + "got \(module.rank)")
+                }
+                chosen[part.index] = module
+                met.insert(module.name)
+            }
+        }
+        for module in settings.modules where !met.contains(module.name) {
+            throw .value(
+                "targets: unknown projection '\(module.name)'; known are "
+                    + configuration.adapterTargets.joined(separator: ", "))
+        }
+        return chosen
+    }
+
     /// The layers with adapters laid out in two arenas.
     private func adapted(
-        _ settings: AdapterConfiguration, values: Arena, gradients: Arena
+        _ modules: [Int: AdapterConfiguration.Module], _ settings: AdapterConfiguration,
+        values: Arena, gradients: Arena
     ) -> [DecoderLayer] {
         func adapter(of part: Projection.Part, input: Int) -> LowRankAdapter? {
-            guard settings.targets.contains(part.name) else { return nil }
-            let (rank, output) = (settings.rank, part.range.count)
+            guard let module = modules[part.index] else { return nil }
+            let (rank, output) = (module.rank, part.range.count)
             return LowRankAdapter(
                 down: values.matrix(rows: rank, columns: input),
                 up: values.matrix(rows: rank, columns: output),
                 downGradient: gradients.matrix(rows: rank, columns: input),
                 upGradient: gradients.matrix(rows: rank, columns: output),
-                scale: Float(settings.alpha / Double(rank)), dropout: settings.dropout)
+                scale: Float(module.scale), dropout: settings.dropout)
         }
         return layers.map { layer in
             var layer = layer

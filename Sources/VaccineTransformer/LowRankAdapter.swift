@@ -3,7 +3,7 @@ package import VaccineNumerics
 /// The low-rank update of one linear map.
 ///
 /// ```
-/// y += (α / r) · B · A · dropout(x)
+/// y += scale · B · A · dropout(x)
 /// ```
 /// Both factors are held rank-major: `down` is A [r, in], `up` is Bᵀ [r, out].
 /// - SeeAlso: Hu et al. 2021, arXiv:2106.09685, §4.1.
@@ -12,7 +12,7 @@ package struct LowRankAdapter: Sendable {
     package let up: Matrix
     package let downGradient: Matrix
     package let upGradient: Matrix
-    /// α / r.
+    /// α / r, or α / √r of a rank-stabilised adapter.
     package let scale: Float
     package let dropout: Double
 

@@ -50,7 +50,8 @@ def random_model(*, rank: int = 2, seed: int = 0, **changes: Any) -> _core.Model
     """A random model with an adapter that is not zero."""
     model = _core.Model(configuration(**changes))
     model.initialise(seed)
-    model.add_adapter(rank, 4.0, 0.0, TARGETS, seed)
+    count = len(TARGETS)
+    model.add_adapter(TARGETS, [rank] * count, [4.0 / rank] * count, 0.0, seed)
     generator = np.random.default_rng(seed)
     for name, shape in model.tensors("adapter"):
         model.write("adapter", name, generator.normal(0, 0.1, shape))

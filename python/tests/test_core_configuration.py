@@ -128,7 +128,8 @@ def test_numpy_scalars_are_numbers() -> None:
 def test_the_largest_seed_and_stream_are_allowed() -> None:
     model = _core.Model(configuration())
     model.initialise(2**64 - 1)
-    model.add_adapter(2, 4.0, 0.5, TARGETS, 2**64 - 1)
+    count = len(TARGETS)
+    model.add_adapter(TARGETS, [2] * count, [2.0] * count, 0.5, 2**64 - 1)
     assert np.isfinite(step(model, seed=2**64 - 1, stream=2**64 - 1)["loss"])
 
 
@@ -147,8 +148,9 @@ def test_the_largest_seed_and_stream_are_allowed() -> None:
 )
 def test_bad_targets_are_refused_by_name(targets: Any, kind: type[Exception]) -> None:
     model = _core.Model(configuration())
+    count = len(targets) if isinstance(targets, list) else 1
     with pytest.raises(kind, match="^target"):
-        model.add_adapter(2, 4.0, 0.0, targets, 0)
+        model.add_adapter(targets, [2] * count, [2.0] * count, 0.0, 0)
     assert model.tensors("adapter") == []
 
 

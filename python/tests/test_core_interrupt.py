@@ -67,7 +67,7 @@ CALLS = {
     ),
     "initialise": "spare.initialise(0)",
     "merge_adapter": (
-        "spare.merge_adapter(); spare.add_adapter(8, 8.0, 0.0, ['up_proj'], 0)"
+        "spare.merge_adapter(); spare.add_adapter(['up_proj'], [8], [1.0], 0.0, 0)"
     ),
     "reserve": "spare.reserve(100_000, 1000, use='perturbed training')",
     "AdamW.step": "optimiser.step(spare, 1e-3, 1.0)",

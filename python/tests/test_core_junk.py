@@ -130,7 +130,7 @@ choices = {
 names = st.sampled_from(
     [name for kind in ("weight", "adapter") for name, _ in random_model().tensors(kind)]
 )
-targets = st.lists(words | st.sampled_from(TARGETS), max_size=8)
+targets = st.lists(words | st.sampled_from(TARGETS), max_size=3)
 
 CALLS: dict[str, dict[str, st.SearchStrategy]] = {
     "initialise": {"seed": integers},
@@ -139,10 +139,10 @@ CALLS: dict[str, dict[str, st.SearchStrategy]] = {
     "read": {"kind": choices["kind"], "name": names},
     "write": {"kind": choices["kind"], "name": names, "values": arrays()},
     "add_adapter": {
-        "rank": integers,
-        "alpha": reals,
-        "dropout": reals,
         "targets": targets,
+        "ranks": st.lists(integers, min_size=1, max_size=3),
+        "scales": st.lists(reals, min_size=1, max_size=3),
+        "dropout": reals,
         "seed": integers,
     },
     "remove_adapter": {},

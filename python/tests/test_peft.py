@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def test_loaded_weights_are_the_files_in_float32_and_float16(tmp_path: Path) -> 
         np.testing.assert_array_equal(values, half[name].astype(np.float32))
 
 
-def test_layers_spelt_out_by_peft_must_be_all_of_them(tmp_path: Path) -> None:
+def test_layers_spelt_out_by_peft_are_those_that_are_adapted(tmp_path: Path) -> None:
     names = [
         f"model.layers.{layer}.self_attn.{module}"
         for layer in range(2)
@@ -112,28 +113,40 @@ def test_layers_spelt_out_by_peft_must_be_all_of_them(tmp_path: Path) -> None:
     assert model.adapter.target_modules == ("q_proj", "v_proj")
     options["target_modules"] = names[:2]
     tensors = {k: v for k, v in random_tensors().items() if "layers.0" in k}
-    directory = write_adapter(tmp_path / "b", options, tensors)
+    model.load_adapter(write_adapter(tmp_path / "b", options, tensors))
+    assert model.adapter.target_modules == tuple(names[:2])
+    assert model.adapter_state().keys() == tensors.keys()
+    options["target_modules"] = names
     with pytest.raises(ValueError, match=r"missing tensors: .*layers\.1\."):
-        model.load_adapter(directory)
+        model.load_adapter(write_adapter(tmp_path / "b", options, tensors))
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"use_dora": True}, "use_dora = True is not implemented"),
-        ({"use_rslora": True}, "use_rslora = True is not implemented"),
-        ({"rank_pattern": {"q_proj": 2}}, "rank_pattern"),
-        ({"alpha_pattern": {"q_proj": 2}}, "alpha_pattern"),
+        ({"use_rslora": "yes"}, "use_rslora must be true or false"),
+        ({"rank_pattern": {"q_proj": 2}}, "has shape [4, 32], expected [2, 32]"),
+        ({"rank_pattern": {"q_proj": 0}}, "rank_pattern['q_proj'] must be at least 1"),
+        ({"alpha_pattern": {"q_proj": -2}}, "alpha_pattern['q_proj'] must be above 0"),
+        ({"alpha_pattern": {"(": 2}}, "alpha_pattern: '(' is no regular expression"),
+        ({"rank_pattern": [2]}, "rank_pattern must be a mapping"),
+        ({"exclude_modules": ["q_proj"]}, "surplus tensors: base_model"),
+        ({"layers_pattern": ["h"]}, "layers_pattern = ['h'] is not implemented"),
         ({"bias": "lora_only"}, "bias = 'lora_only' is not implemented"),
         ({"lora_bias": True}, "lora_bias"),
         ({"modules_to_save": ["lm_head"]}, "modules_to_save"),
-        ({"layers_to_transform": [0]}, "layers_to_transform"),
+        ({"layers_to_transform": [0]}, "surplus tensors: base_model"),
+        ({"layers_to_transform": [7]}, "no module of the model is among"),
+        ({"layers_to_transform": ["x"]}, "layers_to_transform must be an int"),
         ({"fan_in_fan_out": True}, "fan_in_fan_out"),
         ({"init_lora_weights": "pissa"}, "init_lora_weights = 'pissa'"),
         ({"an_option_of_tomorrow": 1}, "an_option_of_tomorrow"),
         ({"peft_type": "IA3"}, "peft_type must be 'LORA', got 'IA3'"),
         ({"peft_type": None}, "peft_type must be 'LORA'"),
-        ({"target_modules": ".*q_proj"}, "regular expressions are not implemented"),
+        ({"target_modules": ".*q_proj"}, "surplus tensors: base_model"),
+        ({"target_modules": "(q_proj"}, "is no regular expression"),
+        ({"target_modules": ".*x_proj"}, "no module of the model is among '.*x_proj'"),
         ({"target_modules": None}, "target_modules is missing"),
         ({"target_modules": ["q_projj"]}, "Did you mean 'q_proj'?"),
         ({"target_modules": ["layers.x.self_attn.q_proj"]}, "layers.x.self_attn"),
@@ -159,12 +172,132 @@ def test_what_is_not_implemented_or_does_not_fit_is_refused_and_nothing_changes(
 
 
 def test_all_options_that_are_not_implemented_come_in_one_error(tmp_path: Path) -> None:
-    options = OPTIONS | {"use_dora": True, "use_rslora": True, "bias": "all"}
+    options = OPTIONS | {"use_dora": True, "lora_bias": True, "bias": "all"}
     directory = write_adapter(tmp_path / "a", options, random_tensors())
     model = vs.CausalLM.from_config(vs.tiny_config())
-    with pytest.raises(ValueError, match=r"use_dora.*use_rslora|bias") as caught:
+    with pytest.raises(ValueError, match=r"use_dora.*lora_bias|bias") as caught:
         model.load_adapter(directory)
-    assert all(n in str(caught.value) for n in ("use_dora", "use_rslora", "bias"))
+    assert all(n in str(caught.value) for n in ("use_dora", "lora_bias", "bias"))
+
+
+def updated_weights(
+    tensors: dict[str, np.ndarray], scale: Callable[[str], float]
+) -> dict[str, np.ndarray]:
+    """W + scale · B A of every adapted projection, in numpy."""
+    base = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
+    prefix, ending = "base_model.model.", ".lora_A.weight"
+    updated = {}
+    for name, down in tensors.items():
+        if not name.endswith(ending):
+            continue
+        module = name.removeprefix(prefix).removesuffix(ending)
+        up = tensors[name.replace("lora_A", "lora_B")]
+        weight = base._read("weight", f"{module}.weight")
+        updated[module] = weight + scale(module) * (up @ down)
+    return updated
+
+
+@pytest.mark.parametrize(
+    ("changes", "ranks", "scale"),
+    [
+        ({"use_rslora": True}, {}, lambda _: 6 / 2),
+        (
+            {"rank_pattern": {"v_proj": 2}},
+            {"v_proj": 2},
+            lambda name: 6 / 2 if "v_proj" in name else 6 / 4,
+        ),
+        (
+            {"rank_pattern": {r"layers\.1\.self_attn\..*": 1}, "use_rslora": True},
+            {"layers.1": 1},
+            lambda name: 6 / 1 if "layers.1" in name else 6 / 2,
+        ),
+        (
+            {"alpha_pattern": {"0.self_attn.q_proj": 1.5, "q_proj": 3}},
+            {},
+            lambda name: (
+                1.5 / 4
+                if "layers.0.self_attn.q" in name
+                else 3 / 4
+                if "q_proj" in name
+                else 6 / 4
+            ),
+        ),
+        (
+            {"rank_pattern": {"q_proj": 3}, "alpha_pattern": {"self_attn.q_proj": 9}},
+            {"q_proj": 3},
+            lambda name: 9 / 3 if "q_proj" in name else 6 / 4,
+        ),
+    ],
+)
+def test_every_module_has_its_rank_and_scale(
+    tmp_path: Path,
+    changes: dict[str, Any],
+    ranks: dict[str, int],
+    scale: Callable[[str], float],
+) -> None:
+    tensors = {
+        name: random_tensors(
+            next((rank for part, rank in ranks.items() if part in name), 4)
+        )[name]
+        for name in random_tensors()
+    }
+    model = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
+    model.load_adapter(write_adapter(tmp_path / "a", OPTIONS | changes, tensors))
+    adapted = model.logits(IDS)
+    model.save_adapter(tmp_path / "saved")
+    again = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
+    again.load_adapter(tmp_path / "saved")
+    assert again.adapter == model.adapter
+    np.testing.assert_array_equal(again.logits(IDS), adapted)
+    model.merge_adapter()
+    for module, expected in updated_weights(tensors, scale).items():
+        found = model._read("weight", f"{module}.weight")
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model.logits(IDS), adapted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"layers_to_transform": [1]}, ["1.self_attn.q_proj", "1.self_attn.v_proj"]),
+        ({"layers_to_transform": 0}, ["0.self_attn.q_proj", "0.self_attn.v_proj"]),
+        (
+            {"exclude_modules": ["v_proj"], "layers_pattern": "layers"},
+            ["0.self_attn.q_proj", "1.self_attn.q_proj"],
+        ),
+        (
+            {"exclude_modules": r".*1\.self_attn\.q_proj"},
+            ["0.self_attn.q_proj", "0.self_attn.v_proj", "1.self_attn.v_proj"],
+        ),
+        (
+            {"target_modules": r"model\.layers\.\d\.self_attn\.q_proj"},
+            ["0.self_attn.q_proj", "1.self_attn.q_proj"],
+        ),
+        (
+            {"target_modules": ["0.self_attn.q_proj", "v_proj"]},
+            ["0.self_attn.q_proj", "0.self_attn.v_proj", "1.self_attn.v_proj"],
+        ),
+    ],
+)
+def test_only_the_modules_that_are_meant_are_adapted(
+    tmp_path: Path, changes: dict[str, Any], kept: list[str]
+) -> None:
+    tensors = {
+        name: values
+        for name, values in random_tensors().items()
+        if any(f"layers.{module}" in name for module in kept)
+    }
+    model = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
+    model.load_adapter(write_adapter(tmp_path / "a", OPTIONS | changes, tensors))
+    assert model.adapter_state().keys() == tensors.keys()
+    model.save_adapter(tmp_path / "saved")
+    again = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
+    again.load_adapter(tmp_path / "saved")
+    assert again.adapter == model.adapter
+    np.testing.assert_array_equal(again.logits(IDS), model.logits(IDS))
+    batch = vs.Batch.pack([vs.Example(IDS, IDS)])
+    again.forward_backward(batch)
+    assert all(np.any(values) for values in again.gradients().values())
 
 
 def test_an_adapter_with_nan_is_refused_and_nothing_changes(tmp_path: Path) -> None:

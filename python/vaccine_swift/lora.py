@@ -1,28 +1,45 @@
-"""The settings of a LoRA adapter."""
+"""The settings of a LoRA adapter, and which linear maps of a model they mean."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import numbers
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.families import FAMILIES
 from vaccine_swift.families.llama import LLAMA
 
-__all__ = ["TARGET_MODULES", "LoRAConfig"]
+__all__ = ["TARGET_MODULES", "AdaptedModule", "LoRAConfig"]
 
-_ATTENTION: Final = ("q_proj", "k_proj", "v_proj", "o_proj")
 TARGET_MODULES: Final = LLAMA.lora_targets
-"""The projections of a layer that can carry an adapter, in the order of computation."""
+"""The targets of the Vaccine authors, in the order of computation."""
+
+_MAX_RANK: Final = 2**31 - 1
+_LAYER: Final = "{layer}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptedModule(NamedTuple):
+    """How one linear map is adapted: ``y += scale · B A dropout(x)``, A of `rank`."""
+
+    rank: int
+    scale: float
+
+
+class _AllLinear(tuple[str, ...]):
+    """The value of "all-linear": the authors' targets, and any others of a family."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LoRAConfig:
     """Low-rank adaptation: ``y = W x + (lora_alpha / r) · B A dropout(x)``.
 
-    Names and defaults are PEFT's; only `target_modules` defaults to all seven
-    projections, as the authors of Vaccine adapt them.
+    Names and meanings are PEFT's; only `target_modules` defaults to all seven
+    projections of a Llama, as the authors of Vaccine adapt them.
 
     Parameters
     ----------
@@ -33,24 +50,37 @@ class LoRAConfig:
         whole or not.
     lora_dropout : float
         Share of the adapter's inputs that is zeroed in training, from 0 to 0.5.
-    target_modules : iterable of str
-        Which projections, in all layers: among q_proj, k_proj, v_proj, o_proj,
-        gate_proj, up_proj and down_proj, bare or with the module before them
-        ("self_attn.q_proj"). "all-linear" means all seven. Kept in the order of
-        computation, without repeats.
+    target_modules : iterable of str, or str
+        Which projections: bare ("q_proj"), with the module before them
+        ("self_attn.q_proj"), or of one layer ("layers.0.self_attn.q_proj" with all that
+        stands before). Of the default list those that a model has are meant (q, k and v
+        of OPT); other lists are refused where a model lacks one. "all-linear" means
+        all of every layer; any other str is a regular expression that a whole module
+        name ("model.layers.0.self_attn.q_proj") must match. Bare names are kept in
+        the order of computation, without repeats.
+    use_rslora : bool
+        Scale by ``lora_alpha / √r`` instead.
+    rank_pattern, alpha_pattern : mapping of str to number
+        `r` and `lora_alpha` of modules whose name, or end of it after a dot, matches
+        the key as a regular expression; the first key that does counts.
+    exclude_modules : iterable of str, or str, optional
+        Modules to leave out, named as targets or matched as a regular expression.
+    layers_to_transform : iterable of int, or int, optional
+        The layers to adapt; with a list of targets only.
 
     Raises
     ------
     TypeError
         When a parameter has another type.
     ValueError
-        When a parameter is out of range, or a target module is unknown; suggests the
-        nearest.
+        When a parameter is out of range, a target module is unknown (suggests the
+        nearest), or an expression is not regular.
 
     References
     ----------
     Hu et al.: LoRA: Low-Rank Adaptation of Large Language Models. arXiv:2106.09685,
-    section 4.1.
+    section 4.1. Kalajdzievski: A Rank Stabilization Scaling Factor for Fine-Tuning with
+    LoRA. arXiv:2312.03732.
 
     Examples
     --------
@@ -61,53 +91,270 @@ class LoRAConfig:
     r: int = 8
     lora_alpha: float = 8
     lora_dropout: float = 0.0
-    target_modules: tuple[str, ...] = TARGET_MODULES
+    target_modules: tuple[str, ...] | str = TARGET_MODULES
+    use_rslora: bool = False
+    rank_pattern: Mapping[str, int] = field(default_factory=dict, hash=False)
+    alpha_pattern: Mapping[str, float] = field(default_factory=dict, hash=False)
+    exclude_modules: tuple[str, ...] | str | None = None
+    layers_to_transform: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        check_range("r", self.r, minimum=1, maximum=2**31 - 1, integer=True)
+        check_range("r", self.r, minimum=1, maximum=_MAX_RANK, integer=True)
         check_range("lora_alpha", self.lora_alpha, above=0)
-        check_range("lora_alpha / r", self.lora_alpha / self.r, float32=True)
         check_range("lora_dropout", self.lora_dropout, minimum=0, maximum=0.5)
-        alpha = self.lora_alpha
-        alpha = int(alpha) if isinstance(alpha, numbers.Integral) else float(alpha)
-        object.__setattr__(self, "r", int(self.r))
-        object.__setattr__(self, "lora_alpha", alpha)
-        object.__setattr__(self, "lora_dropout", float(self.lora_dropout))
-        object.__setattr__(self, "target_modules", _resolved(self.target_modules))
+        if not isinstance(self.use_rslora, bool):
+            raise TypeError(
+                f"use_rslora must be true or false, got {self.use_rslora!r}"
+            )
+        changes: dict[str, Any] = {
+            "r": int(self.r),
+            "lora_alpha": _plain(self.lora_alpha),
+            "lora_dropout": float(self.lora_dropout),
+            "target_modules": _targets(self.target_modules),
+            "rank_pattern": _pattern("rank_pattern", self.rank_pattern),
+            "alpha_pattern": _pattern("alpha_pattern", self.alpha_pattern),
+            "exclude_modules": _excluded(self.exclude_modules),
+            "layers_to_transform": _layers(self.layers_to_transform),
+        }
+        for name, value in changes.items():
+            object.__setattr__(self, name, value)
+        check_range("lora_alpha / r", self.scale, float32=True)
+        if self.layers_to_transform is not None and isinstance(
+            self.target_modules, str
+        ):
+            raise ValueError(
+                "layers_to_transform needs a list of target_modules, got the regular "
+                f"expression {self.target_modules!r}"
+            )
 
     @property
     def scale(self) -> float:
-        """``lora_alpha / r``."""
-        return self.lora_alpha / self.r
+        """``lora_alpha / r``, or ``lora_alpha / √r`` with `use_rslora`."""
+        return self._scale(self.lora_alpha, self.r)
+
+    def modules(
+        self, names: Iterable[str], *, strict: bool = True
+    ) -> dict[str, AdaptedModule]:
+        """The linear maps that are adapted.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Every linear map of a model's layers, as "model.layers.0.self_attn.q_proj".
+        strict : bool
+            Whether a target that is none of them is refused.
+
+        Returns
+        -------
+        dict of str to AdaptedModule
+            In the order of `names`.
+
+        Raises
+        ------
+        ValueError
+            When nothing is adapted, or a target is no module of the model.
+
+        Examples
+        --------
+        >>> config = LoRAConfig(r=4, rank_pattern={"v_proj": 2})
+        >>> config.modules(["layers.0.self_attn.q_proj", "layers.0.self_attn.v_proj"])
+        ... # doctest: +NORMALIZE_WHITESPACE
+        {'layers.0.self_attn.q_proj': AdaptedModule(rank=4, scale=2.0),
+         'layers.0.self_attn.v_proj': AdaptedModule(rank=2, scale=4.0)}
+        """
+        names = list(names)
+        chosen = [name for name in names if self._includes(name)]
+        if strict and self.target_modules != TARGET_MODULES:
+            self._check_known(names)
+        if not chosen:
+            raise ValueError(
+                f"target_modules: no module of the model is among "
+                f"{self.target_modules!r}; it has {', '.join(_kinds(names))}"
+            )
+        return {name: self._module(name) for name in chosen}
+
+    def simplified(self, names: Iterable[str]) -> LoRAConfig:
+        """The same adapter of a model with bare targets, where those mean the same.
+
+        PEFT spells the modules of every layer out for "all-linear".
+        """
+        if isinstance(self.target_modules, str) or all(
+            "." not in target for target in self.target_modules
+        ):
+            return self
+        names = list(names)
+        modules = self.modules(names, strict=False)
+        bare = dataclasses.replace(self, target_modules=tuple(_kinds(modules)))
+        return bare if bare.modules(names) == modules else self
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{entry.name}={getattr(self, entry.name)!r}"
+            for entry in dataclasses.fields(self)
+            if entry.name in ("r", "lora_alpha", "lora_dropout", "target_modules")
+            or getattr(self, entry.name)
+        ]
+        return f"LoRAConfig({', '.join(shown)})"
+
+    def _includes(self, name: str) -> bool:
+        if self.exclude_modules is not None and _matches(self.exclude_modules, name):
+            return False
+        if not isinstance(self.target_modules, _AllLinear) and not _matches(
+            self.target_modules, name
+        ):
+            return False
+        if self.layers_to_transform is None:
+            return True
+        layer = re.match(r".*\.[^.]*\.(\d+)\.", name)
+        return layer is not None and int(layer[1]) in self.layers_to_transform
+
+    def _module(self, name: str) -> AdaptedModule:
+        rank = _by_pattern(self.rank_pattern, name, self.r)
+        alpha = _by_pattern(self.alpha_pattern, name, self.lora_alpha)
+        return AdaptedModule(int(rank), self._scale(alpha, int(rank)))
+
+    def _scale(self, alpha: float, rank: int) -> float:
+        return alpha / (math.sqrt(rank) if self.use_rslora else rank)
+
+    def _check_known(self, names: Collection[str]) -> None:
+        if isinstance(self.target_modules, str):
+            return
+        kinds = _kinds(names)
+        for target in self.target_modules:
+            if not any(_matches((target,), name) for name in names):
+                raise ValueError(
+                    f"target_modules: the model has no module {target!r}; it has "
+                    f"{', '.join(kinds)}.{nearest(target, kinds)}"
+                )
 
 
-def _resolved(targets: str | Iterable[str]) -> tuple[str, ...]:
-    """The projections that `targets` name, in the order of `TARGET_MODULES`."""
-    if targets == "all-linear":
-        return TARGET_MODULES
+def _kinds(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(name.rpartition(".")[2] for name in names))
+
+
+def _matches(targets: Iterable[str] | str, name: str) -> bool:
+    """Whether a module's name is meant, by PEFT's rules."""
     if isinstance(targets, str):
-        raise ValueError(
-            f"target_modules must be a list of names or 'all-linear', got {targets!r}; "
-            "regular expressions are not implemented"
-        )
+        return re.fullmatch(targets, name) is not None
+    return any(name == target or name.endswith(f".{target}") for target in targets)
+
+
+def _by_pattern(pattern: Mapping[str, float], name: str, otherwise: float) -> float:
+    for key, value in pattern.items():
+        if re.match(rf"(.*\.)?({key})$", name):
+            return value
+    return otherwise
+
+
+def _plain(value: float) -> float:
+    return int(value) if isinstance(value, numbers.Integral) else float(value)
+
+
+def _check_expression(name: str, text: str) -> None:
     try:
-        names = list(targets)
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(
+            f"{name}: {text!r} is no regular expression: {error}"
+        ) from None
+
+
+def _pattern(name: str, pattern: Any) -> dict[str, Any]:
+    if pattern is None:
+        return {}
+    if not isinstance(pattern, Mapping):
+        raise TypeError(f"{name} must be a mapping, got {pattern!r}")
+    whole = name == "rank_pattern"
+    for key, value in pattern.items():
+        if not isinstance(key, str):
+            raise TypeError(f"{name} must have strings as keys, got {key!r}")
+        _check_expression(name, key)
+        if whole:
+            check_range(
+                f"{name}[{key!r}]", value, minimum=1, maximum=_MAX_RANK, integer=True
+            )
+        else:
+            check_range(f"{name}[{key!r}]", value, above=0)
+    return {key: _plain(value) for key, value in pattern.items()}
+
+
+def _excluded(modules: Any) -> tuple[str, ...] | str | None:
+    if modules is None or isinstance(modules, str):
+        if modules:
+            _check_expression("exclude_modules", modules)
+        return modules or None
+    return tuple(dict.fromkeys(_strings("exclude_modules", modules))) or None
+
+
+def _layers(layers: Any) -> tuple[int, ...] | None:
+    if layers is None:
+        return None
+    if isinstance(layers, numbers.Integral):
+        layers = [layers]
+    try:
+        chosen = list(layers)
     except TypeError:
         raise TypeError(
-            f"target_modules must be a list of names, got {targets!r}"
+            f"layers_to_transform must be a list of int, got {layers!r}"
         ) from None
-    chosen = set()
+    for layer in chosen:
+        check_range("layers_to_transform", layer, minimum=0, integer=True)
+    return tuple(sorted({int(layer) for layer in chosen})) or None
+
+
+def _strings(name: str, values: Any) -> list[str]:
+    try:
+        texts = list(values)
+    except TypeError:
+        raise TypeError(f"{name} must be a list of names, got {values!r}") from None
+    for text in texts:
+        if not isinstance(text, str):
+            raise TypeError(f"{name} must hold strings, got {text!r}")
+    return texts
+
+
+def _targets(targets: Any) -> tuple[str, ...] | str:
+    """Targets in their normal form: bare names where no layer is named."""
+    if isinstance(targets, _AllLinear) or targets == "all-linear":
+        return _AllLinear(TARGET_MODULES)
+    if isinstance(targets, str):
+        _check_expression("target_modules", targets)
+        return targets
+    names = _strings("target_modules", targets)
+    known = [template.split(".") for template in _templates()]
+    bare = list(dict.fromkeys(template[-1] for template in known))
     for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"target_modules must hold strings, got {name!r}")
-        parent, _, module = name.rpartition(".")
-        block = "self_attn" if module in _ATTENTION else "mlp"
-        if module not in TARGET_MODULES or parent not in ("", block):
+        parts = name.split(".")
+        if not any(_is_end(parts, template) for template in known):
             raise ValueError(
-                f"target_modules must be among {', '.join(TARGET_MODULES)}, "
-                f"got {name!r}.{nearest(module, TARGET_MODULES)}"
+                f"target_modules must be among {', '.join(bare)}, got {name!r}."
+                f"{nearest(parts[-1], bare)}"
             )
-        chosen.add(module)
-    if not chosen:
+    if not names:
         raise ValueError("target_modules must name at least one module, got none")
-    return tuple(module for module in TARGET_MODULES if module in chosen)
+    if any(part.isdecimal() for name in names for part in name.split(".")):
+        return tuple(dict.fromkeys(names))
+    chosen = {name.rpartition(".")[2] for name in names}
+    return tuple(name for name in bare if name in chosen)
+
+
+def _templates() -> list[str]:
+    """The names of the linear maps of every family's layers."""
+    first = [LLAMA, *FAMILIES.values()]
+    return list(
+        dict.fromkeys(
+            template
+            for family in first
+            for module, template in family.modules.items()
+            if _LAYER in template and not module.endswith("norm")
+        )
+    )
+
+
+def _is_end(parts: list[str], template: list[str]) -> bool:
+    """Whether a name is the end of a module's name, from its projection on."""
+    end = template[-len(parts) :]
+    return len(end) == len(parts) and all(
+        part == expected or (expected == _LAYER and part.isdecimal())
+        for part, expected in zip(parts, end, strict=True)
+    )

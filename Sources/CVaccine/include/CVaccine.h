@@ -84,13 +84,11 @@ VaccineStatus vaccine_model_write_tensor(VaccineModel *model, VaccineTensorKind 
 
 // MARK: - Adapter
 
-// `targets`: linear maps of every layer, by the last component of their names.
 // down ~ U(±1/√in) (Kaiming with a = √5), up = 0. dropout in [0, 0.5].
-VaccineStatus vaccine_model_add_adapter(VaccineModel *model, int32_t rank, double alpha,
-    double dropout, const char *const *targets, int32_t target_count, uint64_t seed,
-    VaccineMessage *message);
+VaccineStatus vaccine_model_add_adapter(VaccineModel *model, const VaccineAdaptedModule *modules,
+    int64_t count, double dropout, uint64_t seed, VaccineMessage *message);
 VaccineStatus vaccine_model_remove_adapter(VaccineModel *model, VaccineMessage *message);
-// W += (alpha / r) · B A, then removes the adapter. Interrupted, the model computes what it did,
+// W += scale · B A, then removes the adapter. Interrupted, the model computes what it did,
 // and merging again completes it.
 VaccineStatus vaccine_model_merge_adapter(
     VaccineModel *model, VaccineInterrupt interrupt, VaccineMessage *message);

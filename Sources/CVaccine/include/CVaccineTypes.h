@@ -57,6 +57,14 @@ typedef struct VaccineDescription {
     int64_t count;
 } VaccineDescription;
 
+// How a linear map is adapted, named as in files (model.layers.0.self_attn.q_proj), or by the last
+// component of that: of every layer.
+typedef struct VaccineAdaptedModule {
+    const char *name;
+    int32_t rank;
+    double scale;
+} VaccineAdaptedModule;
+
 // Number formats of embeddings.
 typedef enum VaccineElement {
     VACCINE_FLOAT32 = 0,

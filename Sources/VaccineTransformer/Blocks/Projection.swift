@@ -29,7 +29,7 @@ package struct Projection {
     /// q, k and v.
     static let maximumParts = 3
 
-    /// What the backward pass needs of the forward pass: u of every part, each [T, r].
+    /// What the backward pass needs of the forward pass: u of every part, each [T, the largest r].
     struct Cache {
         let u: [Matrix]
 
@@ -47,9 +47,10 @@ package struct Projection {
         Threads.forEachBand(of: y.rows) { rows, worker in
             if let bias { y.rows(rows).addToEveryRow(bias) }
             for (part, u) in zip(parts, cache.u) {
-                part.adapter?.forward(
+                guard let adapter = part.adapter else { continue }
+                adapter.forward(
                     x.rows(rows), stream: masks?.substream(part.index), firstRow: rows.lowerBound,
-                    u: u.rows(rows), dropped: dropped[worker],
+                    u: u.rows(rows).columns(0..<adapter.rank), dropped: dropped[worker],
                     addingTo: y.columns(part.range).rows(rows))
             }
         }
@@ -69,10 +70,11 @@ package struct Projection {
         let (masks, dUs) = (pass.masks, pass.scratch.dUs)
         Threads.forEachBand(of: dY.rows) { rows, _ in
             for (index, part) in parts.enumerated() {
-                part.adapter?.backward(
+                guard let adapter = part.adapter else { continue }
+                adapter.backward(
                     dY: dY.columns(part.range).rows(rows),
                     stream: masks?.substream(part.index), firstRow: rows.lowerBound,
-                    dU: dUs[index].rows(rows), addingTo: dX?.rows(rows))
+                    dU: dUs[index].rows(rows).columns(0..<adapter.rank), addingTo: dX?.rows(rows))
             }
         }
         guard weights, let x else { return }
@@ -81,17 +83,19 @@ package struct Projection {
         Threads.forEach(2 * parts.count * shares) { task, _ in
             let (index, share) = (task / (2 * shares), task % shares)
             let (part, rows) = (parts[index], 0..<x.rows)
+            guard let adapter = part.adapter else { return }
             func columns(of matrix: Matrix) -> Range<Int> {
                 Threads.part(share, of: shares, count: matrix.columns, unit: 64)
             }
             if task / shares % 2 == 0 {
                 let dY = dY.columns(part.range)
-                part.adapter?.accumulateUp(
-                    u: cache.u[index].rows(rows), dY: dY, columns: columns(of: dY))
+                adapter.accumulateUp(
+                    u: cache.u[index].rows(rows).columns(0..<adapter.rank), dY: dY,
+                    columns: columns(of: dY))
             } else {
-                part.adapter?.accumulateDown(
-                    dU: dUs[index].rows(rows), x: x, stream: masks?.substream(part.index),
-                    columns: columns(of: x))
+                adapter.accumulateDown(
+                    dU: dUs[index].rows(rows).columns(0..<adapter.rank), x: x,
+                    stream: masks?.substream(part.index), columns: columns(of: x))
             }
         }
     }

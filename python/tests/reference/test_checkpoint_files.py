@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import golden
 import numpy as np
 import pytest
 
@@ -196,18 +197,71 @@ def test_an_adapter_that_peft_saved_gives_its_logits(
     np.testing.assert_allclose(ours.logits(IDS) / scale, expected / scale, atol=CLOSE)
 
 
+PER_MODULE: dict[str, dict[str, Any]] = {
+    "rank-stabilised": {"use_rslora": True},
+    "ranks": {"rank_pattern": {"v_proj": 2, r"layers\.1\.mlp\.down_proj": 7}},
+    "scales": {"alpha_pattern": {"q_proj": 3, "1.self_attn.v_proj": 0.5}},
+    "ranks and scales, rank-stabilised": {
+        "rank_pattern": {"q_proj": 2, ".*down_proj": 1},
+        "alpha_pattern": {"down_proj": 5},
+        "use_rslora": True,
+    },
+    "an expression": {"target_modules": r".*\.[01]\.(self_attn\.[qk]|mlp\.up)_proj"},
+    "excluded": {"exclude_modules": ["v_proj", "layers.0.mlp.down_proj"]},
+    "excluded by an expression": {"exclude_modules": r".*\.0\..*_proj"},
+    "a layer": {"layers_to_transform": [1]},
+    "a layer by its number": {"layers_to_transform": 0, "layers_pattern": "layers"},
+}
+
+
+@pytest.mark.parametrize("options", PER_MODULE.values(), ids=PER_MODULE)
+def test_adapters_with_settings_for_each_module_compute_and_train_as_in_peft(
+    oracle: SimpleNamespace, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    from peft import LoraConfig, PeftModel, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    base = torch_model(oracle, vs.tiny_config())
+    base.save_pretrained(tmp_path / "base")
+    settings = {"r": 4, "lora_alpha": 6, "task_type": "CAUSAL_LM"} | options
+    settings.setdefault("target_modules", ["q_proj", "v_proj", "down_proj"])
+    theirs = get_peft_model(base, LoraConfig(**settings))
+    with oracle.torch.no_grad():
+        for name, parameter in theirs.named_parameters():
+            if "lora_" in name:
+                parameter.normal_(0, 0.3)
+    theirs.save_pretrained(tmp_path / "adapter")
+    ours = vs.CausalLM.from_pretrained(tmp_path / "base")
+    ours.load_adapter(tmp_path / "adapter")
+    expected = torch_logits(oracle, theirs.eval())
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(ours.logits(IDS) / scale, expected / scale, atol=CLOSE)
+
+    step = oracle.step.step(
+        oracle.step.as_float64(theirs), [(np.array(IDS), np.array(IDS))], rho=2.0
+    )
+    report = ours.forward_backward(vs.Batch.pack([vs.Example(IDS, IDS)]))
+    assert report.loss == pytest.approx(step.loss, rel=1e-5)
+    golden.assert_states_agree(ours.gradients(), step.gradients, 1e-4)
+
+    ours.save_adapter(tmp_path / "again")
+    again = PeftModel.from_pretrained(
+        AutoModelForCausalLM.from_pretrained(tmp_path / "base"), tmp_path / "again"
+    )
+    found = torch_logits(oracle, again.eval())
+    np.testing.assert_allclose(found / scale, expected / scale, atol=CLOSE)
+    merged = torch_logits(oracle, again.merge_and_unload())
+    ours.merge_adapter()
+    np.testing.assert_allclose(ours.logits(IDS) / scale, merged / scale, atol=5 * CLOSE)
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
         ("use_dora", True),
-        ("use_rslora", True),
-        ("rank_pattern", {"q_proj": 2}),
-        ("alpha_pattern", {"q_proj": 2}),
         ("bias", "all"),
         ("lora_bias", True),
         ("modules_to_save", ["lm_head"]),
-        ("layers_to_transform", [0]),
-        ("target_modules", ".*q_proj"),
     ],
 )
 def test_options_of_peft_that_are_not_implemented_are_refused_by_name(

@@ -5,7 +5,6 @@ References: PEFT 0.21, ``LoraConfig`` and the checkpoint format of its developer
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -47,8 +46,21 @@ _IRRELEVANT: Final = frozenset(
         "task_type",
     ]
 )
-_LAYER: Final = re.compile(r"^(?:(?:model\.)?layers\.)?\d+\.(?=self_attn\.|mlp\.)")
-_OWN: Final = frozenset({"r", "lora_alpha", "lora_dropout", "target_modules"})
+_OWN: Final = frozenset(
+    [
+        "r",
+        "lora_alpha",
+        "lora_dropout",
+        "target_modules",
+        "use_rslora",
+        "rank_pattern",
+        "alpha_pattern",
+        "exclude_modules",
+        "layers_to_transform",
+    ]
+)
+# What layers are called in every family here; another name would mean other modules.
+_LAYERS: Final[tuple[Any, ...]] = (None, "layers", ["layers"], [])
 # The only values that leave the base weights alone before training.
 _INITIALISATIONS: Final = (True, False, None, "gaussian", "orthogonal", "eva")
 
@@ -73,8 +85,7 @@ def read_adapter(directory: Path) -> tuple[LoRAConfig, TensorSource]:
         When a file is missing.
     ValueError
         When a file is corrupt, or the adapter uses an option that is not implemented
-        (DoRA, rsLoRA, rank or alpha patterns, bias, modules_to_save, some layers only
-        …); names the file and every such option.
+        (DoRA, bias, modules_to_save …); names the file and every such option.
     """
     settle(directory)
     path = directory / _CONFIG
@@ -93,6 +104,8 @@ def read_adapter(directory: Path) -> tuple[LoRAConfig, TensorSource]:
             refused = value not in _INITIALISATIONS
         elif name == "bias":
             refused = value not in ("none", None)
+        elif name == "layers_pattern":
+            refused = value not in _LAYERS
         else:
             refused = bool(value) and name not in _IRRELEVANT | _OWN
         if refused:
@@ -101,23 +114,13 @@ def read_adapter(directory: Path) -> tuple[LoRAConfig, TensorSource]:
         raise ValueError(f"{path}: " + "; ".join(faults))
     given = {name: options[name] for name in _OWN if options.get(name) is not None}
     try:
-        config = LoRAConfig(**given | {"target_modules": _in_all_layers(targets)})
+        config = LoRAConfig(**given)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
     weights, pickle = directory / _WEIGHTS, directory / _PICKLE
     if pickle.is_file() and not weights.is_file():
         return config, TorchFile(pickle)
     return config, SafetensorsFile(weights)
-
-
-def _in_all_layers(targets: Any) -> Any:
-    """Targets without the layers that PEFT may spell out for "all-linear".
-
-    An adapter that leaves layers out is found by its missing tensors.
-    """
-    if not isinstance(targets, list):
-        return targets
-    return [_LAYER.sub("", name) if isinstance(name, str) else name for name in targets]
 
 
 def write_adapter(
@@ -154,16 +157,21 @@ def write_adapter(
         "r": config.r,
         "lora_alpha": config.lora_alpha,
         "lora_dropout": config.lora_dropout,
-        "target_modules": list(config.target_modules),
+        "target_modules": (
+            config.target_modules
+            if isinstance(config.target_modules, str)
+            else list(config.target_modules)
+        ),
+        "exclude_modules": config.exclude_modules,
         "bias": "none",
         "fan_in_fan_out": False,
         "init_lora_weights": True,
         "modules_to_save": None,
-        "rank_pattern": {},
-        "alpha_pattern": {},
-        "use_rslora": False,
+        "rank_pattern": dict(config.rank_pattern),
+        "alpha_pattern": dict(config.alpha_pattern),
+        "use_rslora": config.use_rslora,
         "use_dora": False,
-        "layers_to_transform": None,
+        "layers_to_transform": config.layers_to_transform,
         "layers_pattern": None,
         "auto_mapping": None,
     }

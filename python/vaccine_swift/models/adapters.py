@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from vaccine_swift._arguments import check_range
 from vaccine_swift.checkpoints.peft import read_adapter, write_adapter
 from vaccine_swift.checkpoints.tensors import check_tensors
-from vaccine_swift.lora import LoRAConfig
+from vaccine_swift.lora import AdaptedModule, LoRAConfig
 from vaccine_swift.models.base import ModelBase
 
 __all__ = ["Adapters"]
@@ -46,7 +47,8 @@ class Adapters(ModelBase):
         RuntimeError
             When the model has an adapter already.
         ValueError
-            When the rank is above the smaller side of an adapted matrix.
+            When a rank is above the smaller side of an adapted matrix, or the model
+            lacks a target.
         MemoryError
             When the adapter does not fit.
 
@@ -70,15 +72,7 @@ class Adapters(ModelBase):
                 "the model has an adapter already; call merge_adapter or "
                 "remove_adapter first"
             )
-        self._adapter_shapes(config)
-        self._model.add_adapter(
-            config.r,
-            float(config.lora_alpha),
-            config.lora_dropout,
-            list(config.target_modules),
-            int(seed),
-        )
-        self._adapter = config
+        self._add(config, self._adapted_modules(config), seed=int(seed))
 
     def load_adapter(self, directory: str | Path) -> None:
         """Load an adapter that PEFT or this package saved, in place of any other.
@@ -100,9 +94,10 @@ class Adapters(ModelBase):
         """
         config, weights = read_adapter(Path(directory))
         try:
-            shapes = self._adapter_shapes(config)
+            modules = self._adapted_modules(config, strict=False)
         except ValueError as error:
             raise ValueError(f"{directory}: {error}") from error
+        shapes = self._adapter_shapes(modules)
         check_tensors(weights, shapes)
         state = {name: weights.read(name) for name in shapes}
         for name, values in state.items():
@@ -110,7 +105,7 @@ class Adapters(ModelBase):
                 raise ValueError(f"{weights.name}: {name} holds NaN or infinity")
         if self._adapter is not None:
             self.remove_adapter()
-        self.add_adapter(config)
+        self._add(config.simplified(self._linear_maps()), modules, seed=0)
         for name, values in state.items():
             self._model.write("adapter", name, values)
 
@@ -151,7 +146,7 @@ class Adapters(ModelBase):
         return self._adapter_tensors("adapter")
 
     def merge_adapter(self) -> None:
-        """Add the adapter to the weights, ``W += (lora_alpha / r) B A``, and drop it.
+        """Add the adapter to the weights, ``W += scale · B A``, and drop it.
 
         Raises
         ------
@@ -174,19 +169,48 @@ class Adapters(ModelBase):
         self._model.remove_adapter()
         self._adapter = None
 
-    def _adapter_shapes(self, config: LoRAConfig) -> dict[str, tuple[int, ...]]:
-        """PEFT names and shapes of an adapter with these settings on this model."""
-        shapes: dict[str, tuple[int, ...]] = {}
-        for name, shape in self._shapes("weight").items():
-            module, _, kind = name.rpartition(".")
-            if kind != "weight" or module.split(".")[-1] not in config.target_modules:
-                continue
-            outputs, inputs = shape
-            if config.r > min(shape):
+    def _add(
+        self, config: LoRAConfig, modules: Mapping[str, AdaptedModule], *, seed: int
+    ) -> None:
+        self._model.add_adapter(
+            list(modules),
+            [module.rank for module in modules.values()],
+            [module.scale for module in modules.values()],
+            config.lora_dropout,
+            seed,
+        )
+        self._adapter = config
+
+    def _linear_maps(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes [out, in] of the linear maps of all layers."""
+        return {
+            name.removesuffix(".weight"): shape
+            for name, shape in self._shapes("weight").items()
+            if len(shape) == 2 and any(part.isdecimal() for part in name.split("."))
+        }
+
+    def _adapted_modules(
+        self, config: LoRAConfig, *, strict: bool = True
+    ) -> dict[str, AdaptedModule]:
+        maps = self._linear_maps()
+        modules = config.modules(maps, strict=strict)
+        for name, module in modules.items():
+            if module.rank > min(maps[name]):
                 raise ValueError(
-                    f"r must be at most {min(shape)}, the smaller side of {name}, "
-                    f"got {config.r}"
+                    f"r must be at most {min(maps[name])}, the smaller side of "
+                    f"{name}.weight, got {module.rank}"
                 )
-            shapes[f"base_model.model.{module}.lora_A.weight"] = (config.r, inputs)
-            shapes[f"base_model.model.{module}.lora_B.weight"] = (outputs, config.r)
+        return modules
+
+    def _adapter_shapes(
+        self, modules: Mapping[str, AdaptedModule]
+    ) -> dict[str, tuple[int, ...]]:
+        """PEFT names and shapes of the factors of adapted linear maps."""
+        maps = self._linear_maps()
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, module in modules.items():
+            outputs, inputs = maps[name]
+            prefix = f"base_model.model.{name}"
+            shapes[f"{prefix}.lora_A.weight"] = (module.rank, inputs)
+            shapes[f"{prefix}.lora_B.weight"] = (outputs, module.rank)
         return shapes
