@@ -11,36 +11,80 @@ True
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vaccine_swift._cpu_check import check_cpu
 
 check_cpu()
 
-from vaccine_swift import data, drift, methods, study
 from vaccine_swift._core import __version__
-from vaccine_swift.batches import Batch, Example
-from vaccine_swift.lora import LoRAConfig
-from vaccine_swift.methods import (
-    SFT,
-    Method,
-    RandomPerturbation,
-    Step,
-    Vaccine,
-    option,
-    perturbation,
+from vaccine_swift._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from vaccine_swift import data, drift, methods, study
+    from vaccine_swift.batches import Batch, Example
+    from vaccine_swift.lora import LoRAConfig
+    from vaccine_swift.methods import (
+        SFT,
+        Method,
+        RandomPerturbation,
+        Step,
+        Vaccine,
+        option,
+        perturbation,
+    )
+    from vaccine_swift.models import CausalLM, StepReport
+    from vaccine_swift.threads import get_num_threads, set_num_threads, show_config
+    from vaccine_swift.tiny import tiny_config
+    from vaccine_swift.tokenizer import Tokenizer
+    from vaccine_swift.training import (
+        EarlyStoppingCallback,
+        Trainer,
+        TrainerCallback,
+        TrainerControl,
+        TrainerState,
+        TrainingArguments,
+        TrainOutput,
+    )
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Batch": "vaccine_swift.batches",
+        "CausalLM": "vaccine_swift.models",
+        "EarlyStoppingCallback": "vaccine_swift.training",
+        "Example": "vaccine_swift.batches",
+        "LoRAConfig": "vaccine_swift.lora",
+        "Method": "vaccine_swift.methods",
+        "RandomPerturbation": "vaccine_swift.methods",
+        "SFT": "vaccine_swift.methods",
+        "Step": "vaccine_swift.methods",
+        "StepReport": "vaccine_swift.models",
+        "Tokenizer": "vaccine_swift.tokenizer",
+        "TrainOutput": "vaccine_swift.training",
+        "Trainer": "vaccine_swift.training",
+        "TrainerCallback": "vaccine_swift.training",
+        "TrainerControl": "vaccine_swift.training",
+        "TrainerState": "vaccine_swift.training",
+        "TrainingArguments": "vaccine_swift.training",
+        "Vaccine": "vaccine_swift.methods",
+        "data": "vaccine_swift.data",
+        "drift": "vaccine_swift.drift",
+        "get_num_threads": "vaccine_swift.threads",
+        "methods": "vaccine_swift.methods",
+        "option": "vaccine_swift.methods",
+        "perturbation": "vaccine_swift.methods",
+        "set_num_threads": "vaccine_swift.threads",
+        "show_config": "vaccine_swift.threads",
+        "study": "vaccine_swift.study",
+        "tiny_config": "vaccine_swift.tiny",
+    },
 )
-from vaccine_swift.models import CausalLM, StepReport
-from vaccine_swift.threads import get_num_threads, set_num_threads, show_config
-from vaccine_swift.tiny import tiny_config
-from vaccine_swift.tokenizer import Tokenizer
-from vaccine_swift.training import (
-    EarlyStoppingCallback,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-    TrainOutput,
-)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "SFT",

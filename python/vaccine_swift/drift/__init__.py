@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from vaccine_swift._lazy import lazy_names
 from vaccine_swift.drift.accumulator import Accumulator, load
-from vaccine_swift.drift.compare import compare
 from vaccine_swift.drift.gate import DriftExceeded
 from vaccine_swift.drift.hed import hed
-from vaccine_swift.drift.monitor import Monitor
 from vaccine_swift.drift.report import Report
 from vaccine_swift.drift.result import Similarity, TestResult
 from vaccine_swift.drift.similarity import (
@@ -29,6 +30,19 @@ from vaccine_swift.drift.unpaired import (
     knn_overlap,
     ks,
     sliced_wasserstein,
+)
+
+if TYPE_CHECKING:
+    from vaccine_swift.drift.comparison import compare
+    from vaccine_swift.drift.monitor import Monitor
+
+# What runs models loads their files' libraries; arrays do not need them.
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Monitor": "vaccine_swift.drift.monitor",
+        "compare": "vaccine_swift.drift.comparison",
+    },
 )
 
 __all__ = [
@@ -60,3 +74,7 @@ __all__ = [
     "subspace_overlap",
     "svcca",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

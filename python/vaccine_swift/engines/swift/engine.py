@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from vaccine_swift.engines.base import AttentionGradients
 from vaccine_swift.engines.swift.vector import Vector
-from vaccine_swift.models.report import StepReport
 
 if TYPE_CHECKING:
     from vaccine_swift._core import Model
     from vaccine_swift.batches import Batch
     from vaccine_swift.methods.perturbations import Perturbation
+    from vaccine_swift.models.report import StepReport
 
 __all__ = ["SwiftEngine"]
 
@@ -52,6 +52,8 @@ class SwiftEngine:
             stream=int(stream),
             draw=int(draw),
         )
+        from vaccine_swift.models.report import StepReport  # the models import engines
+
         return StepReport.from_fields(fields)
 
     def attention_gradients(
