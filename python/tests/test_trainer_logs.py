@@ -5,11 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
-from training_support import Recorder, examples, trainer, without_times
+from training_support import (
+    Recorder,
+    adapter_bytes,
+    examples,
+    trainer,
+    without_times,
+)
 
 import vaccine_swift as vs
+from vaccine_swift.plain_json import plain
 
 
 def test_the_logged_loss_is_the_mean_since_the_last_log(tmp_path) -> None:
@@ -127,3 +137,79 @@ def test_save_model_writes_peft_files(tmp_path) -> None:
     run.save_model(tmp_path / "adapter")
     names = {entry.name for entry in (tmp_path / "adapter").iterdir()}
     assert {"adapter_config.json", "adapter_model.safetensors"} <= names
+
+
+class Uncopyable:
+    """As a lock or a tensor with a gradient."""
+
+    def __deepcopy__(self, memo: object) -> None:
+        raise TypeError
+
+    def __str__(self) -> str:
+        return "mine"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        math.nan,
+        math.inf,
+        np.float32(0.5),
+        np.float64(-math.inf),
+        np.int64(3),
+        np.bool_(False),
+        np.arange(3),
+        Path("a"),
+        Uncopyable(),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_training_goes_on_whatever_a_callback_logs(tmp_path, value) -> None:
+    class Logs(vs.TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            run.log({"own": value})
+
+        def state(self):
+            return {"attributes": {"kept": value}}
+
+    settings = {"save_strategy": "steps", "save_steps": 3, "logging_steps": 2}
+    run = trainer(tmp_path, callbacks=[Logs()], **settings)
+    assert run.train().global_step == 6
+    content = json.loads((tmp_path / "checkpoint-6" / "trainer_state.json").read_text())
+    logged = [entry["own"] for entry in content["log_history"] if "own" in entry]
+    assert logged == [plain(value)] * 6
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    logged = [entry["own"] for entry in map(json.loads, lines) if "own" in entry]
+    assert logged == [plain(value)] * 6
+    shutil.rmtree(tmp_path / "checkpoint-6")
+    whole, run = run, trainer(tmp_path, callbacks=[Logs()], **settings)
+    assert run.train(resume_from_checkpoint=True).global_step == 6
+    assert adapter_bytes(run.model) == adapter_bytes(whole.model)
+
+
+def test_a_metric_that_is_nan_is_never_the_best(tmp_path) -> None:
+    losses = [math.nan, 3.0, math.nan, 2.0, math.nan, 2.5]
+    run = trainer(
+        tmp_path,
+        evaluation=examples(1),
+        eval_strategy="steps",
+        eval_steps=1,
+        save_strategy="best",
+        load_best_model_at_end=True,
+    )
+    run.model.loss = lambda batch: (losses[run.state.global_step - 1], 1)
+    run.train()
+    assert (run.state.best_metric, run.state.best_global_step) == (2.0, 4)
+
+
+def test_an_evaluation_under_another_name_is_shown_beside_the_bar(
+    tmp_path, capsys
+) -> None:
+    class Tests(vs.TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == 2:
+                run.evaluate(examples(2), metric_key_prefix="test")
+
+    run = trainer(tmp_path, callbacks=[Tests()], disable_tqdm=False)
+    run.train()
+    assert "step 2: test_loss " in "".join(capsys.readouterr())

@@ -28,6 +28,7 @@ from vaccine_swift.files import settle, staged_files, write_json
 from vaccine_swift.models.adapters import Adapters
 from vaccine_swift.models.chat import Chat
 from vaccine_swift.models.gradients import Gradients
+from vaccine_swift.models.hub_configuration import HubConfiguration
 from vaccine_swift.models.inference import Inference
 from vaccine_swift.models.loading import available_dtype, loaded_model
 from vaccine_swift.tokenizer import Tokenizer
@@ -173,9 +174,9 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         return cls(model, config)
 
     @property
-    def config(self) -> dict[str, Any]:
-        """A copy of the Hugging Face configuration."""
-        return copy.deepcopy(self._config)
+    def config(self) -> HubConfiguration:
+        """A copy of the Hugging Face configuration, a dict."""
+        return HubConfiguration(copy.deepcopy(self._config))
 
     @property
     def dtype(self) -> str:

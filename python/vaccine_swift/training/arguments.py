@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, fields
 from numbers import Integral
 from os import PathLike
-from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.training._spellings import translate
+from vaccine_swift.plain_json import json_text
+from vaccine_swift.training._spellings import IGNORED, default_of, translate
 
 __all__ = ["TrainingArguments"]
 
@@ -41,6 +42,15 @@ _SWITCHES: Final = (
     "load_best_model_at_end",
     "logging_first_step",
 )
+_ONE_PROCESS: Final[Mapping[str, Any]] = {
+    "local_process_index": 0,
+    "n_gpu": 0,
+    "parallel_mode": "not_parallel",
+    "process_index": 0,
+    "should_log": True,
+    "should_save": True,
+    "world_size": 1,
+}
 _LARGEST_SEED: Final = 2**63 - 1
 
 
@@ -51,6 +61,8 @@ def _any_spelling(cls: _Class) -> _Class:
 
     @functools.wraps(generated)
     def __init__(self: object, *args: Any, **given: Any) -> None:
+        unused = {name: value for name, value in given.items() if name in IGNORED}
+        object.__setattr__(self, "_unused", unused)
         generated(self, *args, **translate(given, known))
 
     cls.__init__ = __init__  # type: ignore[misc]
@@ -63,10 +75,11 @@ class TrainingArguments:
     """Settings of a `Trainer`, named as in transformers and with its defaults.
 
     Old spellings (``evaluation_strategy``, ``warmup_ratio``,
-    ``per_gpu_train_batch_size``) stand for today's. Keywords of transformers that
-    cannot change a result here (``logging_dir``, ``no_cuda``, ``overwrite_output_dir``,
-    ``dataloader_num_workers``, …) are accepted and have no effect. Those that would
-    change it (``bf16=True``, ``label_smoothing_factor=0.1``, …) are refused.
+    ``per_gpu_train_batch_size``) stand for today's. All keywords of transformers are
+    accepted at their defaults. Those that cannot change a result here
+    (``logging_dir``, ``no_cuda``, ``ddp_timeout``, ``dataloader_num_workers``, …) have
+    no effect at any value; the others (``bf16=True``, ``label_smoothing_factor=0.1``,
+    …) are refused. Either can be read from the object, as callbacks do.
 
     Parameters
     ----------
@@ -285,6 +298,27 @@ class TrainingArguments:
     def to_dict(self) -> dict[str, Any]:
         """All settings by name, ready for JSON."""
         return asdict(self)
+
+    def to_json_string(self) -> str:
+        """All settings as JSON, as transformers' callbacks write them down."""
+        return json_text(self.to_dict(), indent=2)
+
+    def to_sanitized_dict(self) -> dict[str, Any]:
+        """All settings as numbers, text and switches, for a tracker's table."""
+        return {
+            name: value if isinstance(value, bool | int | float | str) else str(value)
+            for name, value in self.to_dict().items()
+        }
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What transformers' callbacks may ask for and has no effect here."""
+            unused = self.__dict__.get("_unused", {})
+            value = unused.get(name, _ONE_PROCESS.get(name, default_of(name)))
+            if value is ... or name.startswith("__"):
+                raise AttributeError(f"TrainingArguments has no attribute {name!r}")
+            return value
 
 
 def _choice(name: str, value: object, choices: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -39,10 +40,12 @@ def improves(args: TrainingArguments, value: float, best: float) -> bool:
 def record_best(
     args: TrainingArguments, state: TrainerState, metrics: Mapping[str, float]
 ) -> bool:
-    """Note an evaluation in the state; True when it is the best so far."""
+    """Note an evaluation in the state; True when it is the best so far, never NaN."""
     if args.metric_for_best_model is None:
         return False
-    value = metric_value(args, metrics)
+    value = float(metric_value(args, metrics))
+    if math.isnan(value):
+        return False
     if state.best_metric is not None and not improves(args, value, state.best_metric):
         return False
     state.best_metric = value

@@ -64,8 +64,12 @@ class ProgressCallback(TrainerCallback):
     ) -> None:
         """Write the evaluation's loss above the bar."""
         if self._bar is not None:
-            loss = kwargs["metrics"]["eval_loss"]
-            self._bar.write(f"step {state.global_step}: eval_loss {loss:.4f}")
+            told = (
+                f"{name} {value:.4f}"
+                for name, value in kwargs["metrics"].items()
+                if name.endswith("_loss")
+            )
+            self._bar.write(f"step {state.global_step}: {', '.join(told)}")
 
     def on_train_end(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,7 +83,8 @@ class TrainerState:
 
     def save_to_json(self, json_path: str | Path) -> None:
         """Write the state to a file, beside it first and then renamed."""
-        write_json(json_path, asdict(self), sort_keys=True)
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        write_json(json_path, values, sort_keys=True)
 
     @classmethod
     def load_from_json(cls, json_path: str | Path) -> TrainerState:
