@@ -111,7 +111,7 @@ def test_errors_of_the_engine_are_told_in_one_line(
     assert capsys.readouterr().err == f"vaccine-swift generate: error: {error}\n"
 
 
-@pytest.mark.parametrize("command", ["align", "generate", "study", "demo"])
+@pytest.mark.parametrize("command", ["align", "generate", "chat", "study", "demo"])
 def test_help_ends_in_an_example(command, capsys) -> None:
     assert status([command, "--help"]) == 0
     text = capsys.readouterr().out

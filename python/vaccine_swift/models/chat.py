@@ -26,6 +26,7 @@ class Chat(Generation):
         tools: Sequence[Any] | None = None,
         top_p: float = 1.0,
         seed: int = 0,
+        first_prompt: int = 0,
         **variables: Any,
     ) -> str:
         """Answer a request, or go on with a conversation.
@@ -35,7 +36,7 @@ class Chat(Generation):
         messages : str or list of dict
             A request; or messages with ``role`` and ``content``, oldest first, the
             last one the user's or a tool's.
-        max_new_tokens, temperature, top_p, seed
+        max_new_tokens, temperature, top_p, seed, first_prompt
             As in `generate`.
         system : str, optional
             The system prompt, before all messages.
@@ -107,6 +108,7 @@ class Chat(Generation):
             temperature,
             top_p=top_p,
             seed=seed,
+            first_prompt=first_prompt,
             add_special_tokens=False,
         )
         return answer.strip()
