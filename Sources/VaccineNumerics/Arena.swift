@@ -52,7 +52,7 @@ internal import Glibc
     public func matrix(rows: Int, columns: Int) -> Matrix {
         let stride = rows > 1 && columns % 512 == 0 ? columns + 16 : columns
         return unsafe Matrix(
-            base: take(rows * stride, of: Float.self), rows: rows, columns: columns,
+            base: take(rows, stride, of: Float.self), rows: rows, columns: columns,
             stride: stride)
     }
 
@@ -69,16 +69,33 @@ internal import Glibc
         return (one, other)
     }
 
-    func take<Element>(_ count: Int, of: Element.Type) -> UnsafeMutablePointer<Element> {
+    /// The next `rows` rows of elements that lie `stride` apart. A plan beyond what addresses reach ends at
+    /// the largest number, which no machine has.
+    func take<Element>(
+        _ rows: Int, _ stride: Int, of: Element.Type
+    ) -> UnsafeMutablePointer<Element> {
         let start = byteCount
-        let size = count * MemoryLayout<Element>.stride
-        byteCount += (size + Arena.alignment - 1) / Arena.alignment * Arena.alignment
+        let unit = Arena.alignment
+        let count = saturating(rows, stride, Int.multipliedReportingOverflow)
+        let size = saturating(
+            count, MemoryLayout<Element>.stride, Int.multipliedReportingOverflow)
+        byteCount = saturating(
+            start, size > .max - unit ? .max : (size + unit - 1) / unit * unit,
+            Int.addingReportingOverflow)
         guard let base = unsafe base else {
             return unsafe UnsafeMutablePointer(bitPattern: Arena.alignment).unsafelyUnwrapped
         }
         precondition(byteCount <= capacity, "arena overflow: the layout changed after measuring")
         return unsafe (base + start).bindMemory(to: Element.self, capacity: count)
     }
+}
+
+/// The result of an operation on numbers that are not negative, or the largest number.
+private func saturating(
+    _ a: Int, _ b: Int, _ operation: (Int) -> (Int) -> (partialValue: Int, overflow: Bool)
+) -> Int {
+    let (value, overflow) = operation(a)(b)
+    return overflow ? .max : value
 }
 
 /// Bytes that can be allocated without swapping, as the kernel estimates them.

@@ -31,6 +31,6 @@ extension Arena {
     /// The next matrix of float16 numbers.
     public func halfMatrix(rows: Int, columns: Int) -> HalfMatrix {
         unsafe HalfMatrix(
-            base: take(rows * columns, of: Float16.self), rows: rows, columns: columns)
+            base: take(rows, columns, of: Float16.self), rows: rows, columns: columns)
     }
 }

@@ -143,7 +143,7 @@ extension Arena {
         if precision == .float32 { return Weight(matrix(rows: rows, columns: columns)) }
         let stride = columns % 1024 == 0 ? columns + 32 : (columns + 1) / 2 * 2
         return unsafe Weight(
-            bfloat16: take(rows * stride, of: UInt16.self), rows: rows, columns: columns,
+            bfloat16: take(rows, stride, of: UInt16.self), rows: rows, columns: columns,
             stride: stride)
     }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,73 @@ def test_a_model_beyond_the_memory_is_refused_before_it_is_made() -> None:
         _core.Model(
             configuration(vocabulary_size=2**28, hidden_size=4096, head_size=1024)
         )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"vocabulary_size": 2**28, "hidden_size": 2**28},
+        {"feed_forward_size": 2**28, "hidden_size": 2**27, "layer_count": 8192},
+        {"head_count": 2**14, "head_size": 2**14, "hidden_size": 2**28},
+        {"context_length": 2**28, "head_size": 2**26},
+    ],
+)
+def test_sizes_whose_products_overflow_are_refused(changes: dict[str, int]) -> None:
+    with pytest.raises(MemoryError):
+        _core.Model(configuration(**changes))
+
+
+@pytest.mark.parametrize("count", [8193, 49410, 2**20, 2**28])
+def test_more_layers_than_any_model_has_are_refused(count: int) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^layer_count must be in \[1, 8192\], got {count}"
+    ):
+        _core.Model(configuration(layer_count=count))
+
+
+def test_tensors_of_many_layers_are_listed_and_written_in_linear_time() -> None:
+    start = time.perf_counter()
+    model = _core.Model(configuration(layer_count=8192))
+    names = model.tensors("weight")
+    for name, shape in names[::4]:
+        model.write("weight", name, np.ones(shape, np.float32))
+    assert len(names) == 9 * 8192 + 3
+    # It takes two seconds; a search for each name would take minutes.
+    assert time.perf_counter() - start < 30
+
+
+def test_several_faults_come_in_one_message() -> None:
+    settings = configuration(layer_count=0, head_size=3) | {"colour": 1}
+    del settings["norm_epsilon"]
+    with pytest.raises(ValueError, match="^configuration must have the key") as caught:
+        _core.Model(settings)
+    faults = str(caught.value).split("; ")
+    named = ("norm_epsilon", "colour", "layer_count", "head_size")
+    assert all(key in fault for key, fault in zip(named, faults, strict=True))
+
+
+class Text(str):
+    """Equal to nothing, so that a dict can hold one text twice."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+def test_a_key_that_comes_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="'head_size'"):
+        _core.Model(configuration() | {Text("head_size"): 4})
+
+
+def test_what_is_given_back_is_plain_and_its_own() -> None:
+    settings = configuration(head_size=np.int64(4), rotary_base=np.float32(100))
+    model = _core.Model(settings)
+    found = model.configuration
+    assert found == settings
+    assert {type(value) for value in found.values()} == {bool, int, float, str}
+    found.clear()
+    assert model.configuration == settings
 
 
 @pytest.mark.parametrize("value", [-1, 2**64, -(2**70)])

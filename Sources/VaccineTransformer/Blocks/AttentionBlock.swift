@@ -30,7 +30,13 @@ struct AttentionSettings: Sendable {
         faults.expect("head_count", headCount, in: sizes)
         faults.expect("key_value_head_count", keyValueHeadCount, in: sizes)
         faults.expect("head_size", headSize, in: sizes)
-        if headCount > 0, keyValueHeadCount > 0, headCount % keyValueHeadCount != 0 {
+        guard sizes.contains(headCount), sizes.contains(keyValueHeadCount) else { return }
+        if sizes.contains(headSize), !sizes.contains(queryWidth) {
+            faults.add(
+                "head_count · head_size must be in [1, 2^28], got \(headCount) · \(headSize)",
+                about: "head_count", "head_size")
+        }
+        if headCount % keyValueHeadCount != 0 {
             faults.add(
                 "head_count (\(headCount)) must be a multiple of key_value_head_count "
                     + "(\(keyValueHeadCount))",

@@ -60,10 +60,11 @@ package struct ModelConfiguration: Sendable {
     private func check(_ faults: inout Faults) {
         for (key, size) in [
             ("vocabulary_size", vocabularySize), ("hidden_size", hiddenSize),
-            ("layer_count", layerCount), ("context_length", contextLength),
+            ("context_length", contextLength),
         ] {
             faults.expect(key, size, in: sizes)
         }
+        faults.expect("layer_count", layerCount, in: 1...1 << 13)
         norm.check(&faults)
         attention.check(&faults)
         positions.check(attention, &faults)

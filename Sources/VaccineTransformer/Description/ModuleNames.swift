@@ -2,45 +2,64 @@
 ///
 /// A name is a template; in those of a layer's modules, `{layer}` stands for its index. A module's tensors end
 /// in `.weight` and `.bias`.
-package struct ModuleNames: Sendable, Equatable {
+package struct ModuleNames: Sendable {
     /// Of the keys in a description.
     static let prefix = "names."
 
-    private var templates: [String: String]
+    private let templates: [String: Template]
 
     /// - Parameter templates: by part; a part without one keeps the model's own word for it.
-    package init(_ templates: [String: String] = [:]) { self.templates = templates }
+    init(_ templates: [String: String] = [:]) {
+        self.templates = templates.mapValues(Template.init)
+    }
 
     /// The name of a module that the model has once.
-    func name(of part: String) -> String { templates[part] ?? part }
+    func name(of part: String) -> String { templates[part]?.text ?? part }
 
     /// The name of a module of one layer.
     func name(of part: String, layer: Int) -> String {
         guard let template = templates[part] else { return "layers.\(layer).\(part)" }
-        return template.replacing("{layer}", with: String(layer))
+        return "\(template.beforeLayer)\(layer)\(template.afterLayer)"
     }
 
     /// What an adapter's settings call a module of every layer: the last component of its name.
-    func target(_ part: String) -> String {
-        (templates[part] ?? part).split(separator: ".").last.map(String.init) ?? part
-    }
+    func target(_ part: String) -> String { templates[part]?.target ?? part }
 
-    /// Notes templates that would give two modules one name.
+    /// Notes templates that name no module, or the same as another.
     func check(once: [String], inLayers: [String], _ faults: inout Faults) {
         var parts: [String: String] = [:]
         for (part, template) in templates.sorted(by: { $0.key < $1.key }) {
             let key = ModuleNames.prefix + part
-            let places = template.ranges(of: "{layer}").count
-            let expected = inLayers.contains(part) ? 1 : 0
-            if places != expected || template.split(separator: ".").isEmpty {
+            let places = inLayers.contains(part) ? 1 : 0
+            if template.places != places || template.target.isEmpty {
                 faults.add(
-                    "\(key) must be a name with {layer} \(expected == 1 ? "once" : "nowhere"), "
-                        + "got '\(template)'", about: key)
-            } else if let other = parts.updateValue(part, forKey: template) {
+                    "\(key) must be a name with {layer} \(places == 1 ? "once" : "nowhere"), "
+                        + "got '\(template.text)'", about: key)
+            } else if let other = parts.updateValue(part, forKey: template.text) {
                 faults.add(
-                    "\(key) must differ from \(ModuleNames.prefix)\(other), got '\(template)'",
-                    about: key)
+                    "\(key) must differ from \(ModuleNames.prefix)\(other), got "
+                        + "'\(template.text)'", about: key)
             }
         }
+    }
+}
+
+/// A template, cut where the layer's index goes.
+private struct Template: Sendable {
+    let text: String
+    let beforeLayer: String
+    let afterLayer: String
+    /// How often `{layer}` is in it.
+    let places: Int
+    let target: String
+
+    init(_ text: String) {
+        self.text = text
+        let ranges = text.ranges(of: "{layer}")
+        places = ranges.count
+        beforeLayer = ranges.first.map { String(text[..<$0.lowerBound]) } ?? text
+        afterLayer = ranges.first.map { String(text[$0.upperBound...]) } ?? ""
+        target =
+            text.split(separator: ".", omittingEmptySubsequences: false).last.map(String.init) ?? ""
     }
 }
