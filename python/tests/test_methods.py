@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -364,3 +365,15 @@ def test_an_error_in_a_recipe_leaves_zero_gradients(adapted, halves) -> None:
     assert not any(value.any() for value in adapted.gradients().values())
     with pytest.raises(TypeError, match=r"method must be SFT, .* got str"):
         adapted.forward_backward(batch, "sft")
+
+
+def test_the_documentation_has_the_table_of_all_shipped_methods() -> None:
+    shipped = [
+        method
+        for method in vs.methods.registered().values()
+        if method.__module__.startswith("vaccine_swift.methods.")
+    ]
+    page = Path(__file__).parents[1] / "docs" / "methods.md"
+    assert vs.methods.table(shipped) in page.read_text("utf-8")
+    names = {method.__name__ for method in shipped}
+    assert names <= set(vs.methods.__all__)

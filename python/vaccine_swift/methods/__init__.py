@@ -8,7 +8,7 @@ in checkpoints, the label and the documentation's table. ``gradient`` is its rec
 is called once for every micro-batch and adds to the gradient with the verbs of `Step`.
 
 To add a method to the package: write its file, import it below, add its row to
-``python/docs/methods.md``. To add one of your own:
+``python/docs/methods.md`` (`table` gives it). To add one of your own:
 
 >>> from dataclasses import dataclass
 >>> import vaccine_swift as vs
@@ -30,6 +30,7 @@ perturbation, and data streams beside the training rows.
 """
 
 from vaccine_swift.methods.base import Method, Option, option, options_of
+from vaccine_swift.methods.documentation import table
 from vaccine_swift.methods.perturbations import (
     Gaussian,
     Given,
@@ -65,5 +66,6 @@ __all__ = [
     "options_of",
     "perturbation",
     "registered",
+    "table",
     "unregister",
 ]
