@@ -47,6 +47,7 @@ from vaccine_swift.methods.registry import (
 )
 from vaccine_swift.methods.sft import SFT
 from vaccine_swift.methods.step import Step
+from vaccine_swift.methods.t_vaccine import TVaccine
 from vaccine_swift.methods.vaccine import Vaccine
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "Perturbation",
     "RandomPerturbation",
     "Step",
+    "TVaccine",
     "Vaccine",
     "Worst",
     "method_class",
