@@ -67,6 +67,8 @@ public struct DriftMetric: Sendable {
             "translation_share", "Translation share", .share, to: 1,
             vector: VectorMoments.translationShare, paired: MomentMetrics.translationShare),
         DriftMetric(
+            "leading_share", "Leading share", .share, to: 1, paired: MomentMetrics.leadingShare),
+        DriftMetric(
             "mean_shift", "Mean shift", .states, vector: VectorMoments.meanShift,
             paired: MomentMetrics.meanShift),
         DriftMetric(

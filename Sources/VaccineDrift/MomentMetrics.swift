@@ -100,6 +100,26 @@ extension MomentMetrics {
         return min(1, n * dot(shift, shift) / squaredDistance)
     }
 
+    /// The largest eigenvalue of Σ δδᵀ over its trace, in [1/d, 1]: how much of the drift is along one
+    /// direction. Σ δδᵀ = Sxx + Syy − Sxy − Sxyᵀ + n m mᵀ, which loses digits where δ is below 10⁻⁶ of x.
+    func leadingShare() throws(Undefined) -> Double {
+        guard squaredDistance > 0 else { throw .noVariance }
+        var scatter = moments.sxx
+        scatter.add(moments.syy)
+        for row in 0..<moments.width {
+            for column in 0..<moments.width {
+                scatter[row, column] -= moments.sxy[row, column] + moments.sxy[column, row]
+            }
+        }
+        scatter.addOuter(n, shift, shift)
+        do {
+            let largest = try symmetricEigen(scatter, vectors: false).values.first ?? 0
+            return min(1, max(0, largest / squaredDistance))
+        } catch {
+            throw .noConvergence
+        }
+    }
+
     /// √(mᵀ Cx⁻¹ m) with x's covariance; needs n > d.
     func mahalanobis() throws(Undefined) -> Double {
         guard n > Double(moments.width) else { throw .fewerRowsThanWidth }
