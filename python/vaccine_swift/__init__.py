@@ -17,8 +17,13 @@ from vaccine_swift._cpu_check import check_cpu
 
 check_cpu()
 
-from vaccine_swift._core import __version__
+from vaccine_swift._core import __version__, get_num_threads, set_num_threads
 from vaccine_swift._lazy import lazy_names
+from vaccine_swift.processors import available_processors
+
+# The core starts with the processors online.
+set_num_threads(min(get_num_threads(), available_processors()))
+del get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from vaccine_swift import data, drift, methods, study

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 
 from vaccine_swift import _core
+from vaccine_swift.processors import available_processors
+
+__all__ = ["get_num_threads", "set_num_threads", "show_config"]
 
 
 def set_num_threads(n: int) -> None:
@@ -14,7 +16,8 @@ def set_num_threads(n: int) -> None:
     Parameters
     ----------
     n : int
-        In [1, 1024]. Starts as the number of processors online.
+        In [1, 1024]. Starts as the number of processors that the process may use: those
+        in its affinity mask, and no more than its control groups grant it time for.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def show_config() -> dict[str, str | int]:
     -------
     dict
         ``version``, ``core`` (BLAS library and kernel, instruction set of the build),
-        ``threads``, ``processors``, ``machine``, ``python``.
+        ``threads``, ``processors`` (that the process may use), ``machine``, ``python``.
 
     Examples
     --------
@@ -61,7 +64,7 @@ def show_config() -> dict[str, str | int]:
         "version": _core.__version__,
         "core": _core.build_description(),
         "threads": get_num_threads(),
-        "processors": os.cpu_count() or 1,
+        "processors": available_processors(),
         "machine": platform.machine(),
         "python": platform.python_version(),
     }

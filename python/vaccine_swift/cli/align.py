@@ -16,8 +16,11 @@ from vaccine_swift.cli.method_options import (
     method_of,
 )
 from vaccine_swift.cli.model_options import (
+    add_dtype_option,
     add_model_options,
+    add_overwrite_option,
     add_thread_option,
+    check_not_there,
     load_model,
 )
 from vaccine_swift.cli.terminal import duration, visible
@@ -106,6 +109,8 @@ def add_parser(commands: Any) -> None:
         metavar="CHECKPOINT",
         help="go on from the last checkpoint in --output-dir, or from this one",
     )
+    add_overwrite_option(group, "the adapter that --output-dir holds")
+    add_dtype_option(group)
     add_thread_option(group)
     add_method_options(parser)
     add_adapter_options(parser)
@@ -125,7 +130,10 @@ def run(options: argparse.Namespace) -> None:
     """
     arguments, method = training_arguments(options), method_of(options)
     settings = adapter_settings(options)
-    model, tokenizer = load_model(options.model, options.threads)
+    if not options.resume:
+        told = ", --resume to go on with its run"
+        check_not_there(options, "adapter_config.json", "an adapter", otherwise=told)
+    model, tokenizer = load_model(options.model, options.threads, options.dtype)
     model.add_adapter(settings, seed=arguments.seed)
     data = load_rows(options, tokenizer, options.data or [vs.data.alignment_rows()])
     held_out = _held_out(options, tokenizer, arguments)

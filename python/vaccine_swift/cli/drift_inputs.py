@@ -78,12 +78,12 @@ def compared_models(options: argparse.Namespace) -> drift.Accumulator:
     for name in ("reference", "current", "data"):
         if getattr(options, name) is None:
             raise ValueError(f"--{name} must be given to compare models")
-    reference, tokenizer = load_model(options.reference, options.threads)
+    reference, tokenizer = load_model(options.reference, options.threads, options.dtype)
     if (Path(options.current) / "adapter_config.json").is_file():
-        current, _ = load_model(options.reference, None)
+        current, _ = load_model(options.reference, None, options.dtype)
         current.load_adapter(options.current)
     else:
-        current, _ = load_model(options.current, None)
+        current, _ = load_model(options.current, None, options.dtype)
     dataset = vs.data.load(
         options.data,
         tokenizer,

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from vaccine_swift._core import __version__
-from vaccine_swift.cli import align, chat, demo, drift, evaluate, generate, study
+from vaccine_swift.cli import (
+    align,
+    chat,
+    demo,
+    drift,
+    evaluate,
+    generate,
+    merge,
+    study,
+)
 from vaccine_swift.cli.parsing import Parser
 from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift import DriftExceeded
@@ -89,7 +98,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (align, generate, chat, evaluate, study, demo, drift):
+    for module in (align, merge, generate, chat, evaluate, study, demo, drift):
         module.add_parser(commands)
     for command in commands.choices.values():
         command.set_defaults(parser=command)

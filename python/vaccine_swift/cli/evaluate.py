@@ -66,7 +66,7 @@ def add_parser(commands: Any) -> None:
     group.add_argument(
         "--adapter", type=Path, metavar="DIR", help="PEFT files of a LoRA adapter"
     )
-    add_dtype_option(group)
+    add_dtype_option(group, "auto")
     add_thread_option(group)
     group = parser.add_argument_group("what is asked")
     group.add_argument(

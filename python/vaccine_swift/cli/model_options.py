@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +11,19 @@ import vaccine_swift as vs
 from vaccine_swift._arguments import check_range
 from vaccine_swift.assets import cache_directory, fetch_smollm2
 from vaccine_swift.cli.terminal import status
+from vaccine_swift.processors import available_processors
 
-__all__ = ["add_dtype_option", "add_model_options", "add_thread_option"]
-__all__ += ["load_model", "set_threads", "template_of"]
+__all__ = [
+    "add_dtype_option",
+    "add_model_option",
+    "add_model_options",
+    "add_overwrite_option",
+    "add_thread_option",
+    "check_not_there",
+    "load_model",
+    "set_threads",
+    "template_of",
+]
 
 SMOLLM2: Final = "smollm2"
 TEMPLATE_HELP: Final = (
@@ -23,20 +34,50 @@ TEMPLATE_HELP: Final = (
 
 def add_model_options(group: argparse._ArgumentGroup) -> None:
     """``--model`` and ``--template``."""
+    add_model_option(group)
+    group.add_argument("--template", metavar="NAME", help=TEMPLATE_HELP)
+
+
+def add_model_option(group: argparse._ActionsContainer) -> None:
+    """``--model``."""
     group.add_argument(
         "--model",
         required=True,
         help="a Hugging Face directory, a .gguf file, or 'smollm2' for "
         "SmolLM2-135M-Instruct, which is fetched once (98 MB)",
     )
-    group.add_argument("--template", metavar="NAME", help=TEMPLATE_HELP)
 
 
-def add_thread_option(group: argparse._ArgumentGroup) -> None:
+def add_thread_option(group: argparse._ActionsContainer) -> None:
     """``--threads``."""
     group.add_argument(
-        "--threads", type=int, metavar="N", help="processors to use; all if left out"
+        "--threads",
+        type=int,
+        metavar="N",
+        help="processors to use; all that the process may use if left out",
     )
+
+
+def add_overwrite_option(group: argparse._ActionsContainer, what: str) -> None:
+    """``--overwrite``, which `check_not_there` asks for."""
+    group.add_argument("--overwrite", action="store_true", help=f"replace {what}")
+
+
+def check_not_there(
+    options: argparse.Namespace, file: str, what: str, *, otherwise: str = ""
+) -> None:
+    """Refuse to write over what ``--output-dir`` holds, unless told.
+
+    Raises
+    ------
+    ValueError
+        When `file` is there without ``--overwrite``.
+    """
+    if (options.output_dir / file).exists() and not options.overwrite:
+        raise ValueError(
+            f"{options.output_dir} holds {what} already: give --overwrite to replace "
+            f"it{otherwise}, or another --output-dir"
+        )
 
 
 def set_threads(threads: int | None) -> None:
@@ -49,14 +90,22 @@ def set_threads(threads: int | None) -> None:
     """
     if threads is not None:
         check_range("threads", threads, minimum=1, maximum=1024, integer=True)
+        if threads > (available := available_processors()):
+            warnings.warn(
+                f"--threads {threads} is more than the {available} processors that "
+                "this process may use: it will be slower, not faster",
+                stacklevel=2,
+            )
         vs.set_num_threads(threads)
 
 
-def add_dtype_option(group: argparse._ArgumentGroup) -> None:
+def add_dtype_option(
+    group: argparse._ActionsContainer, default: str = "float32"
+) -> None:
     """``--dtype``."""
     group.add_argument(
         "--dtype",
-        default="auto",
+        default=default,
         metavar="NAME",
         help="how frozen weights are held: float32, bfloat16, or auto for the fastest "
         "that the processor has",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift.training._spellings import ONLY, default_of
 
 __all__ = ["Parser"]
 
@@ -19,6 +20,38 @@ _ARGUMENTS: Final = {
     "prompts": "prompt",
 }
 """Arguments of the API whose options have another name."""
+
+_SYNONYMS: Final[Mapping[str, Sequence[str]]] = {
+    "--alpha": ("--lora-alpha",),
+    "--batch-size": ("--per-device-train-batch-size",),
+    "--bf16": ("--dtype bfloat16",),
+    "--dropout": ("--lora-dropout",),
+    "--epochs": ("--num-train-epochs",),
+    "--eval-file": ("--eval-data",),
+    "--evaluation-strategy": ("--eval-strategy",),
+    "--grad-accum": ("--gradient-accumulation-steps",),
+    "--lora": ("--adapter",),
+    "--lora-rank": ("--lora-r",),
+    "--lr": ("--learning-rate",),
+    "--max-tokens": ("--max-new-tokens",),
+    "--num-threads": ("--threads",),
+    "--out": ("--output-dir",),
+    "--output": ("--output-dir", "--out"),
+    "--output-dir": ("--out",),
+    "--peft": ("--adapter",),
+    "--per-gpu-eval-batch-size": ("--per-device-eval-batch-size",),
+    "--per-gpu-train-batch-size": ("--per-device-train-batch-size",),
+    "--precision": ("--dtype",),
+    "--rank": ("--lora-r",),
+    "--resume-from-checkpoint": ("--resume",),
+    "--scheduler": ("--lr-scheduler-type",),
+    "--steps": ("--max-steps",),
+    "--train-file": ("--data",),
+    "--warmup": ("--warmup-steps",),
+    "--warmup-ratio": ("--warmup-steps",),
+    "--wd": ("--weight-decay",),
+}
+"""What other programs call an option, with ours, of which a command may have one."""
 
 
 class _HelpFormatter(
@@ -80,5 +113,13 @@ class Parser(argparse.ArgumentParser):
 
     def _check_option(self, option: str) -> None:
         known = self._option_string_actions
-        if option not in known:
-            self.error(f"unknown option {option}.{nearest(option, known)}")
+        if option in known:
+            return
+        for other in _SYNONYMS.get(option, ()):
+            if other.split()[0] in known:
+                self.error(f"unknown option {option}. Did you mean {other!r}?")
+        name = option.removeprefix("--").replace("-", "_")
+        if "--learning-rate" in known and default_of(name) is not ...:
+            reason = ONLY[name][1] if name in ONLY else "it would change nothing here"
+            self.error(f"unknown option {option}: {reason}; leave it out")
+        self.error(f"unknown option {option}.{nearest(option, known)}")
