@@ -60,7 +60,7 @@ final class PooledRows: @unchecked Sendable {
         /// Writes `rows` and `norms`; returns the largest distance from the mean in a column, NaN included.
         func fill(_ scale: Double) -> Double {
             Threads.map(bands) { band in
-                var largest = 0.0
+                var (largest, finite) = (0.0, true)
                 forEachRow(of: band) { row, values in
                     var target = rows.mutable(row)
                     var square = 0.0
@@ -68,12 +68,13 @@ final class PooledRows: @unchecked Sendable {
                         let value = values[column] - mean[column]
                         target[column] = Float(value * scale)
                         square += Double(target[column]) * Double(target[column])
-                        largest = abs(value) <= largest ? largest : abs(value)
+                        largest = max(largest, abs(value))
                     }
                     norms[0, row] = Float(square)
+                    finite = finite && !square.isNaN
                 }
-                return largest
-            }.reduce(0) { $1 <= $0 ? $0 : $1 }
+                return finite ? largest : .nan
+            }.reduce(0) { $0.isNaN || $1 <= $0 ? $0 : $1 }
         }
         let largest = fill(1)
         guard largest < 1e150 else {

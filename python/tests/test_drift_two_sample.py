@@ -236,3 +236,16 @@ def test_without_permutations_there_is_no_p_value():
         assert "p_value=None" in repr(result)
         assert result.to_dict()["p_value"] is None
     assert drift.mmd(x, y, permutations=1).p_value in (0.5, 1.0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 3, 69])
+@pytest.mark.parametrize("column", [0, 2, 5])
+@pytest.mark.parametrize("side", ["x", "y"])
+def test_a_single_element_that_is_not_finite_is_located(value, row, column, side):
+    x, y = (rows.copy() for rows in sets())
+    (x if side == "x" else y)[row % 50, column] = value
+    place = f"{side} must be finite, but 1 .*row {row % 50}, column {column}"
+    for test in (drift.mmd, drift.energy_distance):
+        with pytest.raises(ValueError, match=place):
+            test(x, y, permutations=9)
