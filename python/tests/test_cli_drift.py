@@ -18,7 +18,7 @@ RNG = np.random.default_rng(0)
 REFERENCE = RNG.normal(size=(3, 60, 16)).astype(np.float32)
 CURRENT = REFERENCE + 0.05 * RNG.normal(size=REFERENCE.shape).astype(np.float32)
 IDS = [f"p{k // 3}" for k in range(60)]
-UNPAIRED = "vaccine_swift.drift has mmd"
+UNPAIRED = "with --unpaired"
 PAIR = ["a.npy", "b.npy", "--paired"]
 
 

@@ -16,6 +16,9 @@ from vaccine_swift._report.scales import Scale
 __all__ = ["Bars", "Curve", "Drawing", "Heat", "Histogram", "Point", "Rule"]
 
 
+_CLOUD = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """A value at a place, with what is known of its intervals.
@@ -72,6 +75,11 @@ class Curve:
     dots: bool = True
     band: bool = False
     shift: float = 0.0
+
+    @property
+    def cloud(self) -> bool:
+        """Whether its points are so many that they are drawn small and unnamed."""
+        return not self.line and len(self.points) > _CLOUD
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,10 @@ def _add_curve(made: Chart, curve: Curve, drawing: Drawing) -> None:
             made.whiskers((x, low), (x, high), curve.style)
         if math.isfinite(left + right):
             made.whiskers((left, y), (right, y), curve.style)
-    titles = [_told(curve, point, drawing) for point in curve.points]
+    if curve.cloud:
+        made.dots(places, curve.style, radius=2)
+        return
+    titles = [_pointer_text(curve, point, drawing) for point in curve.points]
     if curve.dots:
         made.dots(places, f"{curve.style} ringed", titles, radius=3.8)
         for place, point, title in zip(places, curve.points, titles, strict=True):
@@ -80,7 +83,7 @@ def _add_bars(made: Chart, bars: Bars, drawing: Drawing) -> None:
             made.whiskers((left, row), (right, row), bars.style)
 
 
-def _told(curve: Curve, point: Point, drawing: Drawing) -> str:
+def _pointer_text(curve: Curve, point: Point, drawing: Drawing) -> str:
     """What shows under the pointer."""
     words = [each for each in (curve.label, point.note) if each]
     if not drawing.tick_names:

@@ -124,7 +124,7 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
         color=colour,
         linestyle=line if curve.line else "none",
         marker="o" if curve.dots else None,
-        markersize=5,
+        markersize=2 if curve.cloud else 5,
         label=curve.label or None,
     )
     large = [index for index, point in enumerate(curve.points) if point.large]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift import drift
-from vaccine_swift.cli.drift_inputs import compared_files, compared_models
-from vaccine_swift.cli.drift_summary import summary
+from vaccine_swift.cli.drift_inputs import compared_files, compared_models, two_files
+from vaccine_swift.cli.drift_summary import summary, two_sample_summary
 from vaccine_swift.cli.model_options import add_dtype_option, add_thread_option
 from vaccine_swift.cli.terminal import shown
 from vaccine_swift.drift.gate import Condition
@@ -21,6 +21,7 @@ examples:
   vaccine-swift drift before.npy after.npy --paired --html drift.html
   vaccine-swift drift a.npz b.npz --ids ids.txt --group harmful=harmful.txt
   vaccine-swift drift a.parquet b.parquet --column embedding --assert 'cosine>0.99'
+  vaccine-swift drift a.parquet b.parquet --unpaired --group-by language
   vaccine-swift drift --reference smollm2 --current aligned --data probe.jsonl
 
 exit status:
@@ -52,10 +53,11 @@ def add_parser(commands: Any) -> None:
         "--tests",
         metavar="NAMES",
         help="of signflip, max_t, contrast, with commas; 'none' for none; contrast "
-        "compares two groups, or one with the rest",
+        "compares two groups, or one with the rest; with --unpaired of mmd, ks, "
+        "energy, classifier",
     )
     group.add_argument(
-        "--permutations", type=int, default=999, metavar="B", help="of every test"
+        "--permutations", type=int, metavar="B", help="of every test, 999 by default"
     )
     group.add_argument(
         "--confidence", type=float, default=0.95, metavar="X", help="of the intervals"
@@ -109,10 +111,13 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(
             "give either two files, or --reference and --current with --data"
         )
+    if options.unpaired and not from_models:
+        _report_two_samples(options)
+        return
     measured = compared_models(options) if from_models else compared_files(options)
     report = measured.report(
         tests=_tests(options.tests),
-        permutations=options.permutations,
+        permutations=999 if options.permutations is None else options.permutations,
         confidence=options.confidence,
         floor=_floor(options.floor),
     )
@@ -123,6 +128,17 @@ def run(options: argparse.Namespace) -> None:
         report.to_html(options.html, baseline=baseline)
     if options.conditions:
         report.assert_that(*options.conditions, bound=options.bound)
+
+
+def _report_two_samples(options: argparse.Namespace) -> None:
+    report = two_files(options)
+    print(shown(two_sample_summary(report)), flush=True)
+    if options.json is not None:
+        report.to_json(options.json)
+    if options.html is not None:
+        report.to_html(options.html)
+    if options.conditions:
+        report.assert_that(*options.conditions)
 
 
 def _add_files(group: Any) -> None:
@@ -139,6 +155,12 @@ def _add_files(group: Any) -> None:
         action="store_true",
         help="row i of both files is the same prompt; needed where neither --ids nor "
         "ids in both files say so",
+    )
+    group.add_argument(
+        "--unpaired",
+        action="store_true",
+        help="rows are of different prompts: test whether the two sets differ, with "
+        "--group-by in each segment",
     )
     group.add_argument(
         "--column",
@@ -180,7 +202,9 @@ def _add_models(group: Any) -> None:
         help="JSON, JSONL, CSV or Parquet with the prompts; a column id names them",
     )
     group.add_argument(
-        "--group-by", metavar="COLUMN", help="column of the data that tells the group"
+        "--group-by",
+        metavar="COLUMN",
+        help="column of the data, or with --unpaired of the files, with the group",
     )
     group.add_argument(
         "--what",

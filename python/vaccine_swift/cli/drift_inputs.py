@@ -19,11 +19,9 @@ from vaccine_swift.cli.model_options import load_model, template_of
 from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift.files import EmbeddingFile, read_embeddings
 
-__all__ = ["compared_files", "compared_models"]
+__all__ = ["compared_files", "compared_models", "two_files"]
 
-_UNPAIRED: Final = (
-    "for rows of different prompts, vaccine_swift.drift has mmd, energy_distance, ks"
-)
+_UNPAIRED: Final = "rows of different prompts are compared with --unpaired"
 _MOST_LISTED: Final = 6
 
 
@@ -35,12 +33,8 @@ def compared_files(options: argparse.Namespace) -> drift.Accumulator:
     Exception
         Whatever the API refuses.
     """
-    _refuse(options, "files", ("data", "group_by", "template"))
-    if len(options.files) != 2:
-        raise ValueError(f"two files must be given, got {len(options.files)}")
-    if options.threads is not None:
-        check_range("threads", options.threads, minimum=1, maximum=1024, integer=True)
-        vs.set_num_threads(options.threads)
+    _refuse(options, "paired files", ("data", "group_by", "template"))
+    _prepare(options)
     first, second = _read(options)
     if first.values.shape != second.values.shape:
         raise ValueError(
@@ -66,6 +60,39 @@ def compared_files(options: argparse.Namespace) -> drift.Accumulator:
     return accumulator
 
 
+def two_files(options: argparse.Namespace) -> drift.TwoSampleReport:
+    """A report of two files' rows that are not pairs.
+
+    Raises
+    ------
+    Exception
+        Whatever the API refuses.
+    """
+    refused = ("data", "template", "ids", "group", "paired", "floor", "baseline")
+    _refuse(options, "files that are not paired", (*refused, "bound"))
+    _prepare(options)
+    first, second = _read(options, labels=options.group_by)
+    for path, file in zip(options.files, (first, second), strict=True):
+        if file.values.ndim != 2:
+            raise ValueError(
+                f"{path} must be [N, d] where rows are not paired, got shape "
+                f"{list(file.values.shape)}: choose a layer by --column"
+            )
+    names = options.tests
+    return drift.two_sample(
+        first.values,
+        second.values,
+        segments=None if options.group_by is None else (first.labels, second.labels),
+        permutations=options.permutations,
+        seed=options.seed,
+        metadata={
+            "reference": options.files[0].name,
+            "current": options.files[1].name,
+        },
+        **({} if names is None else {"tests": names.replace(" ", "").split(",")}),
+    )
+
+
 def compared_models(options: argparse.Namespace) -> drift.Accumulator:
     """An accumulator of two models' states.
 
@@ -74,7 +101,7 @@ def compared_models(options: argparse.Namespace) -> drift.Accumulator:
     Exception
         Whatever the API refuses.
     """
-    _refuse(options, "models", ("ids", "group", "column", "paired"))
+    _refuse(options, "models", ("ids", "group", "column", "paired", "unpaired"))
     for name in ("reference", "current", "data"):
         if getattr(options, name) is None:
             raise ValueError(f"--{name} must be given to compare models")
@@ -113,11 +140,21 @@ def _refuse(options: argparse.Namespace, source: str, names: tuple[str, ...]) ->
             raise ValueError(f"--{option} has no meaning for embeddings from {source}")
 
 
-def _read(options: argparse.Namespace) -> tuple[EmbeddingFile, EmbeddingFile]:
+def _prepare(options: argparse.Namespace) -> None:
+    if len(options.files) != 2:
+        raise ValueError(f"two files must be given, got {len(options.files)}")
+    if options.threads is not None:
+        check_range("threads", options.threads, minimum=1, maximum=1024, integer=True)
+        vs.set_num_threads(options.threads)
+
+
+def _read(
+    options: argparse.Namespace, labels: str | None = None
+) -> tuple[EmbeddingFile, EmbeddingFile]:
     """Both files; what is left out of them is told on standard error."""
     found = []
     for path in options.files:
-        file = read_embeddings(path, column=options.column)
+        file = read_embeddings(path, column=options.column, labels=labels)
         if file.values.ndim not in (2, 3):
             raise ValueError(
                 f"{path} must be [N, d] or [L, N, d], got shape {file.values.shape}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from vaccine_swift.drift import Report
+from vaccine_swift.drift import Report, TwoSampleReport
 from vaccine_swift.drift._report_schema import estimate, metric, shown
 
-__all__ = ["summary"]
+__all__ = ["summary", "two_sample_summary"]
 
 
 def summary(report: Report) -> str:
@@ -47,6 +47,25 @@ def summary(report: Report) -> str:
             f"{name:<34} p = {shown('', test['p_value'])}{z}, "
             f"{test['permutations']} permutations{effect}"
         )
+    return "\n".join(lines)
+
+
+def two_sample_summary(report: TwoSampleReport) -> str:
+    """The sentence, and a line for each segment with its corrected p-values."""
+    content = report.content
+    tests = content["settings"]["tests"]
+    lines = [report.sentence, ""]
+    for name, entry in content["segments"].items():
+        size = f"{entry['reference']} and {entry['current']} rows"
+        if entry["reason"]:
+            lines.append(f"{name:<22} {size}: {entry['reason']}")
+            continue
+        values = ", ".join(
+            f"{test} p = {shown('', entry['tests'][test]['p_holm'])}" for test in tests
+        )
+        shift = shown("", entry["mean_shift"])
+        lines.append(f"{name:<22} {size}: shift {shift}, {values}")
+    lines += ["", "p-values after Holm's correction; the shift in spreads of the rows"]
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from vaccine_swift.drift.gate import DriftExceeded
 from vaccine_swift.drift.hed import hed
 from vaccine_swift.drift.report import Report
 from vaccine_swift.drift.result import Similarity, TestResult
+from vaccine_swift.drift.segments import two_sample
 from vaccine_swift.drift.similarity import (
     cca,
     cka,
@@ -24,6 +25,7 @@ from vaccine_swift.drift.similarity import (
     svcca,
 )
 from vaccine_swift.drift.two_sample import energy_distance, mmd
+from vaccine_swift.drift.two_sample_report import TwoSampleReport
 from vaccine_swift.drift.unpaired import (
     FeatureTests,
     classifier_auc,
@@ -53,6 +55,7 @@ __all__ = [
     "Report",
     "Similarity",
     "TestResult",
+    "TwoSampleReport",
     "cca",
     "cka",
     "classifier_auc",
@@ -73,6 +76,7 @@ __all__ = [
     "sliced_wasserstein",
     "subspace_overlap",
     "svcca",
+    "two_sample",
 ]
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from vaccine_swift.drift._vectors import plain_array
 
-__all__ = ["layer_rows", "rows"]
+__all__ = ["float64_rows", "layer_rows", "rows"]
 
 _TAKEN = (np.float32, np.float64, np.float16)
 
@@ -55,6 +55,13 @@ def layer_rows(
     if array.shape[1] == 0:
         raise ValueError(f"{name} must have at least one row, got none")
     return list(array)
+
+
+def float64_rows(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """What `rows` gave as float64, the bits of bfloat16 included."""
+    if values.dtype == np.uint16:
+        values = (values.astype(np.uint32) << 16).view(np.float32)
+    return values.astype(np.float64)
 
 
 def _plain(value: Any, name: str) -> npt.NDArray[Any]:

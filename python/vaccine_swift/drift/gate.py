@@ -22,7 +22,7 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_TEXT: Final = re.compile(r"\s*([\w.-]+?)\s*(<=|>=|<|>)\s*([^\s<>=]+)\s*")
+_TEXT: Final = re.compile(r"\s*([^<>=\s][^<>=]*?)\s*(<=|>=|<|>)\s*([^\s<>=]+)\s*")
 _TEST_FIELDS: Final = ("p_value", "statistic", "z", "effect_size")
 
 
@@ -92,6 +92,10 @@ class Condition:
             ) from None
         return cls(found[1], found[2], limit)
 
+    def holds(self, value: float) -> bool:
+        """Whether a value fulfils it; NaN and infinity do not."""
+        return math.isfinite(value) and _OPERATORS[self.relation](value, self.limit)
+
     def failures(self, report: Mapping[str, Any], bound: Bound | None) -> list[str]:
         """A line for each place of the report where the condition does not hold.
 
@@ -104,15 +108,14 @@ class Condition:
             When the report has no such metric, group or test.
         """
         side = bound or ("high" if self.relation.startswith("<") else "low")
-        holds = _OPERATORS[self.relation]
         lines = []
-        for place, entry in _places(report, self.name):
+        for place, entry in _entries(report, self.name):
             value, low, high = estimate(entry)
             ends = {"value": value, "low": low, "high": high}
             seen = ends[side] if math.isfinite(ends[side]) else value
-            if math.isfinite(seen) and holds(seen, self.limit):
+            if self.holds(seen):
                 continue
-            measured = _told(self.name, ends)
+            measured = _measured(self.name, ends)
             reason = f" ({entry['reason']})" if entry.get("reason") else ""
             what = "" if side == "value" else f" at its {side} bound"
             limit = shown(_metric(self.name), self.limit)
@@ -140,13 +143,13 @@ def _metric(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _told(name: str, ends: Mapping[str, float]) -> str:
+def _measured(name: str, ends: Mapping[str, float]) -> str:
     key = _metric(name)
     value, low, high = (shown(key, ends[end]) for end in ("value", "low", "high"))
     return value if low == high == "–" else f"{value} ({low} to {high})"
 
 
-def _places(
+def _entries(
     report: Mapping[str, Any], name: str
 ) -> list[tuple[str, Mapping[str, Any]]]:
     """Where a name is measured: (" in layer 3", entry) or ("", entry)."""

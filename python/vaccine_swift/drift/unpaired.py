@@ -12,7 +12,7 @@ import numpy.typing as npt
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.drift._ids import checked_ids
-from vaccine_swift.drift._rows import rows
+from vaccine_swift.drift._rows import float64_rows, rows
 from vaccine_swift.drift.result import Similarity, TestResult
 from vaccine_swift.drift.two_sample import group_numbers, relabelling
 from vaccine_swift.statistics import benjamini_hochberg, holm
@@ -234,7 +234,7 @@ def classifier_auc(
     units = int(numbers.max()) + 1
     check_range("folds", folds, minimum=2, maximum=units, integer=True)
     rng = np.random.default_rng(seed)
-    pooled = np.concatenate([_floats(first), _floats(second)])
+    pooled = np.concatenate([float64_rows(first), float64_rows(second)])
     labels = np.arange(total) >= n
     relabelled = relabelling(numbers, labels)
 
@@ -294,12 +294,6 @@ def _stratified(
         members = np.flatnonzero(sides == side)
         of_group[members] = rng.permutation(np.arange(len(members)) % folds)
     return of_group[numbers]
-
-
-def _floats(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    if values.dtype == np.uint16:  # the bits of bfloat16
-        values = (values.astype(np.uint32) << 16).view(np.float32)
-    return values.astype(np.float64)
 
 
 def _pair(

@@ -1,0 +1,123 @@
+"""A report of two samples as one HTML page, and as what a notebook shows."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final
+
+from vaccine_swift._report.rendering import rendered
+from vaccine_swift._report.table import Cell, Table
+from vaccine_swift.drift._report_schema import shown
+from vaccine_swift.drift._two_sample_drawings import DRAWINGS
+from vaccine_swift.drift.two_sample_report import TwoSampleReport
+
+__all__ = ["fragment", "page"]
+
+_NAMES: Final = {
+    "mmd": "MMD",
+    "energy": "Energy distance",
+    "ks": "KS, largest column",
+    "classifier": "Classifier AUC",
+}
+
+
+def page(report: TwoSampleReport, title: str) -> str:
+    """The whole page; see `TwoSampleReport.to_html`."""
+    settings = report.content["settings"]
+    text = json.dumps(settings, indent=2, ensure_ascii=False, default=str)
+    return rendered(
+        "drift/two_sample.html",
+        title=title,
+        details=_details(report),
+        columns=report.content["columns"],
+        column_table=_column_table(report),
+        pictures=[
+            DRAWINGS[kind](report.content) for kind in ("map", "density", "means")
+        ],
+        settings=text,
+        **_shared(report),
+    )
+
+
+def fragment(report: TwoSampleReport) -> str:
+    """The sentence, the table and the map."""
+    drawings = [DRAWINGS[kind](report.content) for kind in ("map", "shifts")]
+    return rendered(
+        "drift/two_sample_fragment.html", pictures=drawings, **_shared(report)
+    )
+
+
+def _shared(report: TwoSampleReport) -> dict[str, Any]:
+    settings = report.content["settings"]
+    n, m = settings["rows"]
+    segments = len(report.content["segments"]) - 1
+    tiles = [
+        (f"{n:,}".replace(",", "\u202f"), "reference rows"),
+        (f"{m:,}".replace(",", "\u202f"), "current rows"),
+        (str(settings["width"]), "columns"),
+    ]
+    if segments:
+        moved = len([name for name in report.moved if name != "all"])
+        tiles.append((f"{moved} of {segments}", "segments moved"))
+    return {
+        "sentence": report.sentence,
+        "level": f"{settings['level']:g}",
+        "tiles": tiles,
+        "segments": _segment_table(report),
+        "shifts": DRAWINGS["shifts"](report.content),
+    }
+
+
+def _segment_table(report: TwoSampleReport) -> Table:
+    """A row for each segment, a column for each test's corrected p-value."""
+    tests = report.content["settings"]["tests"]
+    moved = set(report.moved)
+    rows: list[tuple[str | Cell, ...]] = []
+    for name, entry in report.content["segments"].items():
+        cells = [_test_cell(entry["tests"].get(test)) for test in tests]
+        rows.append(
+            (
+                Cell(name, strong=name in moved),
+                f"{entry['reference']}, {entry['current']}",
+                Cell(shown("", entry["mean_shift"]), title=entry["reason"] or ""),
+                *cells,
+                Cell("moved" if name in moved else "–", strong=True),
+            )
+        )
+    heads = ("segment", "rows", "shift", *(f"{_NAMES[t]}: Holm p" for t in tests), "")
+    return Table(heads, rows, wrapped=True)
+
+
+def _test_cell(found: dict[str, Any] | None) -> Cell:
+    if found is None or found["p_holm"] is None or not math.isfinite(found["p_holm"]):
+        return Cell("–", title="not tested")
+    return Cell(shown("", found["p_holm"]), f"effect {shown('', found['effect_size'])}")
+
+
+def _details(report: TwoSampleReport) -> Table:
+    heads = ("segment", "test", "statistic", "effect size", "z", "p", "Holm p")
+    rows = [
+        (
+            name,
+            _NAMES.get(test, test),
+            *(
+                shown("", found[key])
+                for key in ("statistic", "effect_size", "z", "p_value", "p_holm")
+            ),
+        )
+        for name, entry in report.content["segments"].items()
+        for test, found in entry["tests"].items()
+    ]
+    return Table(heads, rows, wrapped=True)
+
+
+def _column_table(report: TwoSampleReport) -> Table | None:
+    columns = report.content["columns"]
+    if not columns:
+        return None
+    rows = [
+        (str(each["column"]), shown("", each["statistic"]), shown("", each["p_holm"]))
+        for each in columns["largest"]
+    ]
+    return Table(("column", "D", "Holm p"), rows)
