@@ -6,7 +6,7 @@ DEV := .venv-dev
 RIVALS := .venv-rivals
 
 SWIFT_FORMAT := swift format
-SWIFT_SOURCES := Package.swift Sources Tests
+SWIFT_SOURCES := Package.swift Sources Tests examples/swift
 C_SOURCES := $(wildcard CPythonShim/*.[ch] CPythonShim/include/*.h Sources/C*/*.[ch] Sources/C*/include/*.h)
 CORE := $(shell find Sources CPythonShim -type f) Package.swift python/build_hook.py
 PACKAGE := $(shell find python/vaccine_swift -type f -not -name '*.pyc' -not -name '*.so')

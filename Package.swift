@@ -23,11 +23,17 @@ let package = Package(name: "vaccine_swift")
 
 // MARK: - Public API
 
-package.products = [
-    .library(name: "Vaccine", targets: ["VaccineTransformer", "VaccineTraining", "VaccineDrift"])
-]
+package.products = [.library(name: "Vaccine", targets: ["Vaccine"])]
 
 package.targets = [
+    .target(
+        name: "Vaccine",
+        dependencies: ["VaccineNumerics", "VaccineTransformer", "VaccineTraining"])
+]
+
+// MARK: - Implementation details
+
+package.targets += [
     .target(
         name: "VaccineNumerics", dependencies: ["COpenBLAS", "CKernels"],
         linkerSettings: [openBLAS, .linkedLibrary("m")]),
@@ -36,11 +42,6 @@ package.targets = [
     .target(
         name: "VaccineDrift",
         dependencies: ["VaccineNumerics", "COpenBLAS", "CKernels", "CFortran"]),
-]
-
-// MARK: - Implementation details
-
-package.targets += [
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CFortran"),
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2", "-Wno-psabi"] + processor)]),
@@ -84,6 +85,7 @@ package.targets += [
         name: "VaccineTransformerTests", dependencies: ["VaccineTransformer", "_TestSupport"]),
     .testTarget(name: "VaccineTrainingTests", dependencies: ["VaccineTraining", "_TestSupport"]),
     .testTarget(name: "VaccineDriftTests", dependencies: ["VaccineDrift", "_TestSupport"]),
+    .testTarget(name: "VaccineExamples", dependencies: ["Vaccine"], path: "examples/swift"),
 ]
 
 // MARK: - Settings of every Swift target
