@@ -1,8 +1,8 @@
 #include "arguments.h"
+#include "buffer.h"
 #include "call.h"
 #include "inputs.h"
 #include "model.h"
-#include "outputs.h"
 #include "types.h"
 
 // Up to which a double counts every step.

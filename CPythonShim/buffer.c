@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "outputs.h"
+#include "buffer.h"
 
 enum { ELEMENT_BYTES = 4, ALIGNMENT = 64 };
 

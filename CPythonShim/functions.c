@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "arguments.h"
+#include "buffer.h"
 #include "call.h"
 #include "errors.h"
 #include "inputs.h"
-#include "outputs.h"
 
 // MARK: - The bare perturbation rule
 

@@ -2,9 +2,9 @@
 
 #include "arguments.h"
 #include "batch.h"
+#include "buffer.h"
 #include "inputs.h"
 #include "model.h"
-#include "outputs.h"
 
 // MARK: - One sequence
 

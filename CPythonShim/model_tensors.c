@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "buffer.h"
 #include "call.h"
 #include "errors.h"
 #include "inputs.h"
 #include "model.h"
-#include "outputs.h"
 
 static const char *const kinds[] = {
     [VACCINE_WEIGHT] = "weight",

@@ -4,9 +4,9 @@
 
 #include "arguments.h"
 #include "batch.h"
+#include "buffer.h"
 #include "inputs.h"
 #include "model.h"
-#include "outputs.h"
 
 // MARK: - What a pass is asked to do
 

@@ -1,10 +1,10 @@
 // Flat vectors of a model; each call takes the model's turn.
 
 #include "arguments.h"
+#include "buffer.h"
 #include "call.h"
 #include "inputs.h"
 #include "model.h"
-#include "outputs.h"
 #include "types.h"
 
 static const char *const sources[] = {

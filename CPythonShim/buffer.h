@@ -1,7 +1,7 @@
 // Arrays to Python: memory that belongs to the Python object alone.
 
-#ifndef VACCINE_SHIM_OUTPUTS_H
-#define VACCINE_SHIM_OUTPUTS_H
+#ifndef VACCINE_SHIM_BUFFER_H
+#define VACCINE_SHIM_BUFFER_H
 
 #include <Python.h>
 
