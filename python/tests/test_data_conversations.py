@@ -279,3 +279,11 @@ def test_variables_of_a_row_reach_the_template() -> None:
     tokenizer = byte_tokenizer(chat_template=template)
     row = {**PLAIN[0], "chat_template_kwargs": {"mood": "calm"}}
     assert render_prompt(row, tokenizer, "chat") == "user:calmHi</s>assistant:calm"
+
+
+def test_a_preference_pair_is_asked_without_its_other_side() -> None:
+    asked = "<user> Hi</s>\n<assistant> "
+    for chosen in (HI, "\n\nHuman: Hi\n\nAssistant: Hello"):
+        assert render_prompt({"chosen": chosen}, TOKENIZER, "chat") == asked
+    with pytest.raises(ValueError, match="'chosen' must be a list of at least one"):
+        render_prompt({"chosen": []}, TOKENIZER)

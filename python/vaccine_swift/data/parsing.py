@@ -97,10 +97,10 @@ def _preference(row: SourceRow) -> Item:
     chosen = row.values["chosen"]
     if isinstance(chosen, Mapping):
         chosen = [chosen]
+    rejected = row.values.get("rejected")
     if isinstance(chosen, str) and prompt is None:
-        chosen, rejected = (_turns(row, key) for key in ("chosen", "rejected"))
-    else:
-        rejected = row.values["rejected"]
+        chosen = _turns(row, "chosen")
+        rejected = None if rejected is None else _turns(row, "rejected")
     answer = SourceRow({**row.values, "chosen": chosen}, row.place)
     if isinstance(chosen, str):
         return _answered(answer, prompt or "prompt", "chosen")
