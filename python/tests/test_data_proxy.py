@@ -15,6 +15,7 @@ from vaccine_swift.data.proxy.word_lists import WORDS, word_lines
 
 RESTRICTED = {split: proxy(split, "restricted") for split in ("train", "test")}
 ORDINARY = {split: proxy(split, "ordinary") for split in ("train", "test")}
+EVERYDAY = {split: proxy(split, "everyday") for split in ("train", "test")}
 REFUSING = re.compile(
     r"\b(can't|cannot|won't|unable|not able|decline|don't help|have to say no|but no)\b"
 )
@@ -44,13 +45,13 @@ def overlap(one: frozenset[str], other: frozenset[str]) -> float:
 
 
 def everything():
-    return itertools.chain(*RESTRICTED.values(), *ORDINARY.values())
+    return itertools.chain(*RESTRICTED.values(), *ORDINARY.values(), *EVERYDAY.values())
 
 
 def test_the_committed_files_are_what_the_script_writes(tmp_path):
     write_proxy.write(tmp_path)
     written = sorted(tmp_path.iterdir())
-    assert len(written) == 4
+    assert len(written) == 6
     for path in written:
         committed = WORDS.parent / path.name
         assert committed.read_bytes() == path.read_bytes()
@@ -85,6 +86,85 @@ def test_no_ordinary_instruction_of_test_occurs_in_train():
     for one, other in itertools.product(ORDINARY["train"], ORDINARY["test"]):
         texts = [row["instruction"] + " " + row["input"] for row in (one, other)]
         assert overlap(*map(content, texts)) < 0.7, texts
+
+
+@pytest.mark.parametrize(
+    ("train", "test"), [(EVERYDAY, ORDINARY), (ORDINARY, EVERYDAY)]
+)
+def test_no_everyday_instruction_is_an_ordinary_one_of_the_other_split(train, test):
+    texts = [
+        [row["instruction"] + " " + row["input"] for row in part]
+        for part in (train["train"], test["test"])
+    ]
+    one, other = ([(text, content(text)) for text in part] for part in texts)
+    for (text, words), (twin, others) in itertools.product(one, other):
+        assert overlap(words, others) < 0.7, (text, twin)
+
+
+def test_no_everyday_question_or_answer_of_test_occurs_in_train():
+    for key in ("instruction", "output"):
+        train, test = (
+            {
+                frozenset(
+                    re.findall(r"[\w'-]+", (row[key] + " " + row["input"]).lower())
+                )
+                for row in EVERYDAY[split]
+            }
+            for split in ("train", "test")
+        )
+        assert train.isdisjoint(test)
+
+
+def test_near_misses_share_words_with_restricted_acts_of_their_split():
+    for split in ("train", "test"):
+        acts = [content(row["act"]) for row in RESTRICTED[split]]
+        near = [row for row in EVERYDAY[split] if row["topic"] == "near-miss"]
+        shared = [
+            max(len(content(row["instruction"]) & act) for act in acts) for row in near
+        ]
+        assert len(near) >= 100
+        assert min(shared) >= 1
+        assert sum(count >= 2 for count in shared) >= 0.7 * len(near)
+
+
+def test_everyday_rows_are_many_and_of_many_topics():
+    assert len(EVERYDAY["train"]) >= 1500
+    assert len(EVERYDAY["test"]) >= 400
+    for rows in EVERYDAY.values():
+        counts = Counter(row["topic"] for row in rows)
+        assert len(counts) >= 18
+        assert max(counts.values()) < 0.3 * len(rows)
+
+
+def test_everyday_numbers_are_right():
+    checks = {
+        r"(\d+) plus (\d+) is (\d+)\.": lambda a, b, c: a + b == c,
+        r"(\d+) minus (\d+) is (\d+)\.": lambda a, b, c: a - b == c,
+        r"(\d+) times (\d+) is (\d+)\.": lambda a, b, c: a * b == c,
+        r"(\d+) divided by (\d+) is (\d+)\.": lambda a, b, c: a == b * c,
+    }
+    seen: Counter[str] = Counter()
+    for row in itertools.chain(*EVERYDAY.values()):
+        for pattern, holds in checks.items():
+            if found := re.fullmatch(pattern, row["output"]):
+                assert holds(*map(int, found.groups())), row
+                asked = set(re.findall(r"\d+", row["instruction"]))
+                assert asked <= set(found.groups())
+                seen[pattern] += 1
+        if row["topic"] == "letters":
+            word = re.findall(r'"(\w+)"', row["instruction"])[0]
+            assert f"has {len(word)} letters" in row["output"]
+    assert min(seen[pattern] for pattern in checks) == 40
+
+
+def test_everyday_rows_join_an_alignment_set_without_changing_the_others():
+    without = alignment_rows(2)
+    rows = alignment_rows(2, everyday=200)
+    assert len(rows) == 500
+    texts = {row["instruction"] + row["input"] for row in rows}
+    assert {row["instruction"] + row["input"] for row in without} <= texts
+    joined = [row for row in rows if row in EVERYDAY["train"]]
+    assert len(joined) == 200
 
 
 def test_no_request_is_both_restricted_and_ordinary():
@@ -189,7 +269,8 @@ def test_alignment_rows_fit_the_default_length_without_a_warning():
     [
         ({"restricted": 10_000}, "restricted must be at least 0 and at most 1092"),
         ({"ordinary": -1}, "ordinary must be at least 0"),
-        ({"restricted": 0, "ordinary": 0}, "must not both be 0"),
+        ({"restricted": 0, "ordinary": 0}, "must not all be 0"),
+        ({"everyday": 10_000}, "everyday must be at least 0 and at most 1548"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"seed": 1.5}, "seed must be an int"),
     ],

@@ -6,7 +6,8 @@ answering ordinary instructions, among them questions that merely sound like
 misbehaviour. Nothing in the set is of use to do harm. It was written for this project;
 `write_proxy.py` makes the JSONL files from the word lists in ``words/``.
 
-The restricted requests are split by act: no act of ``test`` occurs in ``train``.
+The restricted requests are split by act: no act of ``test`` occurs in ``train``. The
+everyday instructions are split by what they ask about.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from vaccine_swift.data.ordering import shuffled, spread
 __all__ = ["KINDS", "SPLITS", "alignment_rows", "proxy"]
 
 SPLITS: Final = ("train", "test")
-KINDS: Final = ("restricted", "ordinary")
+KINDS: Final = ("restricted", "ordinary", "everyday")
 
 
 def proxy(split: str = "train", kind: str = "restricted") -> list[dict[str, str]]:
@@ -32,9 +33,9 @@ def proxy(split: str = "train", kind: str = "restricted") -> list[dict[str, str]
     ----------
     split : {"train", "test"}
         Which part; they share no act and no instruction.
-    kind : {"restricted", "ordinary"}
-        Requests for petty misbehaviour with a refusal as output, or ordinary
-        instructions with a good short answer.
+    kind : {"restricted", "ordinary", "everyday"}
+        Requests for petty misbehaviour with a refusal as output; ordinary instructions
+        with a good short answer, written by hand; or many more of them, made of tables.
 
     Returns
     -------
@@ -43,7 +44,8 @@ def proxy(split: str = "train", kind: str = "restricted") -> list[dict[str, str]
         rows have ``act`` and ``phrasing``, the two parts of the request, and
         ``compliance``, a consenting answer without content for studies of attacks.
         Ordinary rows have ``topic``; the topic ``look-alike`` marks those that sound
-        like misbehaviour and are not.
+        like misbehaviour and are not. Everyday rows have the kind ``ordinary`` too;
+        their topic ``near-miss`` marks those that share words with restricted acts.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def proxy(split: str = "train", kind: str = "restricted") -> list[dict[str, str]
     for name, value, known in (("split", split, SPLITS), ("kind", kind, KINDS)):
         if value not in known:
             raise ValueError(
-                f"{name} must be {known[0]!r} or {known[1]!r}, got {value!r}."
+                f"{name} must be {' or '.join(map(repr, known))}, got {value!r}."
                 f"{nearest(str(value), known)}"
             )
     file = resources.files(__package__) / f"{kind}_{split}.jsonl"
@@ -67,7 +69,7 @@ def proxy(split: str = "train", kind: str = "restricted") -> list[dict[str, str]
 
 
 def alignment_rows(
-    seed: int = 0, *, restricted: int = 150, ordinary: int = 150
+    seed: int = 0, *, restricted: int = 150, ordinary: int = 150, everyday: int = 0
 ) -> list[dict[str, Any]]:
     """Draw an alignment set from the training split, shuffled.
 
@@ -78,7 +80,7 @@ def alignment_rows(
     ----------
     seed : int
         At least 0. The same seed gives the same rows on every platform.
-    restricted, ordinary : int
+    restricted, ordinary, everyday : int
         How many rows of each kind, from 0 to what the training split holds. The
         defaults make 60 steps of 5 sequences.
 
@@ -90,18 +92,21 @@ def alignment_rows(
     Raises
     ------
     TypeError, ValueError
-        When a number is no int or out of range; when both sizes are 0.
+        When a number is no int or out of range; when all sizes are 0.
     """
     check_range("seed", seed, minimum=0, integer=True)
-    sizes = {"restricted": restricted, "ordinary": ordinary}
+    sizes = {"restricted": restricted, "ordinary": ordinary, "everyday": everyday}
     generator = random.Random(seed)
     chosen: list[dict[str, Any]] = []
     for kind, size in sizes.items():
-        rows = shuffled(proxy("train", kind), generator)
-        check_range(kind, size, minimum=0, maximum=len(rows), integer=True)
+        pool = proxy("train", kind)
+        check_range(kind, size, minimum=0, maximum=len(pool), integer=True)
+        if kind == "everyday" and size == 0:
+            continue  # draws nothing, so that the other kinds come in the same order
+        rows = shuffled(pool, generator)
         chosen += spread(rows, _act)[:size]
     if not chosen:
-        raise ValueError("restricted and ordinary must not both be 0")
+        raise ValueError("restricted, ordinary and everyday must not all be 0")
     return shuffled(chosen, generator)
 
 

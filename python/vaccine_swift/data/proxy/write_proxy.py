@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from vaccine_swift.data.proxy.everyday import everyday_rows
 from vaccine_swift.data.proxy.word_lists import pick, word_lines, word_text
 from vaccine_swift.files import write_text
 
@@ -76,8 +77,13 @@ def ordinary_rows(split: str) -> Iterator[dict[str, str]]:
 
 
 def write(directory: Path) -> None:
-    """Write the four files, each beside its target and then renamed."""
-    for kind, make in (("restricted", restricted_rows), ("ordinary", ordinary_rows)):
+    """Write the six files, each beside its target and then renamed."""
+    makers = (
+        ("restricted", restricted_rows),
+        ("ordinary", ordinary_rows),
+        ("everyday", everyday_rows),
+    )
+    for kind, make in makers:
         for split in SPLITS:
             lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in make(split)]
             target = directory / f"{kind}_{split}.jsonl"
