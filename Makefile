@@ -24,7 +24,7 @@ demo: $(VENV)/installed  ## Align and attack SmolLM2-135M-Instruct: a small defe
 	$(VENV)/bin/vaccine-swift demo
 
 .PHONY: test
-test: check-format test-swift test-python check-stubs test-notebooks check-wheel  ## Run every test
+test: check-format test-swift test-python check-stubs test-notebooks docs check-wheel  ## Run every test
 
 .PHONY: requirements
 requirements:  ## Install the system's packages that the build needs (Debian)
@@ -45,6 +45,10 @@ $(DEV)/installed: pyproject.toml $(CORE) | requirements
 
 $(DEV)/reference-installed: $(DEV)/installed
 	$(DEV)/bin/pip install --quiet --disable-pip-version-check --editable '.[test,reference]'
+	touch $@
+
+$(DEV)/docs-installed: $(DEV)/installed
+	$(DEV)/bin/pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
 	touch $@
 
 # An environment of their own: alibi-detect needs older numpy and transformers.
@@ -80,6 +84,10 @@ test-notebooks: $(DEV)/installed  ## Run the notebooks on a tiny model
 .PHONY: test-reference
 test-reference: $(DEV)/reference-installed $(RIVALS)/installed  ## Compare live with torch, peft and drift detectors
 	VACCINE_RIVALS=$(CURDIR)/$(RIVALS) $(DEV)/bin/pytest -m reference
+
+.PHONY: docs
+docs: $(DEV)/docs-installed  ## Build the documentation site into site/; a broken link fails
+	PYTHONPATH=python/scripts $(DEV)/bin/zensical build --strict --clean
 
 .PHONY: check-wheel
 check-wheel: $(DEV)/installed  ## Build sdist and wheel, import the wheel in a clean environment
@@ -120,6 +128,6 @@ format: $(DEV)/installed  ## Format Swift, C and Python
 
 .PHONY: clean
 clean:  ## Remove builds and environments
-	rm -rf .build .build-wheel $(VENV) $(DEV) $(RIVALS) dist python/vaccine_swift/_core.abi3.so
+	rm -rf .build .build-wheel $(VENV) $(DEV) $(RIVALS) dist site python/vaccine_swift/_core.abi3.so
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find python examples -name __pycache__ -type d -prune -exec rm -rf {} +
