@@ -25,6 +25,8 @@ PyObject *model_generate(ModelObject *self, PyObject *args, PyObject *keywords);
 
 // model_training.c
 PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_backward_from(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_log_probabilities(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_attention_gradients(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_perturbations(ModelObject *self, PyObject *unused);
 PyObject *model_attention_gradient_states(ModelObject *self, PyObject *unused);

@@ -29,6 +29,16 @@ typedef struct PerturbationInput {
     Input layers, values;
 } PerturbationInput;
 
+// Arrays that the terms of a loss refer to; starts zeroed.
+typedef struct TermsInput {
+    Input weights, reference;
+} TermsInput;
+
+static void terms_release(TermsInput *input) {
+    input_release(&input->weights);
+    input_release(&input->reference);
+}
+
 static void perturbation_release(PerturbationInput *input) {
     input_release(&input->layers);
     input_release(&input->values);
@@ -59,6 +69,24 @@ static bool perturbation_input(PyObject *kind, PyObject *rho, PyObject *norm, Py
     if (is_given(values)) {
         result->values = input->values.values;
         result->count = input->values.count;
+    }
+    return true;
+}
+
+static bool terms_input(PyObject *weights, PyObject *reference, PyObject *reference_weight,
+    TermsInput *input, VaccinePassOptions *options) {
+    if ((is_given(weights) && !input_floats(weights, "token_weights", 1, 1, &input->weights))
+        || (is_given(reference) && !input_floats(reference, "reference", 2, 2, &input->reference))
+        || (reference_weight != NULL
+            && !argument_double(reference_weight, "reference_weight", &options->reference_weight)))
+        return false;
+    if (is_given(weights)) {
+        options->token_weights = input->weights.values;
+        options->token_weight_count = input->weights.count;
+    }
+    if (is_given(reference)) {
+        options->reference = input->reference.values;
+        options->reference_count = input->reference.count;
     }
     return true;
 }
@@ -94,14 +122,16 @@ static PyObject *report_as_dict(
 
 PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *keywords) {
     static char *names[] = {"input_ids", "labels", "offsets", "perturbation", "rho", "norm",
-        "variance", "layers", "values", "weight", "seed", "stream", "draw", NULL};
+        "variance", "layers", "values", "token_weights", "reference", "reference_weight", "weight",
+        "seed", "stream", "draw", NULL};
+    PyObject *token_weights = NULL, *reference = NULL, *reference_weight = NULL;
     PyObject *input_ids, *labels, *offsets, *kind = NULL, *rho = NULL, *norm = NULL;
     PyObject *variance = NULL, *layers = NULL, *values = NULL, *weight = NULL;
     PyObject *seed = NULL, *stream = NULL, *draw = NULL;
     VaccinePassOptions options = {.weight = 1};
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO|$OOOOOOOOOO:forward_backward", names,
-            &input_ids, &labels, &offsets, &kind, &rho, &norm, &variance, &layers, &values, &weight,
-            &seed, &stream, &draw)
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO|$OOOOOOOOOOOOO:forward_backward", names,
+            &input_ids, &labels, &offsets, &kind, &rho, &norm, &variance, &layers, &values,
+            &token_weights, &reference, &reference_weight, &weight, &seed, &stream, &draw)
         || !seeds(seed, stream, draw, &options)
         || (weight != NULL && !argument_double(weight, "weight", &options.weight)))
         return NULL;
@@ -110,11 +140,12 @@ PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *ke
     if (norms == NULL) return PyErr_NoMemory();
     BatchInput batch = {0};
     PerturbationInput arrays = {0};
+    TermsInput terms = {0};
     VaccinePerturbation perturbation = {0};
     VaccineStepReport report;
     Call call;
-    bool done
-        = perturbation_input(kind, rho, norm, variance, layers, values, &arrays, &perturbation)
+    bool done = terms_input(token_weights, reference, reference_weight, &terms, &options)
+        && perturbation_input(kind, rho, norm, variance, layers, values, &arrays, &perturbation)
         && batch_input(input_ids, labels, offsets, &batch) && model_begin(self, &call);
     if (done) {
         const VaccineStatus status = vaccine_model_forward_backward(self->handle, as_batch(&batch),
@@ -123,6 +154,7 @@ PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *ke
     }
     batch_release(&batch);
     perturbation_release(&arrays);
+    terms_release(&terms);
     PyObject *result = done ? report_as_dict(&report, norms, count) : NULL;
     free(norms);
     return result;
@@ -151,6 +183,117 @@ PyObject *model_attention_gradients(ModelObject *self, PyObject *args, PyObject 
     PyObject *list = done ? float_list(norms, count) : NULL;
     free(norms);
     return list == NULL ? NULL : Py_BuildValue("dN", loss, list);
+}
+
+// MARK: - A caller's loss
+
+static const char *const state_names[] = {
+    [VACCINE_STATE_ATTENTION] = "attention",
+    [VACCINE_STATE_MLP] = "mlp",
+    [VACCINE_STATE_RESIDUAL] = "residual",
+    NULL,
+};
+
+// The number of each name in `tuple`; free the result.
+static int32_t *kinds_of(PyObject *tuple, Py_ssize_t count) {
+    int32_t *kinds = calloc((size_t)count + 1, sizeof *kinds);
+    if (kinds == NULL) PyErr_NoMemory();
+    for (Py_ssize_t i = 0; kinds != NULL && i < count; i++) {
+        int choice;
+        if (!argument_choice(PyTuple_GetItem(tuple, i), "states", state_names, &choice)) {
+            free(kinds);
+            return NULL;
+        }
+        kinds[i] = choice;
+    }
+    return kinds;
+}
+
+// Arrays of a caller's gradients; starts zeroed.
+typedef struct GradientInput {
+    Input layers, values, logits;
+} GradientInput;
+
+static void gradient_release(GradientInput *input) {
+    input_release(&input->layers);
+    input_release(&input->values);
+    input_release(&input->logits);
+}
+
+static bool gradient_input(PyObject *layers, PyObject *values, PyObject *logits,
+    GradientInput *input, VaccineCallerGradients *result) {
+    if ((is_given(layers) && !input_integers(layers, "layers", &input->layers))
+        || (is_given(values) && !input_floats(values, "gradients", 3, 3, &input->values))
+        || (is_given(logits) && !input_floats(logits, "logits", 2, 2, &input->logits)))
+        return false;
+    result->layers = input_as_integers(&input->layers);
+    result->values = input->values.values;
+    result->state_count = input->values.count;
+    result->logits = is_given(logits) ? input->logits.values : NULL;
+    result->logit_count = input->logits.count;
+    return true;
+}
+
+PyObject *model_backward_from(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"input_ids", "labels", "offsets", "states", "layers", "gradients",
+        "logits", "seed", "stream", "draw", NULL};
+    PyObject *input_ids, *labels, *offsets, *states = NULL, *layers = NULL, *values = NULL;
+    PyObject *logits = NULL, *seed = NULL, *stream = NULL, *draw = NULL;
+    VaccinePassOptions options = {.weight = 1};
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO|$OOOOOOO:backward_from", names,
+            &input_ids, &labels, &offsets, &states, &layers, &values, &logits, &seed, &stream,
+            &draw)
+        || !seeds(is_given(seed) ? seed : NULL, stream, draw, &options))
+        return NULL;
+    PyObject *tuple = states == NULL ? PyTuple_New(0)
+                                     : argument_sequence(states, "states", "a sequence of str");
+    if (tuple == NULL) return NULL;
+    const Py_ssize_t count = PyTuple_Size(tuple);
+    int32_t *kinds = kinds_of(tuple, count);
+    Py_DECREF(tuple);
+    if (kinds == NULL) return NULL;
+    BatchInput batch = {0};
+    GradientInput arrays = {0};
+    VaccineCallerGradients gradients = {.kinds = {.values = kinds, .count = count, .width = 4}};
+    double norm;
+    Call call;
+    bool done = gradient_input(layers, values, logits, &arrays, &gradients)
+        && batch_input(input_ids, labels, offsets, &batch) && model_begin(self, &call);
+    if (done) {
+        const VaccineStatus status = vaccine_model_backward_from(self->handle, as_batch(&batch),
+            gradients, options, is_given(seed), &norm, call_interrupt(&call), &call.message);
+        done = model_end(self, &call, status);
+    }
+    batch_release(&batch);
+    gradient_release(&arrays);
+    free(kinds);
+    return done ? PyFloat_FromDouble(norm) : NULL;
+}
+
+PyObject *model_log_probabilities(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"input_ids", "labels", "offsets", "rows", NULL};
+    PyObject *input_ids, *labels, *offsets, *rows_value;
+    int64_t rows;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOO:log_probabilities", names, &input_ids,
+            &labels, &offsets, &rows_value)
+        || !argument_int64(rows_value, "rows", 1, (int64_t)1 << 32, &rows))
+        return NULL;
+    BatchInput batch = {0};
+    BufferObject *output = NULL;
+    if (batch_input(input_ids, labels, offsets, &batch)) {
+        const int64_t shape[] = {rows, self->sizes.vocabulary_size};
+        output = buffer_new(state_of((PyObject *)self)->buffer_type, 'f', 2, shape);
+    }
+    Call call;
+    bool done = output != NULL && model_begin(self, &call);
+    if (done) {
+        const VaccineStatus status = vaccine_model_log_probabilities(self->handle, as_batch(&batch),
+            output->values, rows, call_interrupt(&call), &call.message);
+        done = model_end(self, &call, status);
+    }
+    batch_release(&batch);
+    if (!done) Py_CLEAR(output);
+    return (PyObject *)output;
 }
 
 // MARK: - What a pass left

@@ -158,13 +158,16 @@ struct BatchMemory {
     private var labels: [Int32] = []
     private var offsets: [Int] = []
 
-    mutating func read(_ batch: VaccineBatch, for model: Decoder) throws(VaccineError) {
+    /// - Parameter trimming: as in `PackedBatch.refill`.
+    mutating func read(
+        _ batch: VaccineBatch, for model: Decoder, trimming: Bool = true
+    ) throws(VaccineError) {
         try batch.input_ids.read("input_ids", into: &inputIDs)
         try batch.labels.read("labels", into: &labels)
         try batch.offsets.read("offsets", into: &offsets)
         try packed.refill(
             inputIDs: inputIDs, labels: labels, offsets: offsets,
-            configuration: model.configuration, trimming: true)
+            configuration: model.configuration, trimming: trimming)
     }
 }
 

@@ -39,6 +39,7 @@ public func vaccine_model_forward_backward(
             try handle.batch.read(batch, for: handle.decoder)
             pass = PassOptions(
                 perturbation: try Perturbation(perturbation, for: handle.decoder),
+                terms: try options.terms(handle.batch.packed, for: handle.decoder),
                 weight: options.weight, seed: options.seed, stream: options.stream,
                 draw: options.draw)
         } catch {
@@ -56,6 +57,56 @@ public func vaccine_model_forward_backward(
             attention_gradient_norm: step.attentionGradientNorm,
             tokens: Int64(packed.givenCount), supervised: Int64(packed.supervisedRows.count),
             seconds: (clock.now - start) / .seconds(1))
+    }
+}
+
+@c @implementation
+public func vaccine_model_backward_from(
+    _ model: OpaquePointer!, _ batch: VaccineBatch, _ gradients: VaccineCallerGradients,
+    _ options: VaccinePassOptions, _ dropout: Bool,
+    _ gradient_norm: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let handle = try ModelHandle.at(model)
+        let states: StateGradients?
+        let logits: Matrix?
+        do throws(VaccineError) {
+            try handle.batch.read(batch, for: handle.decoder, trimming: false)
+            states = try gradients.states(handle.batch.packed, for: handle.decoder)
+            logits = try gradients.logits(handle.batch.packed, for: handle.decoder)
+        } catch {
+            handle.decoder.zeroGradients()
+            throw error
+        }
+        gradient_norm.pointee = try handle.session.backward(
+            handle.batch.packed, from: states, logits: logits,
+            masks: dropout
+                ? PassOptions(seed: options.seed, stream: options.stream, draw: options.draw) : nil,
+            interruption: interrupt.interruption)
+    }
+}
+
+@c @implementation
+public func vaccine_model_log_probabilities(
+    _ model: OpaquePointer!, _ batch: VaccineBatch, _ output: UnsafeMutablePointer<Float>!,
+    _ rows: Int64, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let handle = try ModelHandle.at(model)
+        try handle.batch.read(batch, for: handle.decoder)
+        let packed = handle.batch.packed
+        guard !packed.supervisedRows.isEmpty else {
+            throw .value("labels: no token of the batch is supervised")
+        }
+        guard rows == Int64(packed.supervisedRows.count) else {
+            throw .value("rows must be \(packed.supervisedRows.count), got \(rows)")
+        }
+        try handle.decoder.logProbabilities(
+            packed, interruption: interrupt.interruption,
+            into: .borrowed(
+                output, rows: Int(rows), columns: handle.decoder.configuration.vocabularySize))
     }
 }
 
@@ -157,5 +208,92 @@ extension Perturbation {
                 .borrowed(values, rows: Int(perturbation.count) / width, columns: width))
         default: throw .value("perturbation: unknown kind \(perturbation.kind.rawValue)")
         }
+    }
+}
+
+extension VaccinePassOptions {
+    /// What the loss has beside the mean cross-entropy of a batch.
+    fileprivate func terms(
+        _ batch: PackedBatch, for model: Decoder
+    ) throws(VaccineError) -> LossTerms? {
+        guard token_weights != nil || reference != nil else { return nil }
+        let vocabulary = model.configuration.vocabularySize
+        var weights: [Float]?
+        if let values = token_weights {
+            guard token_weight_count == Int64(batch.givenCount) else {
+                throw .value(
+                    "weights must be finite, one for each of \(batch.givenCount) tokens, got "
+                        + "\(token_weight_count)")
+            }
+            // A row predicts the token after it, whose weight it gets.
+            weights = batch.supervisedRows.map { values[batch.places[$0] + 1] }
+        }
+        var logarithms: Matrix?
+        if let reference {
+            guard reference_count % Int64(vocabulary) == 0 else {
+                throw .value("reference must have \(vocabulary) columns")
+            }
+            logarithms = .borrowed(
+                reference, rows: Int(reference_count) / vocabulary, columns: vocabulary)
+        }
+        return try LossTerms(
+            weights: weights, reference: logarithms, referenceWeight: reference_weight,
+            rows: batch.supervisedRows.count, vocabularySize: vocabulary)
+    }
+}
+
+extension VaccineCallerGradients {
+    fileprivate func states(
+        _ batch: PackedBatch, for model: Decoder
+    ) throws(VaccineError) -> StateGradients? {
+        let (kinds, layers) = try (
+            self.kinds.integers("states"), self.layers.integers("layers")
+        )
+        let (tokens, width) = (batch.tokenCount, model.configuration.hiddenSize)
+        let size = tokens * width
+        guard kinds.count == layers.count,
+            kinds.count <= HiddenState.allCases.count * model.layers.count,
+            Int64(kinds.count * size) == state_count
+        else {
+            throw .value(
+                "states must be [\(layers.count), \(tokens), \(width)], got \(state_count) numbers")
+        }
+        guard !kinds.isEmpty, let values = self.values else { return nil }
+        var result = StateGradients(layers: model.layers.count)
+        for (index, (kind, layer)) in zip(kinds, layers).enumerated() {
+            guard model.layers.indices.contains(layer) else {
+                throw .value("states: the layer must be in \(model.layers.indices), got \(layer)")
+            }
+            let state = try HiddenState(VaccineHiddenState(UInt32(clamping: kind)))
+            let matrix = Matrix.borrowed(values + index * size, rows: tokens, columns: width)
+            if let place = matrix.firstNonFinite() {
+                throw .value(
+                    "states: the gradient of layer \(layer) is not finite at token \(place.row)")
+            }
+            guard result[state, layer] == nil else {
+                throw .value("states: two gradients of the same state of layer \(layer)")
+            }
+            result[state, layer] = matrix
+        }
+        return result
+    }
+
+    fileprivate func logits(
+        _ batch: PackedBatch, for model: Decoder
+    ) throws(VaccineError) -> Matrix? {
+        guard let logits else { return nil }
+        let (rows, columns) = (
+            batch.supervisedRows.count, model.configuration.vocabularySize
+        )
+        guard logit_count == Int64(rows * columns) else {
+            throw .value(
+                "logits must be [\(rows), \(columns)], a row for each supervised token, got "
+                    + "\(logit_count) numbers")
+        }
+        let matrix = Matrix.borrowed(logits, rows: rows, columns: columns)
+        if let place = matrix.firstNonFinite() {
+            throw .value("logits: the gradient at [\(place.row), \(place.column)] is not finite")
+        }
+        return matrix
     }
 }

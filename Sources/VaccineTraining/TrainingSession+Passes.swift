@@ -4,6 +4,8 @@ package import VaccineTransformer
 /// What one gradient computation is asked to do.
 package struct PassOptions: Sendable {
     package var perturbation: Perturbation
+    /// What the loss has beside the mean cross-entropy; nil: nothing.
+    package var terms: LossTerms?
     /// Multiplies the gradient before it is accumulated.
     package var weight: Double
     /// Dropout masks and noise are a function of (seed, stream, draw).
@@ -12,10 +14,12 @@ package struct PassOptions: Sendable {
     package var draw: UInt64
 
     package init(
-        perturbation: Perturbation = .none, weight: Double = 1, seed: UInt64 = 0,
+        perturbation: Perturbation = .none, terms: LossTerms? = nil, weight: Double = 1,
+        seed: UInt64 = 0,
         stream: UInt64 = 0, draw: UInt64 = 0
     ) {
         self.perturbation = perturbation
+        self.terms = terms
         self.weight = weight
         self.seed = seed
         self.stream = stream
@@ -91,6 +95,39 @@ extension TrainingSession {
         }
     }
 
+    /// Adds a caller's gradient at hidden states and logits, taken back to the adapter.
+    ///
+    /// - Parameters:
+    ///   - batch: with all its tokens.
+    ///   - states: gradients of all tokens; nil: none.
+    ///   - logits: those of the supervised rows, [S, V]; nil: none.
+    ///   - masks: the dropout masks; nil: dropout off.
+    /// - Returns: the L2 norm of the adapter gradients accumulated so far.
+    /// - Throws: `VaccineError`; then all adapter gradients are zero.
+    package func backward(
+        _ batch: PackedBatch, from states: StateGradients?, logits: Matrix?,
+        masks: PassOptions?, interruption: Interruption
+    ) throws(VaccineError) -> Double {
+        do throws(VaccineError) {
+            guard model.adapter != nil else {
+                throw .state("the model has no adapter to train; add one first")
+            }
+            forget()
+            let result = try model.forwardForTraining(
+                batch, masks: masks?.numbers(.gradients), everyRow: true,
+                interruption: interruption
+            ) { _, _, _ in }
+            _ = try model.backward(
+                result, from: logits.map { .logits($0) } ?? .nothing, extra: states, weights: true
+            ) { _, _, _ in }
+            clearFrozen()
+            return try model.gradientNorm()
+        } catch {
+            model.zeroGradients()
+            throw error
+        }
+    }
+
     private func check(_ batch: PackedBatch) throws(VaccineError) {
         guard model.adapter != nil else {
             throw .state("the model has no adapter to train; add one first")
@@ -111,7 +148,8 @@ extension TrainingSession {
         let result = try model.forwardForTraining(
             batch, masks: options.numbers(.gradients), perturbation: perturbation,
             interruption: interruption)
-        report.loss = try model.adapterGradients(result, weight: Float(options.weight))
+        report.loss = try model.adapterGradients(
+            result, weight: Float(options.weight), terms: options.terms)
         clearFrozen()
         if perturbation == nil {
             report.cleanLoss = report.loss
@@ -145,7 +183,8 @@ extension TrainingSession {
             let result = try model.forwardForTraining(
                 batch, masks: options.numbers(.attentionGradients), perturbation: nil,
                 interruption: interruption)
-            report.cleanLoss = try model.attentionGradients(result, into: states)
+            report.cleanLoss = try model.attentionGradients(
+                result, into: states, terms: options.terms)
             report.attentionGradientNorm = try perturb(
                 states, rho: rho, layers: layers, scope: scope, norms: norms)
         case .gaussian(let variance, let layers):

@@ -8,8 +8,8 @@ package struct ForwardResult {
 
 /// What a backward pass starts from, at the logits of the supervised rows.
 package enum GradientSource {
-    /// weight · the mean cross-entropy.
-    case loss(weight: Float)
+    /// weight · the mean cross-entropy, or what the terms make of it.
+    case loss(weight: Float, terms: LossTerms? = nil)
     /// A caller's gradient, [S, V].
     case logits(Matrix)
     /// Hidden states alone.
@@ -53,9 +53,10 @@ extension Decoder {
     ///
     /// - Parameter gradients: [L, T, C], overwritten with g_l = ∂loss/∂e_l.
     package func attentionGradients(
-        _ result: ForwardResult, into gradients: LayerStates
+        _ result: ForwardResult, into gradients: LayerStates, terms: LossTerms? = nil
     ) throws(VaccineError) -> Double {
-        try backward(result, from: .loss(weight: 1), weights: false) { state, index, g in
+        try backward(result, from: .loss(weight: 1, terms: terms), weights: false) {
+            state, index, g in
             guard state == .attention else { return }
             gradients[index].rows(0..<g.rows).copy(from: g)
             if let rows = result.pass.rows(of: index) { gradients[index].scatter(rows) }
@@ -64,9 +65,11 @@ extension Decoder {
 
     /// Loss, with weight · ∂loss/∂adapter added to the adapter's gradients.
     package func adapterGradients(
-        _ result: ForwardResult, weight: Float
+        _ result: ForwardResult, weight: Float, terms: LossTerms? = nil
     ) throws(VaccineError) -> Double {
-        try backward(result, from: .loss(weight: weight), weights: true) { _, _, _ in }
+        try backward(result, from: .loss(weight: weight, terms: terms), weights: true) {
+            _, _, _ in
+        }
     }
 
     /// The logits of the supervised rows, [S, V].
@@ -126,9 +129,9 @@ extension Decoder {
         case .logits(let dLogits):
             try head.backward(result.final, dLogits: dLogits, pass, into: gradient)
             return 0
-        case .loss(let weight):
+        case .loss(let weight, let terms):
             let loss = try head.loss(
-                result.final, targets: pass.batch.targets, weight: weight, pass,
+                result.final, targets: pass.batch.targets, weight: weight, terms: terms, pass,
                 gradient: gradient)
             guard loss.isFinite else {
                 throw nonFinite(pass, result.final, "the loss is \(loss)")

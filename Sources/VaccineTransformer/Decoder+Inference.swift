@@ -14,6 +14,31 @@ extension Decoder {
         try head.forward(forward(pass), pass, into: logits) { _, _ in }
     }
 
+    /// Log-probabilities of every token at the supervised rows, dropout off.
+    ///
+    /// - Parameter output: shape [S, V], overwritten.
+    /// - Throws: `VaccineError.value` when one is not finite.
+    package func logProbabilities(
+        _ batch: PackedBatch, interruption: Interruption, into output: Matrix
+    ) throws(VaccineError) {
+        let pass = try self.pass(
+            batch, finalRows: batch.supervisedRows, training: false, interruption: interruption)
+        try head.forward(forward(pass), pass, into: output) { _, _ in }
+        Threads.forEachRange(of: output.rows) { range in
+            for row in range {
+                var z = output.mutable(row)
+                let maximum = largest(z.span, among: z.count)
+                var sum = 0.0
+                for index in z.indices { sum += exponential(Double(z[index] - maximum)) }
+                let shift = maximum + logarithm(Float(sum))
+                for index in z.indices { z[index] -= shift }
+            }
+        }
+        if let place = output.firstNonFinite() {
+            throw .value("the logits of supervised token \(place.row) are not finite")
+        }
+    }
+
     /// Mean cross-entropy of a batch, dropout off; no gradient.
     ///
     /// - Parameter losses: shape [S, 1], overwritten with the cross-entropy of each supervised row,

@@ -118,6 +118,13 @@ def every_call(model, parts, settings, floats) -> None:
     model.perturbations()
     model.attention_gradients(*parts)
     model.attention_gradient_states()
+    step(model, parts, token_weights=np.ones(7, np.float32))
+    rows = model.loss(*parts)[1]
+    reference = np.asarray(model.log_probabilities(*parts, rows))
+    step(model, parts, reference=reference, reference_weight=0.5)
+    states = {"gradients": np.ones((2, 7, 16), np.float32), "layers": [0, 1]}
+    model.backward_from(*parts, states=["mlp", "residual"], **states)
+    model.backward_from(*parts, states=[], logits=reference, seed=3)
     model.generate(
         *(parts[0], parts[2]),
         max_new_tokens=2,
@@ -146,6 +153,13 @@ def every_call(model, parts, settings, floats) -> None:
         lambda: step(model, parts, layers=[1, 0]),
         lambda: step(model, parts, perturbation="given", values=floats),
         lambda: model.attention_gradients(*parts[:2], [0, 1]),
+        lambda: step(model, parts, token_weights=floats),
+        lambda: step(model, parts, reference=floats),
+        lambda: model.log_probabilities(*parts, 1),
+        lambda: model.backward_from(*parts, states=["none"]),
+        lambda: model.backward_from(*parts, states=["mlp", "mlp", "mlp"], **states),
+        lambda: model.backward_from(*parts, states=["mlp", "mlp"], **states, seed=-1),
+        lambda: model.backward_from(*parts, states=[], logits=floats),
         lambda: model.logits(floats),
         lambda: model.logits([-1]),
         lambda: model.read("weight", "none"),

@@ -97,12 +97,40 @@ class Model:
         variance: float = 0.0,
         layers: _SupportsBuffer | None = None,
         values: _SupportsBuffer | None = None,
+        token_weights: _SupportsBuffer | None = None,
+        reference: _SupportsBuffer | None = None,
+        reference_weight: float = 0.0,
         weight: float = 1.0,
         seed: int = 0,
         stream: int = 0,
         draw: int = 0,
     ) -> dict[str, Any]:
         """The fields of VaccineStepReport, and `perturbation_norms`: L floats."""
+
+    def backward_from(
+        self,
+        input_ids: _SupportsBuffer,
+        labels: _SupportsBuffer,
+        offsets: _SupportsBuffer,
+        *,
+        states: Sequence[str] = (),
+        layers: _SupportsBuffer | None = None,
+        gradients: _SupportsBuffer | None = None,
+        logits: _SupportsBuffer | None = None,
+        seed: int | None = None,
+        stream: int = 0,
+        draw: int = 0,
+    ) -> float:
+        """The norm of all gradients."""
+
+    def log_probabilities(
+        self,
+        input_ids: _SupportsBuffer,
+        labels: _SupportsBuffer,
+        offsets: _SupportsBuffer,
+        rows: int,
+    ) -> Buffer:
+        """Float32 [rows, V] at the supervised tokens."""
 
     def attention_gradients(
         self,

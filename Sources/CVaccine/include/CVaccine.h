@@ -171,7 +171,23 @@ typedef struct VaccinePassOptions {
     uint64_t seed;  // dropout and noise are a function of (seed, stream, draw)
     uint64_t stream;
     uint64_t draw;  // numbers the passes of one step
+    // The loss is 1/S Σ_s (w_s · CE_s + reference_weight · KL(reference[s] ‖ model)).
+    const float *token_weights;  // [T], w of the token that is predicted; NULL: 1
+    int64_t token_weight_count;
+    const float *reference;  // [S, V], log-probabilities at the supervised tokens; NULL: no KL
+    int64_t reference_count;
+    double reference_weight;
 } VaccinePassOptions;
+
+// The gradient of a caller's loss with respect to hidden states and logits.
+typedef struct VaccineCallerGradients {
+    VaccineIntegers kinds;   // N of VaccineHiddenState
+    VaccineIntegers layers;  // N
+    const float *values;     // [N, T, C]
+    int64_t state_count;     // of `values`
+    const float *logits;     // [S, V] at the supervised tokens; NULL: none
+    int64_t logit_count;
+} VaccineCallerGradients;
 
 typedef struct VaccineStepReport {
     double loss;           // the loss whose gradient was taken (perturbed if the method perturbs)
@@ -193,6 +209,14 @@ VaccineStatus vaccine_model_attention_gradients(VaccineModel *model, VaccineBatc
 VaccineStatus vaccine_model_forward_backward(VaccineModel *model, VaccineBatch batch,
     VaccinePassOptions options, VaccinePerturbation perturbation, VaccineStepReport *report,
     double *perturbation_norms, VaccineInterrupt interrupt, VaccineMessage *message);
+// Adds the caller's gradient, taken back to the adapter, to the gradients; zeroes them on failure.
+// Without `dropout` the states are those of vaccine_model_hidden_states.
+VaccineStatus vaccine_model_backward_from(VaccineModel *model, VaccineBatch batch,
+    VaccineCallerGradients gradients, VaccinePassOptions options, bool dropout,
+    double *gradient_norm, VaccineInterrupt interrupt, VaccineMessage *message);
+// Log-probabilities at the supervised tokens as [rows, V], dropout off; `rows` is their number.
+VaccineStatus vaccine_model_log_probabilities(VaccineModel *model, VaccineBatch batch,
+    float *output, int64_t rows, VaccineInterrupt interrupt, VaccineMessage *message);
 VaccineStatus vaccine_model_zero_gradients(VaccineModel *model, VaccineMessage *message);
 
 // What the last pass left with the model.

@@ -54,12 +54,14 @@ struct LanguageHead {
     /// ```
     /// - Parameters:
     ///   - targets: S token ids.
+    ///   - terms: what the loss has beside; nil: nothing.
     ///   - gradient: receives weight · ∂loss/∂x, shape [S, C]; nil: only the loss is wanted.
     /// - Returns: the loss, summed in double precision; 0 without any row. The rows' own losses stay in
     ///   `scratch.losses`.
     /// - Complexity: 2·S·V·C operations for the loss and as many for the gradient.
     func loss(
-        _ x: Matrix, targets: [Int32], weight: Float = 1, _ pass: Pass, gradient: Matrix?
+        _ x: Matrix, targets: [Int32], weight: Float = 1, terms: LossTerms? = nil, _ pass: Pass,
+        gradient: Matrix?
     ) throws(VaccineError) -> Double {
         gradient?.fill(0)
         var total = 0.0
@@ -67,7 +69,13 @@ struct LanguageHead {
         let scale = gradient == nil ? nil : weight / Float(count)
         try forward(x, pass) { (rows, logits) throws(VaccineError) in
             let losses = pass.scratch.losses.rows(rows)
-            crossEntropy(logits, targets: targets[rows], gradientScale: scale, losses: losses)
+            if let terms {
+                weightedLoss(
+                    logits, targets: targets[rows], terms: terms, rows: rows, gradientScale: scale,
+                    losses: losses)
+            } else {
+                crossEntropy(logits, targets: targets[rows], gradientScale: scale, losses: losses)
+            }
             for row in 0..<rows.count { total += Double(losses[row, 0]) }
             guard let gradient else { return }
             backwardOfNormalised(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +14,13 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from vaccine_swift.batches import Batch
     from vaccine_swift.engines.swift.vector import Vector
+    from vaccine_swift.methods.loss_terms import Reference
     from vaccine_swift.methods.perturbations import Perturbation
     from vaccine_swift.models.report import StepReport
 
-__all__ = ["AttentionGradients", "Engine"]
+__all__ = ["AttentionGradients", "Engine", "State"]
+
+State: TypeAlias = Literal["attention", "mlp", "residual"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +58,8 @@ class Engine(Protocol):
         batch: Batch,
         *,
         perturbation: Perturbation | None = None,
+        weights: npt.NDArray[np.float32] | None = None,
+        reference: Reference | None = None,
         weight: float = 1.0,
         seed: int = 0,
         stream: int = 0,
@@ -60,12 +67,21 @@ class Engine(Protocol):
     ) -> StepReport:
         """Add weight · ∂loss/∂adapter to the gradient.
 
+        ::
+
+            loss = 1/S Σ_s (weights_s · CE_s + reference.weight · KL_s)
+
         Parameters
         ----------
         batch : Batch
             With at least one supervised token.
         perturbation : Worst, Gaussian or Given, optional
             What the attention outputs are moved by.
+        weights : ndarray, float32 [T], optional
+            One for each token of the batch, aligned with its labels; 1 if left out.
+            The sum is over S, the number of supervised tokens, whatever they are.
+        reference : Reference, optional
+            What to stay close to.
         weight : float
             Multiplies the gradient.
         seed, stream, draw : int
@@ -79,6 +95,50 @@ class Engine(Protocol):
 
         The adapter's gradient is not touched.
         """
+
+    def backward_from(
+        self,
+        batch: Batch,
+        states: Mapping[tuple[State, int], npt.NDArray[np.float32]] | None = None,
+        *,
+        logits: npt.NDArray[np.float32] | None = None,
+        loss: float = math.nan,
+        weight: float = 1.0,
+        seed: int | None = None,
+        stream: int = 0,
+        draw: int = 0,
+    ) -> StepReport:
+        """Add the gradient of a loss of one's own, taken back to the adapter.
+
+        Parameters
+        ----------
+        batch : Batch
+            What the states are of.
+        states : dict of (what, layer) to ndarray, float32 [T, C], optional
+            ∂loss/∂state, for states as `hidden_states` gives them.
+        logits : ndarray, float32 [S, V], optional
+            ∂loss/∂logits at the supervised tokens, in the order of the batch.
+        loss : float
+            The loss itself, for the report.
+        weight : float
+            Multiplies the gradient.
+        seed, stream, draw : int
+            Of the dropout masks; without `seed` dropout is off, as in `hidden_states`.
+        """
+
+    def hidden_states(
+        self, batch: Batch, what: State = "attention", layers: Sequence[int] = (0,)
+    ) -> npt.NDArray[np.float32]:
+        """States of layers in rising order, float32 [layers, T, C]; dropout off."""
+
+    def token_log_probabilities(self, batch: Batch) -> npt.NDArray[np.float32]:
+        """Log-probability of every supervised token, float32 [S]; dropout off."""
+
+    def log_probabilities(self, batch: Batch) -> npt.NDArray[np.float32]:
+        """Those of the whole vocabulary, float32 [S, V]; dropout off."""
+
+    def without_adapter(self) -> AbstractContextManager[None]:
+        """A context in which the adapter adds nothing."""
 
     @property
     def adapter(self) -> Vector:

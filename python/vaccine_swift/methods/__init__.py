@@ -31,6 +31,7 @@ perturbation, and data streams beside the training rows.
 
 from vaccine_swift.methods.base import Method, Option, option, options_of
 from vaccine_swift.methods.documentation import table
+from vaccine_swift.methods.loss_terms import Reference
 from vaccine_swift.methods.perturbations import (
     Gaussian,
     Given,
@@ -58,6 +59,7 @@ __all__ = [
     "Option",
     "Perturbation",
     "RandomPerturbation",
+    "Reference",
     "Step",
     "TVaccine",
     "Vaccine",

@@ -9,12 +9,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from vaccine_swift.batches import Batch
 from vaccine_swift.engines.swift.vector import Vector
 
 if TYPE_CHECKING:
     from vaccine_swift.engines import AttentionGradients, Engine
+    from vaccine_swift.engines.base import State
+    from vaccine_swift.methods.loss_terms import Reference
     from vaccine_swift.methods.perturbations import Perturbation
     from vaccine_swift.models.report import StepReport
 
@@ -81,6 +84,8 @@ class Step:
         batch: Batch | None = None,
         *,
         perturbation: Perturbation | None = None,
+        weights: npt.NDArray[np.float32] | None = None,
+        reference: Reference | None = None,
         weight: float = 1.0,
     ) -> StepReport:
         """Add the gradient of the mean cross-entropy to the adapter's gradient.
@@ -91,6 +96,10 @@ class Step:
             In place of the step's own.
         perturbation : Worst, Gaussian or Given, optional
             What the attention outputs are moved by, held constant.
+        weights : ndarray, float32 [T], optional
+            One for each token of the batch, aligned with its labels.
+        reference : Reference, optional
+            Log-probabilities to stay close to.
         weight : float
             Multiplies the gradient, beside the step's own weight.
 
@@ -101,10 +110,44 @@ class Step:
         return self.engine.forward_backward(
             self.batch if batch is None else batch,
             perturbation=perturbation,
+            weights=weights,
+            reference=reference,
             weight=self.weight * weight,
             seed=self.seed,
             stream=self.stream,
             draw=self._next_draw(),
+        )
+
+    def backward_from(
+        self,
+        states: Mapping[tuple[State, int], npt.NDArray[np.float32]] | None = None,
+        *,
+        batch: Batch | None = None,
+        logits: npt.NDArray[np.float32] | None = None,
+        loss: float = math.nan,
+        weight: float = 1.0,
+    ) -> StepReport:
+        """Add the gradient of a loss of one's own, dropout off.
+
+        Parameters
+        ----------
+        states, logits, loss
+            As in `Engine.backward_from`.
+        batch : Batch, optional
+            In place of the step's own.
+        weight : float
+            Multiplies the gradient, beside the step's own weight.
+
+        Returns
+        -------
+        StepReport
+        """
+        return self.engine.backward_from(
+            self.batch if batch is None else batch,
+            states,
+            logits=logits,
+            loss=loss,
+            weight=self.weight * weight,
         )
 
     def attention_gradients(self, batch: Batch | None = None) -> AttentionGradients:
