@@ -13,6 +13,7 @@ import pytest
 from drift_reports import LAYERS, PROMPTS, content
 
 from vaccine_swift import drift
+from vaccine_swift.cli.drift_summary import summary
 
 KINDS = ["layers", "groups", "prompts", "cka", "spectra", "null"]
 
@@ -173,3 +174,16 @@ def test_a_missing_extra_is_named(report, module, call, words, monkeypatch) -> N
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=words):
         getattr(report, call)()
+
+
+def test_both_ends_of_an_interval_have_as_many_digits() -> None:
+    given = content()
+    entry = {"value": 0.9999999, "low": 0.99999985, "high": 0.99999996}
+    given["overall"]["cosine"] = entry
+    given["overall"]["relative_drift"] = {"value": 1e-4, "low": 9.9e-5, "high": 2e-2}
+    report = drift.Report(given)
+    assert "[0.0099 %, 2.0000 %]" in repr(report)
+    assert "(0.0099 % to 2.0000 %)" in summary(report)
+    with pytest.raises(drift.DriftExceeded, match=r"\(0.99999985 to 0.99999996\)"):
+        report.assert_above(cosine=0.99999999)
+    assert "0.99999985 to 0.99999996" in report.to_html()

@@ -5,7 +5,13 @@ from __future__ import annotations
 import math
 
 from vaccine_swift.drift import Report, TwoSampleReport
-from vaccine_swift.drift._report_schema import estimate, metric, shown
+from vaccine_swift.drift._report_schema import (
+    estimate,
+    metric,
+    shown,
+    shown_ends,
+    shown_interval,
+)
 
 __all__ = ["summary", "two_sample_summary"]
 
@@ -41,8 +47,10 @@ def summary(report: Report) -> str:
         ratio = (test.get("details") or {}).get("ratio")
         effect = ""
         if ratio:
-            value, low, high = (shown("", each) for each in estimate(ratio))
-            effect = f", ratio {value} ({low} to {high})"
+            value, *ends = estimate(ratio)
+            effect = (
+                f", ratio {shown('', value)} ({' to '.join(shown_ends('', *ends))})"
+            )
         lines.append(
             f"{name:<34} p = {shown('', test['p_value'])}{z}, "
             f"{test['permutations']} permutations{effect}"
@@ -70,6 +78,6 @@ def two_sample_summary(report: TwoSampleReport) -> str:
 
 
 def _line(text: str, name: str, entry: dict[str, float] | None) -> str:
-    value, low, high = (shown(name, each) for each in estimate(entry))
-    interval = "" if low == high == "–" else f"  ({low} to {high})"
-    return f"{text:<34} {value}{interval}"
+    value, *ends = estimate(entry)
+    interval = shown_interval(name, *ends)
+    return f"{text:<34} {shown(name, value)}" + (f"  ({interval})" if interval else "")

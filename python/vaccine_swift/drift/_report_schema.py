@@ -13,7 +13,7 @@ from vaccine_swift._report.numbers import digits, interval_digits
 from vaccine_swift.drift.metrics import METRICS as CORE_METRICS
 
 __all__ = ["METRICS", "SCHEMA", "Metric", "checked", "estimate", "metric", "shown"]
-__all__ += ["shown_interval"]
+__all__ += ["shown_ends", "shown_interval"]
 
 SCHEMA: Final = "vaccine_swift.drift/1"
 
@@ -72,16 +72,20 @@ def shown(name: str, value: float | None) -> str:
     return digits(value)
 
 
+def shown_ends(name: str, low: float, high: float) -> tuple[str, str]:
+    """Both ends of an interval with as many digits as tell them apart, their unit."""
+    if not math.isfinite(low + high) or low == high:
+        return shown(name, low), shown(name, high)
+    factor, unit = (100, " %") if metric(name).unit == "%" else (1, "")
+    first, last = interval_digits(factor * low, factor * high)
+    return f"{first}{unit}", f"{last}{unit}"
+
+
 def shown_interval(name: str, low: float, high: float) -> str:
     """``"low to high"`` in a metric's unit; empty where an end is missing."""
     if not math.isfinite(low + high):
         return ""
-    if low == high:
-        return f"{shown(name, low)} to {shown(name, high)}"
-    per_cent = metric(name).unit == "%"
-    factor, unit = (100, " %") if per_cent else (1, "")
-    first, last = interval_digits(factor * low, factor * high)
-    return f"{first}{unit} to {last}{unit}"
+    return " to ".join(shown_ends(name, low, high))
 
 
 def estimate(entry: Mapping[str, Any] | None) -> tuple[float, float, float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.drift._report_schema import estimate, shown
+from vaccine_swift.drift._report_schema import estimate, shown, shown_ends
 
 __all__ = ["Condition", "DriftExceeded", "check_conditions"]
 
@@ -145,7 +145,8 @@ def _metric(name: str) -> str:
 
 def _measured(name: str, ends: Mapping[str, float]) -> str:
     key = _metric(name)
-    value, low, high = (shown(key, ends[end]) for end in ("value", "low", "high"))
+    value = shown(key, ends["value"])
+    low, high = shown_ends(key, ends["low"], ends["high"])
     return value if low == high == "–" else f"{value} ({low} to {high})"
 
 

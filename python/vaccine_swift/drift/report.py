@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaccine_swift._arguments import check_range
-from vaccine_swift.drift._report_schema import checked, estimate, shown
+from vaccine_swift.drift._report_schema import checked, estimate, shown, shown_ends
 from vaccine_swift.drift.gate import Bound, Condition, check_conditions
 from vaccine_swift.files import write_text
 from vaccine_swift.plain_json import plain
@@ -266,10 +266,10 @@ class Report:
 
     def __repr__(self) -> str:
         settings = self.content["settings"]
-        value, low, high = (
-            shown("relative_drift", each)
-            for each in estimate(self.content["overall"].get("relative_drift"))
-        )
+        entry = self.content["overall"].get("relative_drift")
+        drift, *ends = estimate(entry)
+        value = shown("relative_drift", drift)
+        low, high = shown_ends("relative_drift", *ends)
         return (
             f"Report({settings.get('prompts')} prompts, {len(self.content['layers'])} "
             f"layers, relative drift {value} [{low}, {high}])"
