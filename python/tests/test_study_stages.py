@@ -116,7 +116,7 @@ def test_a_setting_changes_the_stages_that_it_says_it_determines(
 
 def test_every_field_of_a_study_is_a_setting() -> None:
     names = {each.name for each in dataclasses.fields(study.StudyConfig)}
-    assert names == SETTINGS.keys() | {"sweep"}
+    assert names == SETTINGS.keys() | {"parameters", "sweep"}
 
 
 def test_a_setting_that_no_stage_knows_is_refused() -> None:

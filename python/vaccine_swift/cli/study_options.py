@@ -5,14 +5,21 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift.methods import Option, registered
 from vaccine_swift.study.config import SETTINGS, StudyConfig
 from vaccine_swift.study.presets import PRESETS, preset
 from vaccine_swift.study.setting import Setting
 
 __all__ = ["add_study_options", "study_config"]
+
+_METAVARS: Final = {int: "N", float: "X"}
+_PARAMETER: Final = "parameter_"
+_WITH_FIELDS: Final = ("rho", "every")
+"""Settings of methods for which a study has a field."""
+_RESERVED: Final = ("out", "preset", "sweep", "threads", "help")
 
 
 def add_study_options(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +40,17 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
             type=_reader(each),
             metavar=_metavar(each),
             help=_help(each),
+        )
+    methods = parser.add_argument_group("further settings of methods")
+    for flag, name, owners in _parameters():
+        methods.add_argument(
+            flag,
+            dest=f"{_PARAMETER}{name}",
+            type=_listed(owners[0][1]),
+            metavar=f"{_METAVARS.get(owners[0][1].type, 'NAME')},…",
+            help="; ".join(f"{method}: {each.help}" for method, each in owners).replace(
+                "%", "%%"
+            ),
         )
     sweeps = parser.add_argument_group("sweeps")
     sweeps.add_argument(
@@ -59,9 +77,49 @@ def study_config(options: argparse.Namespace) -> StudyConfig:
         for name in SETTINGS
         if getattr(options, name) is not None
     }
+    parameters = {
+        name: values
+        for _, name, _ in _parameters()
+        if (values := getattr(options, f"{_PARAMETER}{name}")) is not None
+    }
+    if parameters:
+        given["parameters"] = parameters
     if options.sweep:
         given["sweep"] = dict(options.sweep)
     return preset(options.preset, **given)
+
+
+def _parameters() -> list[tuple[str, str, list[tuple[str, Option]]]]:
+    """Settings of methods that are no field of the study: option, name, whose."""
+    owners: dict[str, list[tuple[str, Option]]] = {}
+    for method, known in registered().items():
+        for each in known.options():
+            if each.name not in _WITH_FIELDS:
+                owners.setdefault(each.name, []).append((method, each))
+    found = []
+    for name, of_methods in owners.items():
+        taken = name in SETTINGS or name in _RESERVED
+        flag = f"{of_methods[0][0]}_{name}" if taken else name
+        found.append((_option(flag), name, of_methods))
+    return found
+
+
+def _listed(option: Option) -> Callable[[str], list[Any]]:
+    """A reader of values between commas."""
+    read: Callable[[str], Any] = _boolean if option.type is bool else option.type
+
+    def values(text: str) -> list[Any]:
+        return [read(each) for each in text.split(",") if each]
+
+    values.__name__ = f"{option.type.__name__} values"
+    return values
+
+
+def _boolean(text: str) -> bool:
+    words = {"true": True, "yes": True, "false": False, "no": False}
+    if text.lower() not in words:
+        raise ValueError(text)
+    return words[text.lower()]
 
 
 def _reader(setting: Setting) -> Callable[[str], Any]:
@@ -92,7 +150,7 @@ def _sweep(text: str) -> tuple[str, list[Any]]:
 
 
 def _metavar(setting: Setting) -> str:
-    word = {int: "N", float: "X", str: "NAME"}[setting.kind]
+    word = _METAVARS.get(setting.kind, "NAME")
     return f"{word},…" if setting.several else word
 
 

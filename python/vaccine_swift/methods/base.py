@@ -142,6 +142,8 @@ class Method(ABC):
         In labels; the class's name unless told.
     perturbs : bool
         Whether it needs memory for a perturbation, [L, T, C] floats.
+    passes : int
+        How often a step goes through the model, for estimates of time.
     streams : tuple of str
         Names of the data streams that it reads beside the training rows.
     """
@@ -152,6 +154,7 @@ class Method(ABC):
     kind: ClassVar[str]
     title: ClassVar[str]
     perturbs: ClassVar[bool] = False
+    passes: ClassVar[int] = 1
     streams: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **keywords: Any) -> None:

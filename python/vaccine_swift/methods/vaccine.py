@@ -54,6 +54,7 @@ class Vaccine(Method):
 
     name = "vaccine"
     perturbs = True
+    passes = 2
 
     rho: float = option(
         2.0,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vaccine_swift.batches import IGNORED_LABEL, Example
-from vaccine_swift.methods import SFT, Method, RandomPerturbation, Vaccine
+from vaccine_swift.methods import Method, method_class, method_named
+from vaccine_swift.study.arms import VARIANCE
 from vaccine_swift.study.training import examples
 
 if TYPE_CHECKING:
@@ -26,31 +27,34 @@ def alignment_method(
     Parameters
     ----------
     trial : Trial
-        Its method, rho and every.
+        Its method and the method's parameters. A variance that they do not give is
+        that of noise whose expected norm is their rho.
     model : CausalLM
         Whose size and tokeniser the noise depends on.
     pools : sequence of (rows, int)
         Where the rows are drawn from, and how many of each: the mean batch is that of
         all seeds, so that the noise is the same for all.
     """
-    match trial.method:
-        case "vaccine":
-            return Vaccine(rho=trial.rho or 0.0, every=trial.every or 1)
-        case "random":
-            drawn = sum(size for _, size in pools)
-            tokens = sum(
-                size * _perturbed_tokens(examples(rows, model, trial)) / len(rows)
-                for rows, size in pools
-                if size
-            )
-            variance = equal_norm_variance(
-                trial.rho or 0.0,
-                layers=model.config["num_hidden_layers"],
-                tokens=tokens / drawn * trial.settings["align_batch"],
-                width=model.config["hidden_size"],
-            )
-            return RandomPerturbation(variance)
-    return SFT()
+    known = method_class(trial.method)
+    settings = {
+        each.name: trial.parameters[each.name]
+        for each in known.options()
+        if each.name in trial.parameters
+    }
+    if VARIANCE not in settings and any(o.name == VARIANCE for o in known.options()):
+        drawn = sum(size for _, size in pools)
+        tokens = sum(
+            size * _perturbed_tokens(examples(rows, model, trial)) / len(rows)
+            for rows, size in pools
+            if size
+        )
+        settings[VARIANCE] = equal_norm_variance(
+            trial.rho or 0.0,
+            layers=model.config["num_hidden_layers"],
+            tokens=tokens / drawn * trial.settings["align_batch"],
+            width=model.config["hidden_size"],
+        )
+    return method_named(trial.method, **settings)
 
 
 def _perturbed_tokens(rows: Iterable[Example]) -> int:

@@ -29,10 +29,13 @@ class Cell:
         Values of `ARM`.
     place : tuple of (str, object)
         Fields of `PLACE` and the settings that a sweep varies, with their values.
+    parameters : tuple of (str, object)
+        Further settings of the rows' methods; None where this method has none such.
     """
 
     arm: tuple[Any, ...]
     place: tuple[tuple[str, Any], ...]
+    parameters: tuple[tuple[str, Any], ...] = ()
 
     @property
     def label(self) -> str:
@@ -46,7 +49,8 @@ class Cell:
 
     def fields(self) -> dict[str, Any]:
         """All of it by name."""
-        return dict(zip(ARM, self.arm, strict=True)) | dict(self.place)
+        arm = dict(zip(ARM, self.arm, strict=True))
+        return arm | dict(self.parameters) | dict(self.place)
 
 
 def cells(rows: Iterable[Row]) -> dict[Cell, dict[int, Row]]:
@@ -75,12 +79,23 @@ def cells(rows: Iterable[Row]) -> dict[Cell, dict[int, Row]]:
                 f"rows[{index}] must have {missing[0]!r}, which is missing"
             )
     swept = _swept(known)
+    more = dict.fromkeys(
+        name
+        for row in known
+        for name in row.get("parameters") or {}
+        if name not in (*ARM, *PLACE, *swept)
+    )
     grid: dict[Cell, dict[int, Row]] = {}
     for index, row in enumerate(known):
         settings = row_settings(row)
         place = [(name, row[name]) for name in PLACE]
         place += [(name, settings.get(name)) for name in swept]
-        cell = Cell(tuple(row[name] for name in ARM), tuple(place))
+        own = row.get("parameters") or {}
+        cell = Cell(
+            tuple(row[name] for name in ARM),
+            tuple(place),
+            tuple((name, own.get(name)) for name in more),
+        )
         seeds = grid.setdefault(cell, {})
         if row["seed"] in seeds:
             raise ValueError(
@@ -108,12 +123,16 @@ def row_settings(row: Row) -> dict[str, Any]:
 
 def _by_arm(grid: Mapping[Cell, dict[int, Row]]) -> dict[Cell, dict[int, Row]]:
     """All places of an arm before the next arm; both in the order of their first."""
-    arms = list(dict.fromkeys(cell.arm for cell in grid))
+    arms = list(dict.fromkeys((cell.arm, cell.parameters) for cell in grid))
     places = list(dict.fromkeys(cell.place for cell in grid))
     return {
         cell: grid[cell]
         for cell in sorted(
-            grid, key=lambda cell: (arms.index(cell.arm), places.index(cell.place))
+            grid,
+            key=lambda cell: (
+                arms.index((cell.arm, cell.parameters)),
+                places.index(cell.place),
+            ),
         )
     }
 

@@ -46,18 +46,19 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of some words."""
+    """One of some words, and of those that came to them while the program runs."""
 
     words: tuple[str, ...]
+    further: Callable[[], tuple[str, ...]] = tuple
 
     @property
     def range(self) -> str:
         """What is accepted."""
-        return ", ".join(self.words)
+        return ", ".join((*self.words, *self.further()))
 
     def add_faults(self, name: str, value: Any, faults: list[str]) -> None:
         """Add what is wrong."""
-        check_choice(name, value, self.words, faults)
+        check_choice(name, value, self.words, faults, self.further())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,16 @@ class Rule:
 
 
 def check_choice(
-    name: str, value: object, known: tuple[str, ...], faults: list[str]
+    name: str,
+    value: object,
+    known: tuple[str, ...],
+    faults: list[str],
+    further: tuple[str, ...] = (),
 ) -> None:
     """Add a fault that suggests the nearest where a value is not among the known."""
-    if value not in known:
+    if value not in (*known, *further):
+        more = f" There are also {', '.join(further)}." if further else ""
         faults.append(
             f"{name} must be among {', '.join(known)}, got {value!r}."
-            f"{nearest(str(value), known)}"
+            f"{nearest(str(value), (*known, *further))}{more}"
         )

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, get_args
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift.data import TEMPLATES
+from vaccine_swift.study.arms import NONE, further_methods
 from vaccine_swift.study.checks import Choice, Number, Rule, Source, check_choice
 from vaccine_swift.study.evaluation import PROFILES
 from vaccine_swift.study.faults import faults_of
@@ -21,7 +22,8 @@ from vaccine_swift.training.arguments import Schedule
 
 __all__ = ["LISTS", "SETTINGS", "SMOLLM2", "StudyConfig", "named_judge"]
 
-METHODS: Final = ("none", "sft", "vaccine", "random")
+_MAPPINGS: Final = ("parameters", "sweep")
+METHODS: Final = (NONE, "sft", "vaccine", "random")
 SMOLLM2: Final = "smollm2"
 
 _COUNT: Final = Number({"minimum": 1, "integer": True})
@@ -60,6 +62,9 @@ class StudyConfig:
     Parameters
     ----------
     {parameters}
+    parameters : mapping of str to sequence
+        Values of further settings of the methods by name, such as
+        ``{"variance": [1e-4]}``; each makes arms of the methods that have it.
     sweep : mapping of str to sequence
         Values of further fields, such as ``{"align_steps": [30, 60]}``.
 
@@ -81,24 +86,24 @@ class StudyConfig:
 
     methods: tuple[str, ...] = _compared(
         METHODS,
-        Choice(METHODS),
-        help="how the model is aligned before the attack; none: not at all, random: by "
-        "noise whose expected total norm is Vaccine's",
+        Choice(METHODS, partial(further_methods, METHODS)),
+        help="how the model is aligned before the attack: none, not at all, or any "
+        "method that is registered; random is noise of Vaccine's expected norm",
         key=["align"],
         several=True,
     )
     rho: tuple[float, ...] = _compared(
         (2.0,),
         _FROM_ZERO,
-        help="vaccine: total L2 norm of the perturbation; random: noise of variance "
-        "rho² / (L · T · C), T the tokens of the mean batch",
+        help="total L2 norm of the perturbation, of methods that have one; random: "
+        "noise of variance rho² / (L · T · C), T the tokens of the mean batch",
         key=["align"],
         several=True,
     )
     every: tuple[int, ...] = _compared(
         (1,),
         _COUNT,
-        help="vaccine: perturb each N-th step",
+        help="perturb each N-th step, of methods that can",
         key=["align"],
         several=True,
     )
@@ -117,6 +122,7 @@ class StudyConfig:
         key=_TRAINED,
         several=True,
     )
+    parameters: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     sweep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     model: str = _model(
@@ -312,9 +318,11 @@ class StudyConfig:
     def __post_init__(self) -> None:
         for name in LISTS:
             object.__setattr__(self, name, _listed(name, getattr(self, name)))
-        if isinstance(self.sweep, Mapping):
-            swept = {name: _several(values) for name, values in self.sweep.items()}
-            object.__setattr__(self, "sweep", swept)
+        for name in _MAPPINGS:
+            mapping = getattr(self, name)
+            if isinstance(mapping, Mapping):
+                values = {key: _several(each) for key, each in mapping.items()}
+                object.__setattr__(self, name, values)
         faults = faults_of(self, SETTINGS)
         if faults:
             raise ValueError("; ".join(faults))
@@ -323,7 +331,8 @@ class StudyConfig:
         """All settings by name, ready for JSON; a judge by its name."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         values |= {name: list(values[name]) for name in LISTS}
-        values["sweep"] = {name: list(each) for name, each in self.sweep.items()}
+        for name in _MAPPINGS:
+            values[name] = {key: list(each) for key, each in values[name].items()}
         return named_judge(values)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vaccine_swift.study.arms import parameter_faults
 from vaccine_swift.study.checks import check_choice
 from vaccine_swift.study.setting import Setting
 
@@ -20,6 +21,10 @@ def faults_of(config: Any, settings: Mapping[str, Setting]) -> list[str]:
             faults.append(f"{name} must hold at least one value, got none")
         for one in value if each.several else (value,):
             each.add_faults(one, faults)
+    if not isinstance(config.parameters, Mapping):
+        faults.append(f"parameters must map names to values, got {config.parameters!r}")
+    else:
+        faults += parameter_faults(config.methods, config.parameters)
     _add_sweep_faults(config.sweep, settings, faults)
     if config.align_restricted == config.align_ordinary == 0:
         faults.append("align_restricted and align_ordinary must not both be 0")

@@ -23,6 +23,7 @@ RESULTS: Final = "results.jsonl"
 STUDY: Final = "study.json"
 _LOCK: Final = ".lock"
 _SWEEP: Final = "sweep"
+_MAPPINGS: Final = (_SWEEP, "parameters")
 
 
 @contextlib.contextmanager
@@ -83,7 +84,7 @@ def _check_extends(
     changes = [
         f"{name} was {_told(former, name)}, is {_told(present, name)}"
         for name in dict.fromkeys((*former, *present))
-        if name != _SWEEP
+        if name not in _MAPPINGS
         and not _values(former, name).items() <= _values(present, name).items()
     ]
     if changes:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from vaccine_swift.study.arms import arm_label, arms_of, is_aligned
 from vaccine_swift.study.config import SETTINGS, StudyConfig
 
 __all__ = ["Trial", "trials"]
 
-_OWN: Final = ("method", "rho", "every", "poison", "seed")
+_FIELDS: Final = ("rho", "every")
+"""Parameters that have a field of their own in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,10 @@ class Trial:
 
     Parameters
     ----------
-    method : {"none", "sft", "vaccine", "random"}
-        How the model is aligned.
-    rho : float or None
-        Total norm of the perturbation, where the method has one.
-    every : int or None
-        Period of Vaccine's perturbation.
+    method : str
+        How the model is aligned: a name of the methods' registry, or "none".
+    parameters : mapping
+        Values of the method's settings, as `arms_of` gives them.
     poison : float
         Share of harmful rows.
     seed : int
@@ -35,8 +35,7 @@ class Trial:
     """
 
     method: str
-    rho: float | None
-    every: int | None
+    parameters: Mapping[str, Any]
     poison: float
     seed: int
     settings: Mapping[str, Any]
@@ -44,30 +43,52 @@ class Trial:
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Trial:
         """The trial of a line of ``results.jsonl``."""
-        own = {name: row[name] for name in _OWN}
-        return cls(**own, settings=row["settings"])
+        parameters = row.get("parameters")
+        if parameters is None:
+            parameters = {name: row[name] for name in _FIELDS if row[name] is not None}
+        return cls(
+            row["method"], parameters, row["poison"], row["seed"], row["settings"]
+        )
+
+    @property
+    def rho(self) -> float | None:
+        """Total norm of the perturbation, where the method has one."""
+        return self.parameters.get("rho")
+
+    @property
+    def every(self) -> int | None:
+        """Period of the perturbation, where the method has one."""
+        return self.parameters.get("every")
+
+    @property
+    def aligned(self) -> bool:
+        """Whether there is an alignment before the attack."""
+        return is_aligned(self.method)
 
     @property
     def label(self) -> str:
         """The method for people, such as "Vaccine ρ=2"."""
-        match self.method:
-            case "none":
-                return "No alignment"
-            case "sft":
-                return "SFT"
-            case "random":
-                return f"Random ρ={self.rho:g}"
-        period = "" if self.every == 1 else f" τ={self.every}"
-        return f"Vaccine ρ={self.rho:g}{period}"
+        return arm_label(self.method, self.parameters)
+
+    @property
+    def arm(self) -> dict[str, Any]:
+        """What determines how the alignment forms its gradient, ready for JSON."""
+        own = {"method": self.method, "rho": self.rho, "every": self.every}
+        more = {
+            name: value
+            for name, value in self.parameters.items()
+            if name not in _FIELDS
+        }
+        return own | ({"parameters": more} if more else {})
 
     @property
     def effective(self) -> dict[str, Any]:
         """What determines its results: without what its method does not use."""
-        own = {name: getattr(self, name) for name in _OWN}
+        own = self.arm | {"poison": self.poison, "seed": self.seed}
         return own | {
             name: value
             for name, value in self.settings.items()
-            if self.method != "none" or not SETTINGS[name].of_alignment
+            if self.aligned or not SETTINGS[name].of_alignment
         }
 
 
@@ -77,12 +98,12 @@ def trials(config: StudyConfig) -> list[Trial]:
     Trials that only differ in what their method does not use, such as the alignment
     steps of an unaligned model, are one.
     """
-    found: dict[tuple[Any, ...], Trial] = {}
+    found: dict[str, Trial] = {}
     for settings in _settings(config):
-        for method, rho, every in _variants(config):
+        for method, parameters in _arms(config):
             for poison, seed in itertools.product(config.poison, config.seeds):
-                trial = Trial(method, rho, every, poison, seed, settings)
-                found.setdefault(tuple(trial.effective.items()), trial)
+                trial = Trial(method, parameters, poison, seed, settings)
+                found.setdefault(repr(trial.effective), trial)
     return list(found.values())
 
 
@@ -97,16 +118,8 @@ def _settings(config: StudyConfig) -> Iterator[dict[str, Any]]:
         yield single | dict(zip(config.sweep, values, strict=True))
 
 
-def _variants(
-    config: StudyConfig,
-) -> Iterator[tuple[str, float | None, int | None]]:
+def _arms(config: StudyConfig) -> Iterator[tuple[str, dict[str, Any]]]:
+    values = {name: getattr(config, name) for name in _FIELDS} | dict(config.parameters)
     for method in config.methods:
-        match method:
-            case "vaccine":
-                for rho, every in itertools.product(config.rho, config.every):
-                    yield method, float(rho), every
-            case "random":
-                for rho in config.rho:
-                    yield method, float(rho), None
-            case _:
-                yield method, None, None
+        for parameters in arms_of(method, values):
+            yield method, parameters

@@ -112,6 +112,31 @@ class Inputs:
             harmful=self._harmful(trial.settings["harmful_data"]),
         )
 
+    def stream(self, trial: Trial, name: str) -> Rows:
+        """Rows that a method reads beside the alignment rows.
+
+        Parameters
+        ----------
+        trial : Trial
+        name : str
+            "harmful": restricted requests with answers that comply, as an attacker has
+            them, none of a held-out act; "restricted" and "ordinary": what alignment
+            rows are drawn from.
+
+        Raises
+        ------
+        ValueError
+            When a study has no such rows.
+        """
+        if name == "harmful":
+            return self._harmful(trial.settings["harmful_data"])
+        if name in KINDS:
+            return self._rows(trial, name, "train")
+        raise ValueError(
+            f"{trial.method} reads a stream {name!r}; a study has harmful, "
+            f"{', '.join(KINDS)}"
+        )
+
     def held_out(self, trial: Trial, kind: str) -> Rows:
         """Requests that are evaluated; the first are a fair sample."""
         return self._rows(trial, kind, trial.settings["evaluate_on"])

@@ -54,6 +54,7 @@ def result_row(
         "rho": trial.rho,
         "variance": align.get("variance"),
         "every": trial.every,
+        "parameters": dict(trial.parameters),
         "label": trial.label,
         "poison": trial.poison,
         "samples": trial.settings["samples"],

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vaccine_swift import drift
-from vaccine_swift.methods import SFT
+from vaccine_swift.methods import SFT, method_class
 from vaccine_swift.models import CausalLM
 from vaccine_swift.study.alignment import alignment_method
+from vaccine_swift.study.arms import method_source
 from vaccine_swift.study.config import SETTINGS, named_judge
 from vaccine_swift.study.inputs import KINDS
 from vaccine_swift.study.measuring import drift_curve, drift_numbers, measured
@@ -54,7 +55,7 @@ class Workshop:
             "align" (unless unaligned), "before", "attack", "after", "drift". Work that
             two cells share has the same key.
         """
-        align = None if trial.method == "none" else self._align(trial)
+        align = self._align(trial) if trial.aligned else None
         attack = self._attack(trial, align)
         stages = {
             "before": self._evaluate(trial, align, None),
@@ -78,23 +79,28 @@ class Workshop:
 
     def _align(self, trial: Trial) -> Stage:
         rows = self._inputs.alignment(trial)
+        known = method_class(trial.method)
+        streams = {name: self._inputs.stream(trial, name) for name in known.streams}
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
             model = self._model(trial, None, None)
             pools = self._inputs.alignment_pools(trial)
             method = alignment_method(trial, model, pools)
             result = train(
-                model, rows, trial, "align", directory, method=method, report=report
+                *(model, rows, trial, "align", directory),
+                method=method,
+                report=report,
+                streams=streams,
             )
             return result | {"variance": getattr(method, "variance", None)}
 
-        key = self._training(trial, "align", rows) | {
-            "method": trial.method,
-            "rho": trial.rho,
-            "every": trial.every,
-        }
-        passes = 2 if trial.method == "vaccine" else 1
-        return Stage("align", key, _steps_cost(trial, "align") * passes, work)
+        key = self._training(trial, "align", rows) | trial.arm
+        if source := method_source(trial.method):
+            key["source"] = source
+        if streams:
+            key["streams"] = {name: digest(each) for name, each in streams.items()}
+        cost = _steps_cost(trial, "align") * known.passes
+        return Stage("align", key, cost, work)
 
     def _attack(self, trial: Trial, align: Stage | None) -> Stage:
         rows = self._inputs.attack(trial)

@@ -18,7 +18,9 @@ from typing import Any, Final
 import numpy as np
 
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.methods import registered
 from vaccine_swift.statistics import holm, student_quantile
+from vaccine_swift.study.arms import NONE
 from vaccine_swift.study.cells import Row, cells
 from vaccine_swift.study.metrics import METRICS, study_metric
 from vaccine_swift.study.resampling import DRAWS, Scores, Spread, sign_flip, spread
@@ -134,7 +136,7 @@ def differences(
         study_metric(name)
     grid = cells(rows)
     known = {cell.method for cell in grid} | {cell.label for cell in grid}
-    if baseline not in known | {"none", "sft", "vaccine", "random"}:
+    if baseline not in known | {NONE, *registered()}:
         raise ValueError(
             f"baseline must be one of {', '.join(sorted(known))}, got {baseline!r}."
             f"{nearest(baseline, known)}"

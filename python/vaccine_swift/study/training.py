@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +35,7 @@ def train(
     method: Method,
     report: Callable[[float], None],
     callbacks: Sequence[TrainerCallback] = (),
+    streams: Mapping[str, Sequence[dict[str, Any]]] | None = None,
 ) -> dict[str, Any]:
     """Train the model's adapter, a new one if there is none, and save it.
 
@@ -50,12 +51,14 @@ def train(
         Whose settings to take.
     directory : Path
         Where the adapter goes, as PEFT files.
-    method : SFT, Vaccine or RandomPerturbation
+    method : Method
         Of every step.
     report : callable
         Told the share of steps done.
     callbacks : sequence of TrainerCallback
         Further callbacks.
+    streams : mapping of str to sequence of dict, optional
+        Rows that the method reads beside the training rows.
 
     Returns
     -------
@@ -97,6 +100,9 @@ def train(
         train_dataset=dataset,
         method=method,
         callbacks=[_Share(report), *callbacks],
+        streams={
+            name: examples(each, model, trial) for name, each in (streams or {}).items()
+        },
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vaccine_swift.study.cells import Cell, Row, cells
-from vaccine_swift.study.report._arms import arm_styles
+from vaccine_swift.study.report._arms import arm_styles, method_styles
 from vaccine_swift.study.statistics import differences, summary
 
 __all__ = ["Content", "Entry", "field_name", "field_value"]
@@ -45,6 +45,11 @@ class Content:
     def styles(self) -> dict[str, str]:
         """Line style of each arm's label."""
         return arm_styles(self.grid)
+
+    @functools.cached_property
+    def method_styles(self) -> dict[str, str]:
+        """Line style of each method, where its arms are one curve."""
+        return method_styles(self.grid)
 
     @functools.cached_property
     def summary(self) -> list[Entry]:

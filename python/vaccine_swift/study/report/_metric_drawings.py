@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from vaccine_swift._report.drawing import Curve, Drawing, Point
+from vaccine_swift.study.arms import method_title
 from vaccine_swift.study.cells import PLACE
 from vaccine_swift.study.metrics import METRICS
-from vaccine_swift.study.report._arms import METHOD_NAMES, METHOD_STYLES
 from vaccine_swift.study.report._content import Content, Entry, field_name
 
 __all__ = ["parameters", "stages", "sweep", "trade_off"]
@@ -27,13 +27,24 @@ _OF_ARM: Final = ("rho", "variance", "every")
 def parameters(content: Content) -> list[str]:
     """What takes several numeric values, each a possible x axis; p comes first."""
     found = [name for name in content.varied() if _numeric(content, name)]
-    for name in _OF_ARM:
+    for name in _of_arm(content):
         values: dict[str, set[Any]] = {}
         for entry in content.summary:
             values.setdefault(entry["method"], set()).add(entry[name])
-        if any(len(each - {None}) > 1 for each in values.values()):
+        known = [each - {None} for each in values.values()]
+        if any(len(each) > 1 and all(map(_is_number, each)) for each in known):
             found.append(name)
     return found
+
+
+def _of_arm(content: Content) -> tuple[str, ...]:
+    """What a method's arms may differ in."""
+    more = next(iter(content.grid)).parameters
+    return (*_OF_ARM, *(name for name, _ in more))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def stages(content: Content, metric: str) -> Iterator[Drawing]:
@@ -69,7 +80,7 @@ def sweep(content: Content, metric: str, parameter: str) -> Iterator[Drawing]:
         if len(ticks) < 2:
             continue
         arms = _by_arm(content, entries, parameter)
-        step = 0.0 if parameter in _OF_ARM else 0.01 * (ticks[-1] - ticks[0])
+        step = 0.0 if parameter in _of_arm(content) else 0.01 * (ticks[-1] - ticks[0])
         curves = []
         for index, ((label, style), each) in enumerate(arms.items()):
             if each[0][parameter] is None:
@@ -155,9 +166,8 @@ def _by_arm(
     found: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         method = str(entry["method"])
-        if parameter in _OF_ARM:
-            name = METHOD_NAMES.get(method, method)
-            style = METHOD_STYLES.get(method, "e")
+        if parameter in _of_arm(content):
+            name, style = method_title(method), content.method_styles[method]
         else:
             name, style = entry["label"], content.styles[entry["label"]]
         found.setdefault((name, style), []).append(entry)
@@ -217,7 +227,4 @@ def _drawing(
 
 def _numeric(content: Content, name: str) -> bool:
     values = [dict(cell.place)[name] for cell in content.grid]
-    return all(
-        isinstance(value, int | float) and not isinstance(value, bool)
-        for value in values
-    )
+    return all(map(_is_number, values))
