@@ -274,3 +274,7 @@ def test_labels_are_read_beside_the_embedding(tmp_path) -> None:
     assert found.left_out == ("n",)
     with pytest.raises(ValueError, match="Did you mean 'segment'"):
         read_embeddings(path, labels="segmet")
+    with (tmp_path / "b.npz").open("wb") as file:
+        np.savez(file, x=VECTORS, segment=np.array([{}] * 6, object))
+    with pytest.raises(ValueError, match="'segment' holds Python objects"):
+        read_embeddings(tmp_path / "b.npz", labels="segment")

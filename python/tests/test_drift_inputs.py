@@ -173,6 +173,17 @@ def test_what_cannot_be_taken_names_the_remedy(make, error, words) -> None:
     assert "x" in str(caught.value)
 
 
+@pytest.mark.parametrize("form", [OnlyDLPack, Tensor, as_arrow, as_series])
+def test_embedding_drift_and_directions_take_the_same_forms(form) -> None:
+    assert drift.hed(form(X), form(Y)) == drift.hed(X, Y)
+    plain = drift.Accumulator(4, tier="full", energy={"first": X[:2]})
+    other = drift.Accumulator(4, tier="full", energy={"first": form(X[:2])})
+    for each in (plain, other):
+        each.update(X, Y, ids=range(12))
+    contents = [each.report(tests=[]).to_dict()["layers"] for each in (plain, other)]
+    assert contents[0] == contents[1]
+
+
 # MARK: Groups and ids
 
 

@@ -70,6 +70,14 @@ def test_equal_distributions_are_seldom_found_to_differ() -> None:
     assert found < 9
 
 
+def test_many_segments_are_counted_rather_than_listed() -> None:
+    labels = np.array([f"s{k % 20:02}" for k in range(180)])
+    made = drift.two_sample(X, X, segments=(labels, labels), tests=["ks"])
+    assert made.sentence == (
+        "No change was found in s00, s01, s02, s03, s04, s05, s06, s07 and 12 more."
+    )
+
+
 def test_the_shift_is_the_distance_of_the_means_in_spreads() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40_000, 4))

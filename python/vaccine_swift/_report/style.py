@@ -38,6 +38,7 @@ Roboto,"Helvetica Neue",Arial,sans-serif;font-variant-numeric:tabular-nums}}
 .vs-report h1{{font-size:26px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em}}
 .vs-report h2{{font-size:18px;margin:36px 0 4px}}
 .vs-report h3{{font-size:14px;margin:0 0 2px;font-weight:650}}
+.vs-report p,.vs-report h1,.vs-report h3,.vs-report .tile{{overflow-wrap:anywhere}}
 .vs-report p{{margin:0 0 12px;max-width:75ch}}
 .vs-report .lead{{max-width:none;font-size:17px;margin-bottom:18px}}
 .vs-report .soft,.vs-report figcaption{{color:var(--soft);font-size:13px}}

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift.drift._vectors import plain_array
+
 __all__ = ["orthonormal_sets"]
 
 
@@ -22,7 +24,9 @@ def orthonormal_sets(
     """
     sets: dict[str, npt.NDArray[np.float64]] = {}
     for name, value in directions.items():
-        rows = np.atleast_2d(np.asarray(value, np.float64))
+        rows = np.atleast_2d(
+            np.asarray(plain_array(value, f"energy[{name!r}]"), np.float64)
+        )
         if rows.ndim != 2 or rows.shape[1] != width or len(rows) > width:
             raise ValueError(
                 f"energy[{name!r}] must be [{width}] or [k, {width}], "

@@ -61,8 +61,8 @@ def grouped(ids: Any, count: int) -> tuple[list[str | int], npt.NDArray[np.int64
         return values[order].tolist(), np.repeat(place[owner], lengths)
     plain = checked_ids(ids, count)
     prompts = list(dict.fromkeys(plain))
-    places = dict(zip(prompts, range(len(prompts)), strict=True))
-    return prompts, np.fromiter(map(places.__getitem__, plain), np.int64, count)
+    numbers = dict(zip(prompts, range(len(prompts)), strict=True))
+    return prompts, np.fromiter(map(numbers.__getitem__, plain), np.int64, count)
 
 
 def key_of(prompt: str | int) -> int:

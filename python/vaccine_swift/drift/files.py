@@ -124,6 +124,8 @@ def _of_arrays(
     if not arrays:
         raise ValueError(f"{path} must hold an array, got none")
     check_labels(path, arrays, labels)
+    if labels is not None and arrays[labels] is None:
+        raise ValueError(f"{path}: {labels!r} holds Python objects, not labels")
     ids = ids_of(arrays, lambda array: array is not None and array.ndim == 1)
     described = [
         _array_column(name, array)

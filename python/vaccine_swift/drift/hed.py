@@ -11,6 +11,7 @@ import numpy.typing as npt
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.drift._rows import rows
+from vaccine_swift.drift._vectors import plain_array
 
 __all__ = ["HED_PROFILES", "hed"]
 
@@ -96,7 +97,7 @@ def hed(
 
 
 def _array(value: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
-    array = np.asarray(value)
+    array = plain_array(value, name)
     if array.ndim < 2:
         raise ValueError(f"{name} must be [..., d], got shape {list(array.shape)}")
     return array

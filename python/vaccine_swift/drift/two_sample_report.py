@@ -27,6 +27,7 @@ __all__ = ["ALL", "SCHEMA", "TwoSampleReport"]
 SCHEMA: Final = "vaccine_swift.drift.two_sample/1"
 ALL: Final = "all"
 """The name of all rows together."""
+_MOST_LISTED: Final = 8
 _KEYS: Final = ("settings", "segments", "columns", "map")
 
 
@@ -322,4 +323,6 @@ def _fate(entry: Mapping[str, Any]) -> str:
 def _listed(names: list[str]) -> str:
     if len(names) == 1:
         return names[0]
+    if len(names) > _MOST_LISTED:
+        return f"{', '.join(names[:_MOST_LISTED])} and {len(names) - _MOST_LISTED} more"
     return f"{', '.join(names[:-1])} and {names[-1]}"

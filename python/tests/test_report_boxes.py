@@ -1,0 +1,157 @@
+"""Pages in headless Chromium, wide and narrow: no text over another, none cut.
+
+Where there is no Chromium, nothing is tested.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import study_rows
+from drift_reports import content
+
+from vaccine_swift import drift
+from vaccine_swift.study import report as study_report
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+    None,
+)
+WIDTHS = (1200, 400)
+LONG = "sent_by_customers_of_the_old_shop_without_any_space_in_its_name"
+
+# What JupyterLab does to tables in a cell's output.
+JUPYTER = """<style>.jp-RenderedHTMLCommon table{border-collapse:collapse;
+font-size:12px;table-layout:fixed;margin-left:auto;margin-right:auto}
+.jp-RenderedHTMLCommon td,.jp-RenderedHTMLCommon th,.jp-RenderedHTMLCommon tr{
+vertical-align:middle;padding:.5em;line-height:normal;white-space:normal;
+max-width:none;border:none}
+:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon td,
+:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon th{text-align:right}
+</style><div class="jp-RenderedHTMLCommon">"""
+
+MEASURE = """
+function faults(page) {
+  const found = [], box = e => e.getBoundingClientRect();
+  page.querySelectorAll('details').forEach(e => { e.open = true; });
+  const root = page.documentElement;
+  if (root.scrollWidth > root.clientWidth) found.push(['wider than the screen', '']);
+  page.querySelectorAll('svg').forEach(svg => {
+    const frame = box(svg.closest('figure'));
+    const texts = [...svg.querySelectorAll('text')].map(t => [t.textContent, box(t)]);
+    texts.forEach(([a, p], i) => {
+      if (p.left < frame.left || p.right > frame.right + 1) found.push(['outside', a]);
+      texts.slice(i + 1).forEach(([b, q]) => {
+        const x = Math.min(p.right, q.right) - Math.max(p.left, q.left);
+        const y = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
+        if (x > 1 && y > 2.5) found.push(['overlap', a + ' | ' + b]);
+      });
+    });
+  });
+  page.querySelectorAll('td,th,.tile,h3,p,summary').forEach(e => {
+    if (e.scrollWidth > e.clientWidth + 1) found.push(['cut', e.textContent]);
+  });
+  return found;
+}
+onload = () => {
+  const all = {};
+  document.querySelectorAll('iframe').forEach(frame => {
+    all[frame.name] = faults(frame.contentDocument);
+  });
+  document.getElementById('faults').textContent = JSON.stringify(all);
+};
+"""
+
+
+def one_layer() -> drift.Report:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(90, 8))
+    accumulator = drift.Accumulator(width=8, tier="full")
+    accumulator.update(
+        x,
+        x + rng.lognormal(-2, 0.5, (90, 1)) * rng.normal(size=x.shape),
+        ids=[f"{LONG}-{k}" for k in range(90)],
+        groups=np.repeat(["de", LONG, "fr"], 30),
+    )
+    return accumulator.report(permutations=99, floor="float16")
+
+
+def two_samples() -> drift.TwoSampleReport:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 300, 8))
+    names = [f"{LONG}-{k}" if k % 2 else str(k) for k in range(20)]
+    labels = np.tile(names, 15)
+    return drift.two_sample(x, y, segments=(labels, labels), tests=["ks"])
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory) -> dict[str, str]:
+    several = drift.Report(content())
+    path = tmp_path_factory.mktemp("study") / "study.html"
+    study_report.write_html(study_rows.study(poisons=(0.0, 0.1), seeds=2), path)
+    reports = {"layers": several, "layer": one_layer(), "segments": two_samples()}
+    made = {"study": path.read_text("utf-8")}
+    for name, each in reports.items():
+        made[name] = each.to_html()
+        made[f"{name} in a notebook"] = JUPYTER + each._repr_html_()
+    made["layers and a baseline"] = several.to_html(baseline=several)
+    return made
+
+
+def measured(pages: dict[str, str], directory) -> dict[str, list[list[str]]]:
+    frames = "".join(
+        f'<iframe name="{name}, {width}" style="width:{width}px;height:900px" '
+        f'srcdoc="{html.escape(page)}"></iframe>'
+        for name, page in pages.items()
+        for width in WIDTHS
+    )
+    target = directory / "all.html"
+    text = f"<!doctype html><meta charset='utf-8'>{frames}<pre id='faults'></pre>"
+    target.write_text(f"{text}<script>{MEASURE}</script>", "utf-8")
+    run = subprocess.run(
+        [
+            CHROMIUM,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--user-data-dir={directory / 'profile'}",
+            "--window-size=1300,1000",
+            "--virtual-time-budget=10000",
+            "--dump-dom",
+            target.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    found = re.search(r'<pre id="faults">(.*?)</pre>', run.stdout, re.DOTALL)[1]
+    return json.loads(html.unescape(found))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_no_text_is_cut_or_lies_over_another(pages, tmp_path) -> None:
+    found = measured(pages, tmp_path)
+    assert len(found) == len(pages) * len(WIDTHS)
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_measure_finds_what_it_looks_for(tmp_path) -> None:
+    svg = '<svg width="300" height="40"><text y="20">one</text><text x="9" y="20">'
+    pages = {
+        "overlap": f"<figure>{svg}two</text></svg></figure>",
+        "cut": '<p style="width:20px;overflow:hidden">Donaudampfschiff</p>',
+        "wide": '<div style="width:2000px">x</div>',
+    }
+    found = measured(pages, tmp_path)
+    kinds = {name: {kind for kind, _ in faults} for name, faults in found.items()}
+    assert kinds["overlap, 400"] == {"overlap"}
+    assert kinds["cut, 400"] == {"cut"}
+    assert kinds["wide, 1200"] == {"wider than the screen"}
