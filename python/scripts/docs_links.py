@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from markdown import Extension, Markdown
 from markdown.treeprocessors import Treeprocessor
@@ -20,7 +20,7 @@ FOLDER = "python/docs"
 class OutsideLinks(Treeprocessor):
     """Turns links out of the folder into their text and the path."""
 
-    def run(self, root: ElementTree.Element) -> None:
+    def run(self, root: ET.Element) -> None:
         """Rewrite every such link of a page."""
         for link in root.iter("a"):
             target = link.get("href", "")
@@ -29,14 +29,14 @@ class OutsideLinks(Treeprocessor):
                 continue
             link.tag = "span"
             link.attrib.clear()
-            ElementTree.SubElement(link, "code").text = path
+            ET.SubElement(link, "code").text = path
             link.text = f"{link.text or ''} "
 
 
 class OutsideLinksExtension(Extension):
     """Registers the rewriting after the links are made."""
 
-    def extendMarkdown(self, md: Markdown) -> None: 
+    def extendMarkdown(self, md: Markdown) -> None:
         """Add the rewriting."""
         md.treeprocessors.register(OutsideLinks(md), "outside_links", 0)
 
