@@ -48,7 +48,7 @@ def add_parser(commands: Any) -> None:
         "--adapter", type=Path, metavar="DIR", help="PEFT files of a LoRA adapter"
     )
     group.add_argument("--system", metavar="TEXT", help="the system prompt")
-    add_dtype_option(group)
+    add_dtype_option(group, "auto")
     add_thread_option(group)
     group = parser.add_argument_group("answers")
     group.add_argument(

@@ -65,7 +65,7 @@ class Capture:
 
     def size(self, model: CausalLM) -> tuple[int, int]:
         """Number of layers and width of what is read of the model."""
-        fields = model._model.configuration
+        fields = model.core.configuration
         layers = layer_indices(self.layers, fields["layer_count"])
         return len(layers), fields["hidden_size"]
 

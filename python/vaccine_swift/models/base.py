@@ -33,6 +33,14 @@ class ModelBase:
     _stream: int
     _is_frozen_by_method: bool = False
 
+    @property
+    def core(self) -> Model:
+        """The model in the extension module, for the other parts of this package.
+
+        It is no part of the public interface.
+        """
+        return self._model
+
     def _shapes(self, kind: TensorKind) -> dict[str, tuple[int, ...]]:
         return {name: tuple(shape) for name, shape in self._model.tensors(kind)}
 

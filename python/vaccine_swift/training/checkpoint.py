@@ -105,7 +105,7 @@ class Checkpoint:
         """
         _check_adapter(model, self.path, self.adapter)
         for name, value in self.adapter.items():
-            model._model.write("adapter", name, value)
+            model.core.write("adapter", name, value)
 
 
 def write_checkpoint(
@@ -160,7 +160,7 @@ def _id_of(content: Mapping[str, Any]) -> str:
 def _check_adapter(
     model: CausalLM, path: Path, adapter: Mapping[str, npt.NDArray[np.float32]]
 ) -> None:
-    here = {name: tuple(shape) for name, shape in model._model.tensors("adapter")}
+    here = {name: tuple(shape) for name, shape in model.core.tensors("adapter")}
     there = {name: value.shape for name, value in adapter.items()}
     for name in sorted(set(here) | set(there)):
         if here.get(name) != there.get(name):

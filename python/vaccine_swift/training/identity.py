@@ -65,7 +65,7 @@ def identity(
     values["train_dataset (fingerprint)"] = data.fingerprint
     if model.adapter is not None:
         values["adapter"] = asdict(model.adapter)
-    values[_CONFIGURATION] = _described(model._model.configuration)
+    values[_CONFIGURATION] = _described(model.core.configuration)
     values["model (fingerprint)"] = _fingerprint(model)
     return json.loads(json.dumps(values))
 
@@ -74,9 +74,9 @@ def _fingerprint(model: CausalLM) -> str:
     """Of some base weights: enough to tell one model from another, quick to read."""
     digest = hashlib.blake2b(digest_size=16)
     for module in _SAMPLED_MODULES:
-        template = model._model.configuration[f"names.{module}"]
+        template = model.core.configuration[f"names.{module}"]
         name = f"{template.replace('{layer}', '0')}.weight"
-        digest.update(np.asarray(model._model.read("weight", name)).tobytes())
+        digest.update(np.asarray(model.core.read("weight", name)).tobytes())
     return digest.hexdigest()
 
 

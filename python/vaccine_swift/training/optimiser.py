@@ -42,7 +42,7 @@ class Optimiser:
     """
 
     def __init__(self, model: CausalLM, args: TrainingArguments) -> None:
-        self._model = model._model
+        self._model = model.core
         self._max_grad_norm = args.max_grad_norm
         self._adamw = _core.AdamW(
             self._model,

@@ -29,13 +29,13 @@ from vaccine_swift.training.streams import MethodState, Stream
 
 if TYPE_CHECKING:
     from vaccine_swift.locks import Lock
-    from vaccine_swift.training.trainer import Trainer
+    from vaccine_swift.training.host import Host
 
 __all__ = ["prepare"]
 
 
 def prepare(
-    trainer: Trainer,
+    trainer: Host,
     resume_from_checkpoint: bool | str | Path | None,  # noqa: FBT001
     lock: Lock,
 ) -> Run:
@@ -107,7 +107,7 @@ def _keep_others_apart(
 
 
 def _reserve(
-    trainer: Trainer, plan: Plan, data: Survey, method_state: MethodState
+    trainer: Host, plan: Plan, data: Survey, method_state: MethodState
 ) -> None:
     """Allocate once for the largest batch of training and evaluation."""
     tokens = plan.largest_batch(data.lengths)

@@ -22,9 +22,9 @@ from vaccine_swift.training.state import TrainerControl, TrainerState
 
 if TYPE_CHECKING:
     from vaccine_swift.locks import Lock
+    from vaccine_swift.training.host import Host
     from vaccine_swift.training.sampling import Plan
     from vaccine_swift.training.streams import MethodState
-    from vaccine_swift.training.trainer import Trainer
 
 __all__ = ["Run"]
 
@@ -34,7 +34,7 @@ class Run:
 
     Parameters
     ----------
-    trainer : Trainer
+    trainer : Host
         Its state is replaced by this run's.
     plan : Plan
         Which examples go into which step.
@@ -52,7 +52,7 @@ class Run:
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: Host,
         plan: Plan,
         run: str,
         identity: Mapping[str, Any],

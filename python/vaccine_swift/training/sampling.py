@@ -80,7 +80,7 @@ def check_fits(name: str, data: Survey, model: CausalLM) -> None:
         When an example is longer than the model's context, or a token is beyond its
         vocabulary.
     """
-    configuration = model._model.configuration
+    configuration = model.core.configuration
     context = configuration["context_length"]
     vocabulary = configuration["vocabulary_size"]
     longest = int(np.argmax(data.lengths))

@@ -39,7 +39,7 @@ def answers(
         len(tokenizer.encode_prompt(prompt, add_special_tokens=special))
         for prompt in prompts
     )
-    size = model._model.configuration
+    size = model.core.configuration
     floats = 2 * size["layer_count"] * size["key_value_head_count"] * size["head_size"]
     together = max(1, _CACHE_BYTES // (4 * floats * (longest + new_tokens)))
     found: list[str] = []

@@ -107,7 +107,7 @@ def perplexity(
 
 def _stretches(model: CausalLM, text: str) -> list[Example]:
     ids = np.asarray(model._require_tokenizer().encode(text), np.int32)
-    size = min(_LONGEST, model._model.configuration["context_length"])
+    size = min(_LONGEST, model.core.configuration["context_length"])
     parts = (ids[start : start + size] for start in range(0, len(ids), size))
     found = [Example(part, part) for part in parts if len(part) > 1]
     if not found:
@@ -118,7 +118,7 @@ def _stretches(model: CausalLM, text: str) -> list[Example]:
 
 
 def _of_rows(model: CausalLM, rows: Sequence[Row], template: str) -> Iterator[Example]:
-    longest = model._model.configuration["context_length"]
+    longest = model.core.configuration["context_length"]
     columns = ("instruction", "input", "output")
     data = load(
         [{key: row[key] for key in columns if key in row} for row in rows],
