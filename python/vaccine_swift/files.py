@@ -66,7 +66,7 @@ def new_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield beside
         _finish(stage)
         beside.replace(target)
-        _flush(target.absolute().parent)
+        _flush_names(target.absolute().parent)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
@@ -140,7 +140,7 @@ def new_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
                 shutil.rmtree(former, ignore_errors=True)
                 target.rename(former)
             stage.rename(target)
-            _flush(parent)
+            _flush_names(parent)
             shutil.rmtree(former, ignore_errors=True)
 
 
@@ -190,13 +190,13 @@ def staged_files(
                     (stage / name).replace(target / name)
                 for name in gone:
                     (target / name).unlink()
-                _flush(target)
+                _flush_names(target)
             else:
                 (stage / _OBSOLETE).write_text(json.dumps(gone))
                 _finish(stage)
                 committed = target / f"{_COMMITTED}{uuid.uuid4().hex[:8]}"
                 stage.rename(committed)
-                _flush(target)
+                _flush_names(target)
                 _move_files(committed)
 
 
@@ -319,18 +319,32 @@ def _move_files(committed: Path) -> None:
         (directory / name).unlink(missing_ok=True)
     for entry in moved:
         entry.rename(directory / entry.name)
-    _flush(directory)
+    _flush_names(directory)
     remove_directory(committed)
 
 
 def _finish(stage: Path) -> None:
-    """Give everything in a stage its permissions, and flush it to the disk."""
+    """Give everything in a stage its permissions, and flush it to the disk.
+
+    What is written for another stage is flushed with that one.
+    """
     mode = stage.stat().st_mode & 0o666
     for entry in stage.rglob("*"):
         if entry.is_file():
             entry.chmod(mode)
-        _flush(entry)
-    _flush(stage)
+        if not _is_staged(stage.parent):
+            _flush(entry)
+    if not _is_staged(stage.parent):
+        _flush(stage)
+
+
+def _is_staged(path: Path) -> bool:
+    return any(part.startswith(_UNFINISHED) for part in path.parts)
+
+
+def _flush_names(directory: Path) -> None:
+    if not _is_staged(directory):
+        _flush(directory)
 
 
 def _flush(path: Path) -> None:

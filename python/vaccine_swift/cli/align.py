@@ -110,6 +110,11 @@ def add_parser(commands: Any) -> None:
         help="go on from the last checkpoint in --output-dir, or from this one",
     )
     add_overwrite_option(group, "the adapter that --output-dir holds")
+    group.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say how long it will take and how much memory, and stop",
+    )
     add_dtype_option(group)
     add_thread_option(group)
     add_method_options(parser)
@@ -130,7 +135,7 @@ def run(options: argparse.Namespace) -> None:
     """
     arguments, method = training_arguments(options), method_of(options)
     settings = adapter_settings(options)
-    if not options.resume:
+    if not options.resume and not options.dry_run:
         told = ", --resume to go on with its run"
         check_not_there(options, "adapter_config.json", "an adapter", otherwise=told)
     model, tokenizer = load_model(options.model, options.threads, options.dtype)
@@ -145,6 +150,9 @@ def run(options: argparse.Namespace) -> None:
         method=method,
         callbacks=[Told(data.lines)],
     )
+    if options.dry_run:
+        print(trainer.estimate())
+        return
     try:
         output = trainer.train(resume_from_checkpoint=options.resume)
     except KeyboardInterrupt as interrupt:

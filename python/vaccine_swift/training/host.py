@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Host(Protocol):
     train_dataset: Sequence[Example]
     eval_dataset: Sequence[Example] | None
     method: Method
+    lr_lambda: Callable[[int], float] | None
     streams: dict[str, Sequence[Example]]
     state: TrainerState
     control: TrainerControl

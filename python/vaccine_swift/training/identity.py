@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from vaccine_swift.training.schedule import first_factors
+
 if TYPE_CHECKING:
-    from vaccine_swift.methods import Method
     from vaccine_swift.models import CausalLM
     from vaccine_swift.training.arguments import TrainingArguments
     from vaccine_swift.training.checkpoint import Checkpoint
+    from vaccine_swift.training.host import Host
     from vaccine_swift.training.sampling import Plan, Survey
 
 __all__ = ["going_on", "identity", "stretched"]
@@ -33,6 +36,7 @@ _ARGUMENTS: Final = (
     "seed",
 )
 _LENGTH: Final = "max_steps or num_train_epochs (in steps)"
+_FACTORS: Final = "lr_lambda"
 _WARMUP: Final = "warmup_steps"
 _CONFIGURATION: Final = "model (configuration)"
 # By the core's words for them.
@@ -45,22 +49,24 @@ _LLAMA_BLOCKS: Final = {
 }
 
 
-def identity(
-    model: CausalLM, args: TrainingArguments, method: Method, plan: Plan, data: Survey
-) -> dict[str, Any]:
+def identity(host: Host, plan: Plan, data: Survey) -> dict[str, Any]:
     """Everything that shapes the trajectory of the weights, ready for JSON.
 
     When to log, evaluate and save is not in it. The length of the run and of its
     warm-up are where the schedule depends on them.
     """
+    model, args = host.model, host.args
     values = {name: getattr(args, name) for name in _ARGUMENTS}
     schedule = args.lr_scheduler_type
+    if host.lr_lambda is not None:
+        values["lr_scheduler_type"] = schedule = "constant"
+        values[_FACTORS] = first_factors(host.lr_lambda, plan.total_steps)
     if schedule != "constant":
         values[_WARMUP] = args.steps_of("warmup_steps", plan.total_steps)
     if schedule in ("linear", "cosine"):
         values[_LENGTH] = plan.total_steps
     values["data_seed"] = plan.seed
-    values["method"] = method.identity
+    values["method"] = host.method.identity
     values["train_dataset (length)"] = len(data.lengths)
     values["train_dataset (fingerprint)"] = data.fingerprint
     if model.adapter is not None:
@@ -155,4 +161,6 @@ def _agree(name: str, saved: object, present: object) -> bool:
             saved[key] == value if key in saved else name == _CONFIGURATION or not value
             for key, value in present.items()
         )
+    if name == _FACTORS and isinstance(saved, list) and isinstance(present, list):
+        return all(map(operator.eq, saved, present))  # one run may be longer
     return saved == present

@@ -11,6 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from vaccine_swift import _core
+from vaccine_swift._arguments import check_range
 from vaccine_swift.files import write_tensors
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Optimiser:
     def __init__(self, model: CausalLM, args: TrainingArguments) -> None:
         self._model = model.core
         self._max_grad_norm = args.max_grad_norm
+        self.learning_rate = 0.0
         self._adamw = _core.AdamW(
             self._model,
             args.adam_beta1,
@@ -57,15 +59,19 @@ class Optimiser:
         """Updates done."""
         return self._adamw.step_count
 
-    def step(self, learning_rate: float) -> float:
+    def step(self) -> float:
         """Clip the gradients, update the adapter; the global norm before clipping.
+
+        The step has the size that `learning_rate` says, which callbacks may set.
 
         Raises
         ------
         ValueError
             When a gradient is not finite; no weight has changed.
         """
-        return self._adamw.step(self._model, learning_rate, self._max_grad_norm)
+        check_range("learning_rate", self.learning_rate, minimum=0.0)
+        self.learning_rate = float(self.learning_rate)
+        return self._adamw.step(self._model, self.learning_rate, self._max_grad_norm)
 
     def save(self, path: Path) -> None:
         """Write moments (torch's names) and the count of updates as safetensors."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vaccine_swift.locks import Lock
     from vaccine_swift.training.host import Host
 
-__all__ = ["prepare"]
+__all__ = ["plan_of", "prepare"]
 
 
 def prepare(
@@ -50,16 +50,8 @@ def prepare(
     """
     output_dir = Path(trainer.args.output_dir)
     remove_stale(output_dir)
-    data = survey("train_dataset", trainer.train_dataset)
-    check_fits("train_dataset", data, trainer.model)
-    plan = Plan.of(trainer.args, len(data.lengths))
-    present = identity(trainer.model, trainer.args, trainer.method, plan, data)
-    method_state = MethodState(
-        Stream(name, dataset, plan.batch_size, plan.seed)
-        for name, dataset in trainer.streams.items()
-    )
-    method_state.check(trainer.model)
-    present |= method_state.identity
+    plan, data, method_state = _planned(trainer)
+    present = identity(trainer, plan, data) | method_state.identity
     checkpoint, run = None, uuid.uuid4().hex
     if resume_from_checkpoint is not None and resume_from_checkpoint is not False:
         if resume_from_checkpoint is True:
@@ -77,7 +69,32 @@ def prepare(
     _keep_others_apart(output_dir, run, last, checkpoint)
     if told:
         warnings.warn(told, stacklevel=3)
-    return Run(trainer, plan, run, present, checkpoint, method_state, lock)
+    return Run(trainer, plan, data, run, present, checkpoint, method_state, lock)
+
+
+def plan_of(trainer: Host) -> tuple[Plan, Survey]:
+    """Check data and settings, and allocate: what comes before any file.
+
+    Raises
+    ------
+    ValueError, MemoryError
+        As `Trainer.train` says.
+    """
+    plan, data, method_state = _planned(trainer)
+    _reserve(trainer, plan, data, method_state)
+    return plan, data
+
+
+def _planned(trainer: Host) -> tuple[Plan, Survey, MethodState]:
+    data = survey("train_dataset", trainer.train_dataset)
+    check_fits("train_dataset", data, trainer.model)
+    plan = Plan.of(trainer.args, len(data.lengths))
+    method_state = MethodState(
+        Stream(name, dataset, plan.batch_size, plan.seed)
+        for name, dataset in trainer.streams.items()
+    )
+    method_state.check(trainer.model)
+    return plan, data, method_state
 
 
 def _keep_others_apart(

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy.typing as npt
 
@@ -15,18 +15,22 @@ from vaccine_swift import _core
 from vaccine_swift.batches import Batch
 from vaccine_swift.training.best import record_best
 from vaccine_swift.training.checkpoint import Checkpoint, run_id, write_checkpoint
+from vaccine_swift.training.estimate import Estimate, estimated
 from vaccine_swift.training.folder import remove_oldest
 from vaccine_swift.training.optimiser import Optimiser
 from vaccine_swift.training.position import Position
+from vaccine_swift.training.schedule import factor_of
 from vaccine_swift.training.state import TrainerControl, TrainerState
 
 if TYPE_CHECKING:
     from vaccine_swift.locks import Lock
     from vaccine_swift.training.host import Host
-    from vaccine_swift.training.sampling import Plan
+    from vaccine_swift.training.sampling import Plan, Survey
     from vaccine_swift.training.streams import MethodState
 
 __all__ = ["Run"]
+
+_SOON_DONE: Final = 50
 
 
 class Run:
@@ -38,6 +42,8 @@ class Run:
         Its state is replaced by this run's.
     plan : Plan
         Which examples go into which step.
+    data : Survey
+        Of the training set.
     run : str
         The same in all checkpoints of the run.
     identity : mapping
@@ -54,6 +60,7 @@ class Run:
         self,
         trainer: Host,
         plan: Plan,
+        data: Survey,
         run: str,
         identity: Mapping[str, Any],
         checkpoint: Checkpoint | None,
@@ -64,6 +71,7 @@ class Run:
         self.position = Position()
         self._trainer = trainer
         self._plan = plan
+        self._data = data
         self._run = run
         self._identity = identity
         self._method_state = method_state
@@ -96,6 +104,14 @@ class Run:
             if trainer.control.should_training_stop and position.steps_in_epoch == 0:
                 return
             self._epoch()
+
+    def estimate(self) -> Estimate | None:
+        """What is left of the run; None where it is soon done."""
+        left = self._plan.total_steps - self._trainer.state.global_step
+        if left * self._trainer.args.gradient_accumulation_steps < _SOON_DONE:
+            return None
+        done = self._trainer.state.global_step
+        return estimated(self._trainer, self._plan, self._data, done)
 
     def best_checkpoint(self) -> Path | None:
         """The checkpoint of the best evaluation, also where `output_dir` has moved."""
@@ -147,19 +163,17 @@ class Run:
     def _step(self, step: Sequence[npt.NDArray[Any]]) -> None:
         trainer, state, position = self._trainer, self._trainer.state, self.position
         args = trainer.args
+        self.optimiser.learning_rate = self._scheduled(state.global_step)
         trainer.fire("on_step_begin")
         started = time.perf_counter()
         micro_batches = [
             Batch.pack(trainer.train_dataset[int(index)] for index in indices)
             for indices in step
         ]
-        learning_rate = args.learning_rate * _core.schedule_factor(
-            args.lr_scheduler_type, state.global_step, self._warmup, state.max_steps
-        )
         try:
             loss, clean_loss = self._accumulate(micro_batches)
             trainer.fire("on_pre_optimizer_step")
-            gradient_norm = self.optimiser.step(learning_rate)
+            gradient_norm = self.optimiser.step()
         except ValueError as error:
             trainer.model.zero_gradients()
             raise ValueError(f"step {state.global_step + 1}: {error}") from error
@@ -177,6 +191,7 @@ class Run:
             / self._plan.micro_batches,
         )
         self._samples += sum(batch.sequences for batch in micro_batches)
+        learning_rate = self.optimiser.learning_rate
         position.gradient_norm, position.learning_rate = gradient_norm, learning_rate
         metrics = {
             "loss": loss,
@@ -187,6 +202,20 @@ class Run:
         if not math.isnan(clean_loss):
             metrics["clean_loss"] = clean_loss
         trainer.fire("on_step_end", metrics=metrics)
+
+    def _scheduled(self, step: int) -> float:
+        """The learning rate of a step, from 0, before callbacks change it."""
+        args, own = self._trainer.args, self._trainer.lr_lambda
+        if own is None:
+            factor = _core.schedule_factor(
+                args.lr_scheduler_type,
+                step,
+                self._warmup,
+                self._trainer.state.max_steps,
+            )
+        else:
+            factor = factor_of(own, step)
+        return args.learning_rate * factor
 
     def _accumulate(self, micro_batches: Sequence[Batch]) -> tuple[float, float]:
         """Sum the weighted gradients; the step's loss and clean loss."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ from vaccine_swift.methods import Method, Vaccine
 from vaccine_swift.termination import termination_interrupts
 from vaccine_swift.training.arguments import TrainingArguments
 from vaccine_swift.training.checkpoint import STATE_FILE, Checkpoint
+from vaccine_swift.training.estimate import Estimate, estimated
 from vaccine_swift.training.evaluation import evaluation_metrics
 from vaccine_swift.training.flow import CallbackHandler, DefaultFlowCallback
-from vaccine_swift.training.preparation import prepare
+from vaccine_swift.training.preparation import plan_of, prepare
 from vaccine_swift.training.progress import (
     JSONLinesCallback,
     PrinterCallback,
@@ -55,6 +57,11 @@ class Trainer:
         The data that the method reads beside the training rows, such as
         ``{"harmful": …}``: one for each of the method's ``streams``. Each is shuffled,
         batched and resumed as the training rows are, epoch after epoch.
+    lr_lambda : callable, optional
+        A schedule of one's own in place of `lr_scheduler_type`: takes the step, from
+        0, and returns what `learning_rate` is multiplied by, at least 0. A resumed run
+        must have the same. A callback may set ``optimizer.learning_rate`` as well, in
+        `on_step_begin` or `on_pre_optimizer_step`, for that step.
     callbacks : sequence, optional
         Callbacks, or classes of them, called after the trainer's own.
 
@@ -108,6 +115,7 @@ class Trainer:
         eval_dataset: Sequence[Example] | None = None,
         method: Method = Vaccine(rho=2.0),  # noqa: B008, frozen
         streams: Mapping[str, Sequence[Example]] | None = None,
+        lr_lambda: Callable[[int], float] | None = None,
         callbacks: Sequence[object] | None = None,
     ) -> None:
         if not isinstance(args, TrainingArguments):
@@ -128,6 +136,9 @@ class Trainer:
         self.eval_dataset = eval_dataset
         self.method = method
         self.streams = check_streams(method, streams)
+        if not (lr_lambda is None or callable(lr_lambda)):
+            raise TypeError(f"lr_lambda must be callable, got {_kind(lr_lambda)}")
+        self.lr_lambda = lr_lambda
         self.state = TrainerState()
         self.control = TrainerControl()
         self._run: Run | None = None
@@ -185,14 +196,14 @@ class Trainer:
         OSError
             When a checkpoint or log cannot be written; former checkpoints are whole.
         """
-        if self.model.adapter is None:
-            raise RuntimeError("the model has no adapter, call model.add_adapter first")
+        self._require_adapter()
         with (
             termination_interrupts(),
             exclusive(Path(self.args.output_dir), "trains") as lock,
         ):
             run = prepare(self, resume_from_checkpoint, lock)
             self._run = run
+            self._tell_estimate(run)
             started = time.perf_counter()
             try:
                 run.go()
@@ -202,6 +213,37 @@ class Trainer:
                 for callback in self.callbacks.callbacks:
                     if isinstance(callback, ProgressCallback):
                         callback.close()
+
+    def estimate(self) -> Estimate:
+        """How long a run will take and how much memory, from one micro-batch.
+
+        Checks data and settings and allocates as `train` does, but writes nothing;
+        the model's gradients are zero afterwards.
+
+        Returns
+        -------
+        Estimate
+            ``steps``, ``tokens``, ``seconds`` (evaluations aside), ``memory`` (bytes).
+
+        Raises
+        ------
+        ValueError, RuntimeError, MemoryError
+            As `train`.
+
+        Examples
+        --------
+        >>> import vaccine_swift as vs
+        >>> model = vs.CausalLM.from_config(vs.tiny_config(), seed=0)
+        >>> model.add_adapter(vs.LoRAConfig(r=2, lora_alpha=4))
+        >>> data = [vs.Example([1, 2, 3], [-100, 2, 3])] * 8
+        >>> args = vs.TrainingArguments("never-written", max_steps=1000)
+        >>> estimate = vs.Trainer(model, args, train_dataset=data).estimate()
+        >>> estimate.steps, estimate.tokens, estimate.seconds > 0
+        (1000, 24000, True)
+        """
+        self._require_adapter()
+        plan, data = plan_of(self)
+        return estimated(self, plan, data, 0)
 
     def evaluate(
         self,
@@ -270,6 +312,18 @@ class Trainer:
             optimizer=self._run and self._run.optimiser,
             **kwargs,
         )
+
+    def _require_adapter(self) -> None:
+        if self.model.adapter is None:
+            raise RuntimeError("the model has no adapter, call model.add_adapter first")
+
+    def _tell_estimate(self, run: Run) -> None:
+        """Say what is ahead where someone is told of the run at all."""
+        shown = (PrinterCallback, ProgressCallback)
+        if any(isinstance(each, shown) for each in self.callbacks.callbacks):
+            estimate = run.estimate()
+            if estimate is not None:
+                print(estimate, file=sys.stderr)
 
     def _finish(self, run: Run, seconds: float) -> TrainOutput:
         best = run.best_checkpoint()
