@@ -212,3 +212,14 @@ def test_the_shipped_set_is_told_of_too(model_path, tmp_path, capsys) -> None:
     words = ["--output-dir", str(tmp_path), "--max-steps", "1", "--disable-tqdm"]
     assert main(["align", "--model", str(model_path), *words]) == 0
     assert "the shipped set: 300 of 300 rows kept; median " in capsys.readouterr().out
+
+
+def test_a_dry_run_says_what_is_ahead_and_writes_nothing(
+    model_path, data, tmp_path, capsys
+) -> None:
+    options = ["--max-steps", "20000", "--disable-tqdm", "--dry-run"]
+    assert align(model_path, data, tmp_path / "out", *options) == 0
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert told.startswith("20,000 steps, ")
+    assert "GB of memory" in told
+    assert not (tmp_path / "out").exists()
