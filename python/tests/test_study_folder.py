@@ -9,6 +9,7 @@ import pytest
 from study_support import tiny_study
 
 from vaccine_swift.plain_json import plain
+from vaccine_swift.study import StudyResult
 from vaccine_swift.study.folder import opened, write_rows
 from vaccine_swift.study.progress import expected_seconds
 from vaccine_swift.study.store import Stage, Store, digest
@@ -124,3 +125,12 @@ def test_the_time_left_goes_by_the_pace_of_each_kind():
     assert expected_seconds([stage("drift", 8)], done) == pytest.approx(10)
     assert expected_seconds([align], []) is None
     assert expected_seconds([], []) == 0
+
+
+def test_results_are_lines_whatever_separators_their_texts_hold(tmp_path) -> None:
+    rows = [{"method": "a\u2028b\u0085c\x0bd"}, {"method": "e"}]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (tmp_path / "results.jsonl").write_text(text, encoding="utf-8")
+    assert list(StudyResult.load(tmp_path).rows) == rows
+    (tmp_path / "results.jsonl").write_text("")
+    assert list(StudyResult.load(tmp_path).rows) == []

@@ -55,8 +55,10 @@ class StudyResult:
         if file.is_dir():
             file = file / RESULTS
         rows = []
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").split("\n")
         for number, line in enumerate(lines, start=1):
+            if not line:
+                continue
             try:
                 rows.append(json.loads(line))
             except ValueError as error:
