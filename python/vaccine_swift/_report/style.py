@@ -107,7 +107,7 @@ vertical-align:bottom}}
 .vs-report .scroll th:first-child,.vs-report .scroll td:first-child{{text-align:left}}
 .vs-report .scroll td.wrap{{white-space:normal;overflow-wrap:anywhere;min-width:11em}}
 .vs-report .scroll table.prose td{{white-space:normal;text-align:left;
-vertical-align:top;min-width:9em}}
+vertical-align:top;min-width:6em;overflow-wrap:anywhere}}
 .vs-report .scroll table.prose th{{text-align:left}}
 .vs-report dl{{display:grid;grid-template-columns:max-content minmax(0,70ch);
 gap:4px 18px;margin:8px 0;font-size:13.5px}}
