@@ -21,7 +21,8 @@ static int module_execute(PyObject *module) {
     if ((state->buffer_type = add_type(module, &buffer_spec)) == NULL
         || (state->model_type = add_type(module, &model_spec)) == NULL
         || (state->adamw_type = add_type(module, &adamw_spec)) == NULL
-        || (state->vector_type = add_type(module, &vector_spec)) == NULL)
+        || (state->vector_type = add_type(module, &vector_spec)) == NULL
+        || (state->turn_type = add_type(module, &turn_spec)) == NULL)
         return -1;
     if (PyModule_AddFunctions(module, drift_state_functions) < 0
         || PyModule_AddFunctions(module, drift_metric_functions) < 0
@@ -38,6 +39,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT(state->model_type);
     Py_VISIT(state->adamw_type);
     Py_VISIT(state->vector_type);
+    Py_VISIT(state->turn_type);
     return 0;
 }
 
@@ -47,6 +49,7 @@ static int module_clear(PyObject *module) {
     Py_CLEAR(state->model_type);
     Py_CLEAR(state->adamw_type);
     Py_CLEAR(state->vector_type);
+    Py_CLEAR(state->turn_type);
     return 0;
 }
 

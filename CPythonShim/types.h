@@ -11,7 +11,7 @@
 enum { MAXIMUM_DIMENSIONS = 3 };
 
 typedef struct ModuleState {
-    PyTypeObject *buffer_type, *model_type, *adamw_type, *vector_type;
+    PyTypeObject *buffer_type, *model_type, *adamw_type, *vector_type, *turn_type;
 } ModuleState;
 
 // An array that owns its memory. `format` is 'f' (float32) or 'i' (int32).
@@ -41,7 +41,12 @@ typedef struct VectorObject {
     ModelObject *model;
 } VectorObject;
 
-extern PyType_Spec buffer_spec, model_spec, adamw_spec, vector_spec;
+typedef struct TurnObject {
+    PyObject_HEAD Turn turn;
+    PyObject *owner;  // str
+} TurnObject;
+
+extern PyType_Spec buffer_spec, model_spec, adamw_spec, vector_spec, turn_spec;
 
 // Every type is final, so the type of an instance is the type that defines its methods.
 static inline ModuleState *state_of(PyObject *object) {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import os
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy.typing as npt
 
+from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.drift._content import report_content
 from vaccine_swift.drift._directions import orthonormal_sets
@@ -63,6 +63,12 @@ class Accumulator:
     TypeError, ValueError
         For an argument out of its range; names it.
 
+    Notes
+    -----
+    Threads take turns. A call in the midst of another one of the same thread, as from a
+    signal handler, raises RuntimeError, and so does one in a child that was forked
+    while another thread had its turn.
+
     Examples
     --------
     >>> import numpy as np
@@ -114,7 +120,7 @@ class Accumulator:
             energy=orthonormal_sets(energy or {}, int(width)),
         )
         self.metadata: dict[str, Any] = dict(metadata or {})
-        self._lock = threading.Lock()
+        self._turn = _core.Turn("accumulator")
 
     def update(
         self,
@@ -149,7 +155,7 @@ class Accumulator:
         KeyboardInterrupt
             Nothing was added.
         """
-        with self._lock:
+        with self._turn:
             state = self._state
             x = layer_rows(
                 reference, "reference", layers=state.layers, width=state.width
@@ -179,7 +185,7 @@ class Accumulator:
         if not isinstance(other, Accumulator):
             raise TypeError(f"other must be an Accumulator, got {type(other).__name__}")
         merged = copy.copy(self)
-        with other._lock:
+        with other._turn:
             merged._state.merge(other._state)
         merged.metadata = {**other.metadata, **self.metadata}
         return merged
@@ -238,7 +244,7 @@ class Accumulator:
         """
         if isinstance(floor, Accumulator):
             floor = floor.report(tests=[], permutations=0)
-        with self._lock:
+        with self._turn:
             content = report_content(
                 self._state,
                 tests=tests,
@@ -262,7 +268,7 @@ class Accumulator:
         """
         from vaccine_swift.drift._storage import save
 
-        with self._lock:
+        with self._turn:
             save(path, self._state, self.metadata)
 
     @property
@@ -310,7 +316,7 @@ class Accumulator:
         return self._restored(*self.__reduce__()[1])
 
     def __reduce__(self) -> tuple[Any, tuple[State, dict[str, Any]]]:
-        with self._lock:
+        with self._turn:
             return Accumulator._restored, (self._state.copy(), dict(self.metadata))
 
     @classmethod
@@ -318,7 +324,7 @@ class Accumulator:
         self = cls.__new__(cls)
         self._state = state
         self.metadata = metadata
-        self._lock = threading.Lock()
+        self._turn = _core.Turn("accumulator")
         return self
 
 
