@@ -30,6 +30,7 @@ perturbation, and data streams beside the training rows.
 """
 
 from vaccine_swift.methods.base import Method, Option, option, options_of
+from vaccine_swift.methods.booster import Booster
 from vaccine_swift.methods.documentation import table
 from vaccine_swift.methods.loss_terms import Reference
 from vaccine_swift.methods.perturbations import (
@@ -53,6 +54,7 @@ from vaccine_swift.methods.vaccine import Vaccine
 
 __all__ = [
     "SFT",
+    "Booster",
     "Gaussian",
     "Given",
     "Method",
