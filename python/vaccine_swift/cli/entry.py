@@ -19,6 +19,7 @@ from vaccine_swift.cli import (
     merge,
     study,
 )
+from vaccine_swift.cli.completion import add_completion_option
 from vaccine_swift.cli.parsing import Parser
 from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift import DriftExceeded
@@ -97,6 +98,7 @@ def build_parser() -> Parser:
         "'vaccine-swift COMMAND --help' describes a command.",
     )
     parser.add_argument("--version", action="version", version=__version__)
+    add_completion_option(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in (align, merge, generate, chat, evaluate, study, demo, drift):
         module.add_parser(commands)
