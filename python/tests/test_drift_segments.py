@@ -154,11 +154,13 @@ def test_rows_of_one_prompt_are_permuted_together() -> None:
         ({"level": 1.0}, ValueError, "level"),
         ({"permutations": 0}, ValueError, "permutations"),
         ({"seed": -1}, ValueError, "seed"),
+        ({"y": Y[:4]}, ValueError, "y must have at least 5 rows, got 4"),
+        ({"y": Y[:, :5]}, ValueError, "y must have the 6 columns of x"),
     ],
 )
 def test_bad_arguments_name_themselves(options, error, words) -> None:
     with pytest.raises(error, match=re.escape(words)):
-        drift.two_sample(X, Y, **options)
+        drift.two_sample(**{"x": X, "y": Y, **options})
 
 
 @pytest.mark.parametrize("tests", [["mmd"], ["ks"], ["energy"], ["classifier"]])
@@ -226,6 +228,36 @@ def test_both_sets_are_drawn_in_one_basis(report) -> None:
     expected = np.linalg.norm(X.mean(0) - Y.mean(0))
     assert np.linalg.norm(first - second) <= expected + 1e-3
     assert np.sum(found["densities"], axis=(1, 2)) == pytest.approx([1, 1], abs=0.05)
+
+
+def test_the_rows_that_lie_farthest_are_listed() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 300, 5))
+    y[17] += 40
+    y[5] -= 30
+    ids = [f"t{k}" for k in range(300)]
+    labels = np.array(["<a>", "b"] * 150)
+    made = drift.two_sample(x, y, segments=(labels, labels), tests=["ks"], ids=ids)
+    found = made.to_dict()["outlying"]
+    first, second, *_ = found["rows"]
+    assert (first["id"], first["row"], first["segment"]) == ("t17", 17, "b")
+    assert (second["id"], second["segment"]) == ("t5", "b")
+    between = np.linalg.norm(x[:, None] - x, axis=2)
+    np.fill_diagonal(between, np.inf)
+    expected = np.linalg.norm(x - y[17], axis=1).min() / np.median(between.min(1))
+    assert first["distance"] == pytest.approx(expected, rel=1e-9)
+    assert len(found["rows"]) == 10
+    page = made.to_html()
+    assert '<td class="wrap">t17</td>' in page
+    assert "<a>" not in page
+    with pytest.raises(ValueError, match="ids must have one"):
+        drift.two_sample(x, y, tests=["ks"], ids=ids[:-1])
+
+
+def test_equal_reference_rows_have_no_unit_of_distance() -> None:
+    made = drift.two_sample(np.ones((9, 3)), Y[:9, :3], tests=["ks"])
+    assert made.to_dict()["outlying"] is None
+    assert "farthest" not in made.to_html()
 
 
 def test_rows_of_one_column_have_no_map() -> None:

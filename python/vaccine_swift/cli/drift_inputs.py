@@ -83,6 +83,7 @@ def two_files(options: argparse.Namespace) -> drift.TwoSampleReport:
         first.values,
         second.values,
         segments=None if options.group_by is None else (first.labels, second.labels),
+        ids=second.ids,
         permutations=options.permutations,
         seed=options.seed,
         metadata={

@@ -32,6 +32,8 @@ def page(report: TwoSampleReport, title: str) -> str:
         details=_details(report),
         columns=report.content["columns"],
         column_table=_column_table(report),
+        outlying=report.content.get("outlying"),
+        outlying_table=_outlying_table(report),
         pictures=[
             DRAWINGS[kind](report.content) for kind in ("map", "density", "means")
         ],
@@ -110,6 +112,22 @@ def _details(report: TwoSampleReport) -> Table:
         for test, found in entry["tests"].items()
     ]
     return Table(heads, rows, wrapped=True)
+
+
+def _outlying_table(report: TwoSampleReport) -> Table | None:
+    """Rows of the current set that lie farthest from the reference."""
+    outlying = report.content.get("outlying")
+    if not outlying:
+        return None
+    rows = [
+        (
+            str(each["row"]) if each["id"] is None else each["id"],
+            each["segment"] or "–",
+            shown("", each["distance"]),
+        )
+        for each in outlying["rows"]
+    ]
+    return Table(("row", "segment", "distance"), rows, wrapped=True)
 
 
 def _column_table(report: TwoSampleReport) -> Table | None:

@@ -14,6 +14,7 @@ from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.drift._groups import row_labels
 from vaccine_swift.drift._map import common_map
+from vaccine_swift.drift._outlying import outlying_rows
 from vaccine_swift.drift._rows import float64_rows, rows
 from vaccine_swift.drift.two_sample import energy_distance, mmd
 from vaccine_swift.drift.two_sample_report import ALL, SCHEMA, TwoSampleReport
@@ -38,6 +39,7 @@ def two_sample(
     segments: Any = None,
     tests: Sequence[str] = ("mmd", "ks"),
     groups: Any = None,
+    ids: Any = None,
     permutations: int | None = None,
     level: float = 0.05,
     seed: int = 0,
@@ -60,6 +62,9 @@ def two_sample(
     groups : (sequence of n, sequence of m), optional
         The prompt of each row where a prompt has several, as in `mmd`; "ks" takes rows
         as independent and is refused with it.
+    ids : sequence of m, optional
+        What the current rows are called in the list of those that lie farthest from
+        the reference; by default their numbers.
     permutations : int, optional
         B of every permutation test; by default 999, or as many as let the smallest
         p-value, corrected for all tests, be half of `level`.
@@ -99,12 +104,20 @@ def two_sample(
         raise ValueError(
             f"y must have the {first.shape[1]} columns of x, got {second.shape[1]}"
         )
+    for name, values in (("x", first), ("y", second)):
+        if len(values) < _FEWEST:
+            raise ValueError(
+                f"{name} must have at least {_FEWEST} rows, got {len(values)}"
+            )
     check_range("level", level, above=0.0, below=1.0)
     check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
     names = _checked_tests(tests, groups)
     parts = _parts(segments, len(first), len(second))
     count = _permutations(permutations, len(parts) * len(names), level)
     owners = _both("groups", groups, len(first), len(second))
+    labels = _both("segments", segments, len(first), len(second))
+    of_current = None if labels is None else labels[1]
+    called = None if ids is None else row_labels(ids, len(second), "ids")
     entries = {}
     for name, (left, right) in parts.items():
         inside = None if owners is None else (owners[0][left], owners[1][right])
@@ -127,6 +140,7 @@ def two_sample(
             "segments": entries,
             "columns": _columns(first, second, level) if "ks" in names else None,
             "map": common_map(first, second, parts, seed),
+            "outlying": outlying_rows(first, second, of_current, called, seed),
         }
     )
 
