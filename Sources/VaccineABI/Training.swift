@@ -226,7 +226,7 @@ extension VaccinePassOptions {
                         + "\(token_weight_count)")
             }
             // A row predicts the token after it, whose weight it gets.
-            weights = batch.supervisedRows.map { values[batch.places[$0] + 1] }
+            weights = batch.supervisedRows.map { values[batch.givenIndices[$0] + 1] }
         }
         var logarithms: Matrix?
         if let reference {

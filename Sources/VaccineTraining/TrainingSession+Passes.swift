@@ -192,7 +192,7 @@ extension TrainingSession {
                 states, variance: variance, layers: layers, stream: options.numbers(.noise),
                 norms: norms)
         case .given(let values):
-            perturb(states, with: values, places: batch.places, norms: norms)
+            perturb(states, with: values, places: batch.givenIndices, norms: norms)
         }
         return states
     }

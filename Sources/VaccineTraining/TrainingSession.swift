@@ -77,7 +77,7 @@ package final class TrainingSession {
     func keep(_ content: Content, of batch: PackedBatch) {
         self.content = content
         tokens = batch.givenCount
-        places.append(contentsOf: batch.places)
+        places.append(contentsOf: batch.givenIndices)
     }
 
     /// Memory for ε of a batch of this many tokens.

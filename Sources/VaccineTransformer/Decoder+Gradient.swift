@@ -143,7 +143,7 @@ extension Decoder {
     /// Names the first layer whose activations are not finite.
     private func nonFinite(_ pass: Pass, _ final: Matrix, _ what: String) -> VaccineError {
         func token(_ row: Int, among rows: [Int]? = nil) -> Int {
-            pass.batch.places[rows?[row] ?? row]
+            pass.batch.givenIndices[rows?[row] ?? row]
         }
         for index in layers.indices {
             let kept = pass.workspace.layer(index)

@@ -4,8 +4,8 @@ package import VaccineNumerics
 package struct PackedBatch: Sendable, Equatable {
     /// T token ids.
     package private(set) var inputIDs: [Int32] = []
-    /// The place of each of them among the `givenCount` that were given.
-    package private(set) var places: [Int] = []
+    /// The index of each of them among the `givenCount` that were given.
+    package private(set) var givenIndices: [Int] = []
     package private(set) var givenCount = 0
     /// B + 1 borders: 0 first, T last.
     package private(set) var offsets: [Int] = []
@@ -48,7 +48,7 @@ package struct PackedBatch: Sendable, Equatable {
         trimming: Bool = false
     ) throws(VaccineError) {
         self.inputIDs.removeAll(keepingCapacity: true)
-        places.removeAll(keepingCapacity: true)
+        givenIndices.removeAll(keepingCapacity: true)
         self.offsets.removeAll(keepingCapacity: true)
         supervisedRows.removeAll(keepingCapacity: true)
         targets.removeAll(keepingCapacity: true)
@@ -84,7 +84,7 @@ package struct PackedBatch: Sendable, Equatable {
         for (start, end) in zip(offsets, offsets.dropFirst()) {
             var kept = trimming ? start..<start : start..<end
             if let labels {
-                let shift = places.count - start
+                let shift = givenIndices.count - start
                 for row in start..<(end - 1) where labels[row + 1] != PackedBatch.ignored {
                     supervisedRows.append(row + shift)
                     targets.append(labels[row + 1])
@@ -93,8 +93,8 @@ package struct PackedBatch: Sendable, Equatable {
             }
             guard !kept.isEmpty else { continue }
             self.inputIDs.append(contentsOf: inputIDs[kept])
-            places.append(contentsOf: kept)
-            self.offsets.append(places.count)
+            givenIndices.append(contentsOf: kept)
+            self.offsets.append(givenIndices.count)
         }
     }
 
@@ -126,7 +126,7 @@ package struct PackedBatch: Sendable, Equatable {
     private init(inputIDs: [Int32], offsets: [Int]) {
         self.inputIDs = inputIDs
         self.offsets = offsets
-        places = Array(inputIDs.indices)
+        givenIndices = Array(inputIDs.indices)
         givenCount = inputIDs.count
     }
 

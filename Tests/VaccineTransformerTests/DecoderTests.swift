@@ -218,7 +218,7 @@ func attentionOutputs(_ model: Decoder, _ ids: [Int32], into outputs: Matrix) th
             inputIDs: [5, 6, 7, 8, 9, 4, 3], labels: [5, 6, 7, 8, -100, -100, 3],
             offsets: [0, 3, 5, 7], configuration: .tiny, trimming: true)
         #expect(batch.inputIDs == [5, 6, 4])
-        #expect(batch.places == [0, 1, 5])
+        #expect(batch.givenIndices == [0, 1, 5])
         #expect(batch.offsets == [0, 2, 3])
         #expect(batch.supervisedRows == [0, 1, 2])
         #expect(batch.targets == [6, 7, 3])

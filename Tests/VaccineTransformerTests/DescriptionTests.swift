@@ -87,9 +87,9 @@ import _TestSupport
             let tensors = model.tensors(kind)
             #expect(Set(tensors.map(\.name)).count == tensors.count)
             for (index, tensor) in tensors.enumerated() {
-                #expect(try model.place(kind, named: tensor.name) == index)
+                #expect(try model.index(of: kind, named: tensor.name) == index)
             }
         }
-        #expect(throws: VaccineError.self) { try model.place(.gradient, named: "nonsense") }
+        #expect(throws: VaccineError.self) { try model.index(of: .gradient, named: "nonsense") }
     }
 }

@@ -47,7 +47,7 @@ struct AttentionSettings: Sendable {
 
 /// What an attention block keeps from its forward pass for its backward pass.
 struct AttentionActivations {
-    let qkv: Matrix  // [T, (H + 2K)·D] after the positions were told
+    let qkv: Matrix  // [T, (H + 2K)·D] turned by their positions
     let qkvCache: Projection.Cache
     let logSums: Matrix  // [H, T]
     let context: Matrix  // [T, H·D]

@@ -1,6 +1,6 @@
 internal import VaccineNumerics
 
-/// Settings of a way to tell positions, as a description has them.
+/// Settings of a position encoding, as a description has them.
 protocol PositionSettings: Sendable {
     init(_ reader: inout DescriptionReader)
     func check(_ attention: AttentionSettings, _ faults: inout Faults)

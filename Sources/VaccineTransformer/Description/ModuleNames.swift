@@ -30,10 +30,10 @@ package struct ModuleNames: Sendable {
         var parts: [String: String] = [:]
         for (part, template) in templates.sorted(by: { $0.key < $1.key }) {
             let key = ModuleNames.prefix + part
-            let places = inLayers.contains(part) ? 1 : 0
-            if template.places != places || template.target.isEmpty {
+            let expected = inLayers.contains(part) ? 1 : 0
+            if template.occurrences != expected || template.target.isEmpty {
                 faults.add(
-                    "\(key) must be a name with {layer} \(places == 1 ? "once" : "nowhere"), "
+                    "\(key) must be a name with {layer} \(expected == 1 ? "once" : "nowhere"), "
                         + "got '\(template.text)'", about: key)
             } else if let other = parts.updateValue(part, forKey: template.text) {
                 faults.add(
@@ -50,13 +50,13 @@ private struct Template: Sendable {
     let beforeLayer: String
     let afterLayer: String
     /// How often `{layer}` is in it.
-    let places: Int
+    let occurrences: Int
     let target: String
 
     init(_ text: String) {
         self.text = text
         let ranges = text.ranges(of: "{layer}")
-        places = ranges.count
+        occurrences = ranges.count
         beforeLayer = ranges.first.map { String(text[..<$0.lowerBound]) } ?? text
         afterLayer = ranges.first.map { String(text[$0.upperBound...]) } ?? ""
         target =

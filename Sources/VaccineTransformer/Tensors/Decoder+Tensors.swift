@@ -4,20 +4,20 @@ extension Decoder {
     /// All tensors of a kind, in the order of the computation.
     package func tensors(_ kind: TensorKind) -> [NamedTensor] { table(kind)?.tensors ?? [] }
 
-    /// The place of a tensor among those of its kind.
+    /// The index of a tensor among those of its kind.
     ///
     /// - Throws: `VaccineError.value` for an unknown name.
-    package func place(_ kind: TensorKind, named name: String) throws(VaccineError) -> Int {
-        guard let place = table(kind)?.place(of: name) else {
+    package func index(of kind: TensorKind, named name: String) throws(VaccineError) -> Int {
+        guard let index = table(kind)?.index(of: name) else {
             throw .value("name: the model has no \(kind) tensor '\(name)'")
         }
-        return place
+        return index
     }
 
-    /// - Throws: as `place`.
+    /// - Throws: as `index(of:named:)`.
     package func tensor(_ kind: TensorKind, named name: String) throws(VaccineError) -> NamedTensor
     {
-        tensors(kind)[try place(kind, named: name)]
+        tensors(kind)[try index(of: kind, named: name)]
     }
 
     private func table(_ kind: TensorKind) -> TensorTable? {

@@ -115,12 +115,12 @@ private func transpose(_ source: Matrix, into target: Matrix) {
 /// Tensors in the order of the computation, found by name without a search.
 struct TensorTable {
     let tensors: [NamedTensor]
-    private let places: [String: Int]
+    private let indices: [String: Int]
 
     init(_ tensors: [NamedTensor]) {
         self.tensors = tensors
-        places = Dictionary(zip(tensors.map(\.name), tensors.indices)) { first, _ in first }
+        indices = Dictionary(zip(tensors.map(\.name), tensors.indices)) { first, _ in first }
     }
 
-    func place(of name: String) -> Int? { places[name] }
+    func index(of name: String) -> Int? { indices[name] }
 }
