@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 import study_rows
 from drift_reports import content
+from study_rows import arm
 
 from vaccine_swift import drift
+from vaccine_swift.study import StudyResult
 from vaccine_swift.study import report as study_report
 
 CHROMIUM = next(
@@ -54,7 +56,15 @@ function faults(page) {
       });
     });
   });
-  page.querySelectorAll('td,th,.tile,h3,p,summary').forEach(e => {
+  page.querySelectorAll('.scroll').forEach(e => {
+    const hint = e.nextElementSibling;
+    const told = hint && hint.matches('.swipe') && box(hint).height > 0;
+    const narrow = page.defaultView.innerWidth <= 480;
+    if (narrow && e.scrollWidth > e.clientWidth + 1 && !told) {
+      found.push(['scrolls without a word', e.textContent]);
+    }
+  });
+  page.querySelectorAll('td,th,.tile,h3,p,li,dd,summary').forEach(e => {
     if (e.scrollWidth > e.clientWidth + 1) found.push(['cut', e.textContent]);
   });
   return found;
@@ -90,13 +100,36 @@ def two_samples() -> drift.TwoSampleReport:
     return drift.two_sample(x, y, segments=(labels, labels), tests=["ks"])
 
 
+def studies(directory) -> dict[str, str]:
+    """Pages of studies over shares, of one cell, and over a setting of the method."""
+    norms = [arm("sft"), *(arm("vaccine", rho=rho) for rho in (0.1, 2.0, 10.0))]
+    of_arms = {
+        "shares": (study_rows.ARMS, (0.0, 0.05, 0.1, 0.2)),
+        "cell": (study_rows.ARMS, (0.1,)),
+        "norms": (norms, (0.1,)),
+    }
+    made = {}
+    for name, (arms, poisons) in of_arms.items():
+        rows = study_rows.study(arms, poisons, 2)
+        words = "Sure, here is how to do it. " * 12
+        answers = tuple(
+            study_report.Answer(each[-1], "I cannot help with that.", words)
+            for each in arms
+        )
+        examples = {"restricted": [study_report.Example(f"How? {LONG}", answers)]}
+        path = directory / "study.html"
+        study_report.write_html(rows, path, examples=examples)
+        made[f"study of {name}"] = path.read_text("utf-8")
+        notebook = StudyResult(rows)._repr_html_()
+        made[f"study of {name} in a notebook"] = JUPYTER + notebook
+    return made
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory) -> dict[str, str]:
     several = drift.Report(content())
-    path = tmp_path_factory.mktemp("study") / "study.html"
-    study_report.write_html(study_rows.study(poisons=(0.0, 0.1), seeds=2), path)
     reports = {"layers": several, "layer": one_layer(), "segments": two_samples()}
-    made = {"study": path.read_text("utf-8")}
+    made = studies(tmp_path_factory.mktemp("study"))
     for name, each in reports.items():
         made[name] = each.to_html()
         made[f"{name} in a notebook"] = JUPYTER + each._repr_html_()

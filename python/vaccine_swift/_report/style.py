@@ -8,14 +8,15 @@ from vaccine_swift._report.heat import GRADIENT
 
 __all__ = ["COLOURS", "STYLE"]
 
-# Lines use Okabe and Ito's colours, "Color Universal Design" (2008), which people with
-# any form of colour blindness tell apart; the dark page has lighter ones of these hues.
+# Lines use Okabe and Ito's colours, "Color Universal Design" (2008), and a dark brown,
+# which people with any form of colour blindness tell apart; the dark page has lighter
+# ones of these hues.
 COLOURS: Final = {
     "a": "#0072b2",
     "b": "#d55e00",
     "c": "#009e73",
-    "d": "#b0588d",
-    "e": "#8a6d00",
+    "d": "#cc79a7",
+    "e": "#6c521c",
     "quiet": "#5c6675",
 }
 """Colours of the line styles on a light page."""
@@ -25,7 +26,7 @@ _LIGHT: Final = f"""--page:#f6f7f9;--card:#fff;--ink:#1b2330;--soft:#5c6675;
 --grid:#e6e9ee;--axis:#aab2bd;{_LINES};
 --edge:#e2e5ea;--shade:#0003"""
 _DARK: Final = """--page:#11151b;--card:#1a2029;--ink:#e7ebf1;--soft:#9aa5b4;
---grid:#2a323d;--axis:#566172;--a:#56b4e9;--b:#f0894a;--c:#3dc79d;--d:#dd94bf;--e:#e0c341;
+--grid:#2a323d;--axis:#566172;--a:#56b4e9;--b:#f0894a;--c:#3dc79d;--d:#ffb3d9;--e:#e0c341;
 --edge:#2a323d;--shade:#0009"""
 
 STYLE: Final = f"""
@@ -127,6 +128,7 @@ grid-template-columns:minmax(0,1fr) minmax(0,2fr)}}}}
 .vs-report .tiles{{grid-template-columns:1fr 1fr}}
 .vs-report .tile b{{font-size:19px}}
 .vs-report .swipe{{display:block}}
+.vs-report .scroll table.slim td{{white-space:normal;overflow-wrap:anywhere}}
 .vs-report .scroll th,.vs-report .scroll td{{padding:6px 9px}}
 .vs-report dl{{grid-template-columns:1fr;gap:0}}.vs-report dd{{margin:0 0 8px}}
 .vs-report h1{{font-size:22px}}.vs-report .lead{{font-size:16px}}}}

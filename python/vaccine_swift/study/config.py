@@ -20,7 +20,7 @@ from vaccine_swift.study.setting import STAGES, parameters_text, setting, settin
 from vaccine_swift.study.tasks import TASKS
 from vaccine_swift.training.arguments import Schedule
 
-__all__ = ["LISTS", "SETTINGS", "SMOLLM2", "StudyConfig", "named_judge"]
+__all__ = ["LISTS", "METHODS", "SETTINGS", "SMOLLM2", "StudyConfig", "named_judge"]
 
 _MAPPINGS: Final = ("parameters", "sweep")
 METHODS: Final = (NONE, "sft", "vaccine", "random")

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Final
 
+from vaccine_swift.methods import registered
 from vaccine_swift.study.arms import is_aligned
 from vaccine_swift.study.cells import Cell
+from vaccine_swift.study.config import METHODS
 
 __all__ = ["arm_styles", "method_styles"]
 
 _NO_METHOD: Final = "quiet"
-_METHODS: Final = ("b", "a", "d", "c", "e")
+_METHODS: Final = ("b", "a", "d", "c", "e", "b dashed", "d dashed", "b dotted")
 _MORE: Final = ("c", "e", "a dashed", "c dashed", "e dashed", "a dotted", "c dotted")
 
 
 def method_styles(cells: Iterable[Cell]) -> dict[str, str]:
-    """A line style for each method, in the order of their first arms."""
-    styles: dict[str, str] = {}
-    rest = iter(_METHODS)
-    for cell in cells:
-        if cell.method not in styles:
-            aligned = is_aligned(cell.method)
-            styles[cell.method] = next(rest, "e dotted") if aligned else _NO_METHOD
-    return styles
+    """A line style for each method, the same in every study of the same registry."""
+    found = list(dict.fromkeys(cell.method for cell in cells))
+    ordered = filter(is_aligned, dict.fromkeys((*METHODS, *registered(), *found)))
+    known = dict(
+        zip(
+            ordered,
+            itertools.chain(_METHODS, itertools.repeat("e dotted")),
+            strict=False,
+        )
+    )
+    return {method: known.get(method, _NO_METHOD) for method in found}
 
 
 def arm_styles(cells: Iterable[Cell]) -> dict[str, str]:
