@@ -109,7 +109,7 @@ extension Decoder {
                 pass, kept, scratch, weights: weights, extra: extra, visit: visit,
                 dStream: dWanted)
             let dOutput = layer.attentionGradient(
-                pass, scratch, extra: extra, visit: visit, dStream: dWanted)
+                pass, kept, scratch, extra: extra, visit: visit, dStream: dWanted)
             if index == 0 && !weights { break }
             try layer.backwardFromAttentionOutput(
                 pass, kept, scratch, weights: weights, wantsInput: index > 0, dOutput: dOutput,

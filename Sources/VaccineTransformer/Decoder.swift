@@ -11,7 +11,7 @@ package final class Decoder {
     package let configuration: ModelConfiguration
     package internal(set) var layers: [DecoderLayer]
     package internal(set) var adapter: AdapterMemory?
-    let embedding: Weight  // [V, C]
+    let embedding: Embedding
     let positions: any PositionEncoding
     let head: LanguageHead
     /// The frozen weights by name.
@@ -107,9 +107,7 @@ package final class Decoder {
     }
 
     private func embed(_ pass: Pass, into x: Matrix) {
-        for (row, id) in pass.batch.inputIDs.enumerated() {
-            embedding.rows(Int(id)..<Int(id) + 1).read(into: x.rows(row..<row + 1))
-        }
+        embedding.forward(pass.batch.inputIDs, narrow: pass.scratch.narrow, into: x)
         positions.add(to: x, at: pass.positions)
     }
 }

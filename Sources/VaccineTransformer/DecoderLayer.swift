@@ -1,17 +1,17 @@
 internal import VaccineNumerics
 
-/// One layer of the decoder: attention and feed-forward, each behind a norm and a residual add.
+/// One layer of the decoder: attention and feed-forward, each with a norm and a residual add around it.
 ///
 /// ```
-/// middle = x + attention(norm(x))
-/// y      = middle + feedForward(norm(middle))
+/// middle = x + attention(norm(x))               or   norm(x + attention(x))
+/// y      = middle + feedForward(norm(middle))   or   norm(middle + feedForward(middle))
 /// ```
-/// Where norms and adds stand is told here alone, and what the blocks compute in their own files.
+/// Where norms and adds stand is told by `ResidualNorm`, and what the blocks compute in their own files.
 package struct DecoderLayer {
     let index: Int
-    let attentionNorm: any Norm
+    let attentionNorm: ResidualNorm
     package var attention: AttentionBlock
-    let feedForwardNorm: any Norm
+    let feedForwardNorm: ResidualNorm
     package var feedForward: FeedForwardBlock
 }
 
@@ -28,19 +28,24 @@ extension DecoderLayer {
         let (input, middle) = (kept.input.rows(all), kept.middle.rows(rows))
         let normed = pass.scratch.normed
 
-        attentionNorm.forward(
-            input, statistics: kept.attentionStatistics, into: normed.rows(all))
         try attention.forward(
-            normed.rows(all), pass, layer: index, kept.attention, into: middle)
+            attentionNorm.input(
+                input, statistics: kept.attentionStatistics, in: normed.rows(all)),
+            pass, layer: index, kept.attention, into: middle)
         visit(.attention, index, middle)
-        middle.add(input, rows: pass.rows(of: index))
+        attentionNorm.add(
+            input, rows: pass.rows(of: index), to: middle, statistics: kept.attentionStatistics,
+            sum: kept.attentionSum?.rows(rows))
         try pass.interruption.check()
 
-        feedForwardNorm.forward(
-            middle, statistics: kept.feedForwardStatistics, into: normed.rows(rows))
-        try feedForward.forward(normed.rows(rows), pass, kept.feedForward, into: y)
+        try feedForward.forward(
+            feedForwardNorm.input(
+                middle, statistics: kept.feedForwardStatistics, in: normed.rows(rows)),
+            pass, kept.feedForward, into: y)
         visit(.feedForward, index, y)
-        y.add(middle)
+        feedForwardNorm.add(
+            middle, to: y, statistics: kept.feedForwardStatistics,
+            sum: kept.feedForwardSum?.rows(rows))
         visit(.residual, index, y)
     }
 
@@ -60,26 +65,35 @@ extension DecoderLayer {
         let (dNormed, chosen) = (backward.dNormed.rows(rows), pass.rows(of: index))
         if let own = extra?[.residual, index] { dStream.add(own, rows: chosen) }
         visit(.residual, index, dStream)
+        feedForwardNorm.backwardOfSum(
+            dStream, statistics: kept.feedForwardStatistics, sum: kept.feedForwardSum?.rows(rows),
+            in: dNormed)
         let dOutput = dStream.plus(extra?[.feedForward, index], rows: chosen, in: dNormed)
         visit(.feedForward, index, dOutput)
-        if weights {
-            feedForwardNorm.again(middle, statistics: kept.feedForwardStatistics, into: normed)
-        }
+        let x =
+            weights
+            ? feedForwardNorm.inputAgain(
+                middle, statistics: kept.feedForwardStatistics, in: normed) : nil
         try feedForward.backward(
-            weights ? normed : nil, dY: dOutput, pass, kept.feedForward, backward,
-            weights: weights, into: dNormed)
-        feedForwardNorm.backward(
-            middle, statistics: kept.feedForwardStatistics, dY: dNormed, addingTo: dStream)
+            x, dY: dOutput, pass, kept.feedForward, backward, weights: weights, into: dNormed)
+        feedForwardNorm.backwardOfInput(
+            middle, statistics: kept.feedForwardStatistics, dInput: dNormed, addingTo: dStream)
     }
 
     /// The gradient at the attention output, from that at `middle`.
+    ///
+    /// - Parameter dStream: the gradient at `middle` on entry; on return that at the sum of which it is.
     func attentionGradient(
-        _ pass: Pass, _ backward: BackwardScratch, extra: StateGradients?, visit: Visitor,
-        dStream: Matrix
+        _ pass: Pass, _ kept: LayerActivations, _ backward: BackwardScratch,
+        extra: StateGradients?, visit: Visitor, dStream: Matrix
     ) -> Matrix {
+        let rows = 0..<dStream.rows
+        attentionNorm.backwardOfSum(
+            dStream, statistics: kept.attentionStatistics, sum: kept.attentionSum?.rows(rows),
+            in: backward.dNormed.rows(rows))
         let dOutput = dStream.plus(
             extra?[.attention, index], rows: pass.rows(of: index),
-            in: backward.dNormed.rows(0..<dStream.rows))
+            in: backward.dNormed.rows(rows))
         visit(.attention, index, dOutput)
         return dOutput
     }
@@ -88,7 +102,7 @@ extension DecoderLayer {
     ///
     /// - Parameters:
     ///   - dOutput: what `attentionGradient` gave, [S, C].
-    ///   - dStream: the gradient at `middle` in its first S rows on entry, at the layer's input on return;
+    ///   - dStream: as `attentionGradient` left it in its first S rows, at the layer's input on return;
     ///     shape [T, C].
     ///   - wantsInput: false for the first layer, below which there is nothing to train; then
     ///     `dStream` is not completed.
@@ -98,17 +112,18 @@ extension DecoderLayer {
     ) throws(VaccineError) {
         let rows = 0..<pass.tokens
         let (input, normed) = (kept.input.rows(rows), pass.scratch.normed.rows(rows))
-        if weights {
-            attentionNorm.again(input, statistics: kept.attentionStatistics, into: normed)
-        }
+        let x =
+            weights
+            ? attentionNorm.inputAgain(input, statistics: kept.attentionStatistics, in: normed)
+            : nil
         let dNormed = wantsInput ? backward.dNormed.rows(rows) : nil
         try attention.backward(
-            weights ? normed : nil, dY: dOutput, pass, layer: index, kept.attention, backward,
-            weights: weights, into: dNormed)
+            x, dY: dOutput, pass, layer: index, kept.attention, backward, weights: weights,
+            into: dNormed)
         if let chosen = pass.rows(of: index) { dStream.scatter(chosen) }
         if let dNormed {
-            attentionNorm.backward(
-                input, statistics: kept.attentionStatistics, dY: dNormed, addingTo: dStream)
+            attentionNorm.backwardOfInput(
+                input, statistics: kept.attentionStatistics, dInput: dNormed, addingTo: dStream)
         }
     }
 }

@@ -2,7 +2,7 @@ internal import VaccineNumerics
 
 /// A decoder's weights laid out in an arena.
 struct DecoderLayout {
-    let embedding: Weight
+    let embedding: Embedding
     let layers: [DecoderLayer]
     let head: LanguageHead
     let positions: any PositionEncoding
@@ -10,16 +10,23 @@ struct DecoderLayout {
     init(_ configuration: ModelConfiguration, in arena: Arena) {
         let (vocabulary, hidden) = (configuration.vocabularySize, configuration.hiddenSize)
         let precision = configuration.precision
-        let embedding = arena.weight(rows: vocabulary, columns: hidden, precision)
+        let width = configuration.embeddingSize
+        let isProjected = configuration.hasEmbeddingProjection
+        embedding = Embedding(
+            weight: arena.weight(rows: vocabulary, columns: width, precision),
+            projection: isProjected
+                ? arena.weight(rows: hidden, columns: width, precision) : nil)
         let positions = configuration.positions.layOut(configuration, in: arena)
         layers = (0..<configuration.layerCount).map {
             DecoderLayer(configuration, index: $0, positions: positions, in: arena)
         }
         head = LanguageHead(
-            norm: configuration.norm.layOut(width: hidden, in: arena),
+            norm: configuration.finalNorm
+                ? configuration.norm.layOut(width: hidden, in: arena) : Identity(),
+            projection: isProjected
+                ? arena.weight(rows: width, columns: hidden, precision) : nil,
             weight: configuration.tiedEmbeddings
-                ? embedding : arena.weight(rows: vocabulary, columns: hidden, precision))
-        self.embedding = embedding
+                ? embedding.weight : arena.weight(rows: vocabulary, columns: width, precision))
         self.positions = positions
     }
 }
@@ -48,7 +55,9 @@ extension DecoderLayer {
                 bias: bias ? arena.matrix(rows: 1, columns: start) : nil, parts: parts)
         }
         self.index = index
-        attentionNorm = configuration.norm.layOut(width: hidden, in: arena)
+        attentionNorm = ResidualNorm(
+            norm: configuration.norm.layOut(width: hidden, in: arena),
+            placement: configuration.placement)
         attention = AttentionBlock(
             queryKeyValue: projection(
                 [
@@ -59,7 +68,9 @@ extension DecoderLayer {
                 [("attention_output", hidden)], input: settings.queryWidth,
                 bias: settings.outputBias),
             attention: Attention(settings), positions: positions)
-        feedForwardNorm = configuration.norm.layOut(width: hidden, in: arena)
+        feedForwardNorm = ResidualNorm(
+            norm: configuration.norm.layOut(width: hidden, in: arena),
+            placement: configuration.placement)
         feedForward = FeedForwardBlock(
             inner: projection(
                 inner.activation.modules.map { ($0, inner.width) }, input: hidden,

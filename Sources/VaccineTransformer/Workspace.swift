@@ -24,9 +24,11 @@ struct LayerActivations {
     let input: Matrix  // [T, C] the residual stream entering the layer
     let attentionStatistics: Matrix  // [T, statistics of the norm]
     let attention: AttentionActivations
+    let attentionSum: Matrix?  // [T, C] what a norm after attention takes
     let middle: Matrix  // [T, C] the residual stream after attention
     let feedForwardStatistics: Matrix  // [T, statistics of the norm]
     let feedForward: FeedForwardActivations
+    let feedForwardSum: Matrix?  // [T, C] what a norm after the feed-forward block takes
 
     /// - Parameter sharedInner: as in `FeedForwardActivations`.
     init(
@@ -38,17 +40,20 @@ struct LayerActivations {
         attentionStatistics = arena.matrix(rows: tokens, columns: statistics)
         attention = AttentionActivations(
             configuration.attention, tokens: tokens, rank: rank, in: arena)
+        attentionSum = configuration.placement.sum(tokens: tokens, width: hidden, in: arena)
         middle = arena.matrix(rows: tokens, columns: hidden)
         feedForwardStatistics = arena.matrix(rows: tokens, columns: statistics)
         feedForward = FeedForwardActivations(
             configuration.feedForward, tokens: tokens, rank: rank, sharedInner: sharedInner,
             in: arena)
+        feedForwardSum = configuration.placement.sum(tokens: tokens, width: hidden, in: arena)
     }
 }
 
 /// Memory shared by all layers.
 struct Scratch {
     let normed: Matrix  // [T, C] the input of a projection
+    let narrow: Matrix?  // [T, E] where the embedding is not C wide
     let activated: Matrix  // [T, F]
     let dropped: [Matrix]  // per worker, [band, max(C, F, H·D)] a dropped-out input
     let final: Matrix  // [T, C] the residual stream leaving the last layer
@@ -68,6 +73,9 @@ struct Scratch {
         let hidden = configuration.hiddenSize
         let (attention, feedForward) = (configuration.attention, configuration.feedForward)
         normed = arena.matrix(rows: tokens, columns: hidden)
+        narrow =
+            configuration.hasEmbeddingProjection
+            ? arena.matrix(rows: tokens, columns: configuration.embeddingSize) : nil
         activated = arena.matrix(rows: tokens, columns: feedForward.width)
         dropped = (0..<Threads.count).map { _ in
             arena.matrix(

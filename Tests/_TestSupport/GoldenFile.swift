@@ -6,6 +6,7 @@ package import VaccineTransformer
 package struct GoldenFile: CustomStringConvertible, Sendable {
     package static let names = [
         "grouped_tied", "untied_biases", "llama3_rope", "query_value_linear_rope",
+        "opt_norm_first", "opt_norm_last_projected",
     ]
 
     private struct Entry: Decodable {
@@ -81,6 +82,26 @@ private struct HuggingFaceConfiguration: Decodable {
     let attention_bias, mlp_bias, tie_word_embeddings: Bool
 }
 
+/// One value of a description in JSON.
+private struct DescriptionValue: Decodable {
+    let value: ModelDescription.Value
+
+    init(from decoder: any Swift.Decoder) throws {
+        let single = try decoder.singleValueContainer()
+        if let flag = try? single.decode(Bool.self) {
+            value = .flag(flag)
+        } else if let integer = try? single.decode(Int.self) {
+            value = .integer(integer)
+        } else if let real = try? single.decode(Double.self) {
+            value = .real(real)
+        } else if let text = try? single.decode(String.self) {
+            value = .text(text)
+        } else {
+            value = .numbers(try single.decode([Double].self))
+        }
+    }
+}
+
 private struct LoRASettings: Decodable {
     let r: Int
     let lora_alpha: Double
@@ -90,6 +111,10 @@ private struct LoRASettings: Decodable {
 extension GoldenFile {
     package var configuration: ModelConfiguration {
         get throws {
+            if metadata["description"] != nil {
+                let values = try settings("description", as: [String: DescriptionValue].self)
+                return try ModelConfiguration(ModelDescription(values.mapValues(\.value)))
+            }
             let hf = try settings("config", as: HuggingFaceConfiguration.self)
             let scaling = hf.rope_scaling
             return try ModelConfiguration(

@@ -1,4 +1,4 @@
-"""Tiny random Llamas with a random adapter, and random batches for them.
+"""Tiny random models with a random adapter, and random batches for them.
 
 Weights are drawn with numpy in float32, so that a model is the same with every torch.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
 from torch_oracle import IGNORED, adapter_parameters
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 ALL_TARGETS = (
     "q_proj",
@@ -63,6 +63,36 @@ def llama_config(**overrides: Any) -> dict[str, Any]:
     return config
 
 
+OPT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
+
+
+def opt_config(**overrides: Any) -> dict[str, Any]:
+    """A `config.json` of a tiny OPT, every field that matters spelled out."""
+    config: dict[str, Any] = {
+        "architectures": ["OPTForCausalLM"],
+        "model_type": "opt",
+        "vocab_size": 61,
+        "hidden_size": 32,
+        "word_embed_proj_dim": 32,
+        "ffn_dim": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 64,
+        "activation_function": "relu",
+        "do_layer_norm_before": True,
+        "enable_bias": True,
+        "layer_norm_elementwise_affine": True,
+        "dropout": 0.0,
+        "attention_dropout": 0.0,
+        "layerdrop": 0.0,
+        "tie_word_embeddings": True,
+        "bos_token_id": 2,
+        "eos_token_id": 2,
+        "pad_token_id": 1,
+    }
+    return config | overrides
+
+
 def build(
     config: dict[str, Any], adapter: AdapterSettings, generator: np.random.Generator
 ) -> tuple[torch.nn.Module, dict[str, np.ndarray]]:
@@ -72,7 +102,11 @@ def build(
     N(0, 0.2²); A ~ N(0, 1/in), B ~ N(0, 1/r), so that the adapter matters as much as
     the base.
     """
-    base = LlamaForCausalLM(LlamaConfig(**config)).float().eval()
+    settings = {key: value for key, value in config.items() if key != "model_type"}
+    base = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(config["model_type"], **settings)
+    )
+    base = base.float().eval()
     weights = {}
     tied = config["tie_word_embeddings"]
     with torch.no_grad():
@@ -107,7 +141,7 @@ def _draw(
         values *= 0.2
     elif len(shape) == 1:
         values = 1 + 0.2 * values
-    elif "embed_tokens" in name:
+    elif "embed_" in name:
         values *= 0.3
     else:
         values /= np.sqrt(shape[1])

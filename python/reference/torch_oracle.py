@@ -145,7 +145,7 @@ def step(
     Parameters
     ----------
     model
-        A PEFT model of the Llama family with dropout 0.
+        A PEFT model with dropout 0.
     sequences
         The batch.
     rho
@@ -190,7 +190,7 @@ def step(
 
 
 def as_float64(model: torch.nn.Module) -> torch.nn.Module:
-    """Make a Llama compute in float64 throughout.
+    """Make a model compute in float64 throughout.
 
     Llama's normalisation and rotary tables are written in float32 whatever the model's
     dtype; both are replaced by the same formulas in the dtype of their input.

@@ -1,4 +1,4 @@
-"""Write the golden files: tiny random Llamas with every intermediate of a Vaccine step.
+"""Write the golden files: tiny random models with every intermediate of a Vaccine step.
 
 Needs torch, transformers and peft (versions go into the files). PyTorch computes in
 float64 from the stored float32 weights; results are stored in float32, scalars in
@@ -24,7 +24,14 @@ import peft
 import torch
 import transformers
 from safetensors.numpy import load_file, save_file
-from tiny_models import AdapterSettings, build, llama_config, random_sequence
+from tiny_models import (
+    OPT_TARGETS,
+    AdapterSettings,
+    build,
+    llama_config,
+    opt_config,
+    random_sequence,
+)
 from torch_oracle import (
     IGNORED,
     PaddedBatch,
@@ -35,6 +42,8 @@ from torch_oracle import (
     step,
 )
 from torch_training import TrainingSettings, train
+
+from vaccine_swift.families import core_configuration
 
 GOLDEN = Path(__file__).resolve().parents[2] / "Tests" / "Golden"
 RHO = 2.0
@@ -104,6 +113,28 @@ CASES = (
         ),
         AdapterSettings(r=4, lora_alpha=1.25, target_modules=("q_proj", "v_proj")),
         seed=4,
+    ),
+    Case(
+        "opt_norm_first",
+        opt_config(),
+        AdapterSettings(
+            r=2, lora_alpha=0.5, target_modules=("q_proj", "k_proj", "v_proj")
+        ),
+        seed=5,
+        training=TrainingSettings(max_grad_norm=0.7),
+    ),
+    Case(
+        "opt_norm_last_projected",
+        opt_config(
+            hidden_size=24,
+            word_embed_proj_dim=16,
+            ffn_dim=40,
+            num_attention_heads=3,
+            do_layer_norm_before=False,
+        ),
+        AdapterSettings(r=2, lora_alpha=0.375, target_modules=OPT_TARGETS),
+        seed=6,
+        training=TrainingSettings(max_grad_norm=0.5),
     ),
 )
 
@@ -202,6 +233,7 @@ def compute(case: Case) -> tuple[Tensors, dict[str, str]]:
     }
     metadata = {
         "config": json.dumps(case.config),
+        "description": json.dumps(core_configuration(case.config)),
         "lora": json.dumps(asdict(case.adapter)),
         "method": json.dumps({"rho": case.rho}),
         "training": json.dumps(asdict(case.training)),
@@ -279,13 +311,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     parser.add_argument("--folder", type=Path, default=GOLDEN)
+    parser.add_argument("--only", nargs="*", help="names of cases; default all")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    chosen = [c for c in CASES if not arguments.only or c.name in arguments.only]
     if arguments.check:
-        for case in CASES:
+        for case in chosen:
             check(case, arguments.folder)
         return
-    write_manifest([write(case, arguments.folder) for case in CASES], arguments.folder)
+    for case in chosen:
+        write(case, arguments.folder)
+    paths = [arguments.folder / f"{case.name}.safetensors" for case in CASES]
+    write_manifest(paths, arguments.folder)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from safetensors import safe_open
 import vaccine_swift as vs
 
 FOLDER = Path(__file__).resolve().parents[2] / "Tests" / "Golden"
-NAMES = ("grouped_tied", "llama3_rope", "query_value_linear_rope", "untied_biases")
+LLAMAS = ("grouped_tied", "llama3_rope", "query_value_linear_rope", "untied_biases")
+NAMES = (*LLAMAS, "opt_norm_first", "opt_norm_last_projected")
 
 Array = npt.NDArray[Any]
 

@@ -127,7 +127,7 @@ def test_llama3_leaves_fast_frequencies_and_divides_slow_ones() -> None:
     [
         (
             {"model_type": "gpt2"},
-            "model_type must be one of llama, mistral, got 'gpt2'",
+            f"model_type must be one of {', '.join(FAMILIES)}, got 'gpt2'",
         ),
         ({"model_type": None}, "model_type"),
         ({"hidden_act": "gelu"}, "hidden_act must be 'silu', got 'gelu'"),
@@ -200,6 +200,60 @@ def test_settings_that_change_no_logit_need_no_refusal(changes: dict[str, Any]) 
         warnings.simplefilter("error")
         fields = core_configuration(vs.tiny_config(**changes))
     assert fields == core_configuration(vs.tiny_config())
+
+
+OPT = {
+    "model_type": "opt",
+    "vocab_size": 60,
+    "hidden_size": 24,
+    "ffn_dim": 40,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "max_position_embeddings": 64,
+}
+
+
+def test_opts_norms_embedding_and_biases_are_described() -> None:
+    fields = core_configuration(OPT)
+    assert (fields["norm_placement"], fields["final_norm"]) == ("before", True)
+    assert (fields["positions"], fields["position_offset"]) == ("learned", 2)
+    assert (fields["feed_forward"], fields["feed_forward_size"]) == ("relu", 40)
+    assert fields["query_key_value_bias"]
+    assert fields["tied_embeddings"]
+    assert "embedding_size" not in fields
+    small = core_configuration(
+        OPT
+        | {
+            "word_embed_proj_dim": 16,
+            "do_layer_norm_before": False,
+            "enable_bias": False,
+            "dropout": 0.1,
+            "_remove_final_layer_norm": False,
+        }
+    )
+    assert (small["norm_placement"], small["final_norm"]) == ("after", False)
+    assert small["embedding_size"] == 16
+    assert not small["feed_forward_bias"]
+    removed = core_configuration(OPT | {"_remove_final_layer_norm": True})
+    assert (removed["norm_placement"], removed["final_norm"]) == ("before", False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"activation_function": "gelu"}, "activation_function must be 'relu'"),
+        ({"layer_norm_elementwise_affine": False}, "elementwise_affine = False"),
+        ({"word_embed_proj_dim": 0}, "word_embed_proj_dim must be at least 1"),
+        ({"hidden_size": 25}, "multiple of num_attention_heads"),
+        ({"do_layer_norm_before": "no"}, "do_layer_norm_before must be true or false"),
+    ],
+)
+def test_what_an_opt_asks_for_and_the_engine_lacks_is_refused(
+    changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match="config") as caught:
+        core_configuration(OPT | changes)
+    assert words in str(caught.value)
 
 
 def test_a_key_that_nobody_knows_is_warned_of_with_the_nearest() -> None:

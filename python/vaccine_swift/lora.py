@@ -187,6 +187,18 @@ class LoRAConfig:
         bare = dataclasses.replace(self, target_modules=tuple(_kinds(modules)))
         return bare if bare.modules(names) == modules else self
 
+    def saved_targets(self, adapted: Iterable[str]) -> str | list[str]:
+        """What PEFT has to be told, given the names of the modules that are adapted.
+
+        "all-linear" would mean modules to PEFT that lie outside of the layers.
+        """
+        if isinstance(self.target_modules, str):
+            return self.target_modules
+        if isinstance(self.target_modules, _AllLinear):
+            names = (name for name in adapted if not name.endswith(".weight"))
+            return _kinds(names)
+        return list(self.target_modules)
+
     def __repr__(self) -> str:
         shown = [
             f"{entry.name}={getattr(self, entry.name)!r}"

@@ -1,14 +1,16 @@
 internal import VaccineNumerics
 
-/// The final norm and the vocabulary projection.
+/// The final norm and the vocabulary projection, through a narrower space where the embedding is narrower.
 ///
 /// ```
-/// logits = norm(x) · weightᵀ
+/// logits = norm(x) · weightᵀ   or   norm(x) · projectionᵀ · weightᵀ
 /// ```
 /// Of many rows, logits exist for at most `rowsAtOnce` at a time.
 struct LanguageHead {
     let norm: any Norm
-    /// Shape [V, C], the embedding if they are tied.
+    /// Shape [E, C]; nil: E is C.
+    let projection: Weight?
+    /// Shape [V, E], the embedding if they are tied.
     let weight: Weight
 
     static let rowsAtOnce = 256
@@ -27,7 +29,12 @@ struct LanguageHead {
             let size = 0..<rows.count
             normalise(x.rows(rows), pass)
             let logits = output?.rows(rows) ?? scratch.logits.rows(size)
-            multiply(scratch.normed.rows(size), transposing: weight, into: logits)
+            var final = scratch.normed.rows(size)
+            if let projection, let narrow = scratch.narrow?.rows(size) {
+                multiply(final, transposing: projection, into: narrow)
+                final = narrow
+            }
+            multiply(final, transposing: weight, into: logits)
             try body(rows, logits)
         }
     }
@@ -95,7 +102,12 @@ struct LanguageHead {
         _ x: Matrix, dLogits: Matrix, _ pass: Pass, addingTo dX: Matrix
     ) {
         let dNormed = pass.scratch.normed.rows(0..<x.rows)
-        multiply(dLogits, by: weight, into: dNormed)
+        if let projection, let narrow = pass.scratch.narrow?.rows(0..<x.rows) {
+            multiply(dLogits, by: weight, into: narrow)
+            multiply(narrow, by: projection, into: dNormed)
+        } else {
+            multiply(dLogits, by: weight, into: dNormed)
+        }
         norm.backward(x, statistics: pass.scratch.finalStatistics, dY: dNormed, addingTo: dX)
     }
 }

@@ -3,6 +3,8 @@ internal import VaccineNumerics
 /// Settings of a position encoding, as a description has them.
 protocol PositionSettings: Sendable {
     init(_ reader: inout DescriptionReader)
+    /// The model's words for its modules with weights.
+    var modules: [String] { get }
     func check(_ attention: AttentionSettings, _ faults: inout Faults)
     func layOut(_ configuration: ModelConfiguration, in arena: Arena) -> any PositionEncoding
 }
@@ -22,6 +24,10 @@ protocol PositionEncoding: Sendable {
     func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool)
 }
 
+extension PositionSettings {
+    var modules: [String] { [] }
+}
+
 extension PositionEncoding {
     var weights: [(ending: String, values: Weight)] { [] }
     func fill() {}
@@ -35,6 +41,15 @@ enum Positions {
     case sequences(offsets: [Int])
     /// One row of each sequence, at these positions.
     case single([Int])
+
+    /// Every row's position, in the order of the rows.
+    var ofRows: [Int] {
+        switch self {
+        case .sequences(let offsets):
+            zip(offsets, offsets.dropFirst()).flatMap { Array(0..<$1 - $0) }
+        case .single(let positions): positions
+        }
+    }
 
     /// Calls `body` for every row, in parallel.
     func forEachRow(_ body: @Sendable (_ row: Int, _ position: Int) -> Void) {

@@ -33,6 +33,18 @@ package struct DescriptionReader {
         }
     }
 
+    func has(_ key: String) -> Bool { values[key] != nil }
+
+    /// - Parameter otherwise: where the description has no such key.
+    mutating func flag(_ key: String, otherwise: Bool) -> Bool {
+        value(key) == nil ? otherwise : flag(key)
+    }
+
+    /// - Parameter otherwise: where the description has no such key.
+    mutating func integer(_ key: String, otherwise: Int) -> Int {
+        value(key) == nil ? otherwise : integer(key)
+    }
+
     mutating func text(_ key: String) -> String {
         switch value(key) {
         case .text(let value)?: return value
@@ -71,7 +83,10 @@ package struct DescriptionReader {
     }
 
     /// The templates under `names.…`; none where the description has none at all.
-    mutating func names(of parts: [String]) -> ModuleNames {
+    ///
+    /// - Parameter others: modules of some models that this one lacks, whose names are not read.
+    mutating func names(of parts: [String], others: [String]) -> ModuleNames {
+        known.formUnion(others.map { ModuleNames.prefix + $0 })
         guard values.keys.contains(where: { $0.hasPrefix(ModuleNames.prefix) }) else {
             return ModuleNames()
         }

@@ -3,15 +3,15 @@ internal import VaccineNumerics
 /// The kinds of blocks by their names in a description. A new kind is its file and its line here.
 enum Kinds {
     private static let norms: [(name: String, kind: any NormSettings.Type)] = [
-        ("rms", RMSNormSettings.self)
+        ("rms", RMSNormSettings.self), ("layer", LayerNormSettings.self),
     ]
 
     private static let positionEncodings: [(name: String, kind: any PositionSettings.Type)] = [
-        ("rotary", RotarySettings.self)
+        ("rotary", RotarySettings.self), ("learned", LearnedPositionSettings.self),
     ]
 
     static let activations: [(name: String, kind: any Activation)] = [
-        ("gated_silu", SwiGLU())
+        ("gated_silu", SwiGLU()), ("relu", ReLU()),
     ]
 
     static let precisions: [(name: String, kind: Precision)] = [

@@ -6,7 +6,12 @@ package struct ModelConfiguration: Sendable {
     package var hiddenSize: Int  // C
     package var layerCount: Int  // L
     package var contextLength: Int
+    /// E, of the embedding and the vocabulary projection; where it differs from C, linear maps lie between.
+    package var embeddingSize: Int
     var norm: any NormSettings
+    var placement: NormPlacement
+    /// Whether a norm stands before the vocabulary projection.
+    var finalNorm: Bool
     var positions: any PositionSettings
     var attention: AttentionSettings
     var feedForward: FeedForwardSettings
@@ -23,23 +28,38 @@ package struct ModelConfiguration: Sendable {
         hiddenSize = reader.integer("hidden_size")
         layerCount = reader.integer("layer_count")
         contextLength = reader.integer("context_length")
+        embeddingSize = reader.integer("embedding_size", otherwise: hiddenSize)
         norm = Kinds.norm(&reader)
+        placement = NormPlacement(&reader)
+        finalNorm = reader.flag("final_norm", otherwise: true)
         positions = Kinds.positions(&reader)
         attention = AttentionSettings(&reader)
         feedForward = FeedForwardSettings(&reader)
         tiedEmbeddings = reader.flag("tied_embeddings")
         precision = reader.choice("precision", among: Kinds.precisions) ?? .float32
         names = ModuleNames()
-        names = reader.names(of: modules.once + modules.inLayers)
+        let own = modules.once + modules.inLayers
+        names = reader.names(
+            of: own, others: ModelConfiguration.sometimes.filter { !own.contains($0) })
         reader.refuseUnknownKeys()
         check(&reader.faults)
         try reader.faults.check()
     }
 
+    /// Words for modules that not every model has.
+    private static let sometimes = [
+        "positions", "embedding_projection", "head_projection", "final_norm",
+    ]
+
+    var hasEmbeddingProjection: Bool { embeddingSize != hiddenSize }
+
     /// The model's own words for its modules.
     private var modules: (once: [String], inLayers: [String]) {
-        (
-            ["embedding", "final_norm", "head"],
+        var once = ["embedding"] + positions.modules
+        if hasEmbeddingProjection { once += ["embedding_projection", "head_projection"] }
+        if finalNorm { once.append("final_norm") }
+        return (
+            once + ["head"],
             ["attention_norm", "feed_forward_norm"] + AttentionSettings.modules
                 + feedForward.modules
         )
@@ -60,7 +80,7 @@ package struct ModelConfiguration: Sendable {
     private func check(_ faults: inout Faults) {
         for (key, size) in [
             ("vocabulary_size", vocabularySize), ("hidden_size", hiddenSize),
-            ("context_length", contextLength),
+            ("embedding_size", embeddingSize), ("context_length", contextLength),
         ] {
             faults.expect(key, size, in: sizes)
         }

@@ -4,12 +4,16 @@ internal import VaccineNumerics
 
 /// The frozen weights, in the order of the computation.
 func weightTable(
-    _ names: ModuleNames, embedding: Weight, positions: any PositionEncoding,
+    _ names: ModuleNames, embedding: Embedding, positions: any PositionEncoding,
     layers: [DecoderLayer], head: LanguageHead, tied: Bool
 ) -> TensorTable {
-    var tensors = [
-        NamedTensor(name: names.name(of: "embedding") + ".weight", weight: embedding)
-    ]
+    var tensors: [NamedTensor] = []
+    func add(_ weight: Weight?, _ module: String) {
+        guard let weight else { return }
+        tensors.append(NamedTensor(name: names.name(of: module) + ".weight", weight: weight))
+    }
+    add(embedding.weight, "embedding")
+    add(embedding.projection, "embedding_projection")
     tensors += positions.weights.map {
         NamedTensor(name: names.name(of: "positions") + ".\($0.ending)", weight: $0.values)
     }
@@ -19,8 +23,8 @@ func weightTable(
         }
     }
     for layer in layers {
-        add(layer.attentionNorm, names.name(of: "attention_norm", layer: layer.index))
-        add(layer.feedForwardNorm, names.name(of: "feed_forward_norm", layer: layer.index))
+        add(layer.attentionNorm.norm, names.name(of: "attention_norm", layer: layer.index))
+        add(layer.feedForwardNorm.norm, names.name(of: "feed_forward_norm", layer: layer.index))
         for (projection, part) in layer.parts {
             tensors.append(
                 NamedTensor(
@@ -34,10 +38,8 @@ func weightTable(
         }
     }
     add(head.norm, names.name(of: "final_norm"))
-    if !tied {
-        tensors.append(
-            NamedTensor(name: names.name(of: "head") + ".weight", weight: head.weight))
-    }
+    add(head.projection, "head_projection")
+    if !tied { add(head.weight, "head") }
     return TensorTable(tensors)
 }
 

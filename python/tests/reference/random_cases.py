@@ -1,4 +1,4 @@
-"""Random Llamas of random shape, in torch and in the engine, with random batches."""
+"""Random models of random shape, in torch and in the engine, with random batches."""
 
 from __future__ import annotations
 
@@ -48,9 +48,10 @@ class RandomCase:
         return result
 
 
-def random_case(oracle: SimpleNamespace, seed: int, **adapter: Any) -> RandomCase:
-    """Draw shapes, biases, rotary scaling, targets and weights from `seed`."""
-    generator = np.random.default_rng(seed)
+def random_llama(
+    oracle: SimpleNamespace, generator: np.random.Generator, seed: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A configuration, and the targets that it has."""
     groups = int(generator.integers(1, 4))
     heads = groups * int(generator.integers(1, 4))
     config = oracle.models.llama_config(
@@ -68,7 +69,38 @@ def random_case(oracle: SimpleNamespace, seed: int, **adapter: Any) -> RandomCas
         mlp_bias=bool(generator.random() < 0.5),
         tie_word_embeddings=bool(generator.random() < 0.5),
     )
-    targets = oracle.models.ALL_TARGETS
+    return config, oracle.models.ALL_TARGETS
+
+
+def random_opt(
+    oracle: SimpleNamespace, generator: np.random.Generator, seed: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """As `random_llama`; every second one has its norms last."""
+    heads = int(generator.integers(1, 6))
+    hidden = heads * int(generator.integers(3, 20))
+    config = oracle.models.opt_config(
+        vocab_size=int(generator.integers(40, 400)),
+        hidden_size=hidden,
+        word_embed_proj_dim=int(generator.choice([hidden, hidden // 2 + 1])),
+        ffn_dim=int(generator.integers(20, 150)),
+        num_hidden_layers=int(generator.integers(1, 5)),
+        num_attention_heads=heads,
+        max_position_embeddings=512,
+        do_layer_norm_before=seed % 2 == 0,
+        enable_bias=bool(generator.random() < 0.7),
+    )
+    return config, oracle.models.OPT_TARGETS
+
+
+FAMILIES = {"llama": random_llama, "opt": random_opt}
+
+
+def random_case(
+    oracle: SimpleNamespace, seed: int, family: str = "llama", **adapter: Any
+) -> RandomCase:
+    """Draw shapes, biases, positions, targets and weights from `seed`."""
+    generator = np.random.default_rng(seed)
+    config, targets = FAMILIES[family](oracle, generator, seed)
     if seed % 2:
         count = int(generator.integers(1, len(targets)))
         targets = tuple(generator.permutation(targets)[:count].tolist())

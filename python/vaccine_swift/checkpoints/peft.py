@@ -157,10 +157,8 @@ def write_adapter(
         "r": config.r,
         "lora_alpha": config.lora_alpha,
         "lora_dropout": config.lora_dropout,
-        "target_modules": (
-            config.target_modules
-            if isinstance(config.target_modules, str)
-            else list(config.target_modules)
+        "target_modules": config.saved_targets(
+            name.removesuffix(".lora_A.weight") for name in tensors
         ),
         "exclude_modules": config.exclude_modules,
         "bias": "none",

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TensorSource", "check_tensors", "named"]
+__all__ = ["TensorSource", "check_tensors", "named", "with_base_names"]
 
 _NAMED: Final = 8
 
@@ -80,6 +80,50 @@ def check_tensors(
         faults.append(f"dtypes must be F32, F16 or BF16, but {named(other)}")
     if faults:
         raise ValueError(f"{source.name}: " + "; ".join(faults))
+
+
+class _Prefixed:
+    """A checkpoint whose names lack the model's name at their head."""
+
+    def __init__(self, source: TensorSource, prefix: str) -> None:
+        self.name = source.name
+        self._source = source
+        self._prefix = prefix
+        self.shapes: Mapping[str, tuple[int, ...]] = {
+            prefix + name: shape for name, shape in source.shapes.items()
+        }
+        self.unreadable: Mapping[str, str] = {
+            prefix + name: dtype for name, dtype in source.unreadable.items()
+        }
+
+    def read(self, name: str) -> npt.NDArray[np.float32]:
+        """One tensor as float32."""
+        return self._source.read(name.removeprefix(self._prefix))
+
+
+def with_base_names(source: TensorSource, expected: Collection[str]) -> TensorSource:
+    """A checkpoint of the model without its head, under the names of the whole.
+
+    Parameters
+    ----------
+    source : TensorSource
+        Its names may lack what all names of the model but the head's begin with
+        ("model." of Llama and OPT), as the base class of transformers saves them.
+    expected : collection of str
+        What the model has.
+
+    Returns
+    -------
+    TensorSource
+        `source` itself where it has a name that is expected.
+    """
+    prefixes = {f"{name.partition('.')[0]}." for name in expected if "." in name}
+    for prefix in sorted(prefixes):
+        if not any(name in expected for name in source.shapes) and any(
+            prefix + name in expected for name in source.shapes
+        ):
+            return _Prefixed(source, prefix)
+    return source
 
 
 def named(names: Iterable[str]) -> str:

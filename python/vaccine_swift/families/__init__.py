@@ -13,6 +13,7 @@ from typing import Any, Final
 from vaccine_swift.families.family import Family, GGUFNames
 from vaccine_swift.families.llama import LLAMA
 from vaccine_swift.families.mistral import MISTRAL
+from vaccine_swift.families.opt import OPT
 from vaccine_swift.families.reader import ConfigurationReader
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 FAMILIES: Final[dict[str, Family]] = {
-    family.model_type: family for family in (LLAMA, MISTRAL)
+    family.model_type: family for family in (LLAMA, MISTRAL, OPT)
 }
 """By ``model_type``."""
 

@@ -9,7 +9,11 @@ from typing import Any, Final
 import numpy as np
 
 from vaccine_swift import _core
-from vaccine_swift.checkpoints.tensors import TensorSource, check_tensors
+from vaccine_swift.checkpoints.tensors import (
+    TensorSource,
+    check_tensors,
+    with_base_names,
+)
 
 __all__ = ["available_dtype", "loaded_model"]
 
@@ -58,6 +62,7 @@ def loaded_model(fields: dict[str, Any], source: TensorSource) -> _core.Model:
     """
     model = _core.Model(fields)
     expected = {name: tuple(shape) for name, shape in model.tensors("weight")}
+    source = with_base_names(source, expected)
     ignored = _ignored_tensors(fields, source)
     check_tensors(source, expected, ignored=ignored)
     for name in expected:

@@ -1,0 +1,210 @@
+"""Every family against live PyTorch: steps, training, generation, files, adapters.
+
+Shapes are random, sequences longer than any window. PyTorch computes in float64 where
+gradients are compared; bounds are the project's promise.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import golden
+import numpy as np
+import pytest
+from random_cases import FAMILIES, RandomCase, packed, random_case
+
+import vaccine_swift as vs
+from vaccine_swift import _core
+
+pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default")]
+
+GRADIENTS = 1e-4
+TRAINED_WEIGHTS = 1e-3
+OTHERS = [name for name in FAMILIES if name != "llama"]
+# Logits in float32 on both sides, of a few layers.
+CLOSE = 5e-6
+
+
+@pytest.fixture(params=[(name, seed) for name in OTHERS for seed in range(6)], ids=str)
+def case(request: pytest.FixtureRequest, oracle: SimpleNamespace) -> RandomCase:
+    """Six random models of each family."""
+    family, seed = request.param
+    return random_case(oracle, seed, family)
+
+
+@pytest.mark.parametrize("rho", [2.0, 0.0])
+def test_steps_on_random_shapes(
+    oracle: SimpleNamespace, case: RandomCase, rho: float
+) -> None:
+    sequences = case.sequences(count=4, longest=150)
+    expected = oracle.step.step(case.torch_model, sequences, rho=rho)
+    method = vs.Vaccine(rho=rho) if rho else vs.SFT()
+    report = case.model.forward_backward(packed(sequences), method=method)
+    assert report.loss == pytest.approx(expected.loss, rel=1e-5)
+    assert report.clean_loss == pytest.approx(expected.clean_loss, rel=1e-5)
+    golden.assert_states_agree(case.model.gradients(), expected.gradients, GRADIENTS)
+    if rho:
+        assert report.attention_gradient_norm == pytest.approx(
+            expected.attention_gradient_norm, rel=GRADIENTS
+        )
+        actual = case.model.perturbations()
+        for layer, shift in enumerate(expected.perturbations):
+            assert golden.relative_error(actual[layer], shift) <= GRADIENTS, layer
+    logits = [case.model.logits(ids) for ids, _ in sequences]
+    outputs = [case.model.attention_outputs(ids) for ids, _ in sequences]
+    for found, theirs in (
+        (np.concatenate(logits), expected.logits),
+        (np.concatenate(outputs, axis=1), expected.attention_outputs),
+    ):
+        scale = max(1.0, float(np.abs(theirs).max()))
+        np.testing.assert_allclose(found / scale, theirs / scale, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", OTHERS)
+@pytest.mark.parametrize("seed", [20, 21])
+def test_twenty_clipped_adamw_steps(
+    oracle: SimpleNamespace, family: str, seed: int
+) -> None:
+    case = random_case(oracle, seed, family)
+    batches = [case.sequences(3, 24) for _ in range(20)]
+    settings = oracle.training.TrainingSettings(learning_rate=3e-3)
+    trained = copy.deepcopy(case.torch_model)
+    plan = [[(batch, 1.0)] for batch in batches]
+    run = oracle.training.train(trained, plan, settings, rho=case.rho)
+    optimiser = _core.AdamW(case.model._model, 0.9, 0.999, 1e-8, settings.weight_decay)
+    for step, batch in enumerate(batches):
+        case.model.zero_gradients()
+        report = case.model.forward_backward(packed(batch), vs.Vaccine(rho=case.rho))
+        assert report.loss == pytest.approx(run.losses[step], rel=1e-3)
+        optimiser.step(
+            case.model._model, run.learning_rates[step], settings.max_grad_norm
+        )
+    golden.assert_states_agree(
+        case.model.adapter_state(), oracle.step.adapter_state(trained), TRAINED_WEIGHTS
+    )
+
+
+def of_transformers(
+    oracle: SimpleNamespace, family: str, seed: int
+) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
+    """A float32 model of transformers whose biases and norms are not trivial."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    generator = np.random.default_rng(seed)
+    config, targets = FAMILIES[family](oracle, generator, seed)
+    oracle.torch.manual_seed(seed)
+    kinds = {key: value for key, value in config.items() if key != "model_type"}
+    model = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(config["model_type"], **kinds)
+    ).float()
+    with oracle.torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(oracle.torch.randn_like(parameter) * 0.1)
+    return model.eval(), config, targets
+
+
+def logits_of(oracle: SimpleNamespace, model: Any, ids: np.ndarray) -> np.ndarray:
+    with oracle.torch.no_grad():
+        return model(oracle.torch.tensor(ids[None].astype(np.int64))).logits[0].numpy()
+
+
+def assert_close(found: np.ndarray, expected: np.ndarray, bound: float = CLOSE) -> None:
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(found / scale, expected / scale, rtol=0, atol=bound)
+
+
+@pytest.fixture(params=[(name, seed) for name in OTHERS for seed in (3, 4)], ids=str)
+def theirs(
+    request: pytest.FixtureRequest, oracle: SimpleNamespace
+) -> tuple[Any, np.ndarray, tuple[str, ...]]:
+    """A model of transformers, a sequence for it, and its targets."""
+    family, seed = request.param
+    model, config, targets = of_transformers(oracle, family, seed)
+    ids = np.random.default_rng(seed).integers(3, config["vocab_size"], 60)
+    return model, ids, targets
+
+
+def test_files_of_transformers_give_its_logits_and_are_read_back(
+    oracle: SimpleNamespace, theirs: Any, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model, ids, _ = theirs
+    model.save_pretrained(tmp_path / "theirs", max_shard_size="20KB")
+    ours = vs.CausalLM.from_pretrained(tmp_path / "theirs")
+    expected = logits_of(oracle, model, ids)
+    assert_close(ours.logits(ids), expected)
+    ours.save_pretrained(tmp_path / "ours")
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "ours").eval()
+    assert_close(logits_of(oracle, again, ids), expected, 1e-6)
+    model.base_model.save_pretrained(tmp_path / "base")
+    config = vs.CausalLM.from_pretrained(tmp_path / "theirs").config
+    if config.get("tie_word_embeddings"):
+        shutil.copy(tmp_path / "theirs/config.json", tmp_path / "base/config.json")
+        base = vs.CausalLM.from_pretrained(tmp_path / "base")
+        assert_close(base.logits(ids), expected)
+
+
+def test_generation_is_token_for_token_that_of_transformers(
+    oracle: SimpleNamespace, theirs: Any, tmp_path: Path
+) -> None:
+    model, ids, _ = theirs
+    model.save_pretrained(tmp_path)
+    ours = vs.CausalLM.from_pretrained(tmp_path)
+    prompts = [ids[:17], ids[17:18], ids[20:60]]
+    found = ours.generate_ids(prompts, 24, end_tokens=[])
+    for prompt, tokens in zip(prompts, found, strict=True):
+        inputs = oracle.torch.tensor(prompt[None].astype(np.int64))
+        with oracle.torch.no_grad():
+            expected = model.generate(
+                inputs,
+                attention_mask=oracle.torch.ones_like(inputs),
+                max_new_tokens=24,
+                do_sample=False,
+                eos_token_id=None,
+                pad_token_id=0,
+            )
+        assert tokens == expected[0, len(prompt) :].tolist()
+
+
+@pytest.mark.parametrize("chosen", ["default", "all"])
+def test_adapters_go_both_ways_with_equal_logits(
+    oracle: SimpleNamespace, theirs: Any, tmp_path: Path, chosen: str
+) -> None:
+    from peft import LoraConfig, PeftModel, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model, ids, targets = theirs
+    model.save_pretrained(tmp_path / "base")
+    ours = vs.CausalLM.from_pretrained(tmp_path / "base")
+    plain = ours.logits(ids)
+    wanted = {} if chosen == "default" else {"target_modules": list(targets)}
+    ours.add_adapter(vs.LoRAConfig(r=3, lora_alpha=6, **wanted))
+    generator = np.random.default_rng(1)
+    for name, values in ours.adapter_state().items():
+        ours._model.write("adapter", name, generator.normal(0, 0.2, values.shape))
+    adapted = ours.logits(ids)
+    assert np.abs(adapted - plain).max() > 1e-3 * np.abs(plain).max()
+    ours.save_adapter(tmp_path / "adapter")
+    base = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    read = PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
+    assert_close(adapted, logits_of(oracle, read, ids))
+    ours.merge_adapter()
+    ours.save_pretrained(tmp_path / "merged")
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged").eval()
+    assert_close(logits_of(oracle, merged, ids), adapted, 5 * CLOSE)
+
+    settings = LoraConfig(r=3, lora_alpha=6, target_modules=list(targets))
+    peft_model = get_peft_model(model, settings)
+    with oracle.torch.no_grad():
+        for name, parameter in peft_model.named_parameters():
+            if "lora_" in name:
+                parameter.normal_(0, 0.2)
+    peft_model.save_pretrained(tmp_path / "theirs")
+    fresh = vs.CausalLM.from_pretrained(tmp_path / "base")
+    fresh.load_adapter(tmp_path / "theirs")
+    assert_close(fresh.logits(ids), logits_of(oracle, peft_model.eval(), ids))
