@@ -45,6 +45,8 @@ class Step:
         The optimiser step, from 0.
     index : int
         The micro-batch among those of the optimiser step, from 0.
+    total : int
+        Optimiser steps of the whole run; 0 where there is none.
     state : mutable mapping of str to ndarray or Vector
         What the method keeps from step to step; checkpoints hold it. After resuming, a
         vector is an array until `vector` asks for it.
@@ -62,6 +64,7 @@ class Step:
         stream: int = 0,
         number: int = 0,
         index: int = 0,
+        total: int = 0,
         state: MutableMapping[str, Any] | None = None,
         streams: Mapping[str, Callable[[], Batch]] | None = None,
     ) -> None:
@@ -72,6 +75,7 @@ class Step:
         self.stream = stream
         self.number = number
         self.index = index
+        self.total = total
         self.state = {} if state is None else state
         self._streams = streams or {}
         self.has_frozen = False

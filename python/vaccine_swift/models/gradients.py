@@ -38,6 +38,7 @@ class Gradients(ModelBase):
         stream: int | None = None,
         number: int = 0,
         index: int = 0,
+        total: int = 0,
         state: MutableMapping[str, npt.NDArray[Any]] | None = None,
         streams: Mapping[str, Batch | Callable[[], Batch]] | None = None,
     ) -> StepReport:
@@ -58,9 +59,9 @@ class Gradients(ModelBase):
         stream : int, optional
             The random numbers are a function of `seed` and `stream`. Left out, every
             call takes the next one, from 0.
-        number, index : int
-            The optimiser step, and the micro-batch within it, from 0; for methods that
-            do something at some steps only.
+        number, index, total : int
+            The optimiser step, the micro-batch within it, both from 0, and the steps of
+            the whole run; for methods that do something at some steps only.
         state : dict, optional
             What a method keeps from call to call; a fresh one if left out.
         streams : dict of str to Batch, optional
@@ -123,6 +124,7 @@ class Gradients(ModelBase):
             stream=int(stream),
             number=number,
             index=index,
+            total=total,
             state=state,
             streams={name: _source(each) for name, each in (streams or {}).items()},
         )

@@ -236,6 +236,7 @@ class Run:
                 stream=position.micro_steps + index,
                 number=trainer.state.global_step,
                 index=index,
+                total=trainer.state.max_steps,
                 state=self._method_state.values,
                 streams=self._method_state.sources,
             )
