@@ -32,6 +32,7 @@ perturbation, and data streams beside the training rows.
 from vaccine_swift.methods.base import Method, Option, option, options_of
 from vaccine_swift.methods.booster import Booster
 from vaccine_swift.methods.documentation import table
+from vaccine_swift.methods.lisa import Lisa
 from vaccine_swift.methods.loss_terms import Reference
 from vaccine_swift.methods.perturbations import (
     Gaussian,
@@ -57,6 +58,7 @@ __all__ = [
     "Booster",
     "Gaussian",
     "Given",
+    "Lisa",
     "Method",
     "Option",
     "Perturbation",
