@@ -240,6 +240,17 @@ def test_a_mask_without_a_name_is_refused(mask) -> None:
         drift.Accumulator(4).update(X, Y, ids=range(12), groups=mask)
 
 
-def test_other_counts_of_paired_rows_name_the_unpaired_way() -> None:
-    with pytest.raises(ValueError, match=r"12 rows.*got 11.*mmd"):
-        drift.Accumulator(4).update(X, Y[:11], ids=range(12))
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda x, y: drift.Accumulator(4).update(x, y, ids=range(12)),
+        lambda x, y: drift.mmd(x, y, paired=True),
+        drift.knn_overlap,
+        drift.cka,
+        drift.procrustes,
+        drift.hed,
+    ],
+)
+def test_other_counts_of_paired_rows_name_the_unpaired_way(measure) -> None:
+    with pytest.raises(ValueError, match=r"12.*got .*11.*two_sample"):
+        measure(X, Y[:11])

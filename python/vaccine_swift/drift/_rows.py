@@ -9,7 +9,10 @@ import numpy.typing as npt
 
 from vaccine_swift.drift._vectors import plain_array
 
-__all__ = ["float64_rows", "layer_rows", "rows"]
+__all__ = ["NOT_PAIRS", "float64_rows", "layer_rows", "rows"]
+
+NOT_PAIRS = "rows of different prompts are compared by two_sample"
+"""Ends the message that paired sides differ in length."""
 
 _TAKEN = (np.float32, np.float64, np.float16)
 

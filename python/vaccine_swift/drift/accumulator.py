@@ -14,7 +14,7 @@ from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.drift._content import report_content
 from vaccine_swift.drift._directions import orthonormal_sets
 from vaccine_swift.drift._groups import group_masks
-from vaccine_swift.drift._rows import layer_rows
+from vaccine_swift.drift._rows import NOT_PAIRS, layer_rows
 from vaccine_swift.drift._state import State, Update
 from vaccine_swift.drift.report import Report
 
@@ -164,8 +164,7 @@ class Accumulator:
             if x[0].shape != y[0].shape:
                 raise ValueError(
                     f"current must have the reference's {len(x[0])} rows, row i of "
-                    f"both the same prompt, got {len(y[0])}; rows of different prompts "
-                    "are compared by mmd, energy_distance, ks"
+                    f"both the same prompt, got {len(y[0])}; {NOT_PAIRS}"
                 )
             masks = group_masks(groups, len(x[0]))
             update = Update.of(ids, len(x[0]), masks)

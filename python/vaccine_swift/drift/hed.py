@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.drift._rows import rows
+from vaccine_swift.drift._rows import NOT_PAIRS, rows
 from vaccine_swift.drift._vectors import plain_array
 
 __all__ = ["HED_PROFILES", "hed"]
@@ -71,7 +71,7 @@ def hed(
     if x.shape != y.shape:
         raise ValueError(
             f"current must have the reference's shape {list(x.shape)}, "
-            f"got {list(y.shape)}"
+            f"got {list(y.shape)}; {NOT_PAIRS}"
         )
     if batch_size is not None:
         check_range("batch_size", batch_size, minimum=1, integer=True)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.drift._ids import checked_ids, keys_of
-from vaccine_swift.drift._rows import rows
+from vaccine_swift.drift._rows import NOT_PAIRS, rows
 from vaccine_swift.drift.metrics import estimates, numbers_of
 from vaccine_swift.drift.result import Similarity
 from vaccine_swift.statistics import student_quantile
@@ -245,7 +245,8 @@ def _paired(
     first, second = rows(x, "x"), rows(y, "y")
     if first.shape != second.shape:
         raise ValueError(
-            f"y must have the shape of x, {list(first.shape)}, got {list(second.shape)}"
+            f"y must have the shape of x, {list(first.shape)}, got "
+            f"{list(second.shape)}; {NOT_PAIRS}"
         )
     check_range("confidence", confidence, above=0.0, below=1.0)
     states = _moments(first, second, ids)

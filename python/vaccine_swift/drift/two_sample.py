@@ -12,7 +12,7 @@ import numpy.typing as npt
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.drift._groups import row_labels
-from vaccine_swift.drift._rows import rows
+from vaccine_swift.drift._rows import NOT_PAIRS, rows
 from vaccine_swift.drift.result import TestResult
 
 __all__ = ["energy_distance", "group_numbers", "mmd", "relabelling"]
@@ -206,7 +206,7 @@ def _permuted(
     if paired and len(first) != len(second):
         raise ValueError(
             f"y must have the {len(first)} rows of x where they are paired, "
-            f"got {len(second)}"
+            f"got {len(second)}; {NOT_PAIRS}"
         )
     if paired and groups is not None:
         raise ValueError("groups must be None where rows are paired: a pair is a group")

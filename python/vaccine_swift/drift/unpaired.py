@@ -12,7 +12,7 @@ import numpy.typing as npt
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.drift._ids import checked_ids
-from vaccine_swift.drift._rows import float64_rows, rows
+from vaccine_swift.drift._rows import NOT_PAIRS, float64_rows, rows
 from vaccine_swift.drift.result import Similarity, TestResult
 from vaccine_swift.drift.two_sample import group_numbers, relabelling
 from vaccine_swift.statistics import benjamini_hochberg, holm
@@ -163,7 +163,9 @@ def knn_overlap(
     """
     first, second = _pair(x, y)
     if len(first) != len(second):
-        raise ValueError(f"y must have the {len(first)} rows of x, got {len(second)}")
+        raise ValueError(
+            f"y must have the {len(first)} rows of x, got {len(second)}; {NOT_PAIRS}"
+        )
     check_range("k", k, minimum=1, maximum=len(first) - 1, integer=True)
     check_range("confidence", confidence, above=0.0, below=1.0)
     shares = np.empty(len(first))
