@@ -23,11 +23,13 @@ from vaccine_swift.threads import show_config
 if TYPE_CHECKING:
     from vaccine_swift.study.grid import Trial
 
-__all__ = ["KINDS", "Inputs"]
+__all__ = ["KINDS", "STREAMS", "Inputs"]
 
 Rows: TypeAlias = list[Row]
 
 KINDS: Final = ("restricted", "ordinary")
+STREAMS: Final = ("harmful", *KINDS)
+"""Rows that a method of the alignment may read beside the alignment rows."""
 _MODEL_FILES: Final = ("*.json", "*.safetensors", "*.jinja")
 _BUILD: Final = ("version", "core", "threads")
 
@@ -133,8 +135,8 @@ class Inputs:
         if name in KINDS:
             return self._rows(trial, name, "train")
         raise ValueError(
-            f"{trial.method} reads a stream {name!r}; a study has harmful, "
-            f"{', '.join(KINDS)}"
+            f"{trial.method} reads a stream {name!r}, a study's alignment has "
+            f"{', '.join(STREAMS)}"
         )
 
     def held_out(self, trial: Trial, kind: str) -> Rows:
