@@ -24,16 +24,18 @@ static inline bool argument_share(PyObject *value, const char *name, double *res
     return false;
 }
 
-#define FINISH(status)                                                                             \
-    const bool done = call_end(&call, status);                                                     \
-    arrays_release(&arrays);                                                                       \
-    return done ? Py_NewRef(Py_None) : NULL
+// The end of a call of the core that fills its arguments: None, or NULL with an exception set.
+static inline PyObject *finish(Call *call, Arrays *arrays, VaccineStatus status) {
+    const bool done = call_end(call, status);
+    arrays_release(arrays);
+    return done ? Py_NewRef(Py_None) : NULL;
+}
 
-#define FAIL                                                                                       \
-    do {                                                                                           \
-        arrays_release(&arrays);                                                                   \
-        return NULL;                                                                               \
-    } while (0)
+// The end of one whose arguments were refused.
+static inline PyObject *failed(Arrays *arrays) {
+    arrays_release(arrays);
+    return NULL;
+}
 
 #define FUNCTION(name) {#name, name, METH_VARARGS, NULL}
 

@@ -95,12 +95,12 @@ static PyObject *drift_table_metrics(PyObject *module, PyObject *args) {
     double *estimates = keys
         ? array_write(&arrays, a[7], "estimates", 'd', (layers + 1) * metrics_of(TABLE) * ESTIMATE)
         : NULL;
-    if (estimates == NULL) FAIL;
+    if (estimates == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_drift_table_metrics(table, keys, prompts, layers, width,
         draws, confidence, seed, estimates, call_interrupt(&call), &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_prompt_metric(PyObject *module, PyObject *args) {
@@ -118,11 +118,11 @@ static PyObject *drift_prompt_metric(PyObject *module, PyObject *args) {
     double *values = table
         ? array_write(&arrays, a[5], "values", 'd', size_product(prompts, layers + 1))
         : NULL;
-    if (values == NULL) FAIL;
+    if (values == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     vaccine_drift_prompt_metric(table, prompts, layers, width, metric, values);
-    FINISH(VACCINE_OK);
+    return finish(&call, &arrays, VACCINE_OK);
 }
 
 static PyObject *drift_vector_metrics(PyObject *module, PyObject *args) {
@@ -140,12 +140,12 @@ static PyObject *drift_vector_metrics(PyObject *module, PyObject *args) {
     double *estimates = states
         ? array_write(&arrays, a[4], "estimates", 'd', metrics_of(VECTOR) * ESTIMATE)
         : NULL;
-    if (estimates == NULL) FAIL;
+    if (estimates == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status
         = vaccine_drift_vector_metrics(states, folds, width, t, estimates, &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_paired_metrics(PyObject *module, PyObject *args) {
@@ -165,12 +165,12 @@ static PyObject *drift_paired_metrics(PyObject *module, PyObject *args) {
     const double *states = array_read(
         &arrays, a[0], "states", 'd', size_product(folds, vaccine_drift_paired_count(width)));
     const int64_t *metrics = states ? array_copy(&arrays, a[3], "metrics", 'l', wanted) : NULL;
-    if (metrics == NULL || !check_paired(metrics, wanted)) FAIL;
+    if (metrics == NULL || !check_paired(metrics, wanted)) return failed(&arrays);
     const int64_t *set_rows = array_copy(&arrays, a[7], "set_rows", 'l', sets);
     for (int64_t i = 0; set_rows != NULL && i < sets; i++) {
         if (set_rows[i] < 0 || set_rows[i] > MOST) {
             PyErr_SetString(PyExc_ValueError, "set_rows must be counts");
-            FAIL;
+            return failed(&arrays);
         }
         rows += set_rows[i];
     }
@@ -180,20 +180,20 @@ static PyObject *drift_paired_metrics(PyObject *module, PyObject *args) {
         ? array_write(&arrays, a[8], "estimates", 'd', (wanted + sets) * ESTIMATE)
         : NULL;
     spectrum = estimates ? PyObject_Length(a[9]) : -1;
-    if (spectrum < 0) FAIL;
+    if (spectrum < 0) return failed(&arrays);
     spectrum /= 2;
     double *spectra = array_write(&arrays, a[9], "spectra", 'd', 2 * spectrum);
-    if (spectra == NULL) FAIL;
+    if (spectra == NULL) return failed(&arrays);
     if (spectrum > width) {
         PyErr_SetString(PyExc_ValueError, "spectra must hold at most two times the width");
-        FAIL;
+        return failed(&arrays);
     }
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_drift_paired_metrics(states, folds, width, metrics, wanted,
         t, intervals, directions, set_rows, sets, spectrum, estimates, spectra,
         call_interrupt(&call), &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 PyMethodDef drift_metric_functions[] = {

@@ -44,11 +44,11 @@ static PyObject *drift_table(PyObject *module, PyObject *args) {
     prompts = PyObject_Length(a[4]);
     if (prompts < 0 || !array_embeddings(&arrays, a[0], "reference", &x)
         || !array_embeddings(&arrays, a[1], "current", &y) || !same_shape(&x, &y))
-        FAIL;
+        return failed(&arrays);
     const int64_t *order = array_copy(&arrays, a[2], "order", 'l', x.rows);
     const int64_t *starts = order ? array_copy(&arrays, a[3], "starts", 'l', prompts + 1) : NULL;
     const uint64_t *keys = starts ? array_read(&arrays, a[4], "keys", 'L', prompts) : NULL;
-    if (keys == NULL || !check_order(order, starts, prompts, x.rows)) FAIL;
+    if (keys == NULL || !check_order(order, starts, prompts, x.rows)) return failed(&arrays);
     double *sums
         = array_write(&arrays, a[8], "sums", 'd', size_product(prompts, vaccine_drift_sum_count()));
     float *sketches = sums
@@ -57,12 +57,12 @@ static PyObject *drift_table(PyObject *module, PyObject *args) {
     double *moments = sketches ? array_write(&arrays, a[10], "moments", 'd',
                                      size_product(folds, vaccine_drift_vector_count(x.width)))
                                : NULL;
-    if (moments == NULL) FAIL;
+    if (moments == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_drift_table(&x, &y, order, starts, keys, prompts,
         directions, folds, seed, sums, sketches, moments, call_interrupt(&call), &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_paired(PyObject *module, PyObject *args) {
@@ -79,18 +79,18 @@ static PyObject *drift_paired(PyObject *module, PyObject *args) {
         return NULL;
     if (!array_embeddings(&arrays, a[0], "reference", &x)
         || !array_embeddings(&arrays, a[1], "current", &y) || !same_shape(&x, &y))
-        FAIL;
+        return failed(&arrays);
     const uint64_t *keys = array_read(&arrays, a[2], "keys", 'L', x.rows);
     double *states = keys
         ? array_write(&arrays, a[6], "states", 'd',
               size_product(folds, vaccine_drift_paired_count(sketch > 0 ? sketch : x.width)))
         : NULL;
-    if (states == NULL) FAIL;
+    if (states == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_drift_paired(
         &x, &y, keys, folds, sketch, seed, states, call_interrupt(&call), &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_unpaired(PyObject *module, PyObject *args) {
@@ -102,18 +102,18 @@ static PyObject *drift_unpaired(PyObject *module, PyObject *args) {
     const bool two = a[1] != Py_None;
     if (!array_embeddings(&arrays, a[0], "x", &x)
         || (two && !array_embeddings(&arrays, a[1], "y", &y)))
-        FAIL;
+        return failed(&arrays);
     if (two && x.width != y.width) {
         PyErr_SetString(PyExc_ValueError, "x and y must have one width");
-        FAIL;
+        return failed(&arrays);
     }
     double *state = array_write(&arrays, a[2], "state", 'd', vaccine_drift_paired_count(x.width));
-    if (state == NULL) FAIL;
+    if (state == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status
         = vaccine_drift_unpaired(&x, two ? &y : NULL, state, call_interrupt(&call), &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_squared_distance(PyObject *module, PyObject *args) {
@@ -125,7 +125,7 @@ static PyObject *drift_squared_distance(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OO:drift_squared_distance", &a[0], &a[1])) return NULL;
     if (!array_embeddings(&arrays, a[0], "reference", &x)
         || !array_embeddings(&arrays, a[1], "current", &y) || !same_shape(&x, &y))
-        FAIL;
+        return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status
@@ -148,11 +148,11 @@ static PyObject *merge(
     const int64_t numbers = size_product(count, state_count(width));
     double *into = array_write(&arrays, a[0], "a", 'd', numbers);
     const double *from = into ? array_read(&arrays, a[1], "b", 'd', numbers) : NULL;
-    if (from == NULL) FAIL;
+    if (from == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = merge_states(into, from, count, width, &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_merge_vector(PyObject *module, PyObject *args) {
@@ -179,7 +179,7 @@ static PyObject *used_folds(
         return NULL;
     const double *states
         = array_read(&arrays, a[0], "states", 'd', size_product(folds, state_count(width)));
-    if (states == NULL) FAIL;
+    if (states == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = folds_of(states, folds, width, &used, &call.message);

@@ -24,12 +24,12 @@ static PyObject *drift_sign_flips(PyObject *module, PyObject *args) {
     double *norms = keys
         ? array_write(&arrays, a[6], "norms", 'd', size_product(draws + 1, layers + 1))
         : NULL;
-    if (norms == NULL) FAIL;
+    if (norms == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_drift_sign_flips(deltas, keys, prompts, layers, directions,
         draws, seed, norms, call_interrupt(&call), &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_contrast(PyObject *module, PyObject *args) {
@@ -55,12 +55,12 @@ static PyObject *drift_contrast(PyObject *module, PyObject *args) {
         ? array_write(&arrays, a[7], "statistics", 'd', size_product(draws + 1, measures))
         : NULL;
     double *bounds = statistics ? array_write(&arrays, a[8], "bounds", 'd', measures * 2) : NULL;
-    if (bounds == NULL) FAIL;
+    if (bounds == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_drift_contrast(values, first, keys, prompts, measures,
         draws, confidence, seed, statistics, bounds, call_interrupt(&call), &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_layer_map(PyObject *module, PyObject *args) {
@@ -75,12 +75,12 @@ static PyObject *drift_layer_map(PyObject *module, PyObject *args) {
     const float *sketches = array_read(&arrays, a[0], "sketches", 'f',
         size_product(prompts, size_product(layers, 2 * directions)));
     double *map = sketches ? array_write(&arrays, a[4], "map", 'd', layers * layers) : NULL;
-    if (map == NULL) FAIL;
+    if (map == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_drift_layer_map(
         sketches, prompts, layers, directions, map, call_interrupt(&call), &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 PyMethodDef drift_test_functions[] = {

@@ -31,36 +31,36 @@ static PyObject *drift_two_sample(PyObject *module, PyObject *args) {
     options.bandwidth_count = PyObject_Length(a[4]);
     if (options.bandwidth_count < 0 || !array_embeddings(&arrays, a[0], "x", &x)
         || !array_embeddings(&arrays, a[1], "y", &y))
-        FAIL;
+        return failed(&arrays);
     if (x.width != y.width || (options.paired && x.rows != y.rows)) {
         PyErr_SetString(PyExc_ValueError, "x and y must have one width, and pairs one count");
-        FAIL;
+        return failed(&arrays);
     }
     const int64_t rows = x.rows + y.rows;
     const int64_t kernels = options.bandwidth_count > 0 ? options.bandwidth_count : 1;
     if (relabelling != VACCINE_RELABEL_ROWS) {
         options.groups = array_copy(&arrays, a[2], "groups", 'l', rows);
-        if (options.groups == NULL) FAIL;
+        if (options.groups == NULL) return failed(&arrays);
         for (int64_t i = 0; i < rows; i++) {
             if (options.groups[i] < 0 || options.groups[i] >= rows) {
                 PyErr_SetString(PyExc_ValueError, "groups must be numbered from 0");
-                FAIL;
+                return failed(&arrays);
             }
         }
     }
     options.bandwidths = array_copy(&arrays, a[4], "bandwidths", 'd', options.bandwidth_count);
-    if (options.bandwidths == NULL) FAIL;
+    if (options.bandwidths == NULL) return failed(&arrays);
     double *statistics
         = array_write(&arrays, a[10], "statistics", 'd', size_product(kernels, options.draws + 1));
     double *means
         = statistics ? array_write(&arrays, a[11], "means", 'd', size_product(kernels, 3)) : NULL;
     double *used = means ? array_write(&arrays, a[12], "used", 'd', options.bandwidth_count) : NULL;
-    if (used == NULL) FAIL;
+    if (used == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_drift_two_sample(
         &x, &y, &options, statistics, means, used, call_interrupt(&call), &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_kolmogorov_smirnov(PyObject *module, PyObject *args) {
@@ -70,15 +70,15 @@ static PyObject *drift_kolmogorov_smirnov(PyObject *module, PyObject *args) {
     VaccineEmbeddings x, y;
     if (!PyArg_ParseTuple(args, "OOOO:drift_kolmogorov_smirnov", &a[0], &a[1], &a[2], &a[3]))
         return NULL;
-    if (!two_sets(&arrays, a[0], a[1], &x, &y)) FAIL;
+    if (!two_sets(&arrays, a[0], a[1], &x, &y)) return failed(&arrays);
     double *statistics = array_write(&arrays, a[2], "statistics", 'd', x.width);
     double *p_values = statistics ? array_write(&arrays, a[3], "p_values", 'd', x.width) : NULL;
-    if (p_values == NULL) FAIL;
+    if (p_values == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status
         = vaccine_drift_kolmogorov_smirnov(&x, &y, statistics, p_values, &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_sliced_wasserstein(PyObject *module, PyObject *args) {
@@ -93,14 +93,14 @@ static PyObject *drift_sliced_wasserstein(PyObject *module, PyObject *args) {
         || !size(a[2], "projections", 1, 1 << 20, &projections) || !size(a[3], "p", 1, 2, &p)
         || !argument_uint64(a[4], "seed", &seed))
         return NULL;
-    if (!two_sets(&arrays, a[0], a[1], &x, &y)) FAIL;
+    if (!two_sets(&arrays, a[0], a[1], &x, &y)) return failed(&arrays);
     double *powers = array_write(&arrays, a[5], "powers", 'd', projections);
-    if (powers == NULL) FAIL;
+    if (powers == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_drift_sliced_wasserstein(
         &x, &y, projections, p, seed, powers, call_interrupt(&call), &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_neighbour_overlap(PyObject *module, PyObject *args) {
@@ -112,18 +112,18 @@ static PyObject *drift_neighbour_overlap(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OOOO:drift_neighbour_overlap", &a[0], &a[1], &a[2], &a[3])
         || !size(a[2], "k", 1, MOST_ROWS, &k))
         return NULL;
-    if (!two_sets(&arrays, a[0], a[1], &x, &y)) FAIL;
+    if (!two_sets(&arrays, a[0], a[1], &x, &y)) return failed(&arrays);
     if (x.rows != y.rows || k >= x.rows) {
         PyErr_SetString(PyExc_ValueError, "x and y must have one count of rows, above k");
-        FAIL;
+        return failed(&arrays);
     }
     double *shares = array_write(&arrays, a[3], "shares", 'd', x.rows);
-    if (shares == NULL) FAIL;
+    if (shares == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status
         = vaccine_drift_neighbour_overlap(&x, &y, k, shares, call_interrupt(&call), &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_classifier_scores(PyObject *module, PyObject *args) {
@@ -135,15 +135,15 @@ static PyObject *drift_classifier_scores(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OOOOO:drift_classifier_scores", &a[0], &a[1], &a[2], &a[3], &a[4])
         || !size(a[3], "count", 2, MOST, &count))
         return NULL;
-    if (!two_sets(&arrays, a[0], a[1], &x, &y)) FAIL;
+    if (!two_sets(&arrays, a[0], a[1], &x, &y)) return failed(&arrays);
     const int64_t *folds = array_read(&arrays, a[2], "folds", 'l', x.rows + y.rows);
     double *scores = folds ? array_write(&arrays, a[4], "scores", 'd', x.rows + y.rows) : NULL;
-    if (scores == NULL) FAIL;
+    if (scores == NULL) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_drift_classifier_scores(
         &x, &y, folds, count, scores, call_interrupt(&call), &call.message);
-    FINISH(status);
+    return finish(&call, &arrays, status);
 }
 
 PyMethodDef two_sample_functions[] = {
