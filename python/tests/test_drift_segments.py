@@ -230,6 +230,18 @@ def test_both_sets_are_drawn_in_one_basis(report) -> None:
     assert np.sum(found["densities"], axis=(1, 2)) == pytest.approx([1, 1], abs=0.05)
 
 
+def test_a_dot_marks_the_end_that_is_the_current_set(report) -> None:
+    page = report.to_html()
+    chart = re.search("<h3>How the means.*?</figure>", page, re.DOTALL)[0]
+    assert chart.count("ringed") == 3
+    assert "The end with a dot is the current set." in chart
+    for style, name in zip("abc", ("de", "en", "fr"), strict=True):
+        assert f'<i class="{style}"></i>{name}</span>' in chart
+        path = re.search(f'class="line {style}" d="M(.*?)L(.*?)"', chart)
+        dot = re.search(f'class="dot {style} ringed" cx="(.*?)" cy="(.*?)"', chart)
+        assert ",".join(dot.groups()) == path[2] != path[1]
+
+
 def test_the_rows_that_lie_farthest_are_listed() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 300, 5))

@@ -64,7 +64,9 @@ def _means(content: Content) -> Drawing:
         (x0, y0), (x1, y1) = found["means"][name]
         style = _STYLES[index % len(_STYLES)]
         style += " dashed" if index >= len(_STYLES) else ""
-        curves.append(Curve(name, style, (Point(x0, y0), Point(x1, y1, note=name))))
+        start, end = Point(x0, y0), Point(x1, y1)
+        curves.append(Curve(name, style, (start, end), dots=False))
+        curves.append(Curve("", style, (end,), line=False))
     x, y = _labels(found["shares"])
     return Drawing(
         "means",
@@ -73,7 +75,7 @@ def _means(content: Content) -> Drawing:
         y,
         tuple(curves),
         zero=False,
-        note="The end that is named is the current set.",
+        note="The end with a dot is the current set.",
     )
 
 
