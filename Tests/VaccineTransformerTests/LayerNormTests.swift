@@ -7,7 +7,8 @@ import _TestSupport
 
 /// The blocks of OPT against plain twins and differences.
 @Suite struct LayerNormTests {
-    private let (rows, epsilon) = (4, Float(1e-5))
+    private let rows = 4
+    private let epsilon: Float = 1e-5
 
     private func norm(width: Int) -> LayerNorm {
         LayerNorm(

@@ -63,6 +63,19 @@ def llama_config(**overrides: Any) -> dict[str, Any]:
     return config
 
 
+def qwen2_config(**overrides: Any) -> dict[str, Any]:
+    """A `config.json` of a tiny Qwen 2."""
+    config = llama_config(
+        architectures=["Qwen2ForCausalLM"],
+        model_type="qwen2",
+        use_sliding_window=False,
+        tie_word_embeddings=True,
+    )
+    for key in ("attention_bias", "mlp_bias", "head_dim"):
+        del config[key]
+    return config | overrides
+
+
 OPT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
 

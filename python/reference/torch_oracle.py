@@ -192,8 +192,9 @@ def step(
 def as_float64(model: torch.nn.Module) -> torch.nn.Module:
     """Make a model compute in float64 throughout.
 
-    Llama's normalisation and rotary tables are written in float32 whatever the model's
-    dtype; both are replaced by the same formulas in the dtype of their input.
+    The normalisation and rotary tables of Llama and Qwen 2 are written in float32
+    whatever the model's dtype; both are replaced by the same formulas in the dtype of
+    their input.
     """
 
     def normalise(self: Any, hidden: torch.Tensor) -> torch.Tensor:
@@ -210,7 +211,11 @@ def as_float64(model: torch.nn.Module) -> torch.nn.Module:
             angles.sin() * self.attention_scaling,
         )
 
-    replacements = {"LlamaRMSNorm": normalise, "LlamaRotaryEmbedding": rotate}
+    replacements = {
+        f"{family}{module}": replacement
+        for family in ("Llama", "Qwen2")
+        for module, replacement in (("RMSNorm", normalise), ("RotaryEmbedding", rotate))
+    }
     for module in model.modules():
         replacement = replacements.get(type(module).__name__)
         if replacement is not None:

@@ -30,6 +30,7 @@ from tiny_models import (
     build,
     llama_config,
     opt_config,
+    qwen2_config,
     random_sequence,
 )
 from torch_oracle import (
@@ -136,6 +137,7 @@ CASES = (
         seed=6,
         training=TrainingSettings(max_grad_norm=0.5),
     ),
+    Case("qwen2", qwen2_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=7),
 )
 
 

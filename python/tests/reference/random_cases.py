@@ -92,7 +92,27 @@ def random_opt(
     return config, oracle.models.OPT_TARGETS
 
 
-FAMILIES = {"llama": random_llama, "opt": random_opt}
+def random_qwen2(
+    oracle: SimpleNamespace, generator: np.random.Generator, seed: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """As `random_llama`."""
+    groups = int(generator.integers(1, 4))
+    heads = groups * int(generator.integers(1, 4))
+    config = oracle.models.qwen2_config(
+        vocab_size=int(generator.integers(40, 400)),
+        hidden_size=heads * 2 * int(generator.integers(8, 16)),
+        intermediate_size=int(generator.integers(20, 150)),
+        num_hidden_layers=int(generator.integers(1, 4)),
+        num_attention_heads=heads,
+        num_key_value_heads=groups,
+        max_position_embeddings=512,
+        rope_theta=float(generator.choice([500.0, 1e6])),
+        tie_word_embeddings=bool(generator.random() < 0.5),
+    )
+    return config, oracle.models.ALL_TARGETS
+
+
+FAMILIES = {"llama": random_llama, "opt": random_opt, "qwen2": random_qwen2}
 
 
 def random_case(
