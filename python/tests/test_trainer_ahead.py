@@ -76,8 +76,9 @@ def test_the_trainer_says_what_is_ahead_and_changes_no_bit(tmp_path, capsys) -> 
                     run.remove_callback(callback)
         run.train()
         runs.append(adapter_bytes(run.model))
-        told = capsys.readouterr().err
-        assert told.startswith("60 steps, ") == shown
+        captured = capsys.readouterr()
+        assert captured.out.startswith("60 steps, ") == shown
+        assert captured.err == ""
     assert runs[0] == runs[1]
 
 

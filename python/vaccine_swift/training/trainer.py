@@ -323,7 +323,9 @@ class Trainer:
         if any(isinstance(each, shown) for each in self.callbacks.callbacks):
             estimate = run.estimate()
             if estimate is not None:
-                print(estimate, file=sys.stderr)
+                # Where the log goes: printed lines, or above the bar.
+                is_printed = self.args.disable_tqdm
+                print(estimate, file=sys.stdout if is_printed else sys.stderr)
 
     def _finish(self, run: Run, seconds: float) -> TrainOutput:
         best = run.best_checkpoint()
