@@ -40,9 +40,9 @@ _GENERATION_CONFIG: Final = "generation_config.json"
 
 
 class CausalLM(Adapters, Inference, Gradients, Chat):
-    """A causal language model of the Llama family, on the CPU, with one LoRA adapter.
+    """A causal language model on the CPU, with one LoRA adapter.
 
-    Llama 2 and 3, Vicuna, SmolLM2, Mistral without a sliding window. Made by
+    Llama, Mistral without a sliding window, OPT, and Qwen 2 and 2.5. Made by
     `from_pretrained` or `from_config`. The base weights are frozen; training changes
     the adapter. One model serves one thread at a time.
 
