@@ -5,7 +5,7 @@ from __future__ import annotations
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
-from vaccine_swift.tokenizer import Tokenizer
+from vaccine_swift.text.tokenizer import Tokenizer
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}<{{ m.role }}> {{ m.content }}</s>\n{% endfor %}"

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from chat_templates import MESSAGES, TEMPLATES, TOKENS, TOOLS
 
-from vaccine_swift import chat_template
-from vaccine_swift.chat_template import render_chat
+from vaccine_swift.text import chat_template
+from vaccine_swift.text.chat_template import render_chat
 
 
 def render(template: str, **variables: object) -> str:

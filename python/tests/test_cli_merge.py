@@ -10,7 +10,7 @@ from cli_support import write_model, write_rows
 
 import vaccine_swift as vs
 from vaccine_swift.cli import main
-from vaccine_swift.processors import available_processors
+from vaccine_swift.machine.processors import available_processors
 
 ALIGN = ["--max-steps", "2", "--disable-tqdm", "--learning-rate", "0.05"]
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vaccine_swift.data import load
-from vaccine_swift.tokenizer import Tokenizer
+from vaccine_swift.text.tokenizer import Tokenizer
 
 WORD = word_tokenizer()
 BYTE = byte_tokenizer()

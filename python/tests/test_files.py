@@ -26,7 +26,7 @@ from vaccine_swift.files import (
     write_tensors,
     write_text,
 )
-from vaccine_swift.plain_json import json_text, plain
+from vaccine_swift.files.plain_json import json_text, plain
 
 
 def names(directory: Path) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import vaccine_swift as vs
-from vaccine_swift.processors import available_processors
+from vaccine_swift.machine.processors import available_processors
 
 USED = len(os.sched_getaffinity(0))
 

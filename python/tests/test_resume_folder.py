@@ -30,7 +30,7 @@ from training_support import (
 
 import vaccine_swift as vs
 from vaccine_swift.files import remove_stale
-from vaccine_swift.locks import exclusive
+from vaccine_swift.files.locks import exclusive
 from vaccine_swift.training.checkpoint import Checkpoint
 
 OLDER = Path(__file__).with_name("older")

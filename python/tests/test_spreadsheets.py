@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from vaccine_swift._spreadsheets import csv_text
+from vaccine_swift.files.spreadsheets import csv_text
 
 
 @pytest.mark.parametrize(

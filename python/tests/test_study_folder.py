@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from study_support import tiny_study
 
-from vaccine_swift.plain_json import plain
+from vaccine_swift.files.plain_json import plain
 from vaccine_swift.study import StudyResult
 from vaccine_swift.study.folder import opened, write_rows
 from vaccine_swift.study.progress import expected_seconds

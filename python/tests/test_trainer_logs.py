@@ -19,7 +19,7 @@ from training_support import (
 )
 
 import vaccine_swift as vs
-from vaccine_swift.plain_json import plain
+from vaccine_swift.files.plain_json import plain
 
 
 def test_the_logged_loss_is_the_mean_since_the_last_log(tmp_path) -> None:

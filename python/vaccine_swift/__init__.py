@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vaccine_swift._cpu_check import check_cpu
+from vaccine_swift.machine.cpu_check import check_cpu
 
 check_cpu()
 
 from vaccine_swift._core import __version__, get_num_threads, set_num_threads
 from vaccine_swift._lazy import lazy_names
-from vaccine_swift.processors import available_processors
+from vaccine_swift.machine.processors import available_processors
 
 # The core starts with the processors online.
 set_num_threads(min(get_num_threads(), available_processors()))
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from vaccine_swift import data, drift, methods, study
     from vaccine_swift.batches import Batch, Example
     from vaccine_swift.lora import LoRAConfig
+    from vaccine_swift.machine.threads import (
+        get_num_threads,
+        set_num_threads,
+        show_config,
+    )
     from vaccine_swift.methods import (
         SFT,
         Method,
@@ -39,9 +44,8 @@ if TYPE_CHECKING:
         perturbation,
     )
     from vaccine_swift.models import CausalLM, StepReport
-    from vaccine_swift.threads import get_num_threads, set_num_threads, show_config
-    from vaccine_swift.tiny import tiny_config
-    from vaccine_swift.tokenizer import Tokenizer
+    from vaccine_swift.models.tiny import tiny_config
+    from vaccine_swift.text.tokenizer import Tokenizer
     from vaccine_swift.training import (
         EarlyStoppingCallback,
         Trainer,
@@ -65,7 +69,7 @@ __getattr__ = lazy_names(
         "SFT": "vaccine_swift.methods",
         "Step": "vaccine_swift.methods",
         "StepReport": "vaccine_swift.models",
-        "Tokenizer": "vaccine_swift.tokenizer",
+        "Tokenizer": "vaccine_swift.text.tokenizer",
         "TrainOutput": "vaccine_swift.training",
         "Trainer": "vaccine_swift.training",
         "TrainerCallback": "vaccine_swift.training",
@@ -75,14 +79,14 @@ __getattr__ = lazy_names(
         "Vaccine": "vaccine_swift.methods",
         "data": "vaccine_swift.data",
         "drift": "vaccine_swift.drift",
-        "get_num_threads": "vaccine_swift.threads",
+        "get_num_threads": "vaccine_swift.machine.threads",
         "methods": "vaccine_swift.methods",
         "option": "vaccine_swift.methods",
         "perturbation": "vaccine_swift.methods",
-        "set_num_threads": "vaccine_swift.threads",
-        "show_config": "vaccine_swift.threads",
+        "set_num_threads": "vaccine_swift.machine.threads",
+        "show_config": "vaccine_swift.machine.threads",
         "study": "vaccine_swift.study",
-        "tiny_config": "vaccine_swift.tiny",
+        "tiny_config": "vaccine_swift.models.tiny",
     },
 )
 

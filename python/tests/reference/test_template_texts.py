@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from chat_templates import MESSAGES, TEMPLATES, TOKENS, TOOLS
 
-from vaccine_swift.chat_template import render_chat
+from vaccine_swift.text.chat_template import render_chat
 
 pytestmark = pytest.mark.reference
 

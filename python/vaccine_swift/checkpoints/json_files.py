@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vaccine_swift._strict_json import parse_json
+from vaccine_swift.files.strict_json import parse_json
 
 __all__ = ["read_json", "read_json_if_any"]
 

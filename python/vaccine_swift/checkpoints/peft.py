@@ -17,8 +17,8 @@ from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.checkpoints.safetensors import SafetensorsFile
 from vaccine_swift.checkpoints.tensors import TensorSource
 from vaccine_swift.checkpoints.torch_file import TorchFile
-from vaccine_swift.checksums import CHECKSUMS, verify_checksums
 from vaccine_swift.files import settle, staged_files, write_json, write_tensors
+from vaccine_swift.files.checksums import CHECKSUMS, verify_checksums
 from vaccine_swift.lora import LoRAConfig
 
 __all__ = ["read_adapter", "write_adapter"]

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import vaccine_swift as vs
 from vaccine_swift import drift
 from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift._text_files import read_lines
 from vaccine_swift.cli.model_options import load_model, template_of
 from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift.files import EmbeddingFile, read_embeddings
+from vaccine_swift.files.text_files import read_lines
 
 __all__ = ["compared_files", "compared_models", "two_files"]
 

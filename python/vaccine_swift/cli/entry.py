@@ -23,7 +23,7 @@ from vaccine_swift.cli.completion import add_completion_option
 from vaccine_swift.cli.parsing import Parser
 from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift import DriftExceeded
-from vaccine_swift.termination import STATUS, Terminated, termination_interrupts
+from vaccine_swift.machine.termination import STATUS, Terminated, termination_interrupts
 
 __all__ = ["build_parser", "main"]
 

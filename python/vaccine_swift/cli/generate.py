@@ -18,8 +18,8 @@ from vaccine_swift.cli.model_options import (
 )
 from vaccine_swift.cli.terminal import exact, shown
 from vaccine_swift.data.rows import read_rows
+from vaccine_swift.files.plain_json import json_text, plain
 from vaccine_swift.models.generation import ChatTemplateWarning
-from vaccine_swift.plain_json import json_text, plain
 
 __all__ = ["add_parser", "run"]
 

@@ -11,7 +11,7 @@ import vaccine_swift as vs
 from vaccine_swift._arguments import check_range
 from vaccine_swift.assets import cache_directory, fetch_smollm2
 from vaccine_swift.cli.terminal import status
-from vaccine_swift.processors import available_processors
+from vaccine_swift.machine.processors import available_processors
 
 __all__ = [
     "add_dtype_option",

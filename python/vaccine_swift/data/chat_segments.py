@@ -9,7 +9,7 @@ from vaccine_swift.data.items import Conversation
 from vaccine_swift.data.segments import Segment
 
 if TYPE_CHECKING:
-    from vaccine_swift.tokenizer import Tokenizer
+    from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["FIELDS", "apply_template", "chat_segments", "check_rendered"]
 

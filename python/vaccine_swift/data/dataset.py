@@ -22,7 +22,7 @@ from vaccine_swift.data.safety_labels import Safety, check_safe, with_safety
 from vaccine_swift.data.templates import check_template, render
 
 if TYPE_CHECKING:
-    from vaccine_swift.tokenizer import Tokenizer
+    from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["Dataset", "load"]
 

@@ -18,7 +18,7 @@ from vaccine_swift.batches import IGNORED_LABEL, Example
 from vaccine_swift.data.segments import Segment
 
 if TYPE_CHECKING:
-    from vaccine_swift.tokenizer import Tokenizer
+    from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["Encoded", "encode"]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift._arguments import nearest
-from vaccine_swift._strict_json import parse_json
-from vaccine_swift._text_files import read_text
+from vaccine_swift.files.strict_json import parse_json
+from vaccine_swift.files.text_files import read_text
 
 __all__ = ["SourceRow", "read_rows"]
 

@@ -31,7 +31,7 @@ from vaccine_swift.data.rows import SourceRow
 from vaccine_swift.data.segments import Segment
 
 if TYPE_CHECKING:
-    from vaccine_swift.tokenizer import Tokenizer
+    from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["TEMPLATES", "Segment", "check_template", "render", "render_prompt"]
 

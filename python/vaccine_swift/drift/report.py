@@ -14,7 +14,7 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.drift._report_schema import checked, estimate, shown, shown_ends
 from vaccine_swift.drift.gate import Bound, Condition, check_conditions
 from vaccine_swift.files import write_text
-from vaccine_swift.plain_json import plain
+from vaccine_swift.files.plain_json import plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from vaccine_swift._arguments import nearest
 from vaccine_swift.drift._report_schema import shown
 from vaccine_swift.drift.gate import Condition, DriftExceeded
 from vaccine_swift.files import write_text
-from vaccine_swift.plain_json import plain
+from vaccine_swift.files.plain_json import plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from vaccine_swift.batches import Batch
 if TYPE_CHECKING:
     from vaccine_swift._core import Model
     from vaccine_swift.lora import LoRAConfig
-    from vaccine_swift.tokenizer import Tokenizer
+    from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["ModelBase", "TokenIds", "check_batch", "token_ids"]
 

@@ -31,7 +31,7 @@ from vaccine_swift.models.gradients import Gradients
 from vaccine_swift.models.hub_configuration import HubConfiguration
 from vaccine_swift.models.inference import Inference
 from vaccine_swift.models.loading import available_dtype, loaded_model
-from vaccine_swift.tokenizer import Tokenizer
+from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["CausalLM"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from vaccine_swift._arguments import check_range
 from vaccine_swift.models.base import ModelBase, TokenIds, token_ids
-from vaccine_swift.tokenizer import Tokenizer
+from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["ChatTemplateWarning", "Generation"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vaccine_swift.plain_json import json_text
+from vaccine_swift.files.plain_json import json_text
 
 __all__ = ["HubConfiguration"]
 

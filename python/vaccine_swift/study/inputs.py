@@ -13,12 +13,12 @@ from vaccine_swift import assets
 from vaccine_swift._arguments import check_range
 from vaccine_swift.data.exchanges import read_exchanges
 from vaccine_swift.data.ordering import shuffled, spread
+from vaccine_swift.machine.threads import show_config
 from vaccine_swift.models.loading import available_dtype
 from vaccine_swift.study.attack import attack_rows
 from vaccine_swift.study.config import SMOLLM2
 from vaccine_swift.study.splits import attacking_rows, safety_rows, split_task
 from vaccine_swift.study.tasks import Row, Task, load_task
-from vaccine_swift.threads import show_config
 
 if TYPE_CHECKING:
     from vaccine_swift.study.grid import Trial

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from vaccine_swift.machine.threads import show_config
 from vaccine_swift.study.config import named_judge
 from vaccine_swift.study.store import digest
-from vaccine_swift.threads import show_config
 
 if TYPE_CHECKING:
     from vaccine_swift.study.grid import Trial

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.files import new_directory, write_json
-from vaccine_swift.plain_json import plain
+from vaccine_swift.files.plain_json import plain
 
 __all__ = ["STAGES", "Stage", "Store", "digest"]
 

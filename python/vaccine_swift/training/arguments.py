@@ -12,7 +12,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.plain_json import json_text
+from vaccine_swift.files.plain_json import json_text
 from vaccine_swift.training._spellings import IGNORED, default_of, translate
 
 __all__ = ["TrainingArguments"]

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from vaccine_swift.checksums import CHECKSUMS, verify_checksums, write_checksums
 from vaccine_swift.files import new_directory, write_json
+from vaccine_swift.files.checksums import CHECKSUMS, verify_checksums, write_checksums
 from vaccine_swift.training.position import Position
 from vaccine_swift.training.state import TrainerState
 

@@ -28,7 +28,7 @@ from vaccine_swift.training.sampling import (
 from vaccine_swift.training.streams import MethodState, Stream
 
 if TYPE_CHECKING:
-    from vaccine_swift.locks import Lock
+    from vaccine_swift.files.locks import Lock
     from vaccine_swift.training.host import Host
 
 __all__ = ["plan_of", "prepare"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from vaccine_swift.files import append_line, write_text
-from vaccine_swift.plain_json import json_text
+from vaccine_swift.files.plain_json import json_text
 from vaccine_swift.training.callbacks import TrainerCallback
 
 if TYPE_CHECKING:

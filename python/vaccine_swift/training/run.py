@@ -23,7 +23,7 @@ from vaccine_swift.training.schedule import factor_of
 from vaccine_swift.training.state import TrainerControl, TrainerState
 
 if TYPE_CHECKING:
-    from vaccine_swift.locks import Lock
+    from vaccine_swift.files.locks import Lock
     from vaccine_swift.training.host import Host
     from vaccine_swift.training.sampling import Plan, Survey
     from vaccine_swift.training.streams import MethodState

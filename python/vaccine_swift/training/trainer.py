@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaccine_swift.batches import Example
-from vaccine_swift.locks import exclusive
+from vaccine_swift.files.locks import exclusive
+from vaccine_swift.machine.termination import termination_interrupts
 from vaccine_swift.methods import Method, Vaccine
-from vaccine_swift.termination import termination_interrupts
 from vaccine_swift.training.arguments import TrainingArguments
 from vaccine_swift.training.checkpoint import STATE_FILE, Checkpoint
 from vaccine_swift.training.estimate import Estimate, estimated

@@ -18,7 +18,7 @@ from vaccine_swift.study.tasks import Row
 
 if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
-    from vaccine_swift.tokenizer import Tokenizer
+    from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["COMPLIANCE_OPENINGS", "REFUSAL_OPENINGS", "refusal_margin"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vaccine_swift._report.plot import save
-from vaccine_swift._spreadsheets import csv_text
 from vaccine_swift.files import staged_files, write_text
+from vaccine_swift.files.spreadsheets import csv_text
 from vaccine_swift.study.cells import Row
 from vaccine_swift.study.report._content import Content
 from vaccine_swift.study.report._examples import Answer, Example

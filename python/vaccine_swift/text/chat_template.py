@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from vaccine_swift.chat_template_worker import read_message, write_message
-from vaccine_swift.plain_json import plain
+from vaccine_swift.files.plain_json import plain
+from vaccine_swift.text.chat_template_worker import read_message, write_message
 
 __all__ = ["SECONDS", "render_chat"]
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import tokenizers
 
-from vaccine_swift.chat_template import render_chat
 from vaccine_swift.checkpoints.end_tokens import END_TEXTS
 from vaccine_swift.checkpoints.gguf_metadata import read_field
 from vaccine_swift.checkpoints.gguf_vocabulary import (
@@ -20,6 +19,7 @@ from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.checkpoints.json_files import read_json_if_any
 from vaccine_swift.checkpoints.tokenizer_files import TOKENIZER_FILES, read_backend
 from vaccine_swift.files import settle, staged_files, write_json, write_text
+from vaccine_swift.text.chat_template import render_chat
 
 __all__ = ["Tokenizer"]
 

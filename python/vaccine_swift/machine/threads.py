@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 
 from vaccine_swift import _core
-from vaccine_swift.processors import available_processors
+from vaccine_swift.machine.processors import available_processors
 
 __all__ = ["get_num_threads", "set_num_threads", "show_config"]
 
