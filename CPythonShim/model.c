@@ -281,15 +281,19 @@ static PyMethodDef model_methods[] = {
         "The loss of each supervised token, float32, in the order of the batch."),
     METHOD(forward_backward, KEYWORDS,
         "forward_backward($self, /, input_ids, labels, offsets, *, perturbation='none', rho=0.0, "
-        "norm='chosen', variance=0.0, layers=None, values=None, token_weights=None, "
-        "reference=None, reference_weight=0.0, weight=1.0, seed=0, stream=0, draw=0)\n--\n\n"
+        "norm='chosen', variance=0.0, factor=0.0, layers=None, values=None, token_weights=None, "
+        "reference=None, reference_weight=0.0, weight=1.0, seed=0, stream=0, draw=0, "
+        "first_sequence=0, sequence_count=0)\n--\n\n"
         "Add weight * dloss/dadapter to the gradients; all gradients are zero after a failure.\n\n"
-        "`perturbation` is 'none', 'worst' (rho, norm, layers), 'gaussian' (variance, layers) or\n"
-        "'given' (values). The result has the fields of VaccineStepReport and\n"
-        "`perturbation_norms`, L floats."),
+        "`perturbation` is 'none', 'worst' (rho, norm, layers), 'gaussian' (variance, layers),\n"
+        "'given' (values) or 'scaled' (factor, layers): the last attention_gradients times\n"
+        "`factor`. The result has the fields of VaccineStepReport and `perturbation_norms`, L\n"
+        "floats. `sequence_count` sequences from `first_sequence` on are taken, 0 for all, with\n"
+        "the masks and the noise that they have in the whole batch."),
     METHOD(backward_from, KEYWORDS,
         "backward_from($self, /, input_ids, labels, offsets, *, states=(), layers=None, "
-        "gradients=None, logits=None, seed=None, stream=0, draw=0)\n--\n\n"
+        "gradients=None, logits=None, seed=None, stream=0, draw=0, first_sequence=0, "
+        "sequence_count=0)\n--\n\n"
         "Add the gradient of a caller's loss, given at hidden states and at the logits of the\n"
         "supervised tokens; the norm of all gradients. `states` names what each of `gradients`,\n"
         "[N, T, C], belongs to. Without `seed` dropout is off."),
@@ -297,8 +301,9 @@ static PyMethodDef model_methods[] = {
         "log_probabilities($self, /, input_ids, labels, offsets, rows)\n--\n\n"
         "Float32 [rows, V] at the supervised tokens, dropout off; `rows` is their number."),
     METHOD(attention_gradients, KEYWORDS,
-        "attention_gradients($self, /, input_ids, labels, offsets, *, seed=0, stream=0, draw=0)"
-        "\n--\n\n"
+        "attention_gradients($self, /, input_ids, labels, offsets, *, token_weights=None, "
+        "reference=None, reference_weight=0.0, seed=0, stream=0, draw=0, first_sequence=0, "
+        "sequence_count=0)\n--\n\n"
         "The loss, and the squared norm of its gradient at the attention output of every layer."),
     METHOD(attention_gradient_states, METH_NOARGS,
         "attention_gradient_states($self, /)\n--\n\n"

@@ -15,6 +15,7 @@ static const char *const perturbations[] = {
     [VACCINE_PERTURBATION_WORST] = "worst",
     [VACCINE_PERTURBATION_GAUSSIAN] = "gaussian",
     [VACCINE_PERTURBATION_GIVEN] = "given",
+    [VACCINE_PERTURBATION_SCALED] = "scaled",
     NULL,
 };
 
@@ -54,12 +55,14 @@ static bool seeds(PyObject *seed, PyObject *stream, PyObject *draw, VaccinePassO
 }
 
 static bool perturbation_input(PyObject *kind, PyObject *rho, PyObject *norm, PyObject *variance,
-    PyObject *layers, PyObject *values, PerturbationInput *input, VaccinePerturbation *result) {
+    PyObject *factor, PyObject *layers, PyObject *values, PerturbationInput *input,
+    VaccinePerturbation *result) {
     int choice = VACCINE_PERTURBATION_NONE, scope = VACCINE_NORM_CHOSEN;
     if ((kind != NULL && !argument_choice(kind, "perturbation", perturbations, &choice))
         || (rho != NULL && !argument_double(rho, "rho", &result->rho))
         || (norm != NULL && !argument_choice(norm, "norm", scopes, &scope))
         || (variance != NULL && !argument_double(variance, "variance", &result->variance))
+        || (factor != NULL && !argument_double(factor, "factor", &result->factor))
         || (is_given(layers) && !input_integers(layers, "layers", &input->layers))
         || (is_given(values) && !input_floats(values, "values", 3, 3, &input->values)))
         return false;
@@ -122,16 +125,17 @@ static PyObject *report_as_dict(
 
 PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *keywords) {
     static char *names[] = {"input_ids", "labels", "offsets", "perturbation", "rho", "norm",
-        "variance", "layers", "values", "token_weights", "reference", "reference_weight", "weight",
-        "seed", "stream", "draw", NULL};
+        "variance", "factor", "layers", "values", "token_weights", "reference", "reference_weight",
+        "weight", "seed", "stream", "draw", "first_sequence", "sequence_count", NULL};
     PyObject *token_weights = NULL, *reference = NULL, *reference_weight = NULL;
     PyObject *input_ids, *labels, *offsets, *kind = NULL, *rho = NULL, *norm = NULL;
-    PyObject *variance = NULL, *layers = NULL, *values = NULL, *weight = NULL;
-    PyObject *seed = NULL, *stream = NULL, *draw = NULL;
+    PyObject *variance = NULL, *factor = NULL, *layers = NULL, *values = NULL, *weight = NULL;
+    PyObject *seed = NULL, *stream = NULL, *draw = NULL, *first = NULL, *taken = NULL;
     VaccinePassOptions options = {.weight = 1};
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO|$OOOOOOOOOOOOO:forward_backward", names,
-            &input_ids, &labels, &offsets, &kind, &rho, &norm, &variance, &layers, &values,
-            &token_weights, &reference, &reference_weight, &weight, &seed, &stream, &draw)
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO|$OOOOOOOOOOOOOOOO:forward_backward",
+            names, &input_ids, &labels, &offsets, &kind, &rho, &norm, &variance, &factor, &layers,
+            &values, &token_weights, &reference, &reference_weight, &weight, &seed, &stream, &draw,
+            &first, &taken)
         || !seeds(seed, stream, draw, &options)
         || (weight != NULL && !argument_double(weight, "weight", &options.weight)))
         return NULL;
@@ -145,8 +149,10 @@ PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *ke
     VaccineStepReport report;
     Call call;
     bool done = terms_input(token_weights, reference, reference_weight, &terms, &options)
-        && perturbation_input(kind, rho, norm, variance, layers, values, &arrays, &perturbation)
-        && batch_input(input_ids, labels, offsets, &batch) && model_begin(self, &call);
+        && perturbation_input(
+            kind, rho, norm, variance, factor, layers, values, &arrays, &perturbation)
+        && batch_part(first, taken, &batch) && batch_input(input_ids, labels, offsets, &batch)
+        && model_begin(self, &call);
     if (done) {
         const VaccineStatus status = vaccine_model_forward_backward(self->handle, as_batch(&batch),
             options, perturbation, &report, norms, call_interrupt(&call), &call.message);
@@ -161,25 +167,33 @@ PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *ke
 }
 
 PyObject *model_attention_gradients(ModelObject *self, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"input_ids", "labels", "offsets", "seed", "stream", "draw", NULL};
+    static char *names[] = {"input_ids", "labels", "offsets", "token_weights", "reference",
+        "reference_weight", "seed", "stream", "draw", "first_sequence", "sequence_count", NULL};
     PyObject *input_ids, *labels, *offsets, *seed = NULL, *stream = NULL, *draw = NULL;
+    PyObject *token_weights = NULL, *reference = NULL, *reference_weight = NULL;
+    PyObject *first = NULL, *taken = NULL;
     VaccinePassOptions options = {.weight = 1};
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO|$OOO:attention_gradients", names,
-            &input_ids, &labels, &offsets, &seed, &stream, &draw)
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO|$OOOOOOOO:attention_gradients", names,
+            &input_ids, &labels, &offsets, &token_weights, &reference, &reference_weight, &seed,
+            &stream, &draw, &first, &taken)
         || !seeds(seed, stream, draw, &options))
         return NULL;
     const int32_t count = self->sizes.layer_count;
     double loss, *norms = calloc((size_t)count, sizeof *norms);
     if (norms == NULL) return PyErr_NoMemory();
     BatchInput batch = {0};
+    TermsInput terms = {0};
     Call call;
-    bool done = batch_input(input_ids, labels, offsets, &batch) && model_begin(self, &call);
+    bool done = terms_input(token_weights, reference, reference_weight, &terms, &options)
+        && batch_part(first, taken, &batch) && batch_input(input_ids, labels, offsets, &batch)
+        && model_begin(self, &call);
     if (done) {
         const VaccineStatus status = vaccine_model_attention_gradients(self->handle,
             as_batch(&batch), options, &loss, norms, call_interrupt(&call), &call.message);
         done = model_end(self, &call, status);
     }
     batch_release(&batch);
+    terms_release(&terms);
     PyObject *list = done ? float_list(norms, count) : NULL;
     free(norms);
     return list == NULL ? NULL : Py_BuildValue("dN", loss, list);
@@ -236,13 +250,14 @@ static bool gradient_input(PyObject *layers, PyObject *values, PyObject *logits,
 
 PyObject *model_backward_from(ModelObject *self, PyObject *args, PyObject *keywords) {
     static char *names[] = {"input_ids", "labels", "offsets", "states", "layers", "gradients",
-        "logits", "seed", "stream", "draw", NULL};
+        "logits", "seed", "stream", "draw", "first_sequence", "sequence_count", NULL};
     PyObject *input_ids, *labels, *offsets, *states = NULL, *layers = NULL, *values = NULL;
     PyObject *logits = NULL, *seed = NULL, *stream = NULL, *draw = NULL;
+    PyObject *first = NULL, *taken = NULL;
     VaccinePassOptions options = {.weight = 1};
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO|$OOOOOOO:backward_from", names,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO|$OOOOOOOOO:backward_from", names,
             &input_ids, &labels, &offsets, &states, &layers, &values, &logits, &seed, &stream,
-            &draw)
+            &draw, &first, &taken)
         || !seeds(is_given(seed) ? seed : NULL, stream, draw, &options))
         return NULL;
     PyObject *tuple = states == NULL ? PyTuple_New(0)
@@ -258,7 +273,8 @@ PyObject *model_backward_from(ModelObject *self, PyObject *args, PyObject *keywo
     double norm;
     Call call;
     bool done = gradient_input(layers, values, logits, &arrays, &gradients)
-        && batch_input(input_ids, labels, offsets, &batch) && model_begin(self, &call);
+        && batch_part(first, taken, &batch) && batch_input(input_ids, labels, offsets, &batch)
+        && model_begin(self, &call);
     if (done) {
         const VaccineStatus status = vaccine_model_backward_from(self->handle, as_batch(&batch),
             gradients, options, is_given(seed), &norm, call_interrupt(&call), &call.message);

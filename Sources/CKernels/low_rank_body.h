@@ -16,7 +16,7 @@ INLINE uint64_t mixed(uint64_t z) {
 }
 
 INLINE uint64_t row_key(const VaccineDropout *mask, ptrdiff_t row) {
-    return mixed(mask->key ^ mixed((uint64_t)row + golden));
+    return mixed(mask->key ^ mixed((uint64_t)(mask->origin + row) + golden));
 }
 
 // The factors (0 or the scale) of the 32 elements from column 32 · pair of a row.

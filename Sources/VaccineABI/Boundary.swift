@@ -167,7 +167,22 @@ struct BatchMemory {
         try batch.offsets.read("offsets", into: &offsets)
         try packed.refill(
             inputIDs: inputIDs, labels: labels, offsets: offsets,
-            configuration: model.configuration, trimming: trimming)
+            configuration: model.configuration, trimming: trimming,
+            sequences: try batch.range())
+    }
+}
+
+extension VaccineBatch {
+    /// The sequences that are taken; nil: all.
+    fileprivate func range() throws(VaccineError) -> Range<Int>? {
+        guard sequence_count != 0 else { return nil }
+        let bound: Range<Int64> = 0..<1 << 32
+        guard bound.contains(first_sequence), bound.contains(sequence_count) else {
+            throw .value(
+                "first_sequence and sequence_count must be in [0, 2^32), got \(first_sequence) and "
+                    + "\(sequence_count)")
+        }
+        return Int(first_sequence)..<Int(first_sequence + sequence_count)
     }
 }
 

@@ -17,7 +17,9 @@ public func vaccine_model_attention_gradients(
         let norms = Numbers(count: handle.decoder.configuration.layerCount)
         loss.pointee = try handle.session.attentionGradients(
             handle.batch.packed,
-            PassOptions(seed: options.seed, stream: options.stream, draw: options.draw),
+            PassOptions(
+                terms: try options.terms(handle.batch.packed, for: handle.decoder),
+                seed: options.seed, stream: options.stream, draw: options.draw),
             squaredNorms: norms, interruption: interrupt.interruption)
         for (layer, norm) in norms.enumerated() { squared_norms[layer] = norm }
     }
@@ -195,6 +197,8 @@ extension Perturbation {
                 norm: perturbation.norm == VACCINE_NORM_ALL ? .all : .chosen)
         case VACCINE_PERTURBATION_GAUSSIAN:
             self = .gaussian(variance: perturbation.variance, layers: layers)
+        case VACCINE_PERTURBATION_SCALED:
+            self = .scaled(factor: perturbation.factor, layers: layers)
         case VACCINE_PERTURBATION_GIVEN:
             let width = model.configuration.hiddenSize
             guard let values = perturbation.values else {

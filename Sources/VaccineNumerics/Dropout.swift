@@ -16,13 +16,17 @@ public struct Dropout: Sendable {
     /// 1 / P(keep).
     public let scale: Float
     let stream: RandomStream
+    let origin: Int
 
-    /// - Parameter probability: of dropping an element, in [0, 0.5].
-    public init(probability: Double, stream: RandomStream) {
+    /// - Parameters:
+    ///   - probability: of dropping an element, in [0, 0.5].
+    ///   - origin: the row of the stream's numbers that is the mask's row 0.
+    public init(probability: Double, stream: RandomStream, origin: Int = 0) {
         precondition((0...0.5).contains(probability), "dropout out of range")
         threshold = Int32((probability * 65536).rounded())
         scale = Float(65536 / (65536 - Double(threshold)))
         self.stream = stream
+        self.origin = origin
     }
 
     /// y = dropout(x), on the calling thread.
@@ -36,6 +40,6 @@ public struct Dropout: Sendable {
     }
 
     var forC: VaccineDropout {
-        VaccineDropout(key: stream.key, threshold: threshold, scale: scale)
+        VaccineDropout(key: stream.key, threshold: threshold, scale: scale, origin: origin)
     }
 }

@@ -11,6 +11,9 @@ package enum Perturbation: Sendable {
     case gaussian(variance: Double, layers: [Int]? = nil)
     /// These values, [L·T, C] layer after layer, of all tokens that were given.
     case given(Matrix)
+    /// ε_l = factor · g_l, with the g_l that the last `attentionGradients` of the same batch left; of the chosen
+    /// layers (nil: all).
+    case scaled(factor: Double, layers: [Int]? = nil)
 }
 
 /// Over which layers the norm in `Perturbation.worst` runs.
@@ -50,6 +53,9 @@ extension Perturbation {
         case .gaussian(let variance, let layers):
             try check(variance, "variance", layers)
             _ = try float32(variance.squareRoot(), "√variance")
+        case .scaled(let factor, let layers):
+            try check(factor, "factor", layers)
+            _ = try float32(factor, "factor")
         case .given(let values):
             guard values.rows == layerCount * tokens, values.columns == hiddenSize else {
                 throw .value(
@@ -88,20 +94,36 @@ package func perturb(
     if let layers, scope == .chosen { keep(layers, of: gradients, norms) }
     let norm = norms.reduce(0, +).squareRoot()
     if let layers, scope == .all { keep(layers, of: gradients, norms) }
-    let factor = rho / (norm + 1e-7)
-    Threads.forEach(gradients.count) { layer, _ in
-        gradients[layer].scale(by: Float(factor))
+    scale(gradients, by: rho / (norm + 1e-7), norms: norms)
+    return norm
+}
+
+/// g_l ← factor · g_l of the chosen layers (nil: all); the others become 0.
+///
+/// - Parameter norms: receives the norm of every layer.
+func perturb(
+    _ gradients: some LayerMatrices, factor: Double, layers: [Int]?, norms: Numbers
+) {
+    sumSquares(gradients, into: norms)
+    if let layers { keep(layers, of: gradients, norms) }
+    scale(gradients, by: factor, norms: norms)
+}
+
+/// Multiplies by a factor, and turns squared norms into those of the products.
+private func scale(_ matrices: some LayerMatrices, by factor: Double, norms: Numbers) {
+    Threads.forEach(matrices.count) { layer, _ in
+        matrices[layer].scale(by: Float(factor))
         norms[layer] = norms[layer].squareRoot() * factor
     }
-    return norm
 }
 
 /// Fills the chosen layers with independent normal numbers of the given variance, others with 0.
 ///
-/// - Parameter norms: receives the norm of every layer.
+/// - Parameters: `firstRow`: the row of the stream's numbers that belongs to row 0. `norms`: receives the norm of
+///   every layer.
 func perturbRandomly(
     _ states: some LayerMatrices, variance: Double, layers: [Int]?, stream: RandomStream,
-    norms: Numbers
+    firstRow: Int = 0, norms: Numbers
 ) {
     let deviation = Float(variance.squareRoot())
     Threads.forEach(states.count) { layer, _ in
@@ -110,7 +132,8 @@ func perturbRandomly(
         for row in 0..<matrix.rows {
             var target = matrix.mutable(row)
             for column in target.indices {
-                target[column] = deviation * stream.normal(at: row * matrix.columns + column)
+                target[column] =
+                    deviation * stream.normal(at: (firstRow + row) * matrix.columns + column)
             }
         }
     }

@@ -64,7 +64,7 @@ extension TrainingSession {
         let result = try model.forwardForTraining(
             batch, masks: options.numbers(.attentionGradients), perturbation: nil,
             interruption: interruption)
-        let loss = try model.attentionGradients(result, into: states)
+        let loss = try model.attentionGradients(result, into: states, terms: options.terms)
         try VaccineTraining.squaredNorms(states, into: squaredNorms)
         keep(.attentionGradients, of: batch)
         return loss
@@ -140,11 +140,13 @@ extension TrainingSession {
     private func gradients(
         _ batch: PackedBatch, _ options: PassOptions, _ interruption: Interruption
     ) throws(VaccineError) -> StepReport {
+        let left = states(.attentionGradients, of: batch)
         forget()
         var report = StepReport(
             loss: 0, cleanLoss: .nan, perturbationNorms: norms, attentionGradientNorm: 0,
             gradientNorm: 0)
-        let perturbation = try self.perturbation(batch, options, &report, interruption)
+        let perturbation = try self.perturbation(
+            batch, options, left: left, &report, interruption)
         let result = try model.forwardForTraining(
             batch, masks: options.numbers(.gradients), perturbation: perturbation,
             interruption: interruption)
@@ -168,8 +170,11 @@ extension TrainingSession {
     }
 
     /// ε of the batch, and what is known of it in the report; nil: none.
+    ///
+    /// - Parameter left: the gradients that the last pass left of this batch.
     private func perturbation(
-        _ batch: PackedBatch, _ options: PassOptions, _ report: inout StepReport,
+        _ batch: PackedBatch, _ options: PassOptions, left: LayerStates?,
+        _ report: inout StepReport,
         _ interruption: Interruption
     ) throws(VaccineError) -> LayerStates? {
         if options.perturbation.isNone {
@@ -190,9 +195,14 @@ extension TrainingSession {
         case .gaussian(let variance, let layers):
             perturbRandomly(
                 states, variance: variance, layers: layers, stream: options.numbers(.noise),
-                norms: norms)
+                firstRow: batch.firstRow, norms: norms)
         case .given(let values):
             perturb(states, with: values, places: batch.givenIndices, norms: norms)
+        case .scaled(let factor, let layers):
+            guard let left else {
+                throw .state("the last pass left no attention gradients of this batch")
+            }
+            perturb(left, factor: factor, layers: layers, norms: norms)
         }
         return states
     }

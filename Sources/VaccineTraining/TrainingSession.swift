@@ -46,6 +46,12 @@ package final class TrainingSession {
         return memory.states(tokens: places.count)
     }
 
+    /// The same, if it is of these tokens; nil if not.
+    func states(_ wanted: Content, of batch: PackedBatch) -> LayerStates? {
+        guard tokens == batch.givenCount, places == batch.givenIndices else { return nil }
+        return states(wanted)
+    }
+
     /// Leaves these factors as they are, by their PEFT names; none: trains all.
     ///
     /// - Throws: `VaccineError.state` without an adapter; `.value` for a name that it does not have.

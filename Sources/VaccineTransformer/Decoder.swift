@@ -84,7 +84,8 @@ package final class Decoder {
         return Pass(
             batch: batch, positions: positions ?? .sequences(offsets: batch.offsets),
             layerCount: layers.count, finalRows: finalRows, workspace: workspace, cached: cached,
-            masks: masks, interruption: interruption)
+            masks: masks.map { DropoutMasks(stream: $0, firstRow: batch.firstRow) },
+            interruption: interruption)
     }
 
     /// Embeds the batch and runs all layers.

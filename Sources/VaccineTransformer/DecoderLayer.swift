@@ -41,7 +41,7 @@ extension DecoderLayer {
         try feedForward.forward(
             feedForwardNorm.input(
                 middle, statistics: kept.feedForwardStatistics, in: normed.rows(rows)),
-            pass, kept.feedForward, into: y)
+            pass, masks: pass.masks(of: index), kept.feedForward, into: y)
         visit(.feedForward, index, y)
         feedForwardNorm.add(
             middle, to: y, statistics: kept.feedForwardStatistics,
@@ -75,7 +75,8 @@ extension DecoderLayer {
             ? feedForwardNorm.inputAgain(
                 middle, statistics: kept.feedForwardStatistics, in: normed) : nil
         try feedForward.backward(
-            x, dY: dOutput, pass, kept.feedForward, backward, weights: weights, into: dNormed)
+            x, dY: dOutput, pass, masks: pass.masks(of: index), kept.feedForward, backward,
+            weights: weights, into: dNormed)
         feedForwardNorm.backwardOfInput(
             middle, statistics: kept.feedForwardStatistics, dInput: dNormed, addingTo: dStream)
     }

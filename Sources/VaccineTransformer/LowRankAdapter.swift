@@ -23,15 +23,15 @@ package struct LowRankAdapter: Sendable {
     ///
     /// - Parameters:
     ///   - x: shape [T, in]. `y`: shape [T, out], added to. `u`: shape [T, r], overwritten.
-    ///   - stream: the mask's stream; nil: no dropout.
+    ///   - masks: where the mask comes from; nil: no dropout.
     ///   - firstRow: the mask's row that belongs to row 0.
     ///   - dropped: scratch, shape [≥ T, ≥ in].
     func forward(
-        _ x: Matrix, stream: RandomStream?, firstRow: Int, u: Matrix, dropped: Matrix,
+        _ x: Matrix, masks: DropoutMasks?, firstRow: Int, u: Matrix, dropped: Matrix,
         addingTo y: Matrix
     ) {
         var input = x
-        if let mask = mask(stream) {
+        if let mask = mask(masks) {
             input = dropped.columns(0..<x.columns).rows(0..<x.rows)
             mask.apply(to: x, firstRow: firstRow, into: input)
         }
@@ -45,11 +45,11 @@ package struct LowRankAdapter: Sendable {
     ///   - dY: shape [T, out]. `dU`: shape [T, r], overwritten.
     ///   - dX: shape [T, in], added to; nil: not wanted.
     func backward(
-        dY: Matrix, stream: RandomStream?, firstRow: Int, dU: Matrix, addingTo dX: Matrix?
+        dY: Matrix, masks: DropoutMasks?, firstRow: Int, dU: Matrix, addingTo dX: Matrix?
     ) {
         project(dY, onto: up, scale: scale, into: dU)
         if let dX {
-            expand(dU, over: down, through: mask(stream), firstRow: firstRow, addingTo: dX)
+            expand(dU, over: down, through: mask(masks), firstRow: firstRow, addingTo: dX)
         }
     }
 
@@ -61,14 +61,14 @@ package struct LowRankAdapter: Sendable {
 
     /// Adds the gradient of `down` in the columns of `columns`, which start at a multiple of 32; on the
     /// calling thread.
-    func accumulateDown(dU: Matrix, x: Matrix, stream: RandomStream?, columns: Range<Int>) {
+    func accumulateDown(dU: Matrix, x: Matrix, masks: DropoutMasks?, columns: Range<Int>) {
         accumulateOuter(
-            dU, x.columns(columns), through: mask(stream), firstColumn: columns.lowerBound,
+            dU, x.columns(columns), through: mask(masks), firstColumn: columns.lowerBound,
             into: downGradient.columns(columns))
     }
 
-    private func mask(_ stream: RandomStream?) -> Dropout? {
-        guard let stream, dropout > 0 else { return nil }
-        return Dropout(probability: dropout, stream: stream)
+    private func mask(_ masks: DropoutMasks?) -> Dropout? {
+        guard let masks, dropout > 0 else { return nil }
+        return Dropout(probability: dropout, stream: masks.stream, origin: masks.firstRow)
     }
 }

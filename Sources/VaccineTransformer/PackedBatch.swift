@@ -13,6 +13,9 @@ package struct PackedBatch: Sendable, Equatable {
     package private(set) var supervisedRows: [Int] = []
     /// The token that each supervised row has to predict.
     package private(set) var targets: [Int32] = []
+    /// Rows, and supervised rows, of the sequences that were given before these.
+    package private(set) var firstRow = 0
+    package private(set) var firstSupervisedRow = 0
 
     package var tokenCount: Int { inputIDs.count }
     package var sequenceCount: Int { offsets.count - 1 }
@@ -41,17 +44,21 @@ package struct PackedBatch: Sendable, Equatable {
 
     /// As `init`, in the memory that the batch has. After an error it holds no sequences.
     ///
-    /// - Parameter trimming: leaves out every token that reaches no supervised row: those after the last such
-    ///   row of their sequence, and sequences without any.
+    /// - Parameters:
+    ///   - trimming: leaves out every token that reaches no supervised row: those after the last such row of their
+    ///     sequence, and sequences without any.
+    ///   - sequences: those that are taken out of the ones that are given; nil: all. `givenIndices` and
+    ///     `givenCount` tell of all.
     package mutating func refill(
         inputIDs: [Int32], labels: [Int32]?, offsets: [Int], configuration: ModelConfiguration,
-        trimming: Bool = false
+        trimming: Bool = false, sequences: Range<Int>? = nil
     ) throws(VaccineError) {
         self.inputIDs.removeAll(keepingCapacity: true)
         givenIndices.removeAll(keepingCapacity: true)
         self.offsets.removeAll(keepingCapacity: true)
         supervisedRows.removeAll(keepingCapacity: true)
         targets.removeAll(keepingCapacity: true)
+        (firstRow, firstSupervisedRow) = (0, 0)
         guard !inputIDs.isEmpty else { throw .value("input_ids must hold at least one token") }
         guard offsets.count >= 2, offsets.first == 0, offsets.last == inputIDs.count else {
             throw .value(
@@ -79,19 +86,34 @@ package struct PackedBatch: Sendable, Equatable {
             }
             try PackedBatch.check(labels, "labels", configuration, ignored: true)
         }
+        let taken = sequences ?? 0..<offsets.count - 1
+        guard !taken.isEmpty, taken.lowerBound >= 0, taken.upperBound < offsets.count else {
+            throw .value(
+                "sequences must be some of \(0..<offsets.count - 1), got \(taken)")
+        }
         givenCount = inputIDs.count
         self.offsets.append(0)
-        for (start, end) in zip(offsets, offsets.dropFirst()) {
+        for (sequence, (start, end)) in zip(offsets, offsets.dropFirst()).enumerated() {
+            guard sequence < taken.upperBound else { break }
+            let isBefore = sequence < taken.lowerBound
             var kept = trimming ? start..<start : start..<end
             if let labels {
                 let shift = givenIndices.count - start
                 for row in start..<(end - 1) where labels[row + 1] != PackedBatch.ignored {
-                    supervisedRows.append(row + shift)
-                    targets.append(labels[row + 1])
+                    if isBefore {
+                        firstSupervisedRow += 1
+                    } else {
+                        supervisedRows.append(row + shift)
+                        targets.append(labels[row + 1])
+                    }
                     if trimming { kept = start..<row + 1 }
                 }
             }
             guard !kept.isEmpty else { continue }
+            if isBefore {
+                firstRow += kept.count
+                continue
+            }
             self.inputIDs.append(contentsOf: inputIDs[kept])
             givenIndices.append(contentsOf: kept)
             self.offsets.append(givenIndices.count)

@@ -12,8 +12,8 @@ struct Pass {
     let workspace: Workspace
     /// Where keys and values are kept for later tokens; nil: nowhere.
     let cached: CachedSequences?
-    /// The dropout masks of this pass; nil: dropout off.
-    let masks: RandomStream?
+    /// The dropout masks of all rows; nil: dropout off.
+    let masks: DropoutMasks?
     /// Asked several times in every layer.
     let interruption: Interruption
 
@@ -24,6 +24,24 @@ struct Pass {
     func rows(of index: Int) -> [Int]? { index + 1 == layerCount ? finalRows : nil }
 
     func rowCount(of index: Int) -> Int { rows(of: index)?.count ?? tokens }
+
+    /// The dropout masks of those rows; nil: dropout off.
+    func masks(of index: Int) -> DropoutMasks? {
+        guard let masks, rows(of: index) != nil else { return masks }
+        return DropoutMasks(stream: masks.stream, firstRow: batch.firstSupervisedRow)
+    }
+}
+
+/// Where dropout masks come from: random numbers, and the row among them that belongs to a matrix's row 0, so
+/// that a part of a batch draws what it draws in the whole.
+struct DropoutMasks: Sendable {
+    let stream: RandomStream
+    let firstRow: Int
+
+    /// Those of a projection's part.
+    func part(_ index: Int) -> DropoutMasks {
+        DropoutMasks(stream: stream.substream(index), firstRow: firstRow)
+    }
 }
 
 /// Which states of a layer are meant; all are [T, C].

@@ -91,10 +91,11 @@ class Model:
         labels: _SupportsBuffer,
         offsets: _SupportsBuffer,
         *,
-        perturbation: Literal["none", "worst", "gaussian", "given"] = "none",
+        perturbation: Literal["none", "worst", "gaussian", "given", "scaled"] = "none",
         rho: float = 0.0,
         norm: Literal["chosen", "all"] = "chosen",
         variance: float = 0.0,
+        factor: float = 0.0,
         layers: _SupportsBuffer | None = None,
         values: _SupportsBuffer | None = None,
         token_weights: _SupportsBuffer | None = None,
@@ -104,6 +105,8 @@ class Model:
         seed: int = 0,
         stream: int = 0,
         draw: int = 0,
+        first_sequence: int = 0,
+        sequence_count: int = 0,
     ) -> dict[str, Any]:
         """The fields of VaccineStepReport, and `perturbation_norms`: L floats."""
 
@@ -120,6 +123,8 @@ class Model:
         seed: int | None = None,
         stream: int = 0,
         draw: int = 0,
+        first_sequence: int = 0,
+        sequence_count: int = 0,
     ) -> float:
         """The norm of all gradients."""
 
@@ -138,9 +143,14 @@ class Model:
         labels: _SupportsBuffer,
         offsets: _SupportsBuffer,
         *,
+        token_weights: _SupportsBuffer | None = None,
+        reference: _SupportsBuffer | None = None,
+        reference_weight: float = 0.0,
         seed: int = 0,
         stream: int = 0,
         draw: int = 0,
+        first_sequence: int = 0,
+        sequence_count: int = 0,
     ) -> tuple[float, list[float]]:
         """The loss, and the squared norm of every layer's gradient."""
 

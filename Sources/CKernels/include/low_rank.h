@@ -17,11 +17,13 @@ typedef struct VaccineMatrix {
 } VaccineMatrix;
 
 // An inverted dropout mask as a function of (row, column): an element is kept where sixteen random
-// bits are at least `threshold`, and then multiplied by `scale`.
+// bits are at least `threshold`, and then multiplied by `scale`. Row 0 is row `origin` of the
+// numbers that `key` names.
 typedef struct VaccineDropout {
     uint64_t key;
     int32_t threshold;
     float scale;
+    ptrdiff_t origin;
 } VaccineDropout;
 
 // y = mask ⊙ x; rows of the mask are counted from `first_row`.

@@ -112,8 +112,12 @@ VaccineStatus vaccine_model_logits(VaccineModel *model, VaccineIntegers input_id
 
 // A packed batch: sequences laid end to end. `offsets` has B + 1 entries, 0 first, T last.
 // labels[t] = -100: not supervised; position t - 1 predicts labels[t] (as in transformers).
+// A pass takes `sequence_count` of them from `first_sequence` on; 0: all. It then draws for them
+// the dropout masks and the noise that they have in the whole batch; token weights and given
+// perturbations are those of the whole batch.
 typedef struct VaccineBatch {
     VaccineIntegers input_ids, labels, offsets;
+    int64_t first_sequence, sequence_count;
 } VaccineBatch;
 
 typedef enum VaccineHiddenState {
@@ -148,6 +152,7 @@ typedef enum VaccinePerturbationKind {
     VACCINE_PERTURBATION_WORST = 1,     // ε_l = g_l · ρ / (‖g‖₂ + 1e-7), g from a pass of its own
     VACCINE_PERTURBATION_GAUSSIAN = 2,  // N(0, variance) on every element
     VACCINE_PERTURBATION_GIVEN = 3,     // `values`
+    VACCINE_PERTURBATION_SCALED = 4,    // ε_l = factor · g_l, of the last attention gradients
 } VaccinePerturbationKind;
 
 // The layers whose norm is taken for VACCINE_PERTURBATION_WORST.
@@ -161,9 +166,10 @@ typedef struct VaccinePerturbation {
     double rho;              // worst
     VaccineNormScope norm;   // worst
     double variance;         // gaussian
-    VaccineIntegers layers;  // worst, gaussian: those perturbed, rising; values NULL: all
+    VaccineIntegers layers;  // worst, gaussian, scaled: those perturbed, rising; values NULL: all
     const float *values;     // given: [L, T, C]
     int64_t count;           // of `values`
+    double factor;           // scaled
 } VaccinePerturbation;
 
 typedef struct VaccinePassOptions {
@@ -183,7 +189,7 @@ typedef struct VaccinePassOptions {
 typedef struct VaccineCallerGradients {
     VaccineIntegers kinds;   // N of VaccineHiddenState
     VaccineIntegers layers;  // N
-    const float *values;     // [N, T, C]
+    const float *values;     // [N, T, C], of the tokens that are taken
     int64_t state_count;     // of `values`
     const float *logits;     // [S, V] at the supervised tokens; NULL: none
     int64_t logit_count;

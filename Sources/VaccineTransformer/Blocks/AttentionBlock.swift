@@ -84,7 +84,8 @@ package struct AttentionBlock {
     ) throws(VaccineError) {
         let all = 0..<x.rows
         let (qkv, context) = (kept.qkv.rows(all), kept.context.rows(all))
-        try queryKeyValue.forward(x, pass, cache: kept.qkvCache, into: qkv)
+        try queryKeyValue.forward(
+            x, pass, masks: pass.masks, cache: kept.qkvCache, into: qkv)
         positions.turn(qkv, heads: turnedHeads, at: pass.positions, inverse: false)
         try pass.interruption.check()
         let seen = pass.cached?.append(
@@ -101,7 +102,8 @@ package struct AttentionBlock {
         }
         if let chosen = pass.rows(of: layer) { kept.context.gather(chosen) }
         try output.forward(
-            kept.context.rows(0..<y.rows), pass, cache: kept.outputCache, into: y)
+            kept.context.rows(0..<y.rows), pass, masks: pass.masks(of: layer),
+            cache: kept.outputCache, into: y)
     }
 
     /// - Parameters:
@@ -115,8 +117,8 @@ package struct AttentionBlock {
         let (all, wanted) = (0..<pass.tokens, 0..<dY.rows)
         let (context, dContext) = (kept.context.rows(all), backward.dContext.rows(all))
         try output.backward(
-            context.rows(wanted), dY: dY, pass, cache: kept.outputCache, weights: weights,
-            into: dContext.rows(wanted))
+            context.rows(wanted), dY: dY, pass, masks: pass.masks(of: layer),
+            cache: kept.outputCache, weights: weights, into: dContext.rows(wanted))
         if let chosen = pass.rows(of: layer) {
             context.scatter(chosen)
             dContext.scatter(chosen)
@@ -132,7 +134,7 @@ package struct AttentionBlock {
         try pass.interruption.check()
         positions.turn(dQKV, heads: turnedHeads, at: pass.positions, inverse: true)
         try queryKeyValue.backward(
-            x, dY: dQKV, pass, cache: kept.qkvCache, weights: weights,
+            x, dY: dQKV, pass, masks: pass.masks, cache: kept.qkvCache, weights: weights,
             into: dX)
     }
 }

@@ -50,25 +50,27 @@ package struct FeedForwardBlock {
     package var output: Projection
     let activation: any Activation
 
-    /// - Parameter kept: written.
+    /// - Parameters: `masks`: the dropout masks of the rows of x; nil: dropout off. `kept`: written.
     func forward(
-        _ x: Matrix, _ pass: Pass, _ kept: FeedForwardActivations, into y: Matrix
+        _ x: Matrix, _ pass: Pass, masks: DropoutMasks?, _ kept: FeedForwardActivations,
+        into y: Matrix
     ) throws(VaccineError) {
         let rows = 0..<x.rows
         let values = kept.inner.rows(rows)
-        try inner.forward(x, pass, cache: kept.innerCache, into: values)
+        try inner.forward(x, pass, masks: masks, cache: kept.innerCache, into: values)
         try pass.interruption.check()
         let activated = pass.scratch.activated.rows(rows)
         activation.forward(values, halves: kept.innerHalves, into: activated)
-        try output.forward(activated, pass, cache: kept.outputCache, into: y)
+        try output.forward(activated, pass, masks: masks, cache: kept.outputCache, into: y)
     }
 
     /// - Parameters:
     ///   - x: the input once more; needed where weights have gradients.
     ///   - dY: the gradient at y, not changed. `dX`: overwritten.
     func backward(
-        _ x: Matrix?, dY: Matrix, _ pass: Pass, _ kept: FeedForwardActivations,
-        _ backward: BackwardScratch, weights: Bool, into dX: Matrix
+        _ x: Matrix?, dY: Matrix, _ pass: Pass, masks: DropoutMasks?,
+        _ kept: FeedForwardActivations, _ backward: BackwardScratch, weights: Bool,
+        into dX: Matrix
     ) throws(VaccineError) {
         let rows = 0..<dY.rows
         let scratch = pass.scratch
@@ -83,11 +85,12 @@ package struct FeedForwardBlock {
             }
         }
         try output.backward(
-            activated, dY: dY, pass, cache: kept.outputCache, weights: weights, into: dActivated)
+            activated, dY: dY, pass, masks: masks, cache: kept.outputCache, weights: weights,
+            into: dActivated)
         try pass.interruption.check()
         activation.backward(values, halves: kept.innerHalves, dY: dActivated)
         try inner.backward(
-            x, dY: values, pass, cache: kept.innerCache, weights: weights,
+            x, dY: values, pass, masks: masks, cache: kept.innerCache, weights: weights,
             into: dX)
     }
 }

@@ -38,18 +38,19 @@ package struct Projection {
         }
     }
 
+    /// - Parameter masks: the dropout masks of the rows of x; nil: dropout off.
     func forward(
-        _ x: Matrix, _ pass: Pass, cache: Cache, into y: Matrix
+        _ x: Matrix, _ pass: Pass, masks: DropoutMasks?, cache: Cache, into y: Matrix
     ) throws(VaccineError) {
         try multiply(x, transposing: weight, into: y, interruption: pass.interruption)
         guard bias != nil || isAdapted else { return }
-        let (masks, dropped) = (pass.masks, pass.scratch.dropped)
+        let dropped = pass.scratch.dropped
         Threads.forEachBand(of: y.rows) { rows, worker in
             if let bias { y.rows(rows).addToEveryRow(bias) }
             for (part, u) in zip(parts, cache.u) {
                 guard let adapter = part.adapter else { continue }
                 adapter.forward(
-                    x.rows(rows), stream: masks?.substream(part.index), firstRow: rows.lowerBound,
+                    x.rows(rows), masks: masks?.part(part.index), firstRow: rows.lowerBound,
                     u: u.rows(rows).columns(0..<adapter.rank), dropped: dropped[worker],
                     addingTo: y.columns(part.range).rows(rows))
             }
@@ -60,20 +61,22 @@ package struct Projection {
 
     /// - Parameters:
     ///   - x: the input again; needed when `weights` is true.
+    ///   - masks: those of the forward pass.
     ///   - dX: overwritten with ∂/∂x; nil: not wanted.
     ///   - weights: whether the adapters' gradients are added.
     func backward(
-        _ x: Matrix?, dY: Matrix, _ pass: Pass, cache: Cache, weights: Bool, into dX: Matrix?
+        _ x: Matrix?, dY: Matrix, _ pass: Pass, masks: DropoutMasks?, cache: Cache, weights: Bool,
+        into dX: Matrix?
     ) throws(VaccineError) {
         if let dX { try multiply(dY, by: weight, into: dX, interruption: pass.interruption) }
         guard isAdapted else { return }
-        let (masks, dUs) = (pass.masks, pass.scratch.dUs)
+        let dUs = pass.scratch.dUs
         Threads.forEachBand(of: dY.rows) { rows, _ in
             for (index, part) in parts.enumerated() {
                 guard let adapter = part.adapter else { continue }
                 adapter.backward(
                     dY: dY.columns(part.range).rows(rows),
-                    stream: masks?.substream(part.index), firstRow: rows.lowerBound,
+                    masks: masks?.part(part.index), firstRow: rows.lowerBound,
                     dU: dUs[index].rows(rows).columns(0..<adapter.rank), addingTo: dX?.rows(rows))
             }
         }
@@ -95,7 +98,7 @@ package struct Projection {
             } else {
                 adapter.accumulateDown(
                     dU: dUs[index].rows(rows).columns(0..<adapter.rank), x: x,
-                    stream: masks?.substream(part.index), columns: columns(of: x))
+                    masks: masks?.part(part.index), columns: columns(of: x))
             }
         }
     }
