@@ -18,8 +18,8 @@ from vaccine_swift.cli.study_options import study_config
 from vaccine_swift.study.arms import arm_label, arms_of
 from vaccine_swift.study.grid import Trial, trials
 from vaccine_swift.study.inputs import STREAMS, Inputs
-from vaccine_swift.study.report._content import Content
-from vaccine_swift.study.report._metric_drawings import parameters, sweep
+from vaccine_swift.study.report.content import Content
+from vaccine_swift.study.report.metric_drawings import parameters, sweep
 from vaccine_swift.study.stages import Workshop
 from vaccine_swift.study.store import Store
 
@@ -57,7 +57,7 @@ class Unlearn(vs.Method):
 def registered() -> Iterator[None]:
     """The methods above are in the registry during the tests of this file alone."""
     for method in (Share, Unlearn):
-        vs.methods.registry.register(method)
+        vs.methods.base.register(method)
     yield
     for method in (Share, Unlearn):
         vs.methods.unregister(method.name)

@@ -29,11 +29,12 @@ Its attributes ``perturbs`` and ``streams`` say what a run has to provide: memor
 perturbation, and data streams beside the training rows.
 """
 
-from vaccine_swift.methods.base import Method, Option, option, options_of
+from vaccine_swift.methods.base import Method
 from vaccine_swift.methods.booster import Booster
 from vaccine_swift.methods.documentation import table
 from vaccine_swift.methods.lisa import Lisa
 from vaccine_swift.methods.loss_terms import Reference
+from vaccine_swift.methods.options import Option, option, options_of
 from vaccine_swift.methods.perturbations import (
     Gaussian,
     Given,

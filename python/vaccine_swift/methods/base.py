@@ -2,127 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import typing
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import MISSING, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.methods.registry import register
+from vaccine_swift.methods.options import Option, options_of
 
 if TYPE_CHECKING:
     from vaccine_swift.methods.step import Step
     from vaccine_swift.models.report import StepReport
 
-__all__ = ["Method", "Option", "option", "options_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A setting of a method: what `option` said of a field.
-
-    Attributes
-    ----------
-    name : str
-        The field's.
-    type : type
-        float, int, bool or str.
-    default : object
-        ``dataclasses.MISSING`` where it must be given.
-    help : str
-        One line for the command line and the documentation.
-    symbol : str
-        Stands for the name in labels, such as "ρ".
-    choices : tuple of str
-        All values, where it is one of some words.
-    bounds : dict
-        ``minimum``, ``maximum``, ``above``, ``below``, as far as there are any.
-    """
-
-    name: str
-    type: type
-    default: Any
-    help: str
-    symbol: str
-    choices: tuple[str, ...]
-    bounds: dict[str, Any]
-
-    @property
-    def required(self) -> bool:
-        """Whether there is no default."""
-        return self.default is MISSING
-
-    def checked(self, value: object) -> Any:
-        """The value as the field's type.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When it is not of the type or out of range; names the option.
-        """
-        if self.choices or self.type is str:
-            return _word(self.name, value, self.choices)
-        if self.type is bool:
-            if not isinstance(value, bool):
-                raise TypeError(f"{self.name} must be a bool, got {value!r}")
-            return value
-        for ends in (("minimum", "above"), ("maximum", "below")):
-            bounds = {name: self.bounds[name] for name in ends if name in self.bounds}
-            check_range(self.name, value, integer=self.type is int, **bounds)
-        return self.type(value)
-
-    @property
-    def range(self) -> str:
-        """The bounds in words, such as "at least 0"."""
-        if self.choices:
-            return " or ".join(self.choices)
-        words = {"minimum": "at least", "above": "above"}
-        words |= {"maximum": "at most", "below": "below"}
-        return " and ".join(
-            f"{words[bound]} {value:g}" for bound, value in self.bounds.items()
-        )
-
-
-def option(
-    default: Any = MISSING,
-    *,
-    help: str = "",  # noqa: A002, argparse's word
-    symbol: str = "",
-    choices: Sequence[str] = (),
-    minimum: float | None = None,
-    maximum: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-) -> Any:
-    """A field of a method with what there is to say of it.
-
-    Parameters
-    ----------
-    default : object, optional
-        Left out, the setting must be given.
-    help : str
-        One line for the command line and the documentation.
-    symbol : str
-        Stands for the name in labels.
-    choices : sequence of str
-        All values, where the setting is one of some words.
-    minimum, maximum, above, below : float, optional
-        The range of a number; it is always finite.
-
-    Returns
-    -------
-    dataclasses.Field
-    """
-    bounds = {"minimum": minimum, "maximum": maximum, "above": above, "below": below}
-    metadata = {
-        "help": help,
-        "symbol": symbol,
-        "choices": tuple(choices),
-        "bounds": {name: each for name, each in bounds.items() if each is not None},
-    }
-    return dataclasses.field(default=default, metadata=metadata)
+__all__ = ["METHODS", "Method", "register"]
 
 
 class Method(ABC):
@@ -219,49 +108,37 @@ class Method(ABC):
         return " ".join(parts)
 
 
-def options_of(method: type) -> tuple[Option, ...]:
-    """The settings of a method's class.
+METHODS: Final[dict[str, type[Method]]] = {}
+"""By name; `registry` answers questions of it."""
+
+
+def register(method: type[Method]) -> None:
+    """Enter a method under its name; the same class defined again takes its place.
 
     Raises
     ------
     TypeError
-        When it is no dataclass, or a field is neither float, int, bool nor str.
+        When the name is no str.
+    ValueError
+        When the name is not lower-case words with dashes, or another method has it.
     """
-    if not dataclasses.is_dataclass(method):
-        raise TypeError(f"{method.__qualname__} must be a dataclass, add @dataclass")
-    hints = typing.get_type_hints(method)
-    return tuple(_option(method, each, hints) for each in dataclasses.fields(method))
-
-
-def _option(
-    method: type, entry: dataclasses.Field[Any], hints: dict[str, Any]
-) -> Option:
-    hint = hints[entry.name]
-    choices: tuple[str, ...] = entry.metadata.get("choices", ())
-    if typing.get_origin(hint) is typing.Literal:
-        choices, hint = typing.get_args(hint), str
-    if hint not in (float, int, bool, str):
-        raise TypeError(
-            f"{entry.name} of {method.__qualname__} must be float, int, bool, str or a "
-            f"Literal of words, got {hint!r}"
-        )
-    return Option(
-        name=entry.name,
-        type=hint,
-        default=entry.default,
-        help=entry.metadata.get("help", ""),
-        symbol=entry.metadata.get("symbol", ""),
-        choices=choices,
-        bounds=dict(entry.metadata.get("bounds", {})),
-    )
-
-
-def _word(name: str, value: object, choices: tuple[str, ...]) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a str, got {value!r}")
-    if choices and value not in choices:
+    name = method.name
+    if not isinstance(name, str):
+        raise TypeError(f"name of {method.__qualname__} must be a str, got {name!r}")
+    words = name.split("-")
+    plain = all(word.isascii() and word.isalnum() for word in words)
+    if not plain or name != name.lower():
         raise ValueError(
-            f"{name} must be one of {', '.join(choices)}, got {value!r}."
-            f"{nearest(value, choices)}"
+            f"name of {method.__qualname__} must be lower-case words with dashes "
+            f"between them, got {name!r}"
         )
-    return str(value)
+    known = METHODS.get(name)
+    if known and (known.__module__, known.__qualname__) != (
+        method.__module__,
+        method.__qualname__,
+    ):
+        raise ValueError(
+            f"name of {method.__qualname__} must be new, {name!r} is that of "
+            f"{known.__module__}.{known.__qualname__}"
+        )
+    METHODS[name] = method

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vaccine_swift.methods.base import Method, Option
+from vaccine_swift.methods.base import Method
+from vaccine_swift.methods.options import Option
 
 __all__ = ["table"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from vaccine_swift.methods.base import Method, option
+from vaccine_swift.methods.base import Method
+from vaccine_swift.methods.options import option
 
 if TYPE_CHECKING:
     from vaccine_swift.methods.step import Step

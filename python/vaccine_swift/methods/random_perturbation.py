@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vaccine_swift.methods.base import Method, option
+from vaccine_swift.methods.base import Method
+from vaccine_swift.methods.options import option
 from vaccine_swift.methods.perturbations import LARGEST_VARIANCE, Gaussian
 
 if TYPE_CHECKING:

@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift.methods.base import METHODS, Method
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from vaccine_swift.methods.base import Method
-
-__all__ = ["method_class", "method_named", "register", "registered", "unregister"]
-
-_METHODS: Final[dict[str, type[Method]]] = {}
-
-
-def register(method: type[Method]) -> None:
-    """Enter a method under its name; the same class defined again takes its place.
-
-    Raises
-    ------
-    TypeError
-        When the name is no str.
-    ValueError
-        When the name is not lower-case words with dashes, or another method has it.
-    """
-    name = method.name
-    if not isinstance(name, str):
-        raise TypeError(f"name of {method.__qualname__} must be a str, got {name!r}")
-    words = name.split("-")
-    plain = all(word.isascii() and word.isalnum() for word in words)
-    if not plain or name != name.lower():
-        raise ValueError(
-            f"name of {method.__qualname__} must be lower-case words with dashes "
-            f"between them, got {name!r}"
-        )
-    known = _METHODS.get(name)
-    if known and (known.__module__, known.__qualname__) != (
-        method.__module__,
-        method.__qualname__,
-    ):
-        raise ValueError(
-            f"name of {method.__qualname__} must be new, {name!r} is that of "
-            f"{known.__module__}.{known.__qualname__}"
-        )
-    _METHODS[name] = method
+__all__ = ["method_class", "method_named", "registered", "unregister"]
 
 
 def unregister(name: str) -> None:
@@ -58,7 +21,7 @@ def unregister(name: str) -> None:
         When there is none of the name.
     """
     method_class(name)
-    del _METHODS[name]
+    del METHODS[name]
 
 
 def registered() -> Mapping[str, type[Method]]:
@@ -69,7 +32,7 @@ def registered() -> Mapping[str, type[Method]]:
     >>> registered()["sft"]
     <class 'vaccine_swift.methods.sft.SFT'>
     """
-    return MappingProxyType(dict(sorted(_METHODS.items())))
+    return MappingProxyType(dict(sorted(METHODS.items())))
 
 
 def method_class(name: str) -> type[Method]:
@@ -81,11 +44,11 @@ def method_class(name: str) -> type[Method]:
         When there is none; names the nearest.
     """
     try:
-        return _METHODS[name]
+        return METHODS[name]
     except (KeyError, TypeError):
         raise ValueError(
-            f"method must be one of {', '.join(sorted(_METHODS))}, got {name!r}."
-            f"{nearest(str(name), _METHODS)}"
+            f"method must be one of {', '.join(sorted(METHODS))}, got {name!r}."
+            f"{nearest(str(name), METHODS)}"
         ) from None
 
 
