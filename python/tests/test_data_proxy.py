@@ -10,8 +10,8 @@ import pytest
 from data_tokenizers import byte_tokenizer
 
 from vaccine_swift.data import alignment_rows, load, proxy
-from vaccine_swift.data.proxy import write_proxy
-from vaccine_swift.data.proxy.word_lists import WORDS, word_lines
+from vaccine_swift.data.shipped import write_proxy
+from vaccine_swift.data.shipped.word_lists import WORDS, word_lines
 
 RESTRICTED = {split: proxy(split, "restricted") for split in ("train", "test")}
 ORDINARY = {split: proxy(split, "ordinary") for split in ("train", "test")}

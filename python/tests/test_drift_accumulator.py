@@ -8,7 +8,7 @@ from drift_accumulators import LAYERS, PER, PROMPTS, WIDTH, filled, pair, value
 
 import vaccine_swift as vs
 from vaccine_swift import drift
-from vaccine_swift.drift._ids import keys_of
+from vaccine_swift.drift.ids import keys_of
 
 
 def test_table_metrics_equal_numpy():

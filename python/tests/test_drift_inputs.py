@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vaccine_swift import drift
-from vaccine_swift.drift._rows import rows
+from vaccine_swift.drift.rows import rows
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 4)).astype(np.float32)

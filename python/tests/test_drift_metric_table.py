@@ -9,8 +9,8 @@ import pytest
 from drift_accumulators import WIDTH, filled
 
 from vaccine_swift import _core, drift
-from vaccine_swift.drift._report_schema import METRICS as SHOWN
 from vaccine_swift.drift.metrics import METRICS, TABLE_METRICS, numbers_of
+from vaccine_swift.drift.report_schema import METRICS as SHOWN
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "drift.md"
 

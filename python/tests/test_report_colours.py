@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from vaccine_swift._report.style import COLOURS, STYLE
+from vaccine_swift.pages.style import COLOURS, STYLE
 
 # Machado, Oliveira, Fernandes, "A Physiologically-based Model for Simulation of Color
 # Vision Deficiency", IEEE TVCG 15(6), 2009: severity 1, on linear RGB.

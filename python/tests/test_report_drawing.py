@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from vaccine_swift._report import plot
-from vaccine_swift._report.drawing import (
+from vaccine_swift.pages import plot
+from vaccine_swift.pages.drawing import (
     Bars,
     Curve,
     Drawing,
@@ -19,9 +19,9 @@ from vaccine_swift._report.drawing import (
     Point,
     Rule,
 )
-from vaccine_swift._report.figure import chart
-from vaccine_swift._report.rendering import figure, rendered
-from vaccine_swift._report.table import Cell, Table
+from vaccine_swift.pages.figure import chart
+from vaccine_swift.pages.rendering import figure, rendered
+from vaccine_swift.pages.table import Cell, Table
 
 ODD = "a <b> & \"c\" 'd'"
 NAN = math.nan
@@ -163,7 +163,7 @@ def test_cells_of_a_table_are_escaped() -> None:
     cell = Cell(ODD, small=ODD, below=ODD, title=ODD, strong=True, swatch="a")
     table = Table([ODD], [[cell], [ODD]], wrapped=True, pale=[1])
     source = '{% from "parts.html" import table %}{{ table(data) }}'
-    from vaccine_swift._report.rendering import _environment
+    from vaccine_swift.pages.rendering import _environment
 
     text = _environment().from_string(source).render(data=table)
     root = ET.fromstring(f"<div>{text.replace('<br>', '<br/>')}</div>")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaccine_swift._report.numbers import interval_digits
+from vaccine_swift.pages.numbers import interval_digits
 
 
 def read(text: str) -> float:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaccine_swift._report import scales
+from vaccine_swift.pages import scales
 
 finite = st.floats(-1e12, 1e12, allow_subnormal=False)
 

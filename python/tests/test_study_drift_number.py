@@ -14,9 +14,9 @@ from vaccine_swift.cli.study_table import results_table
 from vaccine_swift.study import report, statistics
 from vaccine_swift.study.cells import cells
 from vaccine_swift.study.drifted import cell_drift, drift_shown, mean_drift
-from vaccine_swift.study.report._content import Content
-from vaccine_swift.study.report._metric_drawings import sweep
-from vaccine_swift.study.report._trace_drawings import by_step, losses, relation
+from vaccine_swift.study.report.content import Content
+from vaccine_swift.study.report.metric_drawings import sweep
+from vaccine_swift.study.report.trace_drawings import by_step, losses, relation
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import pytest
 import study_rows
 from study_rows import arm, of_units
 
-from vaccine_swift._report.style import COLOURS
+from vaccine_swift.pages.style import COLOURS
 from vaccine_swift.study import StudyResult, report, statistics
-from vaccine_swift.study.report._content import Content
-from vaccine_swift.study.report._metric_drawings import trade_off
-from vaccine_swift.study.report._opening import opening, tiles
+from vaccine_swift.study.report.content import Content
+from vaccine_swift.study.report.metric_drawings import trade_off
+from vaccine_swift.study.report.opening import opening, tiles
 
 ALIGNED = [arm("sft"), arm("vaccine")]
 ODD = "<img src=x onerror=alert(1)>"

@@ -13,9 +13,9 @@ import study_rows
 from study_rows import arm, of_units
 
 from vaccine_swift.study import report, statistics
-from vaccine_swift.study.report._content import Content
-from vaccine_swift.study.report._metric_drawings import parameters, sweep, trade_off
-from vaccine_swift.study.report._trace_drawings import losses, mean_drift, relation
+from vaccine_swift.study.report.content import Content
+from vaccine_swift.study.report.metric_drawings import parameters, sweep, trade_off
+from vaccine_swift.study.report.trace_drawings import losses, mean_drift, relation
 
 ALIGNED = [arm("sft"), arm("vaccine")]
 

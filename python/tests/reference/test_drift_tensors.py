@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vaccine_swift import drift
-from vaccine_swift.drift._rows import layer_rows, rows
+from vaccine_swift.drift.rows import layer_rows, rows
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.reference

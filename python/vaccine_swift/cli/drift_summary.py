@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from vaccine_swift.drift import Report, TwoSampleReport
-from vaccine_swift.drift._report_schema import (
+from vaccine_swift.drift.report_schema import (
     estimate,
     metric,
     shown,

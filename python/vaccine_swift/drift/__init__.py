@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from vaccine_swift._lazy import lazy_names
 from vaccine_swift.drift.accumulator import Accumulator, load
 from vaccine_swift.drift.gate import DriftExceeded
-from vaccine_swift.drift.hed import hed
+from vaccine_swift.drift.harmful_embedding_drift import hed
+from vaccine_swift.drift.kernel_tests import energy_distance, mmd
 from vaccine_swift.drift.report import Report
 from vaccine_swift.drift.result import Similarity, TestResult
 from vaccine_swift.drift.segments import two_sample
@@ -24,7 +25,6 @@ from vaccine_swift.drift.similarity import (
     subspace_overlap,
     svcca,
 )
-from vaccine_swift.drift.two_sample import energy_distance, mmd
 from vaccine_swift.drift.two_sample_report import TwoSampleReport
 from vaccine_swift.drift.unpaired import (
     FeatureTests,

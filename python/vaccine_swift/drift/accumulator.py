@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.drift._content import report_content
-from vaccine_swift.drift._directions import orthonormal_sets
-from vaccine_swift.drift._groups import group_masks
-from vaccine_swift.drift._rows import NOT_PAIRS, layer_rows
-from vaccine_swift.drift._state import State, Update
+from vaccine_swift.drift.content import report_content
+from vaccine_swift.drift.directions import orthonormal_sets
+from vaccine_swift.drift.groups import group_masks
 from vaccine_swift.drift.report import Report
+from vaccine_swift.drift.rows import NOT_PAIRS, layer_rows
+from vaccine_swift.drift.state import State, Update
 
 __all__ = ["Accumulator", "Tier", "load"]
 
@@ -265,7 +265,7 @@ class Accumulator:
         OSError
             When the disk refuses.
         """
-        from vaccine_swift.drift._storage import save
+        from vaccine_swift.drift.storage import save
 
         with self._turn:
             save(path, self._state, self.metadata)
@@ -337,6 +337,6 @@ def load(path: str | os.PathLike[str]) -> Accumulator:
     ValueError
         When it is truncated, changed, or of another version.
     """
-    from vaccine_swift.drift._storage import load_state
+    from vaccine_swift.drift.storage import load_state
 
     return Accumulator._restored(*load_state(path))

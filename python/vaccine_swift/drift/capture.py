@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.batches import IGNORED_LABEL, Batch, Example
-from vaccine_swift.drift._groups import group_masks
+from vaccine_swift.drift.groups import group_masks
 from vaccine_swift.models.inference import layer_indices
 from vaccine_swift.models.pooling import check_pool, pooled_sequences
 

@@ -12,15 +12,15 @@ import safetensors
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift.checkpoints.safetensors import SafetensorsFile
-from vaccine_swift.drift._columns import Column, chosen_columns
-from vaccine_swift.drift._embedding_file import (
+from vaccine_swift.drift.columns import Column, chosen_columns
+from vaccine_swift.drift.embedding_file import (
     EmbeddingFile,
     Wanted,
     as_layers,
     check_labels,
     ids_of,
 )
-from vaccine_swift.drift._table_files import read_arrow, read_csv, read_parquet
+from vaccine_swift.drift.table_files import read_arrow, read_csv, read_parquet
 
 __all__ = ["EmbeddingFile", "read_embeddings"]
 

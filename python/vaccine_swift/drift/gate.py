@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.drift._report_schema import estimate, shown, shown_ends
+from vaccine_swift.drift.report_schema import estimate, shown, shown_ends
 
 __all__ = ["Condition", "DriftExceeded", "check_conditions"]
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range
 from vaccine_swift.batches import Example
-from vaccine_swift.drift._report_schema import estimate
 from vaccine_swift.drift.accumulator import Accumulator
 from vaccine_swift.drift.capture import Capture, Groups, Ids, Probe
+from vaccine_swift.drift.report_schema import estimate
 from vaccine_swift.files import append_line, write_text
 from vaccine_swift.models import CausalLM
 from vaccine_swift.training.callbacks import TrainerCallback
@@ -146,7 +146,7 @@ class Monitor(TrainerCallback):
         ValueError
             When nothing was measured yet.
         """
-        from vaccine_swift.drift._plots import draw_history
+        from vaccine_swift.drift.plots import draw_history
 
         return draw_history(self.history, ax)
 

@@ -14,7 +14,7 @@ from vaccine_swift._arguments import nearest
 from vaccine_swift.drift.result import TestResult, permutation_p_value
 
 if TYPE_CHECKING:
-    from vaccine_swift.drift._prompts import Prompts
+    from vaccine_swift.drift.prompts import Prompts
 
 __all__ = ["run_tests"]
 

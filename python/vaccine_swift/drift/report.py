@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaccine_swift._arguments import check_range
-from vaccine_swift.drift._report_schema import checked, estimate, shown, shown_ends
 from vaccine_swift.drift.gate import Bound, Condition, check_conditions
+from vaccine_swift.drift.report_schema import checked, estimate, shown, shown_ends
 from vaccine_swift.files import write_text
 from vaccine_swift.files.plain_json import plain
 
@@ -127,7 +127,7 @@ class Report:
         OSError
             When the disk refuses.
         """
-        from vaccine_swift.drift._html import page
+        from vaccine_swift.drift.page import page
 
         text = page(self.content, _content_of(baseline), title)
         if path is not None:
@@ -155,7 +155,7 @@ class Report:
         ValueError
             When `table` is unknown.
         """
-        from vaccine_swift.drift._tables import dataframe
+        from vaccine_swift.drift.tables import dataframe
 
         return dataframe(self.content, table)
 
@@ -195,7 +195,7 @@ class Report:
             When `kind` or `metric` is unknown, or the report does not hold what it
             shows.
         """
-        from vaccine_swift.drift._plots import draw
+        from vaccine_swift.drift.plots import draw
 
         return draw(self.content, kind, metric, _content_of(baseline), ax)
 
@@ -276,7 +276,7 @@ class Report:
         )
 
     def _repr_html_(self) -> str:
-        from vaccine_swift.drift._html import fragment
+        from vaccine_swift.drift.page import fragment
 
         return fragment(self.content)
 

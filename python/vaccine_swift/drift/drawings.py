@@ -1,0 +1,294 @@
+"""The pictures of a report, each described once for the page and for matplotlib."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from vaccine_swift.drift.report_schema import estimate, metric, shown
+from vaccine_swift.pages import scales
+from vaccine_swift.pages.drawing import (
+    Bars,
+    Curve,
+    Drawing,
+    Heat,
+    Histogram,
+    Point,
+    Rule,
+)
+
+__all__ = [
+    "cka_drawing",
+    "distribution_drawing",
+    "group_drawing",
+    "history_drawing",
+    "layer_drawing",
+    "null_drawing",
+    "prompt_drawing",
+    "spectrum_drawing",
+]
+
+_STYLES: Final = ("a", "b", "c", "d", "e")
+_MOST_BARS: Final = 16
+
+Content = Mapping[str, Any]
+Estimates = Sequence[tuple[float, float, float]]
+
+
+def layer_drawing(
+    content: Content, name: str, baseline: Content | None = None
+) -> Drawing:
+    """A metric over the layers with its interval, a baseline and the floor."""
+    series = [estimate(layer.get(name)) for layer in content["layers"]]
+    beside = []
+    if baseline is not None:
+        others = [estimate(layer.get(name)) for layer in baseline["layers"]]
+        values = [value for value, _, _ in others[: len(series)]]
+        if any(map(math.isfinite, values)):
+            beside.append(_level("baseline", "b dashed", values))
+    if content["floor"] and name == "relative_drift":
+        floor = content["floor"]
+        levels = [float(each) for each in floor["layers"]]
+        beside.append(
+            _level(f"noise floor ({floor['source']})", "quiet dashed", levels)
+        )
+    curve = _curve("this report" if beside else "", "a", series)
+    return _over_layers(name, metric(name).label, [curve, *beside], len(series))
+
+
+def group_drawing(content: Content, name: str) -> Drawing:
+    """A metric over the layers for each group; of one layer, a bar for each."""
+    groups: Mapping[str, Content] = content["groups"]
+    title = f"{metric(name).label} by group"
+    if len(content["layers"]) > 1:
+        curves = [
+            _curve(
+                f"{group} ({entry['prompts']} prompts)",
+                style,
+                [estimate(layer.get(name)) for layer in entry["layers"]],
+            )
+            for style, (group, entry) in zip(_STYLES, groups.items(), strict=False)
+        ]
+        return _over_layers(f"{name}_by_group", title, curves, len(content["layers"]))
+    chosen = list(groups.items())[:_MOST_BARS]
+    values = [estimate(entry["overall"].get(name)) for _, entry in chosen]
+    names = tuple(f"{group} ({entry['prompts']})" for group, entry in chosen)
+    return _bars(f"{name}_by_group", title, name, names, values)
+
+
+def prompt_drawing(content: Content) -> Drawing:
+    """The most drifted prompts × layers; of one layer, a bar for each."""
+    prompts = content["prompts"]
+    values = np.array(prompts["relative_drift"], np.float64)
+    values = values.reshape(len(values), values.shape[1] if values.ndim > 1 else 0)
+    if values.shape[1] == 1:
+        names = tuple(map(str, prompts["ids"][:_MOST_BARS]))
+        lengths = [(value, math.nan, math.nan) for value in values[:, 0].tolist()]
+        title = "Most drifted prompts"
+        return _bars("prompts", title, "relative_drift", names, lengths[:_MOST_BARS])
+    known = values[np.isfinite(values)]
+    top = float(known.max()) if known.size else 1.0
+    return Drawing(
+        "prompts",
+        "Relative drift, prompt × layer",
+        "layer",
+        "prompt, most drifted first",
+        heat=Heat(
+            values,
+            0.0,
+            top or 1.0,
+            "0",
+            shown("relative_drift", top),
+            "relative drift",
+            downwards=True,
+        ),
+    )
+
+
+def distribution_drawing(content: Content, name: str) -> Drawing:
+    """How a metric is spread over the prompts."""
+    histogram = (content.get("distribution") or {}).get(name)
+    settings = content["settings"]
+    unit = "rows" if settings.get("rows") == settings.get("prompts") else "prompts"
+    title = f"{metric(name).label} of the {unit}"
+    if not histogram:
+        return Drawing(f"{name}_distribution", title, "", "")
+    edges = tuple(map(float, histogram["edges"]))
+    x = scales.linear(edges, per_cent=metric(name).unit == "%", count=4)
+    bars = Histogram("", "a", edges, tuple(map(float, histogram["counts"])))
+    value = estimate(content["overall"].get(name))[0]
+    rules: tuple[Rule, ...] = ()
+    if math.isfinite(value):
+        rules = (Rule(f"all together: {shown(name, value)}", "b", value),)
+        x = scales.linear([*edges, value], per_cent=metric(name).unit == "%", count=4)
+    return Drawing(
+        f"{name}_distribution",
+        title,
+        metric(name).label.lower(),
+        unit,
+        histograms=(bars,),
+        rules=rules,
+        x=x,
+    )
+
+
+def cka_drawing(content: Content) -> Drawing:
+    """CKA between every layer of the reference and every layer of the current model."""
+    values = np.array(content["cka_map"] or np.empty((0, 0)), np.float64)
+    finite = values[np.isfinite(values)]
+    low = max(0.0, math.floor(10 * finite.min()) / 10) if finite.size else 0.0
+    low = min(low, 0.9)
+    return Drawing(
+        "cka",
+        "CKA between layers",
+        "layer, current",
+        "layer, reference",
+        heat=Heat(values, low, 1.0, f"≤ {low:g}", "1", "CKA, debiased"),
+    )
+
+
+def spectrum_drawing(content: Content, layers: Sequence[int]) -> Drawing:
+    """Leading eigenvalues of both sides' covariance, as shares of the trace."""
+    curves, heights, count = [], [], 1
+    for index, layer in enumerate(layers):
+        for side in ("reference", "current"):
+            values = [
+                value if value > 0 else math.nan
+                for value in content["spectra"][layer][side]
+            ]
+            style = _STYLES[index] + (" dashed" if side == "current" else "")
+            label = f"layer {layer}, {side}"
+            if len(layers) == 1:
+                style, label = {"reference": "a"}.get(side, "b dashed"), side
+            points = tuple(Point(k + 1, value) for k, value in enumerate(values))
+            curves.append(Curve(label, style, points, dots=False))
+            heights += [value for value in values if value > 0]
+            count = max(count, len(values))
+    title = f"Spectrum, layer {layers[0]}" if len(layers) == 1 else "Spectra"
+    return Drawing(
+        "spectra",
+        title,
+        "component",
+        "share of the variance",
+        tuple(curves),
+        x=scales.linear([1, count]) if count < 4 else scales.logarithmic([1, count]),
+        y=scales.logarithmic([*heights, max(heights, default=1.0) / 10]),
+    )
+
+
+def null_drawing(tests: Mapping[str, Content], title: str) -> Drawing:
+    """Where the tests' statistics lie among those of the permutations.
+
+    In standard deviations of each null, so that all tests share one axis.
+    """
+    histograms, rules = [], []
+    for style, (name, test) in zip(_STYLES, tests.items(), strict=False):
+        histogram = (test.get("details") or {}).get("null_histogram")
+        if not histogram or not any(histogram["counts"]):
+            continue
+        mean, spread = test["null_mean"], test["null_std"] or 1.0
+        edges = (np.array(histogram["edges"], np.float64) - mean) / spread
+        counts = np.array(histogram["counts"], np.float64)
+        place = (float(test["statistic"]) - mean) / spread
+        edges, counts = _thickened(edges, counts, place)
+        density = counts / (counts.sum() * np.diff(edges))
+        histograms.append(
+            Histogram("", style, tuple(edges.tolist()), tuple(density.tolist()))
+        )
+        z, p = shown("", test.get("z")), shown("", test.get("p_value"))
+        rule = "b" if len(tests) == 1 else style
+        rules.append(Rule(f"{name}: z = {z}, p = {p}", rule, place))
+    return Drawing(
+        "null",
+        title,
+        "null standard deviations from the null mean",
+        "density",
+        histograms=tuple(histograms),
+        rules=tuple(rules),
+    )
+
+
+def history_drawing(history: Sequence[Content]) -> Drawing:
+    """Relative drift over the steps of a training, a line for each group."""
+    points = tuple(
+        Point(entry["step"], entry["relative_drift"], entry["low"], entry["high"])
+        for entry in history
+    )
+    curves = [Curve("all prompts", "a", points, dots=len(points) == 1, band=True)]
+    for style, group in zip(_STYLES[1:], history[0]["groups"], strict=False):
+        values = tuple(Point(each["step"], each["groups"][group]) for each in history)
+        curves.append(Curve(group, style, values, dots=len(values) == 1))
+    steps = [point.x for point in points]
+    x = scales.linear([0, *steps], zero=True)
+    title = "Drift by step"
+    return Drawing(
+        "history", title, "step", "relative drift", tuple(curves), x=x, share=True
+    )
+
+
+def _over_layers(name: str, title: str, curves: Sequence[Curve], count: int) -> Drawing:
+    key = name.removesuffix("_by_group")
+    heights = [
+        value
+        for curve in curves
+        for point in curve.points
+        for value in (point.y, point.low, point.high)
+        if value is not None and math.isfinite(value)
+    ]
+    return Drawing(
+        name,
+        title,
+        "layer",
+        "",
+        tuple(curves),
+        zero=not _near_one(heights),
+        share=metric(key).unit == "%",
+        x=scales.layers(count),
+    )
+
+
+def _near_one(values: Sequence[float]) -> bool:
+    """Whether what matters is the distance from 1 rather than that from 0."""
+    known = [value for value in values if math.isfinite(value)] or [0.0]
+    return min(known) > 0.5 and max(known) < 1.05
+
+
+def _curve(label: str, style: str, series: Estimates) -> Curve:
+    alone = len(series) == 1
+    points = tuple(
+        Point(layer, value, low, high)
+        for layer, (value, low, high) in enumerate(series)
+    )
+    return Curve(label, style, points, dots=alone, band=not alone)
+
+
+def _level(label: str, style: str, values: Sequence[float]) -> Curve:
+    """Values over the layers; that of a single layer goes from side to side."""
+    places = [(-0.5, values[0]), (0.5, values[0])]
+    if len(values) > 1:
+        places = [(float(layer), value) for layer, value in enumerate(values)]
+    return Curve(label, style, tuple(Point(x, y) for x, y in places), dots=False)
+
+
+def _bars(
+    name: str, title: str, key: str, names: tuple[str, ...], values: Estimates
+) -> Drawing:
+    points = tuple(Point(value, 0, left=low, right=high) for value, low, high in values)
+    share = metric(key).unit == "%"
+    x = metric(key).label.lower()
+    dots = _near_one([value for value, _, _ in values])
+    bars = Bars("a", names, points, dots)
+    return Drawing(name, title, x, "", share=share, bars=bars)
+
+
+def _thickened(edges: Any, counts: Any, place: float) -> tuple[Any, Any]:
+    """One bar where the whole null is thinner than a few pixels."""
+    ends = [each for each in (*edges[[0, -1]], place) if math.isfinite(each)]
+    width = max(ends) - min(ends)
+    if edges[-1] - edges[0] > 0.02 * width:
+        return edges, counts
+    middle, half = (edges[0] + edges[-1]) / 2, 0.01 * (width or 1.0)
+    return np.array([middle - half, middle + half]), np.array([counts.sum()])

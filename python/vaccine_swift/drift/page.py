@@ -1,0 +1,156 @@
+"""A report as one HTML page: no script, no other file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from vaccine_swift.drift import drawings
+from vaccine_swift.drift import page_tables as tables
+from vaccine_swift.drift.report_schema import estimate, shown, shown_interval
+from vaccine_swift.pages.rendering import rendered
+
+__all__ = ["fragment", "page"]
+
+_SPECTRA: Final = 4
+_PROMPTS: Final = 8
+_MAIN: Final = ("relative_drift", "cosine")
+
+Content = Mapping[str, Any]
+
+
+def page(content: Content, baseline: Content | None, title: str) -> str:
+    """The whole page; see `Report.to_html`."""
+    single = len(content["layers"]) == 1
+    values = _one_layer(content, baseline) if single else _many(content, baseline)
+    return rendered(
+        "drift/layer.html" if single else "drift/layers.html",
+        title=title,
+        **_summary(content, baseline),
+        **_tests(content),
+        groups=tables.group_table(content) if content["groups"] else None,
+        group_drawings=[
+            drawings.group_drawing(content, name)
+            for name in ("relative_drift", "cosine")
+        ],
+        prompts=tables.prompt_table(content, 0, _PROMPTS),
+        more_prompts=tables.prompt_table(content, _PROMPTS, None),
+        spectra=_spectra(content),
+        settings=json.dumps(
+            content["settings"], indent=2, ensure_ascii=False, default=str
+        ),
+        **values,
+    )
+
+
+def fragment(content: Content) -> str:
+    """What a notebook shows: the sentence, the numbers, the main picture, the tests."""
+    main = [drawings.layer_drawing(content, "relative_drift")]
+    if len(content["layers"]) == 1:
+        main = [drawings.distribution_drawing(content, "cosine")]
+    if content["groups"]:
+        main.append(drawings.group_drawing(content, "relative_drift"))
+    return rendered(
+        "drift/fragment.html",
+        **_summary(content, None),
+        **_tests(content),
+        main=main,
+    )
+
+
+def _one_layer(content: Content, baseline: Content | None) -> dict[str, Any]:
+    names = ("cosine", "relative_drift")
+    return {
+        "numbers": tables.metric_table(content, baseline),
+        "distributions": [
+            drawings.distribution_drawing(content, each) for each in names
+        ],
+        "prompt_drawing": drawings.prompt_drawing(content),
+    }
+
+
+def _many(content: Content, baseline: Content | None) -> dict[str, Any]:
+    names = [
+        name for name in tables.ordered_metrics(content) if not name.startswith("hed_")
+    ]
+    numbers = tables.layer_table(content)
+    return {
+        "layers": [drawings.layer_drawing(content, name, baseline) for name in names],
+        "prompt_drawing": drawings.prompt_drawing(content),
+        "cka": drawings.cka_drawing(content),
+        "numbers": numbers,
+        "number_count": f"{len(numbers.heads) - 1} metrics × "
+        f"{len(content['layers'])} layers, with intervals",
+    }
+
+
+def _tests(content: Content) -> dict[str, Any]:
+    nulls = [
+        drawings.null_drawing(
+            {name: test}, f"Null distribution: {tables.test_title(name)}"
+        )
+        for name, test in content["tests"].items()
+    ]
+    found = tables.test_table(content) if content["tests"] else None
+    return {"tests": found, "nulls": nulls}
+
+
+def _spectra(content: Content) -> list[Any]:
+    count = len(content["spectra"] or ())
+    if not count:
+        return []
+    chosen = sorted({round(k * (count - 1) / (_SPECTRA - 1)) for k in range(_SPECTRA)})
+    return [drawings.spectrum_drawing(content, [layer]) for layer in chosen]
+
+
+def _summary(content: Content, baseline: Content | None) -> dict[str, Any]:
+    """The values of the sentence and the tiles."""
+    value, low, high = estimate(content["overall"].get("relative_drift"))
+    drifts = [estimate(each.get("relative_drift"))[0] for each in content["layers"]]
+    known = [k for k, each in enumerate(drifts) if math.isfinite(each)]
+    confidence = content["settings"].get("confidence")
+    most = ""
+    if len(known) > 1 and value > 0:
+        top = max(known, key=lambda k: drifts[k])
+        most = f", most in layer {top}: {shown('relative_drift', drifts[top])}"
+    return {
+        "drift": shown("relative_drift", value) if math.isfinite(value) else "",
+        "share": f"{100 * confidence:g} % interval" if confidence else "interval",
+        "interval": shown_interval("relative_drift", low, high),
+        "most": most,
+        "tiles": _tiles(content, baseline),
+    }
+
+
+def _tiles(content: Content, baseline: Content | None) -> list[tuple[str, str]]:
+    settings, overall = content["settings"], content["overall"]
+    tiles = []
+    for name, label in (
+        ("relative_drift", "relative drift"),
+        ("cosine", "mean cosine"),
+        ("rms", "RMS change of an element"),
+    ):
+        if name in overall:
+            tiles.append((shown(name, estimate(overall[name])[0]), label))
+    if baseline is not None:
+        other = estimate(baseline["overall"].get("relative_drift"))[0]
+        tiles.append((shown("relative_drift", other), "relative drift of the baseline"))
+    floor = content["floor"]
+    if floor and len(floor["below"]) == 1:
+        where = (
+            "the drift is below it" if floor["below"][0] else "the drift is above it"
+        )
+        text = f"noise floor ({floor['source']}): {where}"
+        tiles.append((shown("relative_drift", float(floor["layers"][0])), text))
+    elif floor:
+        below = sum(map(bool, floor["below"]))
+        text = f"layers below the noise floor ({floor['source']})"
+        tiles.append((f"{below} of {len(floor['below'])}", text))
+    prompts, rows = settings.get("prompts"), settings.get("rows")
+    tiles.append((f"{prompts:,}".replace(",", "\u202f"), f"prompts, {rows} rows"))
+    size = (f"{settings.get('layers')} × {settings.get('width')}", "layers × width")
+    if settings.get("layers") == 1:
+        size = (str(settings.get("width")), "width of a row")
+    return [*tiles, size]

@@ -1,0 +1,143 @@
+"""What a report's dict holds, and how its metrics are told to people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from vaccine_swift.drift.metrics import METRICS as CORE_METRICS
+from vaccine_swift.pages.numbers import digits, interval_digits
+
+__all__ = ["METRICS", "SCHEMA", "Metric", "checked", "estimate", "metric", "shown"]
+__all__ += ["shown_ends", "shown_interval"]
+
+SCHEMA: Final = "vaccine_swift.drift/1"
+
+_KEYS: Final[dict[str, type | tuple[type, ...]]] = {
+    "settings": Mapping,
+    "layers": Sequence,
+    "overall": Mapping,
+    "groups": Mapping,
+    "tests": Mapping,
+    "floor": (Mapping, type(None)),
+    "spectra": (Sequence, type(None)),
+    "cka_map": (Sequence, type(None)),
+    "prompts": Mapping,
+}
+_ESTIMATE: Final = ("value", "low", "high")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How a metric is named and written.
+
+    Parameters
+    ----------
+    label : str
+        For a heading.
+    unit : {"", "%"}
+        "%" where the value is a share that reads best in per cent.
+    """
+
+    label: str
+    unit: str = ""
+
+
+METRICS: Final = {
+    each.name: Metric(each.label, "%" if each.unit == "share" else "")
+    for each in CORE_METRICS
+}
+"""Known metrics in the order of presentation."""
+
+
+def metric(name: str) -> Metric:
+    """The description of a metric; one is made for ``energy_<name>`` and new ones."""
+    if name in METRICS:
+        return METRICS[name]
+    if name.startswith("energy_"):
+        return Metric(f"Drift energy in {name.removeprefix('energy_')}", "%")
+    return Metric(name.replace("_", " ").capitalize())
+
+
+def shown(name: str, value: float | None) -> str:
+    """A metric's value for people: three significant digits, its unit."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if metric(name).unit == "%":
+        return f"{digits(100 * value)} %"
+    return digits(value)
+
+
+def shown_ends(name: str, low: float, high: float) -> tuple[str, str]:
+    """Both ends of an interval with as many digits as tell them apart, their unit."""
+    if not math.isfinite(low + high) or low == high:
+        return shown(name, low), shown(name, high)
+    factor, unit = (100, " %") if metric(name).unit == "%" else (1, "")
+    first, last = interval_digits(factor * low, factor * high)
+    return f"{first}{unit}", f"{last}{unit}"
+
+
+def shown_interval(name: str, low: float, high: float) -> str:
+    """``"low to high"`` in a metric's unit; empty where an end is missing."""
+    if not math.isfinite(low + high):
+        return ""
+    return " to ".join(shown_ends(name, low, high))
+
+
+def estimate(entry: Mapping[str, Any] | None) -> tuple[float, float, float]:
+    """Value, low and high of a metric's entry; NaN for what is missing."""
+    entry = entry or {}
+    value, low, high = (
+        math.nan if entry.get(key) is None else float(entry[key]) for key in _ESTIMATE
+    )
+    return value, low, high
+
+
+def checked(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A deep copy in plain Python types, checked against the schema.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is no mapping, of another schema, or a part is missing.
+    """
+    if not isinstance(content, Mapping):
+        raise TypeError(f"content must be a mapping, got {type(content).__name__}")
+    if content.get("schema") != SCHEMA:
+        raise ValueError(
+            f"content must have the schema {SCHEMA!r}, got {content.get('schema')!r}"
+        )
+    plain: dict[str, Any] = _plain(content)
+    for key, kind in _KEYS.items():
+        if key not in plain:
+            raise ValueError(f"content must have {key!r}, which is missing")
+        if not isinstance(plain[key], kind):
+            raise TypeError(
+                f"content[{key!r}] must be {_named(kind)}, "
+                f"got {type(plain[key]).__name__}"
+            )
+    if not plain["layers"]:
+        raise ValueError("content['layers'] must hold at least one layer, got none")
+    return plain
+
+
+def _named(kind: type | tuple[type, ...]) -> str:
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    names = {Mapping: "a mapping", Sequence: "a sequence", type(None): "None"}
+    return " or ".join(names[each] for each in kinds)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_plain(each) for each in value]
+    return value

@@ -1,0 +1,77 @@
+"""What the numbers of a report of two samples say: who moved, in one sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from vaccine_swift.drift.report_schema import shown
+
+__all__ = ["ALL", "SCHEMA", "moved", "or_nan", "sentence"]
+
+SCHEMA: Final = "vaccine_swift.drift.two_sample/1"
+ALL: Final = "all"
+"""The name of all rows together."""
+_MOST_LISTED: Final = 8
+
+
+def moved(content: Mapping[str, Any]) -> list[str]:
+    """Segments with a corrected p-value at the level or below, in their order."""
+    level = content["settings"]["level"]
+    return [name for name, p in _p_values(content).items() if p <= level]
+
+
+def sentence(content: Mapping[str, Any]) -> str:
+    """What was found, in one sentence."""
+    values, changed = _p_values(content), moved(content)
+    segments = [name for name in values if name != ALL]
+    if not segments:
+        if not math.isfinite(values[ALL]):
+            return "Nothing was tested: there are too few rows."
+        found = "The two sets differ" if changed else "No difference was found"
+        return f"{found} (p = {shown('', values[ALL])})."
+    parts = []
+    hit = [name for name in segments if name in changed]
+    still = [n for n in segments if n not in changed and math.isfinite(values[n])]
+    entries = content["segments"]
+    untested: dict[str, list[str]] = {}
+    for name in segments:
+        if not math.isfinite(values[name]):
+            untested.setdefault(_fate(entries[name]), []).append(name)
+    if hit:
+        parts.append(f"{_listed(hit)} moved")
+    if still:
+        parts.append(f"no change was found in {_listed(still)}")
+    if not hit and ALL in changed:
+        parts.insert(0, "all rows together differ")
+    for fate, names in untested.items():
+        verb = "has" if len(names) == 1 else "have"
+        parts.append(f"{_listed(names)} {verb} {fate}")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if not hit else f"{text}."
+
+
+def or_nan(value: float | None) -> float:
+    """The number, NaN where there is none."""
+    return math.nan if value is None else float(value)
+
+
+def _p_values(content: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        name: or_nan(entry["p_value"]) for name, entry in content["segments"].items()
+    }
+
+
+def _fate(entry: Mapping[str, Any]) -> str:
+    if not entry["current"]:
+        return "no rows in the current set"
+    return "too few rows to test" if entry["reference"] else "no rows in the reference"
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    if len(names) > _MOST_LISTED:
+        return f"{', '.join(names[:_MOST_LISTED])} and {len(names) - _MOST_LISTED} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,122 @@
+"""The pictures of a report of two samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from vaccine_swift.drift.two_sample_content import ALL
+from vaccine_swift.pages import scales
+from vaccine_swift.pages.drawing import Bars, Curve, Drawing, Heat, Point
+from vaccine_swift.pages.scales import Scale
+
+__all__ = ["DRAWINGS"]
+
+_STYLES: Final = ("a", "b", "c", "d", "e")
+_MOST: Final = 16
+
+Content = Mapping[str, Any]
+
+
+def _map(content: Content) -> Drawing:
+    """Both sets as points."""
+    found = content["map"] or {"reference": (), "current": (), "shares": (0, 0)}
+    curves = [
+        Curve(side, style, tuple(Point(x, y) for x, y in found[side]), line=False)
+        for side, style in (("reference", "a"), ("current", "b"))
+    ]
+    x, y = _labels(found["shares"])
+    return Drawing("map", "Both sets in one plane", x, y, tuple(curves), zero=False)
+
+
+def _density(content: Content) -> Drawing:
+    """Where the current set has more of its rows than the reference."""
+    found = content["map"]
+    values = np.empty((0, 0))
+    if found:
+        reference, current = np.array(found["densities"], np.float64)
+        values = np.where(reference + current > 0, current - reference, math.nan)
+    finite = values[np.isfinite(values)]
+    top = float(np.abs(finite).max()) if finite.size else 1.0
+    x, y = _labels(found["shares"] if found else (0, 0))
+    across, up = map(_cells, found["edges"]) if found else (None, None)
+    heat = Heat(
+        values,
+        -top,
+        top or 1.0,
+        f"{100 * top:.2g} % of rows fewer",
+        f"{100 * top:.2g} % more",
+        "current − reference",
+    )
+    title = "Where the current set is denser"
+    return Drawing("density", title, x, y, heat=heat, x=across, y=up)
+
+
+def _means(content: Content) -> Drawing:
+    """The way of each segment's mean from the reference to the current set."""
+    found = content["map"] or {"means": {}, "shares": (0, 0)}
+    names = [name for name in found["means"] if name != ALL] or list(found["means"])
+    curves = []
+    for index, name in enumerate(names[: 2 * len(_STYLES)]):
+        (x0, y0), (x1, y1) = found["means"][name]
+        style = _STYLES[index % len(_STYLES)]
+        style += " dashed" if index >= len(_STYLES) else ""
+        start, end = Point(x0, y0), Point(x1, y1)
+        curves.append(Curve(name, style, (start, end), dots=False))
+        curves.append(Curve("", style, (end,), line=False))
+    x, y = _labels(found["shares"])
+    return Drawing(
+        "means",
+        "How the means of the segments went",
+        x,
+        y,
+        tuple(curves),
+        zero=False,
+        note="The end with a dot is the current set.",
+    )
+
+
+def _shifts(content: Content) -> Drawing:
+    """The size of each segment's shift."""
+    entries = list(content["segments"].items())[:_MOST]
+    names = tuple(
+        f"{name} ({each['reference']}, {each['current']})" for name, each in entries
+    )
+    values = [
+        math.nan if each["mean_shift"] is None else each["mean_shift"]
+        for _, each in entries
+    ]
+    bars = Bars("a", names, tuple(Point(value, 0) for value in values))
+    label = "shift of the mean, in spreads of the rows"
+    return Drawing("shifts", "Shift by segment", label, "", bars=bars)
+
+
+def _labels(shares: Any) -> tuple[str, str]:
+    first, second = (
+        f"component {k + 1} ({100 * s:.0f} %)" for k, s in enumerate(shares)
+    )
+    return first, second
+
+
+def _cells(edges: list[float]) -> Scale:
+    """A scale over cells that names their values."""
+    count = len(edges) - 1
+    step = (edges[-1] - edges[0]) / count
+    ticks = tuple(
+        ((value - edges[0]) / step - 0.5, text)
+        for value, text in scales.linear(edges, count=4).ticks
+        if edges[0] <= value <= edges[-1]
+    )
+    return Scale(-0.5, count - 0.5, ticks, grid=False)
+
+
+DRAWINGS: Final[dict[str, Callable[[Content], Drawing]]] = {
+    "map": _map,
+    "density": _density,
+    "means": _means,
+    "shifts": _shifts,
+}
+"""Pictures by name."""
