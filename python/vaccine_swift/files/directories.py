@@ -37,12 +37,22 @@ _OBSOLETE: Final = ".obsolete"
 
 
 @contextlib.contextmanager
-def new_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+def new_directory(
+    path: str | os.PathLike[str], *, replace: bool = True
+) -> Iterator[Path]:
     """Yield an empty directory that becomes `path` when the block ends without error.
 
     A directory that is at `path` is replaced with all that is in it. On an error
     `path` is as it was. A process that is killed while it replaces may leave the
     former directory aside: `remove_stale` of the parent puts it back.
+
+    Parameters
+    ----------
+    path : path
+        Where the directory goes.
+    replace : bool
+        False: a directory that is at `path` by the end stays, if it is not empty, and
+        the new one is dropped: of several writers of the same the first is kept.
 
     Raises
     ------
@@ -57,10 +67,14 @@ def new_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
             yield stage
             finish(stage)
             former = parent / f"{_FORMER}{target.name}"
-            if target.exists():
+            if replace and target.exists():
                 shutil.rmtree(former, ignore_errors=True)
                 target.rename(former)
-            stage.rename(target)
+            try:
+                stage.rename(target)
+            except OSError as error:
+                if replace or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
             flush_names(parent)
             shutil.rmtree(former, ignore_errors=True)
 

@@ -12,6 +12,7 @@ import inspect
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING
+from types import MappingProxyType
 from typing import Any, Final
 
 from vaccine_swift.methods import Method, Option, method_class, registered
@@ -26,6 +27,7 @@ __all__ = [
     "method_source",
     "method_title",
     "parameter_faults",
+    "qualified_name",
 ]
 
 NONE: Final = "none"
@@ -34,6 +36,10 @@ NONE: Final = "none"
 VARIANCE: Final = "variance"
 _OF_VARIANCE: Final = "rho"
 _SHIPPED: Final = "vaccine_swift."
+_PROGRAM: Final = MappingProxyType(
+    dict.fromkeys(("__mp_main__", "__worker__"), "__main__")
+)
+"""Names of ``__main__`` in workers of multiprocessing and of mpi4py."""
 
 
 def further_methods(known: Iterable[str]) -> tuple[str, ...]:
@@ -137,7 +143,16 @@ def method_source(method: str) -> str | None:
     try:
         return inspect.getsource(known)
     except (OSError, TypeError):
-        return f"{known.__module__}.{known.__qualname__}"
+        return qualified_name(known)
+
+
+def qualified_name(named: Any) -> str:
+    """``module.name`` of a class or function, the same in every process.
+
+    The program itself has another module's name in the workers that it starts.
+    """
+    module = named.__module__
+    return f"{_PROGRAM.get(module, module)}.{named.__qualname__}"
 
 
 def _source(option: Option, values: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, get_args
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift.data import TEMPLATES
-from vaccine_swift.study.arms import NONE, further_methods
+from vaccine_swift.study.arms import NONE, further_methods, qualified_name
 from vaccine_swift.study.checks import Choice, Number, Rule, Source, check_choice
 from vaccine_swift.study.evaluation import PROFILES
 from vaccine_swift.study.faults import faults_of
@@ -353,7 +353,7 @@ def named_judge(settings: Mapping[str, Any]) -> dict[str, Any]:
     if not callable(judge):
         return dict(settings)
     named = judge if hasattr(judge, "__qualname__") else type(judge)
-    return {**settings, "judge": f"{named.__module__}.{named.__qualname__}"}
+    return {**settings, "judge": qualified_name(named)}
 
 
 def _listed(name: str, value: Any) -> tuple[Any, ...]:

@@ -29,7 +29,9 @@ class GridProgress:
 
     def __init__(self, stages: Iterable[Stage], *, shown: bool) -> None:
         self._left = {stage.folder: stage for stage in stages}
+        self._total = len(self._left)
         self._done: list[tuple[Stage, float]] = []
+        self._opened = time.perf_counter()
         self._began = 0.0
         self._shown = shown
         self._bar: tqdm[Any] = tqdm(
@@ -57,15 +59,30 @@ class GridProgress:
         """Write the line of a finished stage."""
         seconds = time.perf_counter() - self._began
         self._done.append((stage, seconds))
-        if self._shown:
-            done = f"[{len(self._done)}/{len(self._done) + len(self._left)}]"
-            line = f"{done} {what}: {tqdm.format_interval(seconds)}"
-            self._bar.write(line + self._time_left(0), file=sys.stderr)
-        self._bar.update()
+        self._write(what, seconds, self._time_left(0))
+
+    def passed(self, stage: Stage, what: str, seconds: float) -> None:
+        """Write the line of a stage that another process did, in so many seconds."""
+        self._left.pop(stage.folder, None)
+        self._done.append((stage, seconds))
+        worked = sum(each for _, each in self._done)
+        later = expected_seconds(self._left.values(), self._done)
+        left = ""
+        if later and worked:
+            later *= (time.perf_counter() - self._opened) / worked
+            left = f", {tqdm.format_interval(later)} left"
+        self._write(what, seconds, left)
 
     def close(self) -> None:
         """Leave the bar as it stands."""
         self._bar.close()
+
+    def _write(self, what: str, seconds: float, left: str) -> None:
+        if self._shown:
+            done = f"[{self._total - len(self._left)}/{self._total}]"
+            line = f"{done} {what}: {tqdm.format_interval(seconds)}{left}"
+            self._bar.write(line, file=sys.stderr)
+        self._bar.update()
 
     def _time_left(self, now: float | None) -> str:
         """The time for the present stage and all later ones, where it can be told."""

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
+from vaccine_swift.study.executors import run_on
 from vaccine_swift.study.folder import opened, write_rows
-from vaccine_swift.study.grid import Trial, trials
+from vaccine_swift.study.grid import Trial
 from vaccine_swift.study.inputs import Inputs
+from vaccine_swift.study.plan import Job, Plan, Rows
 from vaccine_swift.study.progress import GridProgress
 from vaccine_swift.study.result import StudyResult
-from vaccine_swift.study.rows import result_row
 from vaccine_swift.study.stages import Workshop
-from vaccine_swift.study.store import Stage, Store, digest
+from vaccine_swift.study.store import Stage, Store
 
 if TYPE_CHECKING:
     from vaccine_swift.study.config import StudyConfig
 
 __all__ = ["run"]
 
-Grid: TypeAlias = Sequence[tuple[Trial, Mapping[str, Stage]]]
-
 
 def run(
-    config: StudyConfig, out: str | os.PathLike[str], *, progress: bool = True
+    config: StudyConfig,
+    out: str | os.PathLike[str],
+    *,
+    executor: Executor | None = None,
+    progress: bool = True,
 ) -> StudyResult:
     """Align, attack, evaluate and measure drift for every cell and seed of a grid.
 
@@ -39,6 +43,12 @@ def run(
         that determines it: a killed study goes on where it was, and one with more
         methods, shares, seeds or swept values takes over what there is.
         ``results.jsonl`` has a row for each finished trial, in grid order.
+    executor : concurrent.futures.Executor, optional
+        Whose workers do the stages, each as soon as those that it builds on are done: a
+        process pool, Dask's ``client.get_executor()``, mpi4py's, or any other. They
+        have to see `out`, the model and all files of rows, and to run the same build;
+        the number of threads is made this process's. Without one, the stages are done
+        here, one after the other. The results are the same bits.
     progress : bool
         Show a bar with the time left and a line for each stage, on standard error.
 
@@ -52,8 +62,11 @@ def run(
     ValueError
         When `out` holds another study, or something else; when more rows are asked for
         than there are; when a loss is not finite; when a judge returns nonsense.
+    TypeError
+        When `executor` is none.
     RuntimeError
-        When another process works in `out`, or a judge raises.
+        When another process works in `out`, or a judge raises; when the executor's
+        workers do not see `out`, or differ in what determines a stage.
     OSError
         When a download or the disk fails.
     KeyboardInterrupt
@@ -61,7 +74,8 @@ def run(
 
     Notes
     -----
-    Work goes seed by seed, so that an unfinished study has whole seeds. A stage's
+    Work goes seed by seed, so that an unfinished study has whole seeds; an executor is
+    given every stage that can be done, in this order. A stage's
     hash covers the model's file, the rows, the settings, the seed, the precision, the
     number of threads and the build: on one machine the same study gives the same bits.
 
@@ -72,40 +86,41 @@ def run(
     >>> result = study.run(config, "runs/smoke")  # doctest: +SKIP
     >>> result.summary()  # doctest: +SKIP
     """
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(
+            f"executor must be a concurrent.futures.Executor, got {executor!r}"
+        )
     directory = Path(out)
     store = Store(directory)
-    workshop = Workshop(Inputs(config.model), store)
-    grid = [(trial, workshop.stages(trial)) for trial in trials(config)]
+    plan = Plan(config, Workshop(Inputs(config.model), store), store)
     with opened(directory, config):
-        study = digest(config.to_dict())
-        rows = {
-            place: _row(study, trial, stages, store)
-            for place, (trial, stages) in enumerate(grid)
-            if all(map(store.has, stages.values()))
-        }
-        bar = GridProgress(_missing(grid, store), shown=progress)
+        missing = plan.missing()
+        rows = Rows(plan)
+        rows.add_finished(missing)
+        bar = GridProgress((job.stage for job in missing.values()), shown=progress)
+
+        def write_finished() -> None:
+            if rows.add_finished(missing):
+                write_rows(directory, rows)
+
         try:
-            for place in _order_of_work(grid, config.seeds):
-                trial, stages = grid[place]
-                if place not in rows:
-                    _finish(trial, stages, store, bar)
-                    rows[place] = _row(study, trial, stages, store)
-                    write_rows(directory, _in_order(rows))
+            if executor is None:
+                _run_here(plan, rows, directory, bar)
+            else:
+                run_on(executor, missing, store, directory, bar, write_finished)
         finally:
             bar.close()
-        write_rows(directory, _in_order(rows))
-    return StudyResult(_in_order(rows), directory)
+        write_rows(directory, rows)
+    return StudyResult(list(rows), directory)
 
 
-def _missing(grid: Grid, store: Store) -> list[Stage]:
-    """Stages that are still to be done, each once."""
-    every = {stage.folder: stage for _, stages in grid for stage in stages.values()}
-    return [stage for stage in every.values() if not store.has(stage)]
-
-
-def _order_of_work(grid: Grid, seeds: Sequence[int]) -> list[int]:
-    """Places in the grid, a whole seed before the next one."""
-    return sorted(range(len(grid)), key=lambda place: seeds.index(grid[place][0].seed))
+def _run_here(plan: Plan, rows: Rows, directory: Path, bar: GridProgress) -> None:
+    """Do one trial after the other."""
+    for place in plan.order_of_work():
+        if place not in rows:
+            _finish(*plan.grid[place], plan.store, bar)
+            rows.add(place)
+            write_rows(directory, rows)
 
 
 def _finish(
@@ -115,8 +130,7 @@ def _finish(
     for name, stage in stages.items():
         if store.has(stage):
             continue
-        share = "" if name in ("align", "before") else f", p={trial.poison:g}"
-        what = f"{trial.label}{share}, seed {trial.seed}: {name}"
+        what = Job(stage, trial, name).what
         bar.begin(stage, what)
         try:
             store.run(stage, functools.partial(bar.report, stage, what))
@@ -124,14 +138,3 @@ def _finish(
             error.add_note(f"({what})")
             raise
         bar.end(stage, what)
-
-
-def _row(
-    study: str, trial: Trial, stages: Mapping[str, Stage], store: Store
-) -> dict[str, Any]:
-    kept = {name: store.read(stage) for name, stage in stages.items()}
-    return result_row(study, trial, kept)
-
-
-def _in_order(rows: Mapping[int, dict[str, Any]]) -> list[dict[str, Any]]:
-    return [rows[place] for place in sorted(rows)]

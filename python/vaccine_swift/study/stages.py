@@ -125,7 +125,8 @@ class Workshop:
             "lora": "double" if align is None else trial.settings["lora"],
             "curve": [trial.settings["drift_every"], digest(self._inputs.probe(trial))],
         }
-        return Stage("attack", key, _steps_cost(trial, "attack"), work)
+        cost = _steps_cost(trial, "attack")
+        return Stage("attack", key, cost, work, _folders(align))
 
     def _evaluate(
         self, trial: Trial, align: Stage | None, attack: Stage | None
@@ -141,7 +142,8 @@ class Workshop:
             "judge": _identity_of_judge(trial),
             "data": digest([rows, task.name, task.test, task.labels]),
         }
-        return Stage("evaluate", key, _EVALUATION_COST, work)
+        after = _folders(align, attack)
+        return Stage("evaluate", key, _EVALUATION_COST, work, after)
 
     def _drift(self, trial: Trial, align: Stage | None, attack: Stage) -> Stage:
         rows = self._inputs.probe(trial)
@@ -155,7 +157,7 @@ class Workshop:
             **_key_settings(trial, "drift"),
             "data": digest(rows),
         }
-        return Stage("drift", key, _DRIFT_COST, work)
+        return Stage("drift", key, _DRIFT_COST, work, _folders(align, attack))
 
     def _model(
         self, trial: Trial, align: Stage | None, attack: Stage | None
@@ -196,6 +198,10 @@ class Workshop:
             "attack": attack and attack.folder,
             "lora": trial.settings["lora"] if align else None,
         }
+
+
+def _folders(*stages: Stage | None) -> tuple[str, ...]:
+    return tuple(stage.folder for stage in stages if stage)
 
 
 def _key_settings(trial: Trial, stage: StageName) -> dict[str, Any]:

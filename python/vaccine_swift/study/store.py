@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift.checkpoints.json_files import read_json
-from vaccine_swift.files import new_directory, write_json
+from vaccine_swift.files import new_directory, remove_directory, write_json
 from vaccine_swift.files.plain_json import plain
 
 __all__ = ["STAGES", "Stage", "Store", "digest"]
@@ -37,12 +37,15 @@ class Stage:
     work : callable
         Called with an empty directory, where files may be left, and a function to call
         with the share that is done; returns the result, ready for JSON.
+    after : tuple of str
+        Folders of the stages whose files it reads.
     """
 
     name: str
     key: Mapping[str, Any]
     cost: float
     work: Callable[[Path, Callable[[float], None]], dict[str, Any]]
+    after: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -84,7 +87,7 @@ class Store:
         return read_json(self.path(stage) / _RESULT)
 
     def run(self, stage: Stage, report: Callable[[float], None]) -> dict[str, Any]:
-        """Do the work and keep its result.
+        """Do the work and keep its result, unless another process did so meanwhile.
 
         Raises
         ------
@@ -92,8 +95,10 @@ class Store:
             Whatever the work raises; nothing is kept then.
         """
         self._stages.mkdir(parents=True, exist_ok=True)
+        if self.path(stage).exists() and not self.has(stage):
+            remove_directory(self.path(stage))
         began = time.perf_counter()
-        with new_directory(self.path(stage)) as directory:
+        with new_directory(self.path(stage), replace=False) as directory:
             content = {
                 "key": dict(stage.key),
                 "result": plain(stage.work(directory, report)),
