@@ -79,15 +79,34 @@ extension Decoder {
             finalRows: step == 0 ? batch.offsets.dropFirst().map { $0 - 1 } : nil, cached: cached,
             training: false, interruption: interruption)
         let x = try forward(pass)
-        cached.advance(batch)
         let prompts = cached.numbers
-        var chosen: [Int32] = []
+        var chosen: [Double] = []
         try head.forward(x, pass) { (rows, logits) throws(VaccineError) in
             chosen += Threads.map(rows.count) {
                 let prompt = prompts[rows.lowerBound + $0]
-                return Double(sampling.choose(logits[$0], prompt: prompt, step: step))
-            }.map { Int32($0) }
+                return sampling.choose(logits[$0], prompt: prompt, step: step).map(Double.init)
+                    ?? .nan
+            }
         }
-        return chosen
+        if let place = chosen.firstIndex(where: \.isNaN) {
+            throw try nonFinite(pass, prompt: prompts[place], step: step)
+        }
+        cached.advance(batch)
+        return chosen.map { Int32($0) }
+    }
+
+    /// Runs a pass again, whose logits are not finite, and names the first state that is not.
+    private func nonFinite(
+        _ pass: Pass, prompt: Int, step: Int
+    ) throws(VaccineError) -> VaccineError {
+        var first: String?
+        _ = try forward(pass) { state, layer, values in
+            if first == nil, values.firstNonFinite() != nil {
+                first = "the \(state.name) of layer \(layer)"
+            }
+        }
+        return .value(
+            "the logits of prompt \(prompt) are not finite at new token \(step); the first state "
+                + "that is not: \(first ?? "the logits themselves")")
     }
 }

@@ -52,6 +52,14 @@ package enum HiddenState: Int, Sendable, CaseIterable {
     case feedForward
     /// The residual stream after the layer.
     case residual
+
+    var name: String {
+        switch self {
+        case .attention: "attention output"
+        case .feedForward: "feed-forward output"
+        case .residual: "residual stream"
+        }
+    }
 }
 
 /// Called at every point of a pass with a state, its layer and its values (or the gradient there): [T, C], of the

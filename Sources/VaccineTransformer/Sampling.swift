@@ -29,8 +29,10 @@ package struct Sampling: Sendable {
 
     /// - Parameters: `prompt`, `step`: which draw this is; prompt i of the batch draws from the stream of
     ///   (seed, firstPrompt + i), however the prompts are cut into batches.
-    func choose(_ logits: Span<Float>, prompt: Int, step: Int) -> Int32 {
-        temperature == 0
+    /// - Returns: nil when a logit is not finite.
+    func choose(_ logits: Span<Float>, prompt: Int, step: Int) -> Int32? {
+        guard allFinite(logits) else { return nil }
+        return temperature == 0
             ? Int32(likeliest(logits)) : Int32(draw(logits, prompt: prompt, step: step))
     }
 

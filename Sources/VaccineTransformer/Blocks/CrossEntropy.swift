@@ -55,3 +55,16 @@ func largest(_ row: Span<Float>, among count: Int) -> Float {
     }
     return max(maximum, lanes.max())
 }
+
+/// Whether every element is a finite number.
+func allFinite(_ row: Span<Float>) -> Bool {
+    var lanes = Lanes.zero
+    var rest: Float = 0
+    sweep(row.count) {
+        let x = row.lanes(at: $0)
+        lanes += x - x
+    } tail: {
+        for index in $0..<row.count { rest += row[index] - row[index] }
+    }
+    return lanes.sum() + rest == 0
+}

@@ -62,7 +62,7 @@ func layerNormForward(
             let mean = sum(values) / width
             let squares = squaredDistances(values, from: mean)
             statistics[row, 0] = mean
-            statistics[row, 1] = 1 / (squares / width + epsilon).squareRoot()
+            statistics[row, 1] = inverseRoot(squares / width + epsilon)
             normalise(values, weight[0], bias[0], statistics[row], into: y, row)
         }
     }

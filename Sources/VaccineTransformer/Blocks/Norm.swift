@@ -22,3 +22,6 @@ protocol Norm: Sendable {
     /// - Parameter dX: ∂/∂x is added to it.
     func backward(_ x: Matrix, statistics: Matrix, dY: Matrix, addingTo dX: Matrix)
 }
+
+/// 1 / √x; of an x that overflowed NaN and not 0, which would make a row too large to square a row of zeros.
+func inverseRoot(_ x: Float) -> Float { 1 / x.squareRoot() + (x - x) }

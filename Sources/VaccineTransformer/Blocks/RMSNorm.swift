@@ -52,7 +52,7 @@ func rmsNormForward(
     Threads.forEachRange(of: x.rows) { range in
         for row in range {
             let values = x[row]
-            let scale = 1 / (dot(values, values) / Float(x.columns) + epsilon).squareRoot()
+            let scale = inverseRoot(dot(values, values) / Float(x.columns) + epsilon)
             inverse[row, 0] = scale
             normalise(values, weight[0], by: scale, into: y, row)
         }

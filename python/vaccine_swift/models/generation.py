@@ -80,7 +80,8 @@ class Generation(ModelBase):
         TypeError
             When `prompts` is not a list of strings.
         ValueError
-            When an argument is out of range, a prompt is empty or too long.
+            When an argument is out of range, a prompt is empty or too long, or numbers
+            overflow in the model; names the token and the layer.
         RuntimeError
             When the model has no tokeniser.
         MemoryError
