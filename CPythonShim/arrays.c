@@ -47,7 +47,7 @@ static void *memory(
     if (letter(view) != format || view->len != size_product(count, view->itemsize)
         || (uintptr_t)view->buf % (size_t)view->itemsize != 0) {
         PyErr_Format(PyExc_ValueError, "%s must hold %lld elements of format '%c', got %zd of '%s'",
-            name, (long long)count, format, view->len / view->itemsize,
+            name, (long long)count, format, view->itemsize > 0 ? view->len / view->itemsize : 0,
             view->format == NULL ? "B" : view->format);
         return NULL;
     }

@@ -229,3 +229,19 @@ def test_perturbation_keeps_shape_and_total_norm() -> None:
     norm = np.sqrt(sum(float((part**2).sum()) for part in gradients))
     for output, gradient in zip(outputs, gradients, strict=True):
         np.testing.assert_allclose(output, gradient * 2 / (norm + 1e-7), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((3, 2), "V0"), np.zeros((3, 2), []), np.zeros(6, "V0")]
+)
+def test_elements_of_no_bytes_are_refused(array: np.ndarray) -> None:
+    """By the drift functions' inputs and outputs, and by a model's."""
+    rows = np.ones((3, 2))
+    with pytest.raises(ValueError, match="state must hold"):
+        _core.drift_unpaired(rows, None, array)
+    with pytest.raises(ValueError, match="states must hold"):
+        _core.drift_vector_folds(array, 1, 2)
+    with pytest.raises((TypeError, ValueError), match="reference must be"):
+        _core.drift_squared_distance(array, rows)
+    with pytest.raises(TypeError, match="gradients"):
+        _core.perturbation([array], 1.0)
