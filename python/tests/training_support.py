@@ -53,6 +53,9 @@ def trainer(
     evaluation: list[vs.Example] | None = None,
     method: Any = None,
     callbacks: list[Any] | None = None,
+    streams: dict[str, list[vs.Example]] | None = None,
+    collective: Any = None,
+    rho_scope: Any = "batch",
     **arguments: Any,
 ) -> vs.Trainer:
     """A quiet trainer of 12 examples in batches of 2, without checkpoints."""
@@ -70,6 +73,9 @@ def trainer(
         eval_dataset=evaluation,
         method=vs.Vaccine(rho=2.0) if method is None else method,
         callbacks=callbacks,
+        streams=streams,
+        collective=collective,
+        rho_scope=rho_scope,
     )
 
 

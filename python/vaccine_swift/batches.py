@@ -164,9 +164,26 @@ class Batch:
     @property
     def supervised(self) -> int:
         """Tokens that count in the loss; the first of a sequence is never one."""
+        return int(self.supervised_offsets[-1])
+
+    @property
+    def supervised_offsets(self) -> npt.NDArray[np.int64]:
+        """Supervised tokens before each sequence, and in all: shape [B + 1]."""
         counted = self.labels != IGNORED_LABEL
         counted[self.offsets[:-1]] = False
-        return int(np.count_nonzero(counted))
+        return np.concatenate([[0], np.cumsum(counted)])[self.offsets]
+
+    def part(self, sequences: range) -> Batch:
+        """Neighbouring sequences as a batch of their own.
+
+        Parameters
+        ----------
+        sequences : range
+            Their numbers, at least one, in steps of 1.
+        """
+        borders = self.offsets[sequences.start : sequences.stop + 1]
+        tokens = slice(borders[0], borders[-1])
+        return Batch(self.input_ids[tokens], self.labels[tokens], borders - borders[0])
 
 
 def _token_array(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vaccine_swift.methods.perturbations import Perturbation
     from vaccine_swift.models.report import StepReport
 
-__all__ = ["AttentionGradients", "Engine", "State"]
+__all__ = ["AttentionGradients", "Engine", "PartialEngine", "State"]
 
 State: TypeAlias = Literal["attention", "mlp", "residual"]
 
@@ -75,7 +75,7 @@ class Engine(Protocol):
         ----------
         batch : Batch
             With at least one supervised token.
-        perturbation : Worst, Gaussian or Given, optional
+        perturbation : Worst, Gaussian, Given or Scaled, optional
             What the attention outputs are moved by.
         weights : ndarray, float32 [T], optional
             One for each token of the batch, aligned with its labels; 1 if left out.
@@ -89,11 +89,23 @@ class Engine(Protocol):
         """
 
     def attention_gradients(
-        self, batch: Batch, *, seed: int = 0, stream: int = 0, draw: int = 0
+        self,
+        batch: Batch,
+        *,
+        weights: npt.NDArray[np.float32] | None = None,
+        reference: Reference | None = None,
+        seed: int = 0,
+        stream: int = 0,
+        draw: int = 0,
     ) -> AttentionGradients:
         """The loss and its gradient at the attention outputs, which the engine keeps.
 
-        The adapter's gradient is not touched.
+        The adapter's gradient is not touched. `Scaled` takes what is kept.
+
+        Parameters
+        ----------
+        batch, weights, reference, seed, stream, draw
+            As in `forward_backward`; dropout masks are those of its first pass.
         """
 
     def backward_from(
@@ -176,3 +188,70 @@ class Engine(Protocol):
 
     def zero_gradients(self) -> None:
         """Set the gradient to zero."""
+
+
+class PartialEngine(Engine, Protocol):
+    """What computes a part of a batch as it is computed in the whole.
+
+    Verbs take ``sequences`` besides: neighbouring sequences, a range, of which alone
+    the loss is. S counts their supervised tokens; their dropout masks and noise are
+    those that they have in the whole batch, of which all arrays with a row for each
+    token are.
+    """
+
+    def forward_backward(
+        self,
+        batch: Batch,
+        *,
+        perturbation: Perturbation | None = None,
+        weights: npt.NDArray[np.float32] | None = None,
+        reference: Reference | None = None,
+        weight: float = 1.0,
+        sequences: range | None = None,
+        seed: int = 0,
+        stream: int = 0,
+        draw: int = 0,
+    ) -> StepReport:
+        """As `Engine.forward_backward`."""
+
+    def attention_gradients(
+        self,
+        batch: Batch,
+        *,
+        weights: npt.NDArray[np.float32] | None = None,
+        reference: Reference | None = None,
+        sequences: range | None = None,
+        seed: int = 0,
+        stream: int = 0,
+        draw: int = 0,
+    ) -> AttentionGradients:
+        """As `Engine.attention_gradients`."""
+
+    def backward_from(
+        self,
+        batch: Batch,
+        states: Mapping[tuple[State, int], npt.NDArray[np.float32]] | None = None,
+        *,
+        logits: npt.NDArray[np.float32] | None = None,
+        loss: float = math.nan,
+        weight: float = 1.0,
+        sequences: range | None = None,
+        seed: int | None = None,
+        stream: int = 0,
+        draw: int = 0,
+    ) -> StepReport:
+        """As `Engine.backward_from`."""
+
+    def kept_states(self) -> npt.NDArray[np.float32]:
+        """What the last `attention_gradients` kept, float32 [L, T, C] of its batch."""
+
+    def gradient_after(self, before: Callable[[], None] | None) -> Vector:
+        """`gradient`, with a function to be called before each use of its numbers."""
+
+    @property
+    def hidden_size(self) -> int:
+        """C, the channels of the model's states."""
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V, the tokens of the model's vocabulary."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range, float32_array
 
-__all__ = ["Gaussian", "Given", "Perturbation", "Worst", "perturbation"]
+__all__ = ["Gaussian", "Given", "Perturbation", "Scaled", "Worst", "perturbation"]
 __all__ += ["LARGEST_RHO", "LARGEST_VARIANCE"]
 
 # Beyond them rho / 1e-7, and noise of this variance, are no float32 numbers.
@@ -95,7 +95,38 @@ class Given:
         return {"perturbation": "given", "values": self.values}
 
 
-Perturbation: TypeAlias = Worst | Gaussian | Given
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """The gradients that the engine kept of its last pass, over the same batch.
+
+    ::
+
+        ε_l = factor · g_l
+
+    It is `Worst` in two verbs, `Engine.attention_gradients` and then this, for those
+    who form the factor themselves.
+
+    Parameters
+    ----------
+    factor : float
+        At least 0.
+    layers : sequence of int, optional
+        The layers that are moved, from 0, rising; all if left out.
+    """
+
+    factor: float
+    layers: Sequence[int] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """What the core is told."""
+        return {
+            "perturbation": "scaled",
+            "factor": self.factor,
+            "layers": _layers(self.layers),
+        }
+
+
+Perturbation: TypeAlias = Worst | Gaussian | Given | Scaled
 
 
 def _layers(layers: Sequence[int] | None) -> npt.NDArray[np.int64] | None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range
 from vaccine_swift.batches import Batch
-from vaccine_swift.engines import SwiftEngine
+from vaccine_swift.engines import Engine, SwiftEngine
 from vaccine_swift.methods import Method, Step, Vaccine
 from vaccine_swift.models.base import ModelBase, check_batch
 from vaccine_swift.models.report import StepReport
@@ -39,6 +39,7 @@ class Gradients(ModelBase):
         number: int = 0,
         index: int = 0,
         total: int = 0,
+        engine: Engine | None = None,
         state: MutableMapping[str, npt.NDArray[Any]] | None = None,
         streams: Mapping[str, Batch | Callable[[], Batch]] | None = None,
     ) -> StepReport:
@@ -62,6 +63,9 @@ class Gradients(ModelBase):
         number, index, total : int
             The optimiser step, the micro-batch within it, both from 0, and the steps of
             the whole run; for methods that do something at some steps only.
+        engine : Engine, optional
+            Offers the verbs in place of the model's own, such as a
+            `DataParallelEngine` over it.
         state : dict, optional
             What a method keeps from call to call; a fresh one if left out.
         streams : dict of str to Batch, optional
@@ -117,7 +121,7 @@ class Gradients(ModelBase):
                 f"got {type(method).__name__}"
             )
         step = Step(
-            self.engine,
+            self.engine if engine is None else engine,
             batch,
             weight=float(weight),
             seed=int(seed),

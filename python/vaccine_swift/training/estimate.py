@@ -74,8 +74,9 @@ def estimated(
 ) -> Estimate:
     """Time one micro-batch, and count those that are left.
 
-    Memory must be reserved. The gradients are zero afterwards; nothing else changes, so
-    that the run gives the bits that it would have given.
+    Memory must be reserved. Where several ranks train, each times its own part, and
+    the sums between them are not counted. The gradients are zero afterwards; nothing
+    else changes, so that the run gives the bits that it would have given.
 
     Parameters
     ----------
@@ -91,14 +92,15 @@ def estimated(
         Seconds.
     """
     (first, *_), *_ = plan.steps(0)
-    batch = Batch.pack(host.train_dataset[int(index)] for index in first)
+    whole = Batch.pack(host.train_dataset[int(index)] for index in first)
+    batch = host.ranks.own_part(whole)
     taken: list[Method] = [SFT()]
     if not host.method.streams:
         taken = [host.method.at_step(step) for step in range(_STEPS)]
     kinds = [kind for index, kind in enumerate(taken) if kind not in taken[:index]]
     times = [_timed(host, batch, kind, clock) for kind in kinds]
     mean = sum(times[kinds.index(kind)] for kind in taken) / len(taken)
-    per_token = mean / batch.tokens
+    per_token = mean / batch.tokens / host.ranks.size
     steps = max(0, plan.total_steps - done)
     tokens = round(steps / plan.steps_per_epoch * int(data.lengths.sum()))
     return Estimate(

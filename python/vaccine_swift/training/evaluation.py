@@ -7,10 +7,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from vaccine_swift.distributed import Alone
+from vaccine_swift.distributed.exchange import together
 from vaccine_swift.training.sampling import batches
 
 if TYPE_CHECKING:
     from vaccine_swift.batches import Example
+    from vaccine_swift.distributed import Collective
     from vaccine_swift.models import CausalLM
 
 __all__ = ["evaluation_metrics"]
@@ -23,6 +28,7 @@ def evaluation_metrics(
     *,
     prefix: str = "eval",
     after_batch: Callable[[], None] = lambda: None,
+    collective: Collective | None = None,
 ) -> dict[str, float]:
     """Mean cross-entropy over all supervised tokens of a data set, dropout off.
 
@@ -37,7 +43,9 @@ def evaluation_metrics(
     prefix : str
         Put before the names of the metrics.
     after_batch : callable
-        Called after each batch.
+        Called after each batch that is measured here.
+    collective : Collective, optional
+        Ranks that take turns with the batches. The loss is the same bits without.
 
     Returns
     -------
@@ -46,16 +54,20 @@ def evaluation_metrics(
         ``eval_samples_per_second``, ``eval_steps_per_second``.
     """
     started = time.perf_counter()
-    losses, tokens, steps = [], 0, 0
-    for batch in batches(dataset, batch_size):
-        loss, supervised = model.loss(batch)
-        losses.append(loss * supervised)
-        tokens += supervised
-        steps += 1
-        after_batch()
+    collective = collective or Alone()
+    steps = math.ceil(len(dataset) / batch_size)
+    losses, tokens = np.zeros(steps), np.zeros(steps, np.int64)
+    own = range(collective.rank, steps, collective.size)
+    with together(collective):
+        for index, batch in zip(own, batches(dataset, batch_size, own), strict=True):
+            loss, supervised = model.loss(batch)
+            losses[index], tokens[index] = loss * supervised, supervised
+            after_batch()
+    collective.allreduce(losses)
+    collective.allreduce(tokens)
     seconds = time.perf_counter() - started
     return {
-        f"{prefix}_loss": math.fsum(losses) / tokens,
+        f"{prefix}_loss": math.fsum(losses) / int(tokens.sum()),
         f"{prefix}_runtime": seconds,
         f"{prefix}_samples_per_second": len(dataset) / seconds,
         f"{prefix}_steps_per_second": steps / seconds,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
     from vaccine_swift.training.arguments import TrainingArguments
     from vaccine_swift.training.flow import CallbackHandler
+    from vaccine_swift.training.ranks import Ranks
     from vaccine_swift.training.state import TrainerControl, TrainerState
 
 __all__ = ["Host"]
@@ -29,6 +30,7 @@ class Host(Protocol):
     state: TrainerState
     control: TrainerControl
     callbacks: CallbackHandler
+    ranks: Ranks
 
     def evaluate(self) -> dict[str, float]:
         """Measure, log and return the metrics of `eval_dataset`."""

@@ -73,7 +73,7 @@ def identity(host: Host, plan: Plan, data: Survey) -> dict[str, Any]:
         values["adapter"] = asdict(model.adapter)
     values[_CONFIGURATION] = _described(model.core.configuration)
     values["model (fingerprint)"] = _fingerprint(model)
-    return json.loads(json.dumps(values))
+    return json.loads(json.dumps(values | host.ranks.identity))
 
 
 def _fingerprint(model: CausalLM) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import uuid
 import warnings
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from vaccine_swift import _core
 from vaccine_swift.files import remove_stale
 from vaccine_swift.training.checkpoint import Checkpoint, run_id
 from vaccine_swift.training.folder import (
@@ -17,6 +20,7 @@ from vaccine_swift.training.folder import (
     strangers,
 )
 from vaccine_swift.training.identity import going_on, identity, stretched
+from vaccine_swift.training.ranks import digest
 from vaccine_swift.training.run import Run
 from vaccine_swift.training.sampling import (
     Plan,
@@ -33,11 +37,14 @@ if TYPE_CHECKING:
 
 __all__ = ["plan_of", "prepare"]
 
+# Settings that may differ between the ranks of a run.
+_OF_A_RANK: Final = ("output_dir", "disable_tqdm", "report_to")
+
 
 def prepare(
     trainer: Host,
     resume_from_checkpoint: bool | str | Path | None,  # noqa: FBT001
-    lock: Lock,
+    lock: Lock | None,
 ) -> Run:
     """Check data, settings and checkpoint, allocate, and set the trainer's state.
 
@@ -48,28 +55,60 @@ def prepare(
     RuntimeError, ValueError, FileNotFoundError, MemoryError, OSError
         As `Trainer.train` says.
     """
-    output_dir = Path(trainer.args.output_dir)
-    remove_stale(output_dir)
-    plan, data, method_state = _planned(trainer)
-    present = identity(trainer, plan, data) | method_state.identity
+    output_dir, ranks = Path(trainer.args.output_dir), trainer.ranks
     checkpoint, run = None, uuid.uuid4().hex
-    if resume_from_checkpoint is not None and resume_from_checkpoint is not False:
-        if resume_from_checkpoint is True:
-            checkpoint = find_checkpoint(
-                output_dir, lambda found: going_on(found, present, trainer.args)
-            )
-        else:
-            checkpoint = Checkpoint.read(Path(resume_from_checkpoint))
-        present = going_on(checkpoint, present, trainer.args)
-        run = checkpoint.run
-        method_state.load(checkpoint.path)
-    _reserve(trainer, plan, data, method_state)
+    with ranks.together():
+        if ranks.is_first:
+            remove_stale(output_dir)
+        plan, data, method_state = _planned(trainer)
+        present = identity(trainer, plan, data) | method_state.identity
+        if resume_from_checkpoint is not None and resume_from_checkpoint is not False:
+            if resume_from_checkpoint is True:
+                checkpoint = find_checkpoint(
+                    output_dir, lambda found: going_on(found, present, trainer.args)
+                )
+            else:
+                checkpoint = Checkpoint.read(Path(resume_from_checkpoint))
+            present = going_on(checkpoint, present, trainer.args)
+            run = checkpoint.run
+            method_state.load(checkpoint.path)
+        _reserve(trainer, plan, data, method_state)
+    if ranks.size > 1:
+        ranks.check(_facts(trainer, present, checkpoint))
+        run = ranks.name_of_first(run)
     told = checkpoint and stretched(checkpoint, present)
     last = checkpoint.state.global_step if checkpoint and told else math.inf
-    _keep_others_apart(output_dir, run, last, checkpoint)
-    if told:
+    with ranks.together():
+        if ranks.is_first:
+            _keep_others_apart(output_dir, run, last, checkpoint)
+    if told and ranks.is_first:
         warnings.warn(told, stacklevel=3)
     return Run(trainer, plan, data, run, present, checkpoint, method_state, lock)
+
+
+def _facts(
+    trainer: Host, present: Mapping[str, Any], checkpoint: Checkpoint | None
+) -> dict[str, object]:
+    """What must be the same on every rank, by its name."""
+    adapter = trainer.model.adapter_state() if checkpoint is None else None
+    if checkpoint is not None:
+        adapter = dict(checkpoint.adapter)
+    evaluated = trainer.eval_dataset
+    return {
+        "version of vaccine_swift": _core.__version__,
+        **{
+            name: value
+            for name, value in asdict(trainer.args).items()
+            if name not in _OF_A_RANK
+        },
+        **present,
+        "checkpoint": checkpoint
+        and (checkpoint.run, checkpoint.state.global_step, asdict(checkpoint.position)),
+        "adapter (weights)": digest(adapter or {}),
+        "eval_dataset (fingerprint)": None
+        if evaluated is None
+        else survey("eval_dataset", evaluated).fingerprint,
+    }
 
 
 def plan_of(trainer: Host) -> tuple[Plan, Survey]:
@@ -127,10 +166,13 @@ def _reserve(
     trainer: Host, plan: Plan, data: Survey, method_state: MethodState
 ) -> None:
     """Allocate once for the largest batch of training and evaluation."""
-    tokens = plan.largest_batch(data.lengths)
+    longest = int(data.lengths.max())
+    tokens = trainer.ranks.largest_part(plan.largest_batch(data.lengths), longest)
     sequences = min(plan.batch_size, plan.examples)
     for stream in method_state.streams.values():
-        tokens = max(tokens, stream.largest_batch())
+        longest = int(stream.survey.lengths.max())
+        part = trainer.ranks.largest_part(stream.largest_batch(), longest)
+        tokens = max(tokens, part)
         sequences = max(sequences, min(plan.batch_size, len(stream.survey.lengths)))
     if trainer.eval_dataset is not None:
         other = survey("eval_dataset", trainer.eval_dataset)
@@ -139,5 +181,5 @@ def _reserve(
         tokens = max(tokens, largest_in_order(other.lengths, size))
         sequences = max(sequences, min(size, len(other.lengths)))
     trainer.model.reserve(
-        tokens, sequences, training=True, perturbed=trainer.method.perturbs
+        tokens, min(sequences, tokens), training=True, perturbed=trainer.method.perturbs
     )

@@ -52,8 +52,8 @@ class Run:
         Where to go on.
     method_state : MethodState
         The data streams of the method and what it keeps, as of `checkpoint`.
-    lock : Lock
-        Of the output directory.
+    lock : Lock or None
+        Of the output directory; on rank 0.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Run:
         identity: Mapping[str, Any],
         checkpoint: Checkpoint | None,
         method_state: MethodState,
-        lock: Lock,
+        lock: Lock | None,
     ) -> None:
         self.optimiser = Optimiser(trainer.model, trainer.args)
         self.position = Position()
@@ -79,7 +79,8 @@ class Run:
         self._warmup = identity.get("warmup_steps", 0)
         state = TrainerState()
         if checkpoint:
-            checkpoint.restore(trainer.model, self.optimiser)
+            with trainer.ranks.together():
+                checkpoint.restore(trainer.model, self.optimiser)
             state, self.position = checkpoint.state, checkpoint.position
             trainer.callbacks.restore(state.stateful_callbacks)
         args = trainer.args
@@ -88,6 +89,8 @@ class Run:
         state.train_batch_size = args.per_device_train_batch_size
         for name in ("logging_steps", "eval_steps", "save_steps"):
             setattr(state, name, args.steps_of(name, plan.total_steps))
+        state.is_world_process_zero = trainer.ranks.is_first
+        state.is_local_process_zero = trainer.ranks.is_first
         trainer.state, trainer.control = state, TrainerControl()
         self._first_step = state.global_step
         self._first_tokens = state.num_input_tokens_seen
@@ -98,6 +101,7 @@ class Run:
         trainer, position = self._trainer, self.position
         trainer.fire("on_train_begin")
         trainer.control.should_training_stop |= position.should_training_stop
+        trainer.ranks.agree(trainer.control)
         if trainer.args.eval_on_start and trainer.state.global_step == 0:
             trainer.evaluate()
         while position.epoch < self._plan.total_epochs:
@@ -140,6 +144,7 @@ class Run:
         trainer, position = self._trainer, self.position
         trainer.fire("on_epoch_begin")
         trainer.control.should_epoch_stop |= position.should_epoch_stop
+        trainer.ranks.agree(trainer.control)
         done = position.steps_in_epoch
         for step in itertools.islice(self._plan.steps(position.epoch), done, None):
             if self._ends_here():
@@ -173,6 +178,7 @@ class Run:
         try:
             loss, clean_loss = self._accumulate(micro_batches)
             trainer.fire("on_pre_optimizer_step")
+            trainer.ranks.before_update(self.optimiser)
             gradient_norm = self.optimiser.step()
         except ValueError as error:
             trainer.model.zero_gradients()
@@ -223,7 +229,8 @@ class Run:
         method = trainer.method.at_step(trainer.state.global_step)
         supervised = sum(batch.supervised for batch in micro_batches)
         loss = clean_loss = 0.0
-        trainer.model.zero_gradients()
+        engine = trainer.ranks.engine
+        engine.zero_gradients()
         for index, batch in enumerate(micro_batches):
             if index:
                 trainer.fire("on_substep_end")
@@ -237,16 +244,22 @@ class Run:
                 number=trainer.state.global_step,
                 index=index,
                 total=trainer.state.max_steps,
+                engine=engine,
                 state=self._method_state.values,
                 streams=self._method_state.sources,
             )
             loss += weight * report.loss
             clean_loss += weight * report.clean_loss
+        trainer.ranks.sum_gradients()
         return loss, clean_loss
 
     def _log_evaluate_save(self) -> None:
         trainer, state = self._trainer, self._trainer.state
         args, step = trainer.args, state.global_step
+        trainer.ranks.agree(trainer.control)
+        control = trainer.control
+        if not (control.should_log or control.should_evaluate or control.should_save):
+            return
         if trainer.control.should_log and step > self.position.logged_steps:
             trainer.log(self.position.take_logs(step))
         if trainer.control.should_evaluate:
@@ -258,6 +271,7 @@ class Run:
         if trainer.control.should_save:
             self._save()
             trainer.fire("on_save")
+        trainer.ranks.agree(trainer.control)
 
     def _save(self) -> None:
         trainer, state, position = self._trainer, self._trainer.state, self.position
@@ -270,13 +284,21 @@ class Run:
         )
         position.should_epoch_stop = trainer.control.should_epoch_stop
         state.stateful_callbacks = trainer.callbacks.states()
-        self._lock.ensure()
+        trainer.ranks.align()
+        with trainer.ranks.together():
+            if self._lock is not None:
+                self._write(path, self._lock)
+
+    def _write(self, path: Path, lock: Lock) -> None:
+        """Write a checkpoint, and remove those that are not to be kept."""
+        trainer, state = self._trainer, self._trainer.state
+        lock.ensure()
         write_checkpoint(
             path,
             model=trainer.model,
             optimiser=self.optimiser,
             state=state,
-            position=position,
+            position=self.position,
             method_state=self._method_state,
             args=trainer.args,
             run=self._run,

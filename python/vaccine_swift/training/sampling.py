@@ -215,8 +215,12 @@ def largest_in_order(lengths: npt.NDArray[np.int64], size: int) -> int:
     return int(np.add.reduceat(lengths, starts).max())
 
 
-def batches(dataset: Sequence[Example], size: int) -> Iterator[Batch]:
-    """The data set in its own order, `size` examples at a time."""
-    for start in range(0, len(dataset), size):
+def batches(
+    dataset: Sequence[Example], size: int, chosen: range | None = None
+) -> Iterator[Batch]:
+    """The data set in its own order, `size` examples at a time; chosen batches only."""
+    every = range(math.ceil(len(dataset) / size))
+    for index in every if chosen is None else chosen:
+        start = index * size
         stop = min(start + size, len(dataset))
         yield Batch.pack(dataset[index] for index in range(start, stop))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaccine_swift.batches import Example
-from vaccine_swift.files.locks import exclusive
 from vaccine_swift.machine.termination import termination_interrupts
 from vaccine_swift.methods import Method, Vaccine
 from vaccine_swift.training.arguments import TrainingArguments
@@ -23,12 +22,15 @@ from vaccine_swift.training.progress import (
     PrinterCallback,
     ProgressCallback,
 )
+from vaccine_swift.training.ranks import Ranks
 from vaccine_swift.training.run import Run
 from vaccine_swift.training.sampling import check_fits, survey
 from vaccine_swift.training.state import TrainerControl, TrainerState, TrainOutput
 from vaccine_swift.training.streams import check_streams
 
 if TYPE_CHECKING:
+    from vaccine_swift.distributed import Collective
+    from vaccine_swift.distributed.engine import RhoScope
     from vaccine_swift.models import CausalLM
 
 __all__ = ["Trainer"]
@@ -64,6 +66,16 @@ class Trainer:
         `on_step_begin` or `on_pre_optimizer_step`, for that step.
     callbacks : sequence, optional
         Callbacks, or classes of them, called after the trainer's own.
+    collective : Collective, optional
+        The processes of a job that train together, such as
+        ``vaccine_swift.distributed.mpi.MPICollective()``. Each makes the same trainer
+        and calls the same methods. A micro-batch of the settings is shared out among
+        them, so that the run is that of one process, whatever their number. Rank 0
+        writes, and prints; callbacks run on all of them, and see
+        ``state.is_world_process_zero``. A switch that one rank sets is set on all.
+    rho_scope : {"batch", "rank"}
+        Whether a perturbation of norm ρ is one of the micro-batch, or each rank has one
+        of its own, as with hooks in every process.
 
     Attributes
     ----------
@@ -117,6 +129,8 @@ class Trainer:
         streams: Mapping[str, Sequence[Example]] | None = None,
         lr_lambda: Callable[[int], float] | None = None,
         callbacks: Sequence[object] | None = None,
+        collective: Collective | None = None,
+        rho_scope: RhoScope = "batch",
     ) -> None:
         if not isinstance(args, TrainingArguments):
             raise TypeError(f"args must be TrainingArguments, got {_kind(args)}")
@@ -139,15 +153,20 @@ class Trainer:
         if not (lr_lambda is None or callable(lr_lambda)):
             raise TypeError(f"lr_lambda must be callable, got {_kind(lr_lambda)}")
         self.lr_lambda = lr_lambda
-        self.state = TrainerState()
+        self.ranks = Ranks(collective, model, rho_scope)
+        is_first = self.ranks.is_first
+        self.state = TrainerState(
+            is_local_process_zero=is_first, is_world_process_zero=is_first
+        )
         self.control = TrainerControl()
         self._run: Run | None = None
         own: list[object] = [DefaultFlowCallback()]
-        if "jsonl" in args.report_to:
+        if "jsonl" in args.report_to and is_first:
             own.append(JSONLinesCallback())
         self.callbacks = CallbackHandler([*own, *(callbacks or ())])
         shown = PrinterCallback() if args.disable_tqdm else ProgressCallback()
-        self.callbacks.add(shown)
+        if is_first:
+            self.callbacks.add(shown)
         self.fire("on_init_end")
 
     def add_callback(self, callback: object) -> None:
@@ -190,7 +209,8 @@ class Trainer:
         FileNotFoundError
             When the checkpoint to resume from is not there.
         RuntimeError
-            When the model has no adapter, or another run writes to `output_dir`.
+            When the model has no adapter, or another run writes to `output_dir`; when
+            another rank fails (names it) or is lost.
         MemoryError
             When the largest batch does not fit; before the first step.
         OSError
@@ -198,8 +218,9 @@ class Trainer:
         """
         self._require_adapter()
         with (
+            self.ranks.ending_together(),
             termination_interrupts(),
-            exclusive(Path(self.args.output_dir), "trains") as lock,
+            self.ranks.exclusive(Path(self.args.output_dir), "trains") as lock,
         ):
             run = prepare(self, resume_from_checkpoint, lock)
             self._run = run
@@ -269,6 +290,10 @@ class Trainer:
         ------
         ValueError
             When there is no data set, or an example does not fit the model.
+
+        Notes
+        -----
+        With a `collective` all ranks must call it; each measures some of the batches.
         """
         dataset = self.eval_dataset if eval_dataset is None else eval_dataset
         if dataset is None:
@@ -280,6 +305,7 @@ class Trainer:
             self.args.per_device_eval_batch_size,
             prefix=metric_key_prefix,
             after_batch=lambda: self.fire("on_prediction_step"),
+            collective=self.ranks.collective,
         )
         self.log(metrics)
         self.fire("on_evaluate", metrics=metrics)
@@ -292,11 +318,18 @@ class Trainer:
         self.fire("on_log", logs=logs)
 
     def save_model(self, output_dir: str | Path | None = None) -> None:
-        """Save the adapter as PEFT files, in `args.output_dir` unless told."""
+        """Save the adapter as PEFT files, in `args.output_dir` unless told.
+
+        Only rank 0 does; the others go on.
+        """
+        if not self.ranks.is_first:
+            return
         self.model.save_adapter(Path(output_dir or self.args.output_dir))
 
     def save_state(self) -> None:
-        """Write ``trainer_state.json`` in `output_dir`."""
+        """Write ``trainer_state.json`` in `output_dir`; only rank 0 does."""
+        if not self.ranks.is_first:
+            return
         Path(self.args.output_dir).mkdir(parents=True, exist_ok=True)
         self.state.save_to_json(Path(self.args.output_dir, STATE_FILE))
 
@@ -334,7 +367,8 @@ class Trainer:
         loss = run.position.loss_sum / max(1, self.state.global_step)
         metrics = {**run.speed(seconds), "train_loss": loss}
         self.log(metrics)
-        self.save_state()
+        with self.ranks.together():
+            self.save_state()
         self.fire("on_train_end")
         return TrainOutput(self.state.global_step, loss, metrics)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,19 +44,14 @@ class SwiftEngine:
         weights: npt.NDArray[np.float32] | None = None,
         reference: Reference | None = None,
         weight: float = 1.0,
+        sequences: range | None = None,
         seed: int = 0,
         stream: int = 0,
         draw: int = 0,
     ) -> StepReport:
         """As `Engine.forward_backward`."""
         options = {} if perturbation is None else perturbation.arguments()
-        if weights is not None:
-            options["token_weights"] = float32_array("weights", weights)
-        if reference is not None:
-            options["reference"] = float32_array(
-                "reference", reference.log_probabilities
-            )
-            options["reference_weight"] = reference.weight
+        options |= _terms(batch, weights, reference, sequences)
         fields = self._model.forward_backward(
             batch.input_ids,
             batch.labels,
@@ -72,18 +67,27 @@ class SwiftEngine:
         return StepReport.from_fields(fields)
 
     def attention_gradients(
-        self, batch: Batch, *, seed: int = 0, stream: int = 0, draw: int = 0
+        self,
+        batch: Batch,
+        *,
+        weights: npt.NDArray[np.float32] | None = None,
+        reference: Reference | None = None,
+        sequences: range | None = None,
+        seed: int = 0,
+        stream: int = 0,
+        draw: int = 0,
     ) -> AttentionGradients:
         """As `Engine.attention_gradients`."""
         loss, norms = self._model.attention_gradients(
             batch.input_ids,
             batch.labels,
             batch.offsets,
+            **_terms(batch, weights, reference, sequences),
             seed=int(seed),
             stream=int(stream),
             draw=int(draw),
         )
-        return AttentionGradients(loss, np.asarray(norms, np.float64), self._states)
+        return AttentionGradients(loss, np.asarray(norms, np.float64), self.kept_states)
 
     def backward_from(
         self,
@@ -93,6 +97,7 @@ class SwiftEngine:
         logits: npt.NDArray[np.float32] | None = None,
         loss: float = math.nan,
         weight: float = 1.0,
+        sequences: range | None = None,
         seed: int | None = None,
         stream: int = 0,
         draw: int = 0,
@@ -109,10 +114,12 @@ class SwiftEngine:
             batch.offsets,
             states=[what for what, _ in given],
             layers=np.array([layer for _, layer in given], np.int64),
-            gradients=_stacked(batch, given, weight),
+            gradients=_stacked(batch, given, weight, sequences),
             logits=None
             if logits is None
-            else float32_array("logits", logits) * np.float32(weight),
+            else _supervised_rows("logits", logits, batch, sequences)
+            * np.float32(weight),
+            **_taken(sequences),
             seed=seed,
             stream=stream,
             draw=draw,
@@ -173,7 +180,11 @@ class SwiftEngine:
     @property
     def gradient(self) -> Vector:
         """As `Engine.gradient`."""
-        return Vector(self._model, "gradient")
+        return self.gradient_after(None)
+
+    def gradient_after(self, before: Callable[[], None] | None) -> Vector:
+        """`gradient`, with a function to be called before each use of its numbers."""
+        return Vector(self._model, "gradient", before)
 
     def zeros(self) -> Vector:
         """As `Engine.zeros`."""
@@ -189,6 +200,16 @@ class SwiftEngine:
         """As `Engine.layers`."""
         return int(self._model.configuration["layer_count"])
 
+    @property
+    def hidden_size(self) -> int:
+        """C, the channels of the model's states."""
+        return int(self._model.configuration["hidden_size"])
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V, the tokens of the model's vocabulary."""
+        return int(self._model.configuration["vocabulary_size"])
+
     def freeze(self, names: Iterable[str]) -> None:
         """As `Engine.freeze`."""
         self._model.set_frozen(tuple(names))
@@ -197,16 +218,61 @@ class SwiftEngine:
         """As `Engine.zero_gradients`."""
         self._model.zero_gradients()
 
-    def _states(self) -> npt.NDArray[np.float32]:
+    def kept_states(self) -> npt.NDArray[np.float32]:
+        """What the last `attention_gradients` kept, float32 [L, T, C] of its batch."""
         return np.asarray(self._model.attention_gradient_states())
+
+
+def _terms(
+    batch: Batch,
+    weights: npt.NDArray[np.float32] | None,
+    reference: Reference | None,
+    sequences: range | None,
+) -> dict[str, Any]:
+    """The core's arguments for a loss and for the sequences that it is of."""
+    options: dict[str, Any] = dict(_taken(sequences))
+    if weights is not None:
+        options["token_weights"] = float32_array("weights", weights)
+    if reference is not None:
+        options["reference"] = _supervised_rows(
+            "reference", reference.log_probabilities, batch, sequences
+        )
+        options["reference_weight"] = reference.weight
+    return options
+
+
+def _taken(sequences: range | None) -> dict[str, int]:
+    if sequences is None:
+        return {}
+    return {"first_sequence": sequences.start, "sequence_count": len(sequences)}
+
+
+def _supervised_rows(
+    name: str, values: npt.NDArray[np.float32], batch: Batch, sequences: range | None
+) -> npt.NDArray[np.float32]:
+    """Of [S, V], the rows of the sequences that are taken."""
+    array = float32_array(name, values)
+    if sequences is None:
+        return array
+    borders = batch.supervised_offsets
+    if len(array) != borders[-1]:
+        raise ValueError(
+            f"{name} must have a row for each of {borders[-1]} supervised tokens, "
+            f"got shape {array.shape}"
+        )
+    return array[borders[sequences.start] : borders[sequences.stop]]
 
 
 def _stacked(
     batch: Batch,
     states: Mapping[tuple[State, int], npt.NDArray[np.float32]],
     weight: float,
+    sequences: range | None,
 ) -> npt.NDArray[np.float32] | None:
     """All gradients at states as one array [N, T, C], multiplied by `weight`."""
+    tokens = slice(None)
+    if sequences is not None:
+        tokens = slice(batch.offsets[sequences.start], batch.offsets[sequences.stop])
     arrays: list[npt.NDArray[np.float32]] = []
     for key, value in states.items():
         array = float32_array(f"states[{key!r}]", value)
@@ -218,4 +284,5 @@ def _stacked(
         if arrays and array.shape != arrays[0].shape:
             raise ValueError(f"states[{key!r}] must have the shape of the others")
         arrays.append(array)
+    arrays = [array[tokens] for array in arrays]
     return np.stack(arrays) * np.float32(weight) if arrays else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -29,6 +30,8 @@ class Vector:
         With an adapter.
     source : {"adapter", "gradient", "zeros"}
         The model's own numbers, which change with the vector, or a vector apart.
+    before : callable, optional
+        Called before each use of the numbers.
 
     Raises
     ------
@@ -49,10 +52,21 @@ class Vector:
     """
 
     def __init__(
-        self, model: Model, source: Literal["adapter", "gradient", "zeros"]
+        self,
+        model: Model,
+        source: Literal["adapter", "gradient", "zeros"],
+        before: Callable[[], None] | None = None,
     ) -> None:
         self._model = model
+        self._before = before
         self._vector = _core.Vector(model, source)
+
+    @property
+    def core(self) -> _core.Vector:
+        """What holds the numbers."""
+        if self._before is not None:
+            self._before()
+        return self._vector
 
     def copy(self) -> Vector:
         """A vector apart with the same numbers."""
@@ -62,23 +76,23 @@ class Vector:
 
     def assign(self, other: Vector) -> None:
         """Take the numbers of another vector."""
-        self._vector.copy(other._vector)
+        self.core.copy(other.core)
 
     def axpy(self, alpha: float, other: Vector) -> None:
         """Add `alpha` · `other`."""
-        self._vector.axpy(alpha, other._vector)
+        self.core.axpy(alpha, other.core)
 
     def add_product(self, alpha: float, a: Vector, b: Vector) -> None:
         """Add `alpha` · `a` · `b`, element by element."""
-        self._vector.add_product(alpha, a._vector, b._vector)
+        self.core.add_product(alpha, a.core, b.core)
 
     def scale(self, alpha: float) -> None:
         """Multiply by `alpha`."""
-        self._vector.scale(alpha)
+        self.core.scale(alpha)
 
     def dot(self, other: Vector) -> float:
         """The inner product, in double precision."""
-        return self._vector.dot(other._vector)
+        return self.core.dot(other.core)
 
     def norm(self) -> float:
         """The L2 norm, in double precision."""
@@ -86,7 +100,7 @@ class Vector:
 
     def numpy(self) -> npt.NDArray[np.float32]:
         """A copy as a float32 array [n]."""
-        return np.asarray(self._vector.read())
+        return np.asarray(self.core.read())
 
     def write(self, values: npt.ArrayLike) -> None:
         """Replace all numbers.
@@ -97,4 +111,4 @@ class Vector:
             When `values` is no array [n] of numbers that are finite in float32; nothing
             has changed.
         """
-        self._vector.write(float32_array("values", values))
+        self.core.write(float32_array("values", values))
