@@ -15,10 +15,6 @@ struct KernelTiles: Sendable {
     let weights: Matrix
     let partner: Int
 
-    /// The share of the norms up to which a squared distance from float32 products is replaced by an exact
-    /// one.
-    private static let closeness: Float = 0x1p-7
-
     /// The sums over pairs of rows i and j, from float32 products; quadratic forms count them twice where those
     /// are not the same rows.
     func single(_ i: Range<Int>, _ j: Range<Int>, _ scratch: SingleScratch, _ worker: Int)
@@ -35,7 +31,7 @@ struct KernelTiles: Sendable {
             var values = k.mutable(row)
             let norm = pool.norms[0, i.lowerBound + row]
             let close = closePairs(
-                values.span, norm: norm, norms: others[0], share: KernelTiles.closeness,
+                values.span, norm: norm, norms: others[0], share: PairSums.closeness,
                 places: &places)
             kernel.apply(to: &values, norm: norm, norms: others[0], offset: offset)
             for place in places[..<close] {

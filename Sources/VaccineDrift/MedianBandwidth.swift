@@ -22,27 +22,36 @@ extension PairSums {
         return (median(&distances) / 2).squareRoot()
     }
 
-    /// Squared distances of all pairs of some rows, by float32 products.
+    /// Squared distances of all pairs of some rows, by float32 products; exact for pairs that are much closer
+    /// than their norms.
     private func productDistances(_ rows: [Int]) throws(VaccineError) -> [Double] {
         let arena = try Arena(
-            byteCount: 4 * rows.count * (pool.width + rows.count + 32) + 256,
+            byteCount: 4 * rows.count * (pool.width + rows.count + 48) + 512,
             purpose: "the median distance")
         defer { arena.keepAlive() }
         let all = pool.rows
         let part = arena.matrix(rows: rows.count, columns: pool.width)
         let gram = arena.matrix(rows: rows.count, columns: rows.count)
+        let squares = arena.matrix(rows: 1, columns: rows.count)
         for (place, row) in rows.enumerated() {
             part.rows(place..<place + 1).copy(from: all[row])
         }
         multiply(part, transposing: Weight(part), into: gram)
         var distances: [Double] = []
         distances.reserveCapacity(rows.count * (rows.count - 1) / 2)
-        let squares = rows.indices.map { gram[$0, $0] }
-        let unit = 1 / (pool.scale * pool.scale)
+        for i in rows.indices { squares[0, i] = gram[i, i] }
+        let (norms, unit) = (squares[0], 1 / (pool.scale * pool.scale))
+        var places = [Int](repeating: 0, count: rows.count)
         for i in rows.indices {
             let products = gram[i]
+            let start = distances.count - i - 1
             for j in i + 1..<rows.count {
-                distances.append(max(0, Double(squares[i] + squares[j] - 2 * products[j])) * unit)
+                distances.append(max(0, Double(norms[i] + norms[j] - 2 * products[j])) * unit)
+            }
+            let close = closePairs(
+                products, norm: norms[i], norms: norms, share: PairSums.closeness, places: &places)
+            for j in places[..<close] where j > i {
+                distances[start + j] = pool.squaredDistance(rows[i], rows[j])
             }
         }
         return distances

@@ -13,10 +13,15 @@ public final class PairSums: @unchecked Sendable {
     let pool: PooledRows
     /// Squared distances of some pairs, ascending.
     private let sample: [Double]
+    /// Of those that are not 0, what all but one of 128 are at least.
+    private let nearest: Double
 
     /// Rows and columns of a tile of the kernel matrix, and tiles below each other of one task, which
     /// share the packed columns.
     static let (tile, span) = (256, 4)
+    /// The share of the norms up to which a squared distance from float32 products is replaced by an exact
+    /// one.
+    static let closeness: Float = 0x1p-7
     /// Tasks for each thread between two looks at the interruption, at most.
     private static let wave = 64
 
@@ -28,6 +33,8 @@ public final class PairSums: @unchecked Sendable {
         sample = chosen.indices.flatMap { place in
             chosen[(place + 1)...].map { pool.squaredDistance(chosen[place], $0) }
         }.sorted()
+        let apart = sample.drop { $0 == 0 }
+        nearest = apart.isEmpty ? 0 : apart[apart.startIndex + apart.count / 128]
     }
 
     /// Rows of both sides.
@@ -40,14 +47,16 @@ public final class PairSums: @unchecked Sendable {
     ///
     /// Squared distances come from norms and dot products about the mean, with an error of about
     /// 2⁻²² · (|x|² + |y|²); single pairs that are much closer than their norms are made exact, but not
-    /// most of them. Sums of −|x − y| need all distances of one order of magnitude. A Gaussian's values
-    /// need norms that are small beside the squared bandwidth's reach, and distances that are not.
+    /// most of them. Sums of −|x − y| need all distances of one order of magnitude, or those of rows in
+    /// one cluster are lost beside those between clusters. A Gaussian's values need norms that are small
+    /// beside the squared bandwidth's reach, and distances that are not.
     func precision(_ kernel: PairwiseKernel) -> Precision {
         guard let typical = sample.isEmpty ? nil : sample[sample.count / 2] else { return .double }
         guard typical > 0, pool.meanNorm <= 32 * typical else { return .double }
         let sound =
             switch kernel {
-            case .negativeDistance: pool.largestNorm <= 1024 * typical
+            case .negativeDistance:
+                pool.largestNorm <= 1024 * typical && nearest >= typical * 0x1p-14
             case .gaussian(let bandwidth):
                 pool.meanNorm <= 128 * bandwidth * bandwidth
                     && typical >= bandwidth * bandwidth / 32

@@ -40,6 +40,14 @@ def clusters():
     return x + centres[np.arange(N) % 6], y + centres[np.arange(M) % 6]
 
 
+def two_clusters(size):
+    """Far apart; the median distance is within one, though every eighth row says not."""
+    x, y = ordinary()
+    rows = np.arange(N + M)
+    far = np.where(rows % 8 == 0, rows // 8 % 2 == 0, rows % 5 < 2)[:, None] * size
+    return x + far[:N], y + far[N:]
+
+
 def near_duplicates():
     x, _ = ordinary()
     return x, x[:M] + 1e-4 * np.random.default_rng(2).normal(size=(M, D))
@@ -61,6 +69,8 @@ CASES = {
     "offset of 1e9": lambda: tuple(side + 1e9 for side in ordinary()),
     "huge column": huge_column,
     "clusters": clusters,
+    "two clusters": lambda: two_clusters(1e4),
+    "two clusters, 1e8 apart": lambda: two_clusters(1e8),
     "near duplicates": near_duplicates,
     "spread of scales": spread_of_scales,
     "tiny": lambda: tuple(side * 1e-20 for side in ordinary()),
@@ -107,6 +117,18 @@ def mmd(x, y, sigma):
 def test_energy_distance(pair):
     x, y = pair
     expect(drift.energy_distance(x, y, permutations=99), energy(x, y))
+
+
+@pytest.mark.parametrize("size", [100, 1e3, 1e5, 1e6])
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_energy_distance_within_clusters_of_equal_shares(size, count):
+    """The large distances, between clusters, are equal on average and cancel."""
+    rng = np.random.default_rng(5)
+    centres = size * rng.normal(size=(count, D))
+    x = rng.normal(size=(300, D)) + centres[np.arange(300) % count]
+    y = rng.normal(size=(240, D)) + centres[np.arange(240) % count] + 0.1
+    found = drift.energy_distance(x, y, permutations=9).statistic
+    assert found == pytest.approx(energy(x, y), rel=1e-4)
 
 
 @pytest.mark.parametrize("factor", [1, 0.2, 5, 50])
