@@ -202,6 +202,48 @@ def test_a_list_that_is_missing_or_short_is_named(vectors, words, tmp_path) -> N
         read_embeddings(path)
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
+@pytest.mark.parametrize("kind", ["list_view", "large_list_view", "tensor"])
+def test_rarer_lists_are_the_embedding_too(kind, suffix, tmp_path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    if kind == "tensor":
+        tensor = pa.fixed_shape_tensor(pa.float32(), [4])
+        made = pa.ExtensionArray.from_storage(tensor, as_lists("fixed_size_list"))
+    else:
+        made = pa.array(VECTORS.tolist(), getattr(pa, kind)(pa.float32()))
+    path = write_table(tmp_path / f"a{suffix}", {**BESIDE, "vector": made})
+    found = read_embeddings(path)
+    np.testing.assert_array_equal(found.values, VECTORS)
+    assert found.columns == ("vector",)
+    assert found.left_out == tuple(BESIDE)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "words"),
+    [
+        ([[[0.0, 1.0], [2.0, 3.0]]] * 6, "'vector' holds lists that are no vectors"),
+        ([[True, False]] * 6, "'vector' holds lists that are no vectors"),
+        ([None, *["[0.25, -1e-3]"] * 5], "'vector' spells vectors as text"),
+        (["[ 1.5 -2.25\n  3.5]"] * 6, "'vector' spells vectors as text"),
+    ],
+)
+def test_numbers_beside_what_may_be_the_embedding_are_not_taken(
+    vectors, words, tmp_path
+) -> None:
+    path = write_table(tmp_path / "a.parquet", {**BESIDE, "vector": vectors})
+    with pytest.raises(ValueError, match=words):
+        read_embeddings(path)
+    assert read_embeddings(path, column="score").columns == ("score",)
+    with pytest.raises(ValueError, match="'vector' holds no numbers"):
+        read_embeddings(path, column="vector")
+
+
+def test_bracketed_words_spell_no_vector(tmp_path) -> None:
+    columns = {"score": np.linspace(0, 1, 6), "text": ["[sic] 1, 2", *["[1] see"] * 5]}
+    path = write_table(tmp_path / "a.csv", columns)
+    assert read_embeddings(path).columns == ("score",)
+
+
 def test_several_list_columns_are_chosen_by_name(tmp_path) -> None:
     columns = {"title": list(LAYERS[0]), "body": list(LAYERS[1]), "n": np.arange(6)}
     path = write_table(tmp_path / "a.parquet", columns)

@@ -20,15 +20,16 @@ class Column:
     Parameters
     ----------
     name : str
-    kind : {"vectors", "numbers", "other"}
-        Lists of numbers (or an array [N, d] or [L, N, d]), single numbers, or what no
-        embedding is made of: text, truth values, dates.
+    kind : {"vectors", "numbers", "lists", "other"}
+        Lists of numbers (or an array [N, d] or [L, N, d]), single numbers, lists that
+        could be meant but are no vectors of numbers (nested ones, truth values), or
+        what no embedding is made of: text, single truth values, dates.
     whole : bool
         Whether the numbers are integers, such as token ids, counts and labels.
     """
 
     name: str
-    kind: Literal["vectors", "numbers", "other"]
+    kind: Literal["vectors", "numbers", "lists", "other"]
     whole: bool = False
 
 
@@ -53,7 +54,8 @@ def chosen_columns(
     Without `wanted`: the one column of vectors, or several whose names differ in a
     number only, which are layers. Where there is none, columns of numbers: a numbered
     series (``x0``, ``x1``, …) that makes up more than half of them, else those that
-    are not integers, which are labels or row numbers, else all.
+    are not integers, which are labels or row numbers, else all. Numbers beside lists
+    that are no vectors are not chosen: the lists may be the embedding.
 
     Raises
     ------
@@ -73,6 +75,13 @@ def chosen_columns(
             "column (--column NAME)"
         )
     if not found:
+        for each in columns:
+            if each.kind == "lists":
+                raise ValueError(
+                    f"{source}: column {each.name!r} holds lists that are no vectors "
+                    "of numbers: write it as a list of numbers in each row, or choose "
+                    "another by column (--column NAME)"
+                )
         found = _numbers([each for each in columns if each.kind == "numbers"], source)
     if not found:
         raise ValueError(f"{source} must have a column of numbers or of lists of them")
@@ -103,9 +112,12 @@ def _named(
         for each in sorted(matching, key=lambda column: natural(column.name)):
             found.setdefault(each.name, each)
     kinds = {each.kind for each in found.values()}
-    if "other" in kinds:
-        name = next(each.name for each in found.values() if each.kind == "other")
-        raise ValueError(f"{source}: column {name!r} holds no numbers")
+    for each in found.values():
+        if each.kind in ("lists", "other"):
+            raise ValueError(
+                f"{source}: column {each.name!r} holds no numbers"
+                + (" or lists of them" if each.kind == "lists" else "")
+            )
     if len(kinds) > 1:
         raise ValueError(
             f"{source}: column must name lists or numbers, got both: {', '.join(found)}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ from vaccine_swift.drift.embedding_file import (
 from vaccine_swift.drift.vectors import arrow_column, arrow_vectors
 
 __all__ = ["read_arrow", "read_csv", "read_parquet"]
+
+_SPELLED: Final = re.compile(r"\s*[\[(]\s*[-+.\d][-+.\deE]*[\s,;]")
 
 
 def read_parquet(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
@@ -85,6 +88,8 @@ def _of_table(
         ]
         chosen = chosen_columns(described, column, str(path))
         check_labels(path, names, labels)
+        if chosen.kind == "numbers" and column is None:
+            _refuse_spelled(path, read, types, chosen.left_out)
         wanted = {*chosen.names, ids, labels}
         table = read([name for name in names if name in wanted])
     except (pa.ArrowException, OSError) as error:
@@ -120,6 +125,27 @@ def _index_columns(schema: Any) -> set[str]:
     """Columns that pandas wrote for its index; a range is no column."""
     columns = (schema.pandas_metadata or {}).get("index_columns", ())
     return {name for name in columns if isinstance(name, str)}
+
+
+def _refuse_spelled(
+    path: Path, read: Callable[[list[str]], Any], types: Mapping[str, Any], of: Any
+) -> None:
+    """Refuse numbers beside a text column that spells vectors, as "[0.1, 0.2]"."""
+    from pyarrow import types as kinds
+
+    words = (kinds.is_string, kinds.is_large_string)
+    names = [each for each in of if any(test(types[each]) for test in words)]
+    if not names:
+        return
+    table = read(names)
+    for name in names:
+        first = next((each for each in table[name].to_pylist() if each), "")
+        if _SPELLED.match(first):
+            raise ValueError(
+                f"{path}: column {name!r} spells vectors as text, as {first!r:.40}: "
+                "write it as a list of numbers in each row (Parquet), or choose "
+                "another by column (--column NAME)"
+            )
 
 
 def _numbers(path: Path, name: str, column: Any) -> npt.NDArray[Any]:

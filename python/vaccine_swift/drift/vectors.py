@@ -84,14 +84,20 @@ def stacked(values: Iterable[Any], name: str, what: str) -> npt.NDArray[Any]:
 
 def arrow_column(kind: Any) -> tuple[str, bool]:
     """What cells of an Arrow type are, as `Column.kind`, and whether integers."""
+    import pyarrow as pa
     from pyarrow import types  # type: ignore[import-untyped]
 
-    lists = (types.is_list, types.is_large_list, types.is_fixed_size_list)
-    inner = kind.value_type if any(test(kind) for test in lists) else kind
+    if isinstance(kind, pa.FixedShapeTensorType) and len(kind.shape) > 1:
+        return "lists", False
+    kind = getattr(kind, "storage_type", kind)
+    inner = kind.value_type if _is_list(kind) else kind
     whole = types.is_integer(inner)
-    if not (whole or types.is_floating(inner)):
+    if whole or types.is_floating(inner):
+        return ("numbers" if inner is kind else "vectors"), whole
+    words = (types.is_string, types.is_large_string, types.is_binary, types.is_struct)
+    if inner is kind or any(test(inner) for test in words):
         return "other", False
-    return ("numbers" if inner is kind else "vectors"), whole
+    return "lists", False
 
 
 def arrow_vectors(column: Any, name: str) -> npt.NDArray[Any]:
@@ -107,6 +113,7 @@ def arrow_vectors(column: Any, name: str) -> npt.NDArray[Any]:
 
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
+    column = getattr(column, "storage", column)
     rows = len(column)
     if column.null_count:
         row = int(np.flatnonzero(compute.is_null(column).to_numpy(False))[0])
@@ -130,6 +137,14 @@ def arrow_vectors(column: Any, name: str) -> npt.NDArray[Any]:
             f"{place // int(lengths[0])}"
         )
     return values.to_numpy(zero_copy_only=False).reshape(rows, -1)
+
+
+def _is_list(kind: Any) -> bool:
+    from pyarrow import types
+
+    names = ("list", "large_list", "fixed_size_list", "list_view", "large_list_view")
+    tests = [getattr(types, f"is_{name}", None) for name in names]
+    return any(test is not None and test(kind) for test in tests)
 
 
 def _of_table(table: Mapping[str, Any], name: str) -> npt.NDArray[Any]:
