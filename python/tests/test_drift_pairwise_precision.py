@@ -41,7 +41,7 @@ def clusters():
 
 
 def two_clusters(size):
-    """Far apart; the median distance is within one, though every eighth row says not."""
+    """Far apart; most pairs are within one, though not of every eighth row."""
     x, y = ordinary()
     rows = np.arange(N + M)
     far = np.where(rows % 8 == 0, rows // 8 % 2 == 0, rows % 5 < 2)[:, None] * size
