@@ -223,3 +223,63 @@ def test_a_dry_run_says_what_is_ahead_and_writes_nothing(
     assert told.startswith("20,000 steps, ")
     assert "GB of memory" in told
     assert not (tmp_path / "out").exists()
+
+
+def test_data_streams_are_read_by_name(model_path, data, tmp_path, capsys) -> None:
+    """Rows that are marked as unsafe are in them, and files of a name add up."""
+    marked = [{**row, "is_safe": False} for row in ROWS]
+    first = write_rows(tmp_path / "first.jsonl", marked[:2])
+    second = write_rows(tmp_path / "second.jsonl", marked[2:])
+    options = [*SHORT, "--lora-r", "2", "--method", "booster", "--seed", "7"]
+    named = ["--stream", f"harmful={first}", "--stream", f"harmful={second}"]
+    assert align(model_path, data, tmp_path / "cli", *options, *named) == 0
+    assert f"harmful: {first}: 2 of 2 rows" in capsys.readouterr().out
+
+    model = vs.CausalLM.from_pretrained(model_path)
+    model.add_adapter(vs.LoRAConfig(r=2, lora_alpha=4, lora_dropout=0.1), seed=7)
+    settings = {**RECIPE, "logging_steps": 1}
+    arguments = vs.TrainingArguments(
+        tmp_path / "api", max_steps=4, seed=7, disable_tqdm=True, **settings
+    )
+    template = "alpaca" if model.tokenizer.chat_template is None else "chat"
+    rows, harmful = (
+        vs.data.load(
+            source, model.tokenizer, template=template, max_length=200, safe=None
+        )
+        for source in (data, ROWS)
+    )
+    trainer = vs.Trainer(
+        model,
+        arguments,
+        train_dataset=rows,
+        streams={"harmful": harmful},
+        method=vs.methods.Booster(),
+    )
+    trainer.train()
+    trainer.save_model()
+    assert same(adapter(tmp_path / "cli"), adapter(tmp_path / "api"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--method", "t-vaccine"], "--stream harmful=FILE must be given with"),
+        (["--method", "lisa"], "--stream alignment=FILE must be given with"),
+        (["--stream", "harmful=x.jsonl"], "--stream harmful has no meaning with"),
+        (["--method", "booster", "--stream", "safe=x"], "which reads harmful"),
+        (["--method", "booster", "--stream", "harmful=no.jsonl"], "no.jsonl"),
+    ],
+)
+def test_a_stream_that_does_not_fit_is_refused(
+    model_path, data, tmp_path, capsys, options, message
+) -> None:
+    assert align(model_path, data, tmp_path / "out", *options) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["harmful", "=rows.jsonl", "harmful="])
+def test_a_stream_has_a_name_and_a_file(model_path, data, tmp_path, capsys, text):
+    with pytest.raises(SystemExit, match="2"):
+        align(model_path, data, tmp_path / "out", "--stream", text)
+    assert f"--stream: must be NAME=FILE, got {text!r}" in capsys.readouterr().err

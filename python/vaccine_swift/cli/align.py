@@ -28,7 +28,10 @@ from vaccine_swift.cli.training_data import (
     Told,
     TrainingData,
     add_row_options,
+    add_stream_option,
     load_rows,
+    load_streams,
+    stream_sources,
 )
 from vaccine_swift.cli.training_options import add_training_options, training_arguments
 from vaccine_swift.training.folder import checkpoints
@@ -95,6 +98,7 @@ def add_parser(commands: Any) -> None:
         help="most tokens of an example; longer ones are cut",
     )
     add_row_options(group)
+    add_stream_option(group)
     group.add_argument(
         "--output-dir",
         type=Path,
@@ -134,21 +138,24 @@ def run(options: argparse.Namespace) -> None:
         On Ctrl-C; says what is saved.
     """
     arguments, method = training_arguments(options), method_of(options)
-    settings = adapter_settings(options)
+    settings, sources = adapter_settings(options), stream_sources(options, method)
     if not options.resume and not options.dry_run:
         told = ", --resume to go on with its run"
         check_not_there(options, "adapter_config.json", "an adapter", otherwise=told)
     model, tokenizer = load_model(options.model, options.threads, options.dtype)
     model.add_adapter(settings, seed=arguments.seed)
     data = load_rows(options, tokenizer, options.data or [vs.data.alignment_rows()])
+    streams = load_streams(options, tokenizer, sources)
     held_out = _held_out(options, tokenizer, arguments)
+    lines = [f"{name}: {line}" for name, each in streams.items() for line in each.lines]
     trainer = vs.Trainer(
         model,
         arguments,
         train_dataset=data.examples,
         eval_dataset=None if held_out is None else held_out.examples,
         method=method,
-        callbacks=[Told(data.lines)],
+        streams={name: each.examples for name, each in streams.items()},
+        callbacks=[Told([*data.lines, *lines, *data.shown])],
     )
     if options.dry_run:
         print(trainer.estimate())

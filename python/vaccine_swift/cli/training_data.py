@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -11,18 +11,28 @@ import vaccine_swift as vs
 from vaccine_swift.batches import IGNORED_LABEL
 from vaccine_swift.cli.model_options import template_of
 from vaccine_swift.cli.terminal import visible
+from vaccine_swift.methods import Method, registered
 
-__all__ = ["Told", "TrainingData", "add_row_options", "load_rows"]
+__all__ = [
+    "Told",
+    "TrainingData",
+    "add_row_options",
+    "add_stream_option",
+    "load_rows",
+    "load_streams",
+    "stream_sources",
+]
 
 _LONGEST: Final = 1200
 """Characters of the example that is shown."""
 
 
 class TrainingData(NamedTuple):
-    """Examples of all sources, and lines about them."""
+    """Examples of all sources, lines about them, and one as text."""
 
     examples: list[vs.Example]
     lines: list[str]
+    shown: list[str]
 
 
 def add_row_options(group: argparse._ArgumentGroup) -> None:
@@ -38,6 +48,75 @@ def add_row_options(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="train on rows that are marked as unsafe too",
     )
+
+
+def add_stream_option(group: argparse._ArgumentGroup) -> None:
+    """``--stream``."""
+    readers = "; ".join(
+        f"{name} reads {', '.join(method.streams)}"
+        for name, method in registered().items()
+        if method.streams
+    )
+    group.add_argument(
+        "--stream",
+        action="append",
+        type=_stream,
+        default=[],
+        metavar="NAME=FILE",
+        help="rows that the method reads beside --data, unsafe ones too; several files "
+        f"of a name add up ({readers})",
+    )
+
+
+def _stream(text: str) -> tuple[str, Path]:
+    name, separator, path = text.partition("=")
+    if not (name and separator and path):
+        raise argparse.ArgumentTypeError(f"must be NAME=FILE, got {text!r}")
+    return name, Path(path)
+
+
+def stream_sources(
+    options: argparse.Namespace, method: Method
+) -> dict[str, list[Path]]:
+    """The files of each of the method's data streams.
+
+    Raises
+    ------
+    ValueError
+        When one is missing, or the method reads none of a name.
+    """
+    sources: dict[str, list[Path]] = {}
+    for name, path in options.stream:
+        if name not in method.streams:
+            raise ValueError(
+                f"--stream {name} has no meaning with --method {method.name}, which "
+                f"reads {', '.join(method.streams) or 'none'}"
+            )
+        sources.setdefault(name, []).append(path)
+    for name in method.streams:
+        if name not in sources:
+            raise ValueError(
+                f"--stream {name}=FILE must be given with --method {method.name}"
+            )
+    return sources
+
+
+def load_streams(
+    options: argparse.Namespace,
+    tokenizer: vs.Tokenizer,
+    sources: Mapping[str, Sequence[Path]],
+) -> dict[str, TrainingData]:
+    """The rows of each data stream, those that are marked as unsafe too.
+
+    Raises
+    ------
+    Exception
+        As `vaccine_swift.data.load`.
+    """
+    everything = argparse.Namespace(**{**vars(options), "keep_unsafe": True})
+    return {
+        name: load_rows(everything, tokenizer, paths) for name, paths in sources.items()
+    }
 
 
 def load_rows(
@@ -64,10 +143,11 @@ def load_rows(
         name = source if isinstance(source, Path) else "the shipped set"
         lines.append(f"{name}: {dataset.report}")
         examples += dataset
+    shown = []
     if examples:
-        lines.append("an example as the model reads it, between « » what it learns:")
-        lines.append(_shown(examples[0], tokenizer))
-    return TrainingData(examples, lines)
+        shown.append("an example as the model reads it, between « » what it learns:")
+        shown.append(_shown(examples[0], tokenizer))
+    return TrainingData(examples, lines, shown)
 
 
 def _shown(example: vs.Example, tokenizer: vs.Tokenizer) -> str:
