@@ -44,14 +44,17 @@ static PyObject *model_new(PyTypeObject *type, PyObject *args, PyObject *keyword
             description_for_core(&description), &handle, &sizes, &call.message);
         made = call_end(&call, status);
     }
+    PyObject *lent = made ? PyList_New(0) : NULL;
     // Whole before the collector, and through it another thread, can see it.
-    ModelObject *self = made ? (ModelObject *)PyType_GenericAlloc(type, 0) : NULL;
+    ModelObject *self = lent != NULL ? (ModelObject *)PyType_GenericAlloc(type, 0) : NULL;
     if (self == NULL) {
         vaccine_model_destroy(handle);
         turn_destroy(&turn);
+        Py_XDECREF(lent);
     } else {
         self->handle = handle;
         self->configuration = Py_NewRef(description.dict);
+        self->lent = lent;
         self->sizes = sizes;
         self->turn = turn;
     }
@@ -64,6 +67,7 @@ static void model_dealloc(ModelObject *self) {
     vaccine_model_destroy(self->handle);
     turn_destroy(&self->turn);
     Py_XDECREF(self->configuration);
+    Py_XDECREF(self->lent);
     free_object((PyObject *)self);
 }
 
@@ -252,6 +256,11 @@ static PyMethodDef model_methods[] = {
     METHOD(write, KEYWORDS,
         "write($self, /, kind, name, values)\n--\n\n"
         "Replace a tensor; the shape must agree and all values be finite."),
+    METHOD(lend, KEYWORDS,
+        "lend($self, /, name, kind, blocks, order=None)\n--\n\n"
+        "Let a weight of a model of precision 'gguf' read its rows from `blocks`, uint8\n"
+        "[rows, bytes of a row] of the GGUF type `kind`, which is not copied. Row i of the weight "
+        "is blocks[order[i]]."),
     METHOD(add_adapter, KEYWORDS,
         "add_adapter($self, /, targets, ranks, scales, dropout, seed)\n--\n\n"
         "Add LoRA matrices to the named projections of all layers."),

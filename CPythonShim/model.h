@@ -15,6 +15,7 @@ PyObject *tensor_list(ModelObject *self, VaccineTensorKind kind);
 PyObject *model_tensors(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_read(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_write(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_lend(ModelObject *self, PyObject *args, PyObject *keywords);
 
 // model_compute.c
 PyObject *model_logits(ModelObject *self, PyObject *args, PyObject *keywords);

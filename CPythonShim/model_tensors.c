@@ -116,3 +116,51 @@ PyObject *model_write(ModelObject *self, PyObject *args, PyObject *keywords) {
     input_release(&values);
     return written ? Py_NewRef(Py_None) : NULL;
 }
+
+// The memory of a two-dimensional array of bytes, whose object lies in `held`; false with an
+// exception. The view is released by the caller.
+static bool block_rows(PyObject *held, Py_buffer *view, VaccineBlockTensor *tensor) {
+    if (PyObject_GetBuffer(held, view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0) {
+        if (!PyErr_ExceptionMatches(PyExc_BufferError)) return false;
+    } else if (view->ndim == 2 && view->itemsize == 1) {
+        tensor->bytes = view->buf;
+        tensor->rows = view->shape[0];
+        tensor->row_bytes = view->shape[1];
+        return true;
+    } else {
+        PyBuffer_Release(view);
+    }
+    PyErr_SetString(PyExc_ValueError, "blocks must be a contiguous 2-D array of uint8");
+    return false;
+}
+
+PyObject *model_lend(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"name", "kind", "blocks", "order", NULL};
+    PyObject *name_value, *kind_value, *blocks, *order_value = Py_None;
+    const char *name;
+    VaccineBlockTensor tensor = {0};
+    Input order = {0};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, keywords, "OOO|O:lend", names, &name_value, &kind_value, &blocks, &order_value)
+        || !argument_string(name_value, "name", &name)
+        || !argument_string(kind_value, "kind", &tensor.format)
+        || (order_value != Py_None && !input_integers(order_value, "order", &order)))
+        return NULL;
+    if (order_value != Py_None) tensor.order = input_as_integers(&order);
+    PyObject *memory = PyObject_CheckBuffer(blocks) ? PyMemoryView_FromObject(blocks) : NULL;
+    if (memory == NULL && !PyErr_Occurred()) raise_type("blocks", "a numpy array", blocks);
+    Py_buffer view;
+    const bool readable = memory != NULL && block_rows(memory, &view, &tensor);
+    Call call;
+    // Held before the core reads it.
+    bool lent = readable && PyList_Append(self->lent, memory) == 0 && model_begin(self, &call);
+    if (lent) {
+        const VaccineStatus status = vaccine_model_lend_tensor(
+            self->handle, name, tensor, call_interrupt(&call), &call.message);
+        lent = model_end(self, &call, status);
+    }
+    if (readable) PyBuffer_Release(&view);
+    Py_XDECREF(memory);
+    input_release(&order);
+    return lent ? Py_NewRef(Py_None) : NULL;
+}

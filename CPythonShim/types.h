@@ -26,6 +26,7 @@ typedef struct BufferObject {
 typedef struct ModelObject {
     PyObject_HEAD VaccineModel *handle;
     PyObject *configuration;  // dict of what `Description` holds
+    PyObject *lent;           // list of memoryviews, whose memory the core reads
     VaccineModelSizes sizes;
     Turn turn;
 } ModelObject;

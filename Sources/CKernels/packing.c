@@ -11,7 +11,7 @@ typedef struct Buffer {
     void *memory;
 } Buffer;
 
-static pthread_key_t packing, pairs;
+static pthread_key_t packing, decoding, pairs;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void destroy(void *buffer) {
@@ -21,6 +21,7 @@ static void destroy(void *buffer) {
 
 static void create_keys(void) {
     pthread_key_create(&packing, destroy);
+    pthread_key_create(&decoding, destroy);
     pthread_key_create(&pairs, destroy);
 }
 
@@ -43,6 +44,11 @@ static void *buffer_of(pthread_key_t key, size_t bytes) {
 void *packing_buffer(void) {
     pthread_once(&once, create_keys);
     return buffer_of(packing, sizeof(float) * PACKED_PANELS * PACKED_ROWS * VACCINE_PANEL);
+}
+
+float *decoding_buffer(void) {
+    pthread_once(&once, create_keys);
+    return buffer_of(decoding, sizeof(float) * PACKED_PANELS * VACCINE_PANEL * DECODED_ROW);
 }
 
 uint32_t *vaccine_pairs_buffer(ptrdiff_t count) {

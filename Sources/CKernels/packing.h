@@ -21,6 +21,11 @@ typedef uint32_t __attribute__((may_alias)) AnyWord;
 // Freed when the thread ends.
 void *packing_buffer(void);
 
+// Floats from one decoded row of a transposed weight to the next.
+enum { DECODED_ROW = PACKED_ROWS + 16 };
+// Room for what is packed together, decoded; as `packing_buffer`.
+float *decoding_buffer(void);
+
 static inline ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
 // The block length, at most PACKED_ROWS and a multiple of 16, that cuts k into even parts.

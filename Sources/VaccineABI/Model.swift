@@ -125,6 +125,24 @@ public func vaccine_model_write_tensor(
     }
 }
 
+@c @implementation
+public func vaccine_model_lend_tensor(
+    _ model: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ tensor: VaccineBlockTensor,
+    _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        guard let bytes = tensor.bytes, let format = tensor.format else {
+            throw .value("blocks must not be NULL")
+        }
+        let memory = BlockMemory(
+            base: bytes, rows: Int(tensor.rows), rowBytes: Int(tensor.row_bytes),
+            format: String(cString: format),
+            order: tensor.order.values == nil ? nil : try tensor.order.integers("order"))
+        try ModelHandle.at(model).decoder.lend(
+            memory, to: String(cString: name), interruption: interrupt.interruption)
+    }
+}
+
 // MARK: - Adapter
 
 @c @implementation

@@ -6,9 +6,11 @@ public enum Precision: Sendable, Equatable {
     /// Half the memory, and where the processor multiplies it about twice the speed. Factors are rounded
     /// to 8 significant bits; sums are float32.
     case bfloat16
+    /// Rows stay in the blocks of a GGUF file, and are decoded to float32 where a product packs them.
+    case blocks
 
     /// Whether this processor multiplies in this format.
-    public var isAvailable: Bool { self == .float32 || vaccine_has_bfloat16() }
+    public var isAvailable: Bool { self != .bfloat16 || vaccine_has_bfloat16() }
 }
 
 /// A frozen matrix [rows, columns], row-major, in one of the precisions.
@@ -17,6 +19,9 @@ public enum Precision: Sendable, Equatable {
         case float32(Matrix)
         /// Rows lie an even number of elements apart; the gap holds zeros.
         case bfloat16(UnsafeMutablePointer<UInt16>, stride: Int)
+        /// Where each row lies and in which format, which rows need not share; rows are read from number
+        /// `column` on.
+        case blocks(UnsafeMutablePointer<VaccineBlockRow>, column: Int)
     }
 
     let storage: Storage
@@ -36,8 +41,18 @@ public enum Precision: Sendable, Equatable {
         self.columns = columns
     }
 
+    init(blocks base: UnsafeMutablePointer<VaccineBlockRow>, rows: Int, columns: Int, column: Int) {
+        unsafe storage = .blocks(base, column: column)
+        self.rows = rows
+        self.columns = columns
+    }
+
     public var precision: Precision {
-        if case .float32 = storage { .float32 } else { .bfloat16 }
+        switch storage {
+        case .float32: .float32
+        case .bfloat16: .bfloat16
+        case .blocks: .blocks
+        }
     }
 
     /// The floats of a float32 weight; nil for another precision.
@@ -54,6 +69,10 @@ public enum Precision: Sendable, Equatable {
             return unsafe Weight(
                 bfloat16: base + range.lowerBound * stride, rows: range.count, columns: columns,
                 stride: stride)
+        case .blocks(let base, let column):
+            return unsafe Weight(
+                blocks: base + range.lowerBound, rows: range.count, columns: columns,
+                column: column)
         }
     }
 
@@ -68,6 +87,10 @@ public enum Precision: Sendable, Equatable {
             return unsafe Weight(
                 bfloat16: base + range.lowerBound, rows: rows, columns: range.count,
                 stride: stride)
+        case .blocks(let base, let column):
+            return unsafe Weight(
+                blocks: base, rows: rows, columns: range.count,
+                column: column + range.lowerBound)
         }
     }
 
@@ -81,10 +104,17 @@ public enum Precision: Sendable, Equatable {
                 unsafe vaccine_from_bfloat16(
                     base + row * stride, columns, output.base + row * output.stride)
             }
+        case .blocks(let base, let column):
+            for row in 0..<rows {
+                unsafe vaccine_from_blocks(
+                    base[row], column, columns, output.base + row * output.stride)
+            }
         }
     }
 
     /// self = values, rounded to nearest even.
+    ///
+    /// - Precondition: not held as blocks, which `Weight.lend` sets.
     public func write(_ values: Matrix) {
         precondition(values.rows == rows && values.columns == columns, "shapes differ")
         switch storage {
@@ -94,10 +124,11 @@ public enum Precision: Sendable, Equatable {
                 unsafe vaccine_to_bfloat16(
                     values.base + row * values.stride, columns, base + row * stride)
             }
+        case .blocks: preconditionFailure("blocks are not written")
         }
     }
 
-    /// What C reads; `transposed`: as the factor [columns, rows].
+    /// What C reads of numbers; `transposed`: as the factor [columns, rows].
     func forC(transposed: Bool) -> VaccineWeight {
         switch storage {
         case .float32(let matrix):
@@ -105,6 +136,7 @@ public enum Precision: Sendable, Equatable {
                 values: matrix.base, stride: matrix.stride, transposed: transposed)
         case .bfloat16(let base, let stride):
             unsafe VaccineWeight(values: base, stride: stride, transposed: transposed)
+        case .blocks: preconditionFailure("blocks have no stride")
         }
     }
 }
@@ -133,6 +165,7 @@ extension Weight {
                     unsafe vaccine_to_bfloat16(&element, 1, base + row * stride + column)
                 }
             }
+        case .blocks: preconditionFailure("blocks are not written")
         }
     }
 }
@@ -141,6 +174,11 @@ extension Arena {
     /// The next weight.
     public func weight(rows: Int, columns: Int, _ precision: Precision) -> Weight {
         if precision == .float32 { return Weight(matrix(rows: rows, columns: columns)) }
+        if precision == .blocks {
+            return unsafe Weight(
+                blocks: take(rows, 1, of: VaccineBlockRow.self), rows: rows, columns: columns,
+                column: 0)
+        }
         let stride = columns % 1024 == 0 ? columns + 32 : (columns + 1) / 2 * 2
         return unsafe Weight(
             bfloat16: take(rows, stride, of: UInt16.self), rows: rows, columns: columns,

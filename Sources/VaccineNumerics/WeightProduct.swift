@@ -26,7 +26,7 @@ public func multiply(
         x.columns == w.columns && y.rows == x.rows && y.columns == w.rows, "shapes differ")
     let x = Factor(x, for: w.precision, parallel: parallel)
     guard parallel else { return product(x, w, transposed: true, into: y) }
-    guard y.rows > fewRows else { return rowProduct(x, w, into: y) }
+    guard y.rows > fewRows || w.precision == .blocks else { return rowProduct(x, w, into: y) }
     forEachTile(rows: y.rows, columns: y.columns) { rows, columns in
         product(
             x.rows(rows), w.rows(columns), transposed: true, into: y.rows(rows).columns(columns))
@@ -97,6 +97,7 @@ private func rowProduct(_ a: Factor, _ w: Weight, into y: Matrix) {
                 unsafe vaccine_row_product_float32(shape, a.forC, right, c.base, c.stride)
             case .bfloat16:
                 unsafe vaccine_row_product_bfloat16(shape, a.forC, right, c.base, c.stride)
+            case .blocks: preconditionFailure("blocks are decoded where they are packed")
             }
         precondition(done, "no memory for packing")
     }
@@ -107,15 +108,19 @@ private func product(
     _ a: Factor, _ w: Weight, transposed: Bool, accumulating: Bool = false, into c: Matrix
 ) {
     let shape = VaccineShape(m: c.rows, n: c.columns, k: a.length)
-    let right = unsafe w.forC(transposed: transposed)
     let done =
-        switch w.precision {
+        switch w.storage {
         case .float32:
             unsafe vaccine_product_float32(
-                shape, a.forC, right, c.base, c.stride, accumulating)
+                shape, a.forC, w.forC(transposed: transposed), c.base, c.stride, accumulating)
         case .bfloat16:
             unsafe vaccine_product_bfloat16(
-                shape, a.forC, right, c.base, c.stride, accumulating)
+                shape, a.forC, w.forC(transposed: transposed), c.base, c.stride, accumulating)
+        case .blocks(let rows, let column):
+            unsafe vaccine_product_blocks(
+                shape, a.forC,
+                VaccineBlocks(rows: rows, column: column, transposed: transposed),
+                c.base, c.stride, accumulating)
         }
     precondition(done, "no memory for packing")
 }

@@ -111,8 +111,12 @@ extension Decoder {
     ///
     /// In bfloat16 the sum is formed in float32 and rounded. A merged projection's B becomes zero, so
     /// that the model computes the same after an interruption and merging again completes it.
-    /// - Throws: `VaccineError.state` if there is none, `.memory` before anything is changed.
+    /// - Throws: `VaccineError.state` if there is none or weights are held as blocks, `.memory` before
+    ///   anything is changed.
     package func mergeAdapter(interruption: Interruption) throws(VaccineError) {
+        if let blocks = tensors(.weight).first(where: { $0.blocks != nil }) {
+            throw Decoder.frozenBlocks(blocks.name)
+        }
         let rows = 256
         let widest = layers.flatMap(\.parts).map { $0.0.weight.columns }.max() ?? 0
         let scratch = try Arena(

@@ -98,7 +98,7 @@ struct Scratch {
 extension Arena {
     /// Room for rounded activations; nil where they stay float32.
     fileprivate func rounded(rows: Int, columns: Int, _ precision: Precision) -> Weight? {
-        precision == .float32 ? nil : weight(rows: rows, columns: columns, precision)
+        precision == .bfloat16 ? weight(rows: rows, columns: columns, precision) : nil
     }
 }
 
@@ -111,7 +111,7 @@ struct BackwardScratch {
     let dActivated: Matrix  // [T, F]
     let attention: [Matrix]  // per worker, [64, longest]
     let rounded: Weight?  // [T, H·D] unless products are float32
-    let inner: Matrix?  // [T, n·F] unless products are float32: every layer's in its turn
+    let inner: Matrix?  // [T, n·F] unless weights are float32: every layer's in its turn
 
     /// - Parameter dStream: written while there are logits, so not in `arena`'s next memory, which is theirs.
     init(

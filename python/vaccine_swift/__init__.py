@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         perturbation,
     )
     from vaccine_swift.models import CausalLM, StepReport
+    from vaccine_swift.models.quantize import quantize
     from vaccine_swift.models.tiny import tiny_config
     from vaccine_swift.text.tokenizer import Tokenizer
     from vaccine_swift.training import (
@@ -83,6 +84,7 @@ __getattr__ = lazy_names(
         "methods": "vaccine_swift.methods",
         "option": "vaccine_swift.methods",
         "perturbation": "vaccine_swift.methods",
+        "quantize": "vaccine_swift.models.quantize",
         "set_num_threads": "vaccine_swift.machine.threads",
         "show_config": "vaccine_swift.machine.threads",
         "study": "vaccine_swift.study",
@@ -121,6 +123,7 @@ __all__ = [
     "methods",
     "option",
     "perturbation",
+    "quantize",
     "set_num_threads",
     "show_config",
     "study",

@@ -39,6 +39,13 @@ class Model:
     def tensors(self, kind: _TensorKind) -> list[tuple[str, tuple[int, ...]]]: ...
     def read(self, kind: _TensorKind, name: str) -> Buffer: ...
     def write(self, kind: _TensorKind, name: str, values: _SupportsBuffer) -> None: ...
+    def lend(
+        self,
+        name: str,
+        kind: str,
+        blocks: _SupportsBuffer,
+        order: _SupportsBuffer | None = None,
+    ) -> None: ...
     def add_adapter(
         self,
         targets: Sequence[str],

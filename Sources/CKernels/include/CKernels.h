@@ -4,6 +4,7 @@
 #ifndef VACCINE_KERNELS_H
 #define VACCINE_KERNELS_H
 
+#include "block_product.h"
 #include "drift_rows.h"
 #include "low_rank.h"
 #include "pairwise.h"

@@ -82,6 +82,20 @@ VaccineStatus vaccine_model_read_tensor(const VaccineModel *model, VaccineTensor
 VaccineStatus vaccine_model_write_tensor(VaccineModel *model, VaccineTensorKind kind,
     const char *name, const float *values, int64_t rows, int64_t columns, VaccineMessage *message);
 
+// Rows of a weight in a GGUF format (its name there: "Q4_0"), [rows, row_bytes].
+typedef struct VaccineBlockTensor {
+    const char *format;
+    const uint8_t *bytes;
+    int64_t rows, row_bytes;
+    VaccineIntegers order;  // row i of the weight is row order[i] here; values NULL: i
+} VaccineBlockTensor;
+
+// In place of `write_tensor` for the matrices of a model whose precision is "gguf". The bytes are
+// not copied: they must stay until the model is destroyed. Refuses unknown names and formats,
+// another shape, and NaN or infinity.
+VaccineStatus vaccine_model_lend_tensor(VaccineModel *model, const char *name,
+    VaccineBlockTensor tensor, VaccineInterrupt interrupt, VaccineMessage *message);
+
 // MARK: - Adapter
 
 // down ~ U(±1/√in) (Kaiming with a = √5), up = 0. dropout in [0, 0.5].

@@ -15,7 +15,7 @@ enum Kinds {
     ]
 
     static let precisions: [(name: String, kind: Precision)] = [
-        ("float32", .float32), ("bfloat16", .bfloat16),
+        ("float32", .float32), ("bfloat16", .bfloat16), ("gguf", .blocks),
     ]
 
     static func norm(_ reader: inout DescriptionReader) -> any NormSettings {

@@ -42,6 +42,7 @@ extension Decoder {
             throw .value(
                 "\(name): the shape must be \(describe(tensor.shape)), got \(describe(shape))")
         }
+        guard tensor.blocks == nil else { throw Decoder.frozenBlocks(name) }
         if let place = values.firstNonFinite() {
             throw .value(
                 "\(name): the element at [\(place.row), \(place.column)] is "
@@ -49,6 +50,25 @@ extension Decoder {
         }
         tensor.write(values)
         if kind == .weight { written.insert(name) }
+    }
+
+    /// Lets a weight that is held as blocks read its rows from `memory`.
+    ///
+    /// - Throws: `VaccineError.value` for an unknown name, a shape, format or order that does not fit, or NaN
+    ///   or infinity; `.state` where the weight is held as numbers.
+    package func lend(
+        _ memory: BlockMemory, to name: String, interruption: Interruption
+    ) throws(VaccineError) {
+        let tensor = try tensor(.weight, named: name)
+        guard let weight = tensor.blocks else {
+            throw .state("\(name) is held as numbers; write it")
+        }
+        try weight.lend(memory, name: name, interruption: interruption)
+        written.insert(name)
+    }
+
+    static func frozenBlocks(_ name: String) -> VaccineError {
+        .state("\(name) is held as GGUF blocks, which are not overwritten")
     }
 
     /// - Throws: `VaccineError.value` that names the weights which were never written.
@@ -65,6 +85,7 @@ extension Decoder {
     /// biases.
     package func initialise(seed: UInt64, interruption: Interruption) throws(VaccineError) {
         for (index, tensor) in tensors(.weight).enumerated() {
+            guard tensor.blocks == nil else { throw Decoder.frozenBlocks(tensor.name) }
             let stream = RandomStream(seed, UInt64(index))
             switch tensor.layout {
             case .vector:

@@ -49,6 +49,11 @@ package struct NamedTensor: Sendable {
         }
     }
 
+    /// The weight, if it is held as blocks.
+    var blocks: Weight? {
+        if case .weight(let weight) = storage, weight.precision == .blocks { weight } else { nil }
+    }
+
     /// Rows and columns in memory.
     private var size: (rows: Int, columns: Int) {
         switch storage {

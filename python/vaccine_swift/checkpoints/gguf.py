@@ -1,4 +1,4 @@
-"""GGUF files: weights dequantised to float32, under Hugging Face names.
+"""GGUF files: weights as they are or as float32, under Hugging Face names.
 
 llama.cpp stores the rows of q and k so that a rotary pair lies side by side; Hugging
 Face keeps the two halves of a head apart. Whole rows move, so this is undone before the
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift.checkpoints._gguf_reader import open_gguf
+from vaccine_swift.checkpoints.blocks import BLOCK_FORMATS, Blocks
 from vaccine_swift.checkpoints.gguf_configuration import (
     ROTARY_FACTORS,
     family_of_metadata,
@@ -110,13 +111,39 @@ class GGUFFile:
     def read(self, name: str) -> npt.NDArray[np.float32]:
         """One tensor as float32; a float32 tensor is a view of the file."""
         tensor = self._tensors[name]
-        rows = tensor.data
+        heads = self._paired_heads(name)
+        rows = tensor.data if heads is None else _halves_apart(tensor.data, heads)
+        return _dequantised(tensor, rows)
+
+    def blocks(self, name: str) -> Blocks:
+        """One matrix as the file has it, a view of the file.
+
+        Raises
+        ------
+        ValueError
+            When its type is not held as it is; names the alternatives.
+        """
+        tensor = self._tensors[name]
+        kind = tensor.tensor_type.name
+        if kind not in BLOCK_FORMATS:
+            raise ValueError(
+                f"{name} is {kind}, which dtype='gguf' does not hold; it holds "
+                f"{', '.join(BLOCK_FORMATS)}. Load the file with dtype='float32', or "
+                "requantise it with llama.cpp's llama-quantize"
+            )
+        rows = np.asarray(tensor.data).view(np.uint8).reshape(self.shapes[name][0], -1)
+        heads = self._paired_heads(name)
+        if heads is None:
+            return Blocks(kind, rows)
+        return Blocks(kind, rows, _halves_apart(np.arange(len(rows)), heads))
+
+    def _paired_heads(self, name: str) -> int | None:
+        """Heads of a tensor whose rotary pairs lie side by side; None for others."""
         for module, key in gguf_names(self._family).paired_rows.items():
             before, after = self._family.modules[module].split("{layer}")
             if name.startswith(before) and name.rpartition(".")[0].endswith(after):
-                heads = self.config.get(key, self.config["num_attention_heads"])
-                rows = _halves_apart(rows, heads)
-        return _dequantised(tensor, rows)
+                return int(self.config.get(key, self.config["num_attention_heads"]))
+        return None
 
 
 def hugging_face_name(name: str, family: Family) -> str:

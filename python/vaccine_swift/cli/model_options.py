@@ -107,8 +107,8 @@ def add_dtype_option(
         "--dtype",
         default=default,
         metavar="NAME",
-        help="how frozen weights are held: float32, bfloat16, or auto for the fastest "
-        "that the processor has",
+        help="how frozen weights are held: float32, bfloat16, gguf for the blocks of a "
+        ".gguf file, or auto for the fastest that the processor has",
     )
 
 

@@ -13,6 +13,8 @@ from vaccine_swift.checkpoints.peft import read_adapter, write_adapter
 from vaccine_swift.checkpoints.tensors import check_tensors
 from vaccine_swift.lora import AdaptedModule, LoRAConfig
 from vaccine_swift.models.base import ModelBase
+from vaccine_swift.models.core_weights import held_as_numbers
+from vaccine_swift.models.loading import GGUF
 
 __all__ = ["Adapters"]
 
@@ -148,12 +150,20 @@ class Adapters(ModelBase):
     def merge_adapter(self) -> None:
         """Add the adapter to the weights, ``W += scale · B A``, and drop it.
 
+        Weights in GGUF blocks become float32 first, 4 bytes each instead of 0.5 to 1,
+        and `dtype` "float32".
+
         Raises
         ------
         RuntimeError
             When the model has no adapter.
+        MemoryError
+            When float32 weights do not fit beside the blocks; says how much memory they
+            take. The model stays as it was.
         """
-        self._require_adapter()
+        config = self._require_adapter()
+        if self._model.configuration["precision"] == GGUF:
+            self._hold_as_numbers(config)
         self._model.merge_adapter()
         self._adapter = None
 
@@ -168,6 +178,18 @@ class Adapters(ModelBase):
         self._require_adapter()
         self._model.remove_adapter()
         self._adapter = None
+
+    def _hold_as_numbers(self, config: LoRAConfig) -> None:
+        """Weights in blocks become float32, below the same adapter."""
+        state, blocks = self.adapter_state(), self._model
+        self._model = held_as_numbers(blocks)
+        try:
+            self._add(config, self._adapted_modules(config, strict=False), seed=0)
+            for name, values in state.items():
+                self._model.write("adapter", name, values)
+        except BaseException:
+            self._model = blocks
+            raise
 
     def _add(
         self, config: LoRAConfig, modules: Mapping[str, AdaptedModule], *, seed: int

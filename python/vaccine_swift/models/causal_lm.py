@@ -27,10 +27,11 @@ from vaccine_swift.families import core_configuration, family_of
 from vaccine_swift.files import settle, staged_files, write_json
 from vaccine_swift.models.adapters import Adapters
 from vaccine_swift.models.chat import Chat
+from vaccine_swift.models.core_weights import CoreWeights
 from vaccine_swift.models.gradients import Gradients
 from vaccine_swift.models.hub_configuration import HubConfiguration
 from vaccine_swift.models.inference import Inference
-from vaccine_swift.models.loading import available_dtype, loaded_model
+from vaccine_swift.models.loading import GGUF, available_dtype, loaded_model
 from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["CausalLM"]
@@ -97,11 +98,16 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             any, see `Tokenizer.from_directory`) or a ``.gguf`` file. Of a ``.bin``
             nothing is executed. Weights in float16,
             bfloat16 or quantised form are converted, one tensor at a time.
-        dtype : {"float32", "bfloat16", "auto"}
+        dtype : {"float32", "bfloat16", "gguf", "auto"}
             In which frozen weights are held and multiplied. bfloat16 takes half the
             memory and is about twice as fast where the processor multiplies it
             (AVX-512 BF16), with factors rounded to 8 significant bits; everything
-            else stays float32. "auto" is the fastest that the processor has.
+            else stays float32. "auto" is the fastest that the processor has. "gguf"
+            keeps the matrices of a ``.gguf`` file as they are there (F32, F16, BF16,
+            Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K), mapped from the file, and
+            decodes them to float32 where they are multiplied: what it computes is, bit
+            for bit, what "float32" computes of the file. The file must stay as it is
+            while the model lives; it may be deleted, or replaced by another.
 
         Returns
         -------
@@ -113,7 +119,8 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         FileNotFoundError
             When `path` or a file in it does not exist; nothing is downloaded.
         ValueError
-            When the processor does not multiply `dtype`, a file is truncated or
+            When the processor does not multiply `dtype`, or `dtype` is "gguf" and the
+            file is none or holds a type that is not kept; when a file is truncated or
             corrupt, the configuration asks for something that is not implemented, or
             tensors are missing, surplus, misshapen or not finite; names the file and
             all that is wrong with it.
@@ -125,9 +132,14 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         UserWarning
             When a GGUF file's tokeniser is not implemented; `tokenizer` is then None.
         """
-        dtype = available_dtype(dtype)
+        dtype = available_dtype(dtype, blocks=True)
         path = Path(path)
         if path.is_dir():
+            if dtype == GGUF:
+                raise ValueError(
+                    f"dtype 'gguf' is for .gguf files, but {path} is a directory; "
+                    "vaccine_swift.quantize makes blocks of its weights"
+                )
             settle(path)
             return cls._from_directory(path, dtype)
         if not path.exists():
@@ -180,7 +192,7 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
 
     @property
     def dtype(self) -> str:
-        """In which frozen weights are held and multiplied: float32 or bfloat16."""
+        """How frozen weights are held: float32, bfloat16, or gguf (in blocks)."""
         return self._model.configuration["precision"]
 
     @property
@@ -220,7 +232,8 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             other files stay.
         dtype : {"float32", "bfloat16", "float16"}, optional
             In which the weights are written, rounded to the nearest. Left out, as the
-            model holds them (`CausalLM.dtype`).
+            model holds them (`CausalLM.dtype`); required where that is "gguf", whose
+            blocks are decoded.
         max_shard_bytes : int
             Above this the weights go into several files with an index; one file's
             tensors are held in memory at a time.
@@ -235,6 +248,11 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             When the disk refuses; files that were there stay as they were.
         """
         check_range("max_shard_bytes", max_shard_bytes, minimum=1, integer=True)
+        if dtype is None and self.dtype == GGUF:
+            raise ValueError(
+                "dtype must be given: weights in GGUF blocks are saved as one of "
+                f"{', '.join(map(repr, DTYPES))}"
+            )
         dtype = self.dtype if dtype is None else dtype
         if dtype not in DTYPES:
             raise ValueError(
@@ -262,7 +280,9 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
                 self._tokenizer.write_files(stage)
 
     @classmethod
-    def _from_directory(cls, directory: Path, dtype: str) -> CausalLM:
+    def _from_directory(
+        cls, directory: Path, dtype: str, *, kind: str | None = None
+    ) -> CausalLM:
         if not (directory / _CONFIG).is_file():
             adapter = (directory / "adapter_config.json").exists()
             remedy = (
@@ -275,7 +295,7 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             config, dtype=dtype, source=str(directory / _CONFIG)
         )
         return cls(
-            loaded_model(fields, WeightsDirectory(directory)),
+            loaded_model(fields, WeightsDirectory(directory), kind=kind),
             config,
             generation_config=read_json_if_any(directory / _GENERATION_CONFIG),
             tokenizer=_tokenizer_of(directory),
@@ -296,6 +316,17 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
                 raise ValueError(f"{path}: {error}") from error
         return cls(
             loaded_model(fields, file), file.config, tokenizer=tokenizer, name=str(path)
+        )
+
+    def _quantised(self, kind: str) -> CausalLM:
+        """The same model with its matrices in blocks; see `quantize`."""
+        fields = self._model.configuration | {"precision": GGUF}
+        return CausalLM(
+            loaded_model(fields, CoreWeights(self._model), kind=kind),
+            self._config,
+            generation_config=self._generation_config,
+            tokenizer=self._tokenizer,
+            name=self._name,
         )
 
     def _saved_generation_config(self) -> dict[str, Any]:

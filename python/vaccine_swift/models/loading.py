@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
 from vaccine_swift import _core
+from vaccine_swift.checkpoints.blocks import BlockSource, Quantised
 from vaccine_swift.checkpoints.tensors import (
     TensorSource,
     check_tensors,
     with_base_names,
 )
 
-__all__ = ["available_dtype", "loaded_model"]
+__all__ = ["GGUF", "available_dtype", "loaded_model"]
+
+GGUF: Final = "gguf"
+"""The dtype of models whose matrices are held in the blocks of GGUF files."""
 
 _BUFFER: Final = re.compile(
     r"(.*\.)?(rotary_emb\.(inv_freq|original_inv_freq|cos_cached|sin_cached)"
@@ -23,8 +27,15 @@ _BUFFER: Final = re.compile(
 )
 
 
-def available_dtype(dtype: str) -> str:
+def available_dtype(dtype: str, *, blocks: bool = False) -> str:
     """The precision that a caller asks for, if this processor multiplies it.
+
+    Parameters
+    ----------
+    dtype : str
+        Its name, or "auto" for the fastest.
+    blocks : bool
+        Whether it may be `GGUF`.
 
     Raises
     ------
@@ -34,14 +45,20 @@ def available_dtype(dtype: str) -> str:
     available = _core.dtypes()
     if dtype == "auto":
         return available[-1]
+    if dtype == GGUF and blocks:
+        return dtype
     if dtype not in available:
         known = ", ".join(map(repr, (*available, "auto")))
         lacking = " (this processor does not multiply it)" * (dtype == "bfloat16")
+        lacking += f", or {GGUF!r} for a .gguf file" * blocks
+        lacking += "; vaccine_swift.quantize makes such a model" * (dtype == GGUF)
         raise ValueError(f"dtype must be one of {known}, got {dtype!r}{lacking}")
     return dtype
 
 
-def loaded_model(fields: dict[str, Any], source: TensorSource) -> _core.Model:
+def loaded_model(
+    fields: dict[str, Any], source: TensorSource, *, kind: str | None = None
+) -> _core.Model:
     """A model with the weights of a checkpoint, read one tensor at a time.
 
     Parameters
@@ -49,9 +66,12 @@ def loaded_model(fields: dict[str, Any], source: TensorSource) -> _core.Model:
     fields : dict
         The core's configuration.
     source : TensorSource
-        The checkpoint. Buffers that transformers has kept in some (rotary tables,
-        causal masks, position ids) are passed over, and so is a copy of a tied
-        vocabulary matrix.
+        The checkpoint, a `BlockSource` where the precision is `GGUF`. Buffers that
+        transformers has kept in some (rotary tables, causal masks, position ids) are
+        passed over, and so is a copy of a tied vocabulary matrix.
+    kind : str, optional
+        Quantises the matrices of a checkpoint that is no `BlockSource`, see
+        `Quantised`.
 
     Raises
     ------
@@ -63,11 +83,17 @@ def loaded_model(fields: dict[str, Any], source: TensorSource) -> _core.Model:
     model = _core.Model(fields)
     expected = {name: tuple(shape) for name, shape in model.tensors("weight")}
     source = with_base_names(source, expected)
+    if kind is not None:
+        vocabulary = {_weight(fields, "embedding"), _weight(fields, "head")}
+        source = Quantised(source, kind, vocabulary)
     ignored = _ignored_tensors(fields, source)
     check_tensors(source, expected, ignored=ignored)
     for name in expected:
         try:
-            model.write("weight", name, source.read(name))
+            if fields["precision"] == GGUF and len(expected[name]) == 2:
+                model.lend(name, *cast(BlockSource, source).blocks(name))
+            else:
+                model.write("weight", name, source.read(name))
         except ValueError as error:
             raise ValueError(f"{source.name}: {error}") from error
     model.check_complete()

@@ -1,0 +1,2 @@
+#define NAME(function) function##_baseline
+#include "blocks_body.h"

@@ -1,0 +1,364 @@
+"""Weights held in GGUF blocks: what they compute, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import checkpoint_files as files
+import gguf
+import numpy as np
+import pytest
+import small_models
+
+import vaccine_swift as vs
+from vaccine_swift import _core
+from vaccine_swift.checkpoints.gguf import GGUFFile
+from vaccine_swift.models import core_weights
+
+SMALL = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"]
+SUPER = ["Q4_K", "Q5_K", "Q6_K"]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.gguf"
+
+
+def random_blocks(kind: str, rows: int, columns: int, seed: int) -> np.ndarray:
+    """Every code random; scales are float16 numbers near 0.01, with both signs."""
+    generator = np.random.default_rng(seed)
+    block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]]
+    raw = generator.integers(0, 256, (rows, columns // block, size), dtype=np.uint8)
+    scales = {"Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208]}
+    scales |= {"Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2]}
+    small = 1e-4 if kind in SUPER else 0.01
+    for place in scales[kind]:
+        values = generator.normal(0, small, raw.shape[:2]).astype(np.float16)
+        raw[:, :, place : place + 2] = values[..., None].view(np.uint8)
+    return raw.reshape(rows, -1)
+
+
+def write(path: Path, kind: str, *, tied: bool = True, **changes: Any) -> Path:
+    """A file whose matrices are all of one kind."""
+    config = files.gguf_config(tie_word_embeddings=tied, **changes)
+    weights = files.random_weights(config)
+    if kind in ("F32", "F16", "BF16"):
+        return files.write_gguf(path, config, weights, quantization=kind)
+    extra = {}
+    for seed, (name, values) in enumerate(list(weights.items())):
+        if values.ndim == 2:
+            raw = random_blocks(kind, *values.shape, seed)
+            extra[files.gguf_name(name)] = (raw, gguf.GGMLQuantizationType[kind])
+            del weights[name]
+    metadata = files.tokenizer_metadata()
+    return files.write_gguf(path, config, weights, extra=extra, metadata=metadata)
+
+
+def both(path: Path) -> tuple[vs.CausalLM, vs.CausalLM]:
+    """The file in blocks, and dequantised by the gguf package."""
+    blocks = vs.CausalLM.from_pretrained(path, dtype="gguf")
+    assert blocks.dtype == "gguf"
+    return blocks, vs.CausalLM.from_pretrained(path)
+
+
+def ids(count: int, seed: int = 0) -> np.ndarray:
+    size = len(files.vocabulary()[0])
+    return np.random.default_rng(seed).integers(0, size, count)
+
+
+def check_same(blocks: vs.CausalLM, numbers: vs.CausalLM) -> None:
+    """Weights and logits bit for bit, gradients but for gates kept in float16."""
+    read, expected = (core_weights.CoreWeights(m.core) for m in (blocks, numbers))
+    for name in expected.shapes:
+        np.testing.assert_array_equal(read.read(name), expected.read(name), name)
+    for count in (1, 5, 7, 70):
+        np.testing.assert_array_equal(
+            blocks.logits(ids(count)), numbers.logits(ids(count))
+        )
+    rows = [vs.Example(ids(n, n).tolist(), ids(n, n).tolist()) for n in (3, 17, 64)]
+    batch = vs.Batch.pack(rows)
+    states = []
+    for model in (blocks, numbers):
+        small_models.with_adapter(model)
+        model.forward_backward(batch, method=vs.Vaccine(rho=0.5))
+        states.append(model._adapter_tensors("gradient"))
+    for name, values in states[1].items():
+        # Half a unit in the last place of float16 is 2^-11 of a number.
+        error = np.linalg.norm(states[0][name] - values)
+        assert error < 2e-3 * np.linalg.norm(values), name
+
+
+@pytest.mark.parametrize("kind", SMALL)
+@pytest.mark.parametrize("head", ["tied", "untied"])
+def test_blocks_of_32_compute_what_their_numbers_compute(
+    path: Path, kind: str, head: str
+) -> None:
+    # 1120 inputs are packed in two parts, the second of which starts within a block.
+    write(path, kind, tied=head == "tied", hidden_size=96, intermediate_size=1120)
+    check_same(*both(path))
+
+
+@pytest.mark.parametrize("kind", SUPER)
+def test_blocks_of_256_compute_what_their_numbers_compute(
+    path: Path, kind: str
+) -> None:
+    write(path, kind, hidden_size=256, intermediate_size=1280)
+    check_same(*both(path))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_types_may_differ_from_matrix_to_matrix(path: Path, threads: int) -> None:
+    config = files.gguf_config(hidden_size=96, intermediate_size=160)
+    weights = files.random_weights(config)
+    kinds = ["Q5_0", "F16", "Q4_0", "Q8_0", "Q4_1", "BF16", "Q5_1"]
+    extra = {}
+    for index, (name, values) in enumerate(list(weights.items())):
+        if values.ndim == 2:
+            kind = gguf.GGMLQuantizationType[kinds[index % len(kinds)]]
+            extra[files.gguf_name(name)] = (gguf.quantize(values, kind), kind)
+            del weights[name]
+    files.write_gguf(path, config, weights, extra=extra)
+    before = vs.get_num_threads()
+    try:
+        vs.set_num_threads(threads)
+        check_same(*both(path))
+    finally:
+        vs.set_num_threads(before)
+
+
+def test_a_generation_is_that_of_the_numbers(path: Path) -> None:
+    write(path, "Q4_1", hidden_size=96, intermediate_size=160)
+    blocks, numbers = both(path)
+    prompts = ["hello", "world hello", "a text of some more tokens"]
+    texts = [m.generate(prompts, max_new_tokens=8) for m in (blocks, numbers)]
+    assert texts[0] == texts[1]
+    assert any(texts[0])
+
+
+def test_the_matrices_are_not_copied(path: Path) -> None:
+    write(path, "Q8_0", hidden_size=96, intermediate_size=160)
+    name = "model.layers.0.mlp.up_proj.weight"
+    first = vs.CausalLM.from_pretrained(path, dtype="gguf")
+    before = first._read("weight", name)
+    # The file's own bytes change below the model: what it reads changes with them.
+    blocks = GGUFFile(path).blocks(name)
+    offset = path.read_bytes().index(blocks.rows.tobytes())
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(np.float16(0).tobytes())
+    after = first._read("weight", name)
+    assert np.all(after[0, :32] == 0)
+    np.testing.assert_array_equal(after[0, 32:], before[0, 32:])
+    path.unlink()
+    np.testing.assert_array_equal(first._read("weight", name), after)
+
+
+def test_a_type_that_is_not_held_is_named_with_the_alternatives(path: Path) -> None:
+    config = files.gguf_config(hidden_size=256, intermediate_size=256)
+    weights = files.random_weights(config)
+    del weights["model.layers.0.mlp.up_proj.weight"]
+    kind = gguf.GGMLQuantizationType.Q2_K
+    raw = np.zeros((256, 84), np.uint8)
+    files.write_gguf(path, config, weights, extra={"blk.0.ffn_up.weight": (raw, kind)})
+    with pytest.raises(
+        ValueError, match=r"up_proj\.weight is Q2_K.*Q8_0, Q4_0, Q4_1.*dtype='float32'"
+    ):
+        vs.CausalLM.from_pretrained(path, dtype="gguf")
+    assert vs.CausalLM.from_pretrained(path).dtype == "float32"
+
+
+@pytest.mark.parametrize("kind", ["Q4_0", "Q4_1", "Q8_0", "Q5_1", "F16", "F32"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_number_that_is_not_finite_is_refused_by_name(
+    path: Path, kind: str, value: float
+) -> None:
+    config = files.gguf_config()
+    weights = files.random_weights(config)
+    del weights["model.layers.1.mlp.down_proj.weight"]
+    writer_type = gguf.GGMLQuantizationType[kind]
+    raw = gguf.quantize(np.ones((32, 64), np.float32), writer_type)
+    raw = raw.view(np.uint8).reshape(32, -1).copy()
+    width = 4 if kind == "F32" else 2
+    number = np.array([value], np.float32 if kind == "F32" else np.float16)
+    raw[7, :width] = number.view(np.uint8)
+    stored = raw.view({"F16": np.float16, "F32": np.float32}.get(kind, np.uint8))
+    files.write_gguf(
+        path, config, weights, extra={"blk.1.ffn_down.weight": (stored, writer_type)}
+    )
+    with pytest.raises(ValueError, match=r"model\.gguf: .*down_proj\.weight: .*NaN"):
+        vs.CausalLM.from_pretrained(path, dtype="gguf")
+
+
+def test_a_file_that_ends_early_is_refused(path: Path) -> None:
+    write(path, "Q4_0")
+    data = path.read_bytes()
+    for size in (len(data) - 200, len(data) // 2, 100):
+        path.write_bytes(data[:size])
+        with pytest.raises(ValueError, match=r"model\.gguf: truncated or corrupt"):
+            vs.CausalLM.from_pretrained(path, dtype="gguf")
+
+
+def test_a_directory_is_not_loaded_in_blocks_but_quantised(tmp_path: Path) -> None:
+    config = files.gguf_config()
+    files.write_directory(tmp_path / "hf", config, files.random_weights(config))
+    with pytest.raises(ValueError, match=r"is a directory; vaccine_swift\.quantize"):
+        vs.CausalLM.from_pretrained(tmp_path / "hf", dtype="gguf")
+    with pytest.raises(ValueError, match=r"vaccine_swift\.quantize"):
+        vs.CausalLM.from_config(config, dtype="gguf")
+
+
+@pytest.mark.parametrize("kind", ["q8_0", "q4_0"])
+@pytest.mark.parametrize("head", ["tied", "untied"])
+def test_quantised_matrices_are_those_of_the_gguf_package(
+    tmp_path: Path, kind: str, head: str
+) -> None:
+    config = files.gguf_config(tie_word_embeddings=head == "tied")
+    weights = files.random_weights(config)
+    directory = files.write_directory(tmp_path / "hf", config, weights)
+    model = vs.CausalLM.from_pretrained(directory)
+    for found in (vs.quantize(model, kind), vs.quantize(directory, kind)):
+        assert (found.dtype, model.dtype) == ("gguf", "float32")
+        for name, values in weights.items():
+            if values.ndim == 2:
+                whole = "embed" in name or "lm_head" in name
+                own = gguf.GGMLQuantizationType["Q8_0" if whole else kind.upper()]
+                values = gguf.dequantize(gguf.quantize(values, own), own)
+            np.testing.assert_array_equal(found._read("weight", name), values, name)
+
+
+def test_rows_that_are_no_whole_number_of_blocks_stay_numbers() -> None:
+    model = vs.CausalLM.from_config(vs.tiny_config(intermediate_size=40), seed=3)
+    small = vs.quantize(model, "q4_0")
+    name = "model.layers.0.mlp.{}_proj.weight"
+    down = small._read("weight", name.format("down"))
+    np.testing.assert_array_equal(down, model._read("weight", name.format("down")))
+    up = small._read("weight", name.format("up"))
+    assert np.any(up != model._read("weight", name.format("up")))
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "error", "words"),
+    [
+        (small_models.small, "q2_k", ValueError, "'q8_0', 'q4_0', got 'q2_k'"),
+        (lambda: 3, "q8_0", TypeError, "model must be a CausalLM or a directory"),
+        (lambda: "model.gguf", "q8_0", ValueError, "dtype='gguf'"),
+        (
+            lambda: small_models.with_adapter(small_models.small()),
+            "q8_0",
+            RuntimeError,
+            "merge_adapter or remove_adapter",
+        ),
+        (lambda: vs.quantize(small_models.small()), "q8_0", ValueError, "already"),
+    ],
+)
+def test_what_cannot_be_quantised_is_refused(
+    model: Any, kind: str, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words.replace("(", r"\(")):
+        vs.quantize(model(), kind)
+
+
+def test_merging_gives_float32_weights() -> None:
+    blocks = vs.quantize(small_models.small())
+    numbers = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
+    for name in numbers._shapes("weight"):
+        numbers._model.write("weight", name, blocks._read("weight", name))
+    for model in (blocks, numbers):
+        small_models.with_adapter(model)
+        model.merge_adapter()
+        assert model.adapter is None
+        assert model.dtype == "float32"
+    np.testing.assert_array_equal(
+        blocks.logits(small_models.IDS), numbers.logits(small_models.IDS)
+    )
+
+
+def test_merging_that_does_not_fit_says_what_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = small_models.with_adapter(vs.quantize(small_models.small()))
+    expected = model.logits(small_models.IDS)
+
+    class Full:
+        def __new__(cls, fields: dict[str, Any]) -> None:
+            raise MemoryError("the model needs 27000 MB, but only 3 MB are available")
+
+    monkeypatch.setattr(core_weights._core, "Model", Full)
+    with pytest.raises(MemoryError, match="become float32: the model needs 27000 MB"):
+        model.merge_adapter()
+    assert model.dtype == "gguf"
+    np.testing.assert_array_equal(model.logits(small_models.IDS), expected)
+
+
+def test_saving_asks_for_the_dtype(tmp_path: Path) -> None:
+    model = vs.quantize(small_models.small())
+    with pytest.raises(ValueError, match="dtype must be given.*'float32'"):
+        model.save_pretrained(tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
+    model.save_pretrained(tmp_path / "saved", dtype="float32")
+    again = vs.CausalLM.from_pretrained(tmp_path / "saved")
+    np.testing.assert_array_equal(
+        again.logits(small_models.IDS), model.logits(small_models.IDS)
+    )
+
+
+NAME = "model.layers.0.mlp.up_proj.weight"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ((NAME, "Q4_0", np.zeros((64, 17), np.uint8)), ValueError, "18 bytes, got 17"),
+        ((NAME, "Q4_0", np.zeros((63, 18), np.uint8)), ValueError, "64 rows, got 63"),
+        ((NAME, "Q4_K", np.zeros((64, 144), np.uint8)), ValueError, "no whole number"),
+        ((NAME, "IQ1_S", np.zeros((64, 18), np.uint8)), ValueError, "type IQ1_S"),
+        ((NAME, "Q4_0", np.zeros((64, 18), np.int16)), ValueError, "2-D array of uint"),
+        ((NAME, "Q4_0", np.zeros(64 * 18, np.uint8)), ValueError, "2-D array of uint8"),
+        (
+            (NAME, "Q4_0", np.zeros((64, 36), np.uint8)[:, ::2]),
+            ValueError,
+            "2-D array of uint8",
+        ),
+        ((NAME, "Q4_0", [[1]]), TypeError, "blocks must be a numpy array"),
+        (("x", "Q4_0", np.zeros((64, 18), np.uint8)), ValueError, "no weight tensor"),
+        (
+            ("model.norm.weight", "F32", np.zeros((1, 128), np.uint8)),
+            RuntimeError,
+            "held as numbers",
+        ),
+        (
+            (NAME, "Q4_0", np.zeros((64, 18), np.uint8), np.arange(63)),
+            ValueError,
+            "order must be 64 row numbers",
+        ),
+        (
+            (NAME, "Q4_0", np.zeros((64, 18), np.uint8), np.arange(64) - 1),
+            ValueError,
+            "order must be 64 row numbers",
+        ),
+    ],
+)
+def test_the_core_refuses_blocks_that_do_not_fit(
+    arguments: tuple[Any, ...], error: type[Exception], words: str
+) -> None:
+    model = vs.quantize(small_models.small())
+    before = model.logits(small_models.IDS)
+    with pytest.raises(error, match=words):
+        model.core.lend(*arguments)
+    np.testing.assert_array_equal(model.logits(small_models.IDS), before)
+
+
+def test_the_core_neither_overwrites_blocks_nor_fails_without_them() -> None:
+    model = vs.quantize(small_models.small())
+    with pytest.raises(RuntimeError, match="GGUF blocks"):
+        model.core.write("weight", NAME, np.zeros((64, 32), np.float32))
+    with pytest.raises(RuntimeError, match="GGUF blocks"):
+        model.core.initialise(0)
+    empty = _core.Model(model.core.configuration)
+    assert not np.asarray(empty.read("weight", NAME)).any()
+    with pytest.raises(ValueError, match="missing tensors"):
+        empty.check_complete()
+    numbers = small_models.small()
+    with pytest.raises(RuntimeError, match="held as numbers"):
+        numbers.core.lend(NAME, "Q4_0", np.zeros((64, 18), np.uint8))
