@@ -16,10 +16,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 IGNORED = -100
 NORM_EPSILON = 1e-7
@@ -192,9 +194,9 @@ def step(
 def as_float64(model: torch.nn.Module) -> torch.nn.Module:
     """Make a model compute in float64 throughout.
 
-    The normalisation and rotary tables of Llama and Qwen 2 are written in float32
-    whatever the model's dtype; both are replaced by the same formulas in the dtype of
-    their input.
+    Normalisations and rotary tables are written in float32 in transformers whatever the
+    model's dtype; they are replaced by the same formulas in the dtype of their input,
+    with frequencies computed in float64.
     """
 
     def normalise(self: Any, hidden: torch.Tensor) -> torch.Tensor:
@@ -211,13 +213,26 @@ def as_float64(model: torch.nn.Module) -> torch.nn.Module:
             angles.sin() * self.attention_scaling,
         )
 
-    replacements = {
-        f"{family}{module}": replacement
-        for family in ("Llama", "Qwen2")
-        for module, replacement in (("RMSNorm", normalise), ("RotaryEmbedding", rotate))
-    }
+    model = model.double()
     for module in model.modules():
-        replacement = replacements.get(type(module).__name__)
-        if replacement is not None:
-            module.forward = types.MethodType(replacement, module)
-    return model.double()
+        kind = type(module).__name__
+        if kind.endswith("RMSNorm"):
+            module.forward = types.MethodType(normalise, module)
+        elif kind.endswith("RotaryEmbedding"):
+            module.forward = types.MethodType(rotate, module)
+            module.inv_freq = _exact_frequencies(module)
+    return model
+
+
+def _exact_frequencies(module: Any) -> torch.Tensor:
+    """The rotary frequencies of transformers, computed in float64."""
+    kind = module.rope_type
+    compute = (
+        module.compute_default_rope_parameters
+        if kind == "default"
+        else ROPE_INIT_FUNCTIONS[kind]
+    )
+    with mock.patch.object(torch, "float", torch.float64):
+        frequencies, _ = compute(module.config, device=None)
+    assert frequencies.dtype == torch.float64
+    return frequencies

@@ -17,7 +17,7 @@ sys.path += [str(TESTS), str(ORACLE)]
 
 @pytest.fixture(scope="session")
 def oracle() -> SimpleNamespace:
-    """The modules of `python/reference`: `step`, `training` and `models`."""
+    """The modules of `python/reference`: `step`, `kinks`, `training` and `models`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch = importlib.import_module("torch")
@@ -25,6 +25,7 @@ def oracle() -> SimpleNamespace:
         return SimpleNamespace(
             torch=torch,
             step=importlib.import_module("torch_oracle"),
+            kinks=importlib.import_module("kinks"),
             training=importlib.import_module("torch_training"),
             models=importlib.import_module("tiny_models"),
         )

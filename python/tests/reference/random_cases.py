@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -28,10 +29,18 @@ Sequences = list[tuple[np.ndarray, np.ndarray]]
 
 @dataclass
 class RandomCase:
-    """One model on both sides; the torch side computes in float64."""
+    """One model on both sides.
+
+    `torch_model` computes in float64. `singles` are in float32: transformers' and
+    PEFT's own, and one with the float32 numbers nearest to the rotary frequencies,
+    which transformers is off by several units. In one Qwen 2 with a softmax that is
+    nearly one-hot the first gives gradients to 4e-5, the second to 2e-4, and so does
+    the engine, whose frequencies are the nearest as well.
+    """
 
     model: vs.CausalLM
     torch_model: Any
+    singles: tuple[Any, Any]
     rho: float
     vocabulary: int
     generator: np.random.Generator
@@ -135,9 +144,11 @@ def random_case(
     golden.write_weights(model, weights)
     model.add_adapter(vs.LoRAConfig(target_modules=list(targets), **settings), seed=0)
     golden.write_adapter(model, state)
+    exact = oracle.step.as_float64(copy.deepcopy(torch_model))
     return RandomCase(
         model,
-        oracle.step.as_float64(torch_model),
+        exact,
+        (torch_model, copy.deepcopy(exact).float()),
         float(generator.choice([0.1, 2.0, 10.0])),
         config["vocab_size"],
         generator,

@@ -7,6 +7,7 @@ gradients are compared; bounds are the project's promise.
 from __future__ import annotations
 
 import copy
+import functools
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ import golden
 import numpy as np
 import pytest
 from random_cases import FAMILIES, RandomCase, packed, random_case
+from rounding import assert_error, largest_error, worst_error
 
 import vaccine_swift as vs
 from vaccine_swift import _core
@@ -25,18 +27,15 @@ pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default")]
 GRADIENTS = 1e-4
 TRAINED_WEIGHTS = 1e-3
 OTHERS = [name for name in FAMILIES if name != "llama"]
-# A rank of 1 with all of the scale makes softmax so steep that torch in float32 is off
-# by 1e-3.
-ADAPTERS = {"qwen2": {"r": 4}}
-# Logits in float32 on both sides, of a few layers.
-CLOSE = 1e-5
+# Logits of a few layers in float32.
+CLOSE = 5e-6
 
 
 @pytest.fixture(params=[(name, seed) for name in OTHERS for seed in range(6)], ids=str)
 def case(request: pytest.FixtureRequest, oracle: SimpleNamespace) -> RandomCase:
     """Six random models of each family."""
     family, seed = request.param
-    return random_case(oracle, seed, family, **ADAPTERS.get(family, {}))
+    return random_case(oracle, seed, family)
 
 
 @pytest.mark.parametrize("rho", [2.0, 0.0])
@@ -44,27 +43,64 @@ def test_steps_on_random_shapes(
     oracle: SimpleNamespace, case: RandomCase, rho: float
 ) -> None:
     sequences = case.sequences(count=4, longest=150)
-    expected = oracle.step.step(case.torch_model, sequences, rho=rho)
+    exact = oracle.step.step(case.torch_model, sequences, rho=rho)
+
+    @functools.cache
+    def singles() -> list[Any]:
+        return [oracle.step.step(model, sequences, rho=rho) for model in case.singles]
+
     method = vs.Vaccine(rho=rho) if rho else vs.SFT()
     report = case.model.forward_backward(packed(sequences), method=method)
-    assert report.loss == pytest.approx(expected.loss, rel=1e-5)
-    assert report.clean_loss == pytest.approx(expected.clean_loss, rel=1e-5)
-    golden.assert_states_agree(case.model.gradients(), expected.gradients, GRADIENTS)
+    assert report.loss == pytest.approx(exact.loss, rel=1e-5)
+    assert report.clean_loss == pytest.approx(exact.clean_loss, rel=1e-5)
+    found = case.model.gradients()
+    error = worst_error(found, exact.gradients)
+    if error > GRADIENTS:
+        beyond = oracle.kinks.step_beyond_kinks(case.torch_model, sequences, rho=rho)
+        if beyond is not None:
+            error = min(error, worst_error(found, beyond.gradients))
+    assert_error(
+        error,
+        lambda: max(worst_error(one.gradients, exact.gradients) for one in singles()),
+        GRADIENTS,
+        "gradients",
+    )
     if rho:
-        assert report.attention_gradient_norm == pytest.approx(
-            expected.attention_gradient_norm, rel=GRADIENTS
+        assert_error(
+            abs(report.attention_gradient_norm / exact.attention_gradient_norm - 1),
+            lambda: max(
+                abs(one.attention_gradient_norm / exact.attention_gradient_norm - 1)
+                for one in singles()
+            ),
+            GRADIENTS,
+            "attention_gradient_norm",
         )
         actual = case.model.perturbations()
-        for layer, shift in enumerate(expected.perturbations):
-            assert golden.relative_error(actual[layer], shift) <= GRADIENTS, layer
+        for layer, shift in enumerate(exact.perturbations):
+            assert_error(
+                golden.relative_error(actual[layer], shift),
+                lambda layer=layer, shift=shift: max(
+                    golden.relative_error(one.perturbations[layer], shift)
+                    for one in singles()
+                ),
+                GRADIENTS,
+                f"perturbation of layer {layer}",
+            )
     logits = [case.model.logits(ids) for ids, _ in sequences]
     outputs = [case.model.attention_outputs(ids) for ids, _ in sequences]
-    for found, theirs in (
-        (np.concatenate(logits), expected.logits),
-        (np.concatenate(outputs, axis=1), expected.attention_outputs),
+    for name, found in (
+        ("logits", np.concatenate(logits)),
+        ("attention_outputs", np.concatenate(outputs, axis=1)),
     ):
-        scale = max(1.0, float(np.abs(theirs).max()))
-        np.testing.assert_allclose(found / scale, theirs / scale, rtol=0, atol=1e-4)
+        theirs = getattr(exact, name)
+        assert_error(
+            largest_error(found, theirs),
+            lambda name=name, theirs=theirs: max(
+                largest_error(getattr(one, name), theirs) for one in singles()
+            ),
+            GRADIENTS,
+            name,
+        )
 
 
 @pytest.mark.parametrize("family", OTHERS)
@@ -72,12 +108,17 @@ def test_steps_on_random_shapes(
 def test_twenty_clipped_adamw_steps(
     oracle: SimpleNamespace, family: str, seed: int
 ) -> None:
-    case = random_case(oracle, seed, family, **ADAPTERS.get(family, {}))
+    case = random_case(oracle, seed, family)
     batches = [case.sequences(3, 24) for _ in range(20)]
     settings = oracle.training.TrainingSettings(learning_rate=3e-3)
-    trained = copy.deepcopy(case.torch_model)
     plan = [[(batch, 1.0)] for batch in batches]
-    run = oracle.training.train(trained, plan, settings, rho=case.rho)
+
+    def trained(model: Any) -> tuple[Any, dict[str, np.ndarray]]:
+        model = copy.deepcopy(model)
+        run = oracle.training.train(model, plan, settings, rho=case.rho)
+        return run, oracle.step.adapter_state(model)
+
+    run, exact = trained(case.torch_model)
     optimiser = _core.AdamW(case.model._model, 0.9, 0.999, 1e-8, settings.weight_decay)
     for step, batch in enumerate(batches):
         case.model.zero_gradients()
@@ -86,8 +127,11 @@ def test_twenty_clipped_adamw_steps(
         optimiser.step(
             case.model._model, run.learning_rates[step], settings.max_grad_norm
         )
-    golden.assert_states_agree(
-        case.model.adapter_state(), oracle.step.adapter_state(trained), TRAINED_WEIGHTS
+    assert_error(
+        worst_error(case.model.adapter_state(), exact),
+        lambda: max(worst_error(trained(one)[1], exact) for one in case.singles),
+        TRAINED_WEIGHTS,
+        "trained weights",
     )
 
 
@@ -116,11 +160,23 @@ def logits_of(oracle: SimpleNamespace, model: Any, ids: np.ndarray) -> np.ndarra
 
 
 def assert_close(found: np.ndarray, expected: np.ndarray, bound: float = CLOSE) -> None:
-    scale = np.abs(expected).max()
-    np.testing.assert_allclose(found / scale, expected / scale, rtol=0, atol=bound)
+    assert largest_error(found, expected) <= bound
 
 
-@pytest.fixture(params=[(name, seed) for name in OTHERS for seed in (3, 4)], ids=str)
+def assert_logits(
+    oracle: SimpleNamespace, found: np.ndarray, model: Any, ids: np.ndarray
+) -> None:
+    """The engine's logits are as exact as those of a model of transformers."""
+    exact = logits_of(oracle, oracle.step.as_float64(copy.deepcopy(model)), ids)
+    assert_error(
+        largest_error(found, exact),
+        lambda: largest_error(logits_of(oracle, model, ids), exact),
+        CLOSE,
+        "logits",
+    )
+
+
+@pytest.fixture(params=[(name, seed) for name in FAMILIES for seed in (3, 4)], ids=str)
 def theirs(
     request: pytest.FixtureRequest, oracle: SimpleNamespace
 ) -> tuple[Any, np.ndarray, tuple[str, ...]]:
@@ -140,7 +196,7 @@ def test_files_of_transformers_give_its_logits_and_are_read_back(
     model.save_pretrained(tmp_path / "theirs", max_shard_size="20KB")
     ours = vs.CausalLM.from_pretrained(tmp_path / "theirs")
     expected = logits_of(oracle, model, ids)
-    assert_close(ours.logits(ids), expected)
+    assert_logits(oracle, ours.logits(ids), model, ids)
     ours.save_pretrained(tmp_path / "ours")
     again = AutoModelForCausalLM.from_pretrained(tmp_path / "ours").eval()
     assert_close(logits_of(oracle, again, ids), expected, 1e-6)
@@ -149,7 +205,7 @@ def test_files_of_transformers_give_its_logits_and_are_read_back(
     if config.get("tie_word_embeddings"):
         shutil.copy(tmp_path / "theirs/config.json", tmp_path / "base/config.json")
         base = vs.CausalLM.from_pretrained(tmp_path / "base")
-        assert_close(base.logits(ids), expected)
+        assert_close(base.logits(ids), ours.logits(ids), 0)
 
 
 def test_generation_is_token_for_token_that_of_transformers(
@@ -189,25 +245,32 @@ def test_adapters_go_both_ways_with_equal_logits(
     ours.add_adapter(vs.LoRAConfig(r=3, lora_alpha=6, **wanted))
     generator = np.random.default_rng(1)
     for name, values in ours.adapter_state().items():
-        ours._model.write("adapter", name, generator.normal(0, 0.1, values.shape))
+        ours._model.write("adapter", name, generator.normal(0, 0.2, values.shape))
     adapted = ours.logits(ids)
     assert np.abs(adapted - plain).max() > 1e-3 * np.abs(plain).max()
     ours.save_adapter(tmp_path / "adapter")
     base = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
     read = PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
-    assert_close(adapted, logits_of(oracle, read, ids))
+    assert_logits(oracle, adapted, read, ids)
     ours.merge_adapter()
     ours.save_pretrained(tmp_path / "merged")
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged").eval()
-    assert_close(logits_of(oracle, merged, ids), adapted, 5 * CLOSE)
+    single = logits_of(oracle, read, ids)
+    exact = logits_of(oracle, oracle.step.as_float64(read), ids)
+    assert_error(
+        largest_error(logits_of(oracle, merged, ids), exact),
+        lambda: largest_error(single, exact),
+        5 * CLOSE,
+        "merged",
+    )
 
     settings = LoraConfig(r=3, lora_alpha=6, target_modules=list(targets))
     peft_model = get_peft_model(model, settings)
     with oracle.torch.no_grad():
         for name, parameter in peft_model.named_parameters():
             if "lora_" in name:
-                parameter.normal_(0, 0.1)
+                parameter.normal_(0, 0.2)
     peft_model.save_pretrained(tmp_path / "theirs")
     fresh = vs.CausalLM.from_pretrained(tmp_path / "base")
     fresh.load_adapter(tmp_path / "theirs")
-    assert_close(fresh.logits(ids), logits_of(oracle, peft_model.eval(), ids))
+    assert_logits(oracle, fresh.logits(ids), peft_model.eval(), ids)
