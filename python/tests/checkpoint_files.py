@@ -13,7 +13,13 @@ from safetensors.numpy import save_file
 
 import vaccine_swift as vs
 
-_NAMES = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, 4)
+# By `model_type`: the package's architecture, and whether llama.cpp's converter
+# reorders the rows of q and k.
+_ARCHITECTURES = {
+    "llama": (gguf.MODEL_ARCH.LLAMA, True),
+    "mistral": (gguf.MODEL_ARCH.LLAMA, True),
+    "qwen2": (gguf.MODEL_ARCH.QWEN2, False),
+}
 # Above the single bytes, as GPT-2 spells them.
 MERGES = ["h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "l d", "Ġwor ld"]
 
@@ -151,7 +157,8 @@ def write_gguf(
 
     `extra` tensors go in as they are, quantised ones as (bytes, type).
     """
-    writer = gguf.GGUFWriter(path, "llama")
+    architecture, reordered = _ARCHITECTURES[config["model_type"]]
+    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[architecture])
     heads, groups = config["num_attention_heads"], config["num_key_value_heads"]
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
@@ -161,17 +168,22 @@ def write_gguf(
     writer.add_head_count_kv(groups)
     writer.add_rope_freq_base(config["rope_theta"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_rope_dimension_count(config["hidden_size"] // heads)
+    size = config.get("head_dim") or config["hidden_size"] // heads
+    if reordered:
+        writer.add_rope_dimension_count(size)
+    else:
+        writer.add_key_length(size)
+        writer.add_value_length(size)
     for key, value in (metadata or {}).items():
         add_field(writer, key, value)
     for name, values in weights.items():
-        if ".q_proj." in name:
+        if reordered and ".q_proj." in name:
             values = gguf_rows(values, heads)
-        elif ".k_proj." in name:
+        elif reordered and ".k_proj." in name:
             values = gguf_rows(values, groups)
         kind = gguf.GGMLQuantizationType[quantization if values.ndim > 1 else "F32"]
         stored = gguf.quantize(values, kind)
-        writer.add_tensor(gguf_name(name), stored, raw_dtype=kind)
+        writer.add_tensor(gguf_name(name, architecture), stored, raw_dtype=kind)
     for name, values in (extra or {}).items():
         stored, kind = values if isinstance(values, tuple) else (values, None)
         writer.add_tensor(name, stored, raw_dtype=kind)
@@ -196,8 +208,9 @@ def add_field(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
         writer.add_array(key, value)
 
 
-def gguf_name(name: str) -> str:
+def gguf_name(name: str, architecture: gguf.MODEL_ARCH = gguf.MODEL_ARCH.LLAMA) -> str:
     """llama.cpp's name of a Hugging Face tensor, by the package's own table."""
-    found = _NAMES.get_name(name, try_suffixes=(".weight", ".bias"))
+    names = gguf.get_tensor_name_map(architecture, 4)
+    found = names.get_name(name, try_suffixes=(".weight", ".bias"))
     assert found is not None, name
     return found

@@ -236,13 +236,30 @@ def test_a_vocabulary_that_does_not_fit_the_embedding_is_refused(path: Path) -> 
 
 
 def test_another_architecture_is_refused_by_name(path: Path) -> None:
-    writer = gguf.GGUFWriter(path, "qwen2")
+    writer = gguf.GGUFWriter(path, "mamba")
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
     with pytest.raises(
-        ValueError, match="general.architecture must be 'llama', got 'qw"
+        ValueError, match="general.architecture must be one of 'llama', .*got 'mam"
+    ):
+        vs.CausalLM.from_pretrained(path)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen2"])
+def test_sizes_that_a_file_leaves_out_take_no_default(
+    path: Path, architecture: str
+) -> None:
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_block_count(2)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(
+        ValueError,
+        match=rf"missing keys: {architecture}.embedding_length, .*head_count$",
     ):
         vs.CausalLM.from_pretrained(path)
 

@@ -1,7 +1,7 @@
 """The Hugging Face configuration that a GGUF file's metadata stands for.
 
-Only the architecture "llama" (Llama, Mistral, SmolLM2, Vicuna). What has no counterpart
-keeps its GGUF key, so that the check of the configuration meets it.
+Keys begin with the file's architecture. What has no counterpart keeps its GGUF key, so
+that the check of the configuration meets it.
 
 References: gguf.md of ggml; ``convert_hf_to_gguf.py`` of llama.cpp.
 """
@@ -28,7 +28,6 @@ __all__ = [
 ROTARY_FACTORS: Final = "rope_freqs.weight"
 """The tensor that divides the rotary frequencies, in files of Llama 3.1 and later."""
 
-_PREFIX: Final = "llama."
 _KEYS: Final = {
     "vocab_size": "vocab_size",
     "embedding_length": "hidden_size",
@@ -70,6 +69,12 @@ _NUMBERS: Final = frozenset(
 _KINDS: Final[dict[str, Kind]] = {
     key: "number" if key in _NUMBERS else "integer" for key in _KEYS
 } | _ROTARY_KINDS
+_SIZES: Final = (
+    "embedding_length",
+    "feed_forward_length",
+    "block_count",
+    "attention.head_count",
+)
 _TOKENS: Final = (("bos", "bos"), ("eos", "eos"), ("pad", "padding"))
 _OFF_WHEN_ZERO: Final = ("num_local_experts", "num_experts_per_tok", "sliding_window")
 
@@ -129,25 +134,30 @@ def hugging_face_configuration(
     """
     family = family_of_metadata(metadata)
     names = family.modules
+    prefix = f"{gguf_names(family).architecture}."
     values: dict[str, Any] = {}
     for key, value in metadata.items():
-        if key.startswith(_PREFIX):
-            name = key.removeprefix(_PREFIX)
+        if key.startswith(prefix):
+            name = key.removeprefix(prefix)
             if name in _KINDS:
                 value = read_field(metadata, key, _KINDS[name])
             values[name] = _plain(value)
+    if missing := [prefix + key for key in _SIZES if key not in values]:
+        raise ValueError(f"missing keys: {', '.join(missing)}")
     config: dict[str, Any] = {
         "architectures": [family.architecture],
         "model_type": family.model_type,
-        "hidden_act": "silu",
         "torch_dtype": "float32",
         "tie_word_embeddings": f"{names['head']}.weight" not in shapes,
-        "attention_bias": any("self_attn" in n and n.endswith("bias") for n in shapes),
-        "mlp_bias": any("mlp" in name and name.endswith("bias") for name in shapes),
     }
+    for key, part in (("attention_bias", "self_attn"), ("mlp_bias", "mlp")):
+        if key in family.defaults:
+            config[key] = any(part in n and n.endswith("bias") for n in shapes)
+    if "hidden_act" in family.defaults:
+        config["hidden_act"] = family.defaults["hidden_act"]
     for key, value in values.items():
         if key not in _ROTARY_KINDS:
-            config[_KEYS.get(key, _PREFIX + key)] = value
+            config[_KEYS.get(key, prefix + key)] = value
     for key in _OFF_WHEN_ZERO:
         if config.get(key) == 0:
             del config[key]
@@ -164,11 +174,24 @@ def hugging_face_configuration(
         token = read_field(metadata, f"tokenizer.ggml.{key}_token_id", "integer")
         if token is not None:
             config[f"{name}_token_id"] = token
-    _read_rotary(values, config, rotary_factors)
+    _read_rotary(prefix, values, config, rotary_factors)
+    for key, value in _absent(config).items():
+        if family.defaults.get(key) is not None:
+            config.setdefault(key, value)
     return config
 
 
+def _absent(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What llama.cpp takes for keys that a file leaves out."""
+    heads, hidden = config.get("num_attention_heads"), config.get("hidden_size")
+    absent: dict[str, Any] = {"rope_theta": 10000.0}
+    if heads and hidden:
+        absent |= {"num_key_value_heads": heads, "head_dim": hidden // heads}
+    return absent
+
+
 def _read_rotary(
+    prefix: str,
     values: Mapping[str, Any],
     config: dict[str, Any],
     rotary_factors: npt.NDArray[np.float32] | None,
@@ -181,7 +204,7 @@ def _read_rotary(
         head_size = hidden // max(heads, 1)
     if head_size != values.get("attention.value_length", head_size):
         raise ValueError(
-            f"{_PREFIX}attention.value_length {values['attention.value_length']} must "
+            f"{prefix}attention.value_length {values['attention.value_length']} must "
             f"equal the key length {head_size}"
         )
     if rotated is not None and head_size and rotated != head_size:

@@ -12,13 +12,27 @@ from vaccine_swift.families.family import Family, GGUFNames
 from vaccine_swift.families.reader import ConfigurationReader
 from vaccine_swift.families.rotary import ROTARY_KEYS, rotary_configuration
 
-__all__ = ["LLAMA"]
+__all__ = ["GGUF_MODULES", "LLAMA", "described_llama"]
 
 _LAYER: Final = "model.layers.{layer}"
 
 
-def _describe(reader: ConfigurationReader) -> dict[str, Any]:
-    attention_bias = reader.flag("attention_bias")
+def described_llama(
+    reader: ConfigurationReader,
+    *,
+    query_key_value_bias: bool,
+    attention_output_bias: bool,
+    feed_forward_bias: bool,
+) -> dict[str, Any]:
+    """The description of a Llama and of its relatives, which differ in biases.
+
+    Parameters
+    ----------
+    reader : ConfigurationReader
+        Of a family with Llama's keys.
+    query_key_value_bias, attention_output_bias, feed_forward_bias : bool
+        Which linear maps have one.
+    """
     reader.only("hidden_act", "silu", "swish")
     check_window(reader)
     reader.knows(ROTARY_KEYS)
@@ -29,13 +43,39 @@ def _describe(reader: ConfigurationReader) -> dict[str, Any]:
         "positions": "rotary",
         **rotary_configuration(reader.values, reader.faults),
         **grouped_heads(reader, even=True),
-        "query_key_value_bias": attention_bias,
-        "attention_output_bias": attention_bias,
+        "query_key_value_bias": query_key_value_bias,
+        "attention_output_bias": attention_output_bias,
         "feed_forward": "gated_silu",
         "feed_forward_size": reader.size("intermediate_size"),
-        "feed_forward_bias": reader.flag("mlp_bias"),
+        "feed_forward_bias": feed_forward_bias,
     }
 
+
+def _describe(reader: ConfigurationReader) -> dict[str, Any]:
+    attention_bias = reader.flag("attention_bias")
+    return described_llama(
+        reader,
+        query_key_value_bias=attention_bias,
+        attention_output_bias=attention_bias,
+        feed_forward_bias=reader.flag("mlp_bias"),
+    )
+
+
+GGUF_MODULES: Final = {
+    "embedding": "token_embd",
+    "attention_norm": "attn_norm",
+    "query": "attn_q",
+    "key": "attn_k",
+    "value": "attn_v",
+    "attention_output": "attn_output",
+    "feed_forward_norm": "ffn_norm",
+    "gate": "ffn_gate",
+    "up": "ffn_up",
+    "down": "ffn_down",
+    "final_norm": "output_norm",
+    "head": "output",
+}
+"""The names in GGUF files of a Llama's modules, and of its relatives'."""
 
 LLAMA: Final = Family(
     model_type="llama",
@@ -72,20 +112,7 @@ LLAMA: Final = Family(
     ),
     gguf=GGUFNames(
         architecture="llama",
-        modules={
-            "embedding": "token_embd",
-            "attention_norm": "attn_norm",
-            "query": "attn_q",
-            "key": "attn_k",
-            "value": "attn_v",
-            "attention_output": "attn_output",
-            "feed_forward_norm": "ffn_norm",
-            "gate": "ffn_gate",
-            "up": "ffn_up",
-            "down": "ffn_down",
-            "final_norm": "output_norm",
-            "head": "output",
-        },
+        modules=GGUF_MODULES,
         paired_rows={"query": "num_attention_heads", "key": "num_key_value_heads"},
     ),
 )

@@ -9,31 +9,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from vaccine_swift.families.blocks import check_window, grouped_heads, sizes
-from vaccine_swift.families.llama import LLAMA
+from vaccine_swift.families.family import GGUFNames
+from vaccine_swift.families.llama import GGUF_MODULES, LLAMA, described_llama
 from vaccine_swift.families.reader import ConfigurationReader
-from vaccine_swift.families.rotary import ROTARY_KEYS, rotary_configuration
 
 __all__ = ["QWEN2"]
 
 
 def _describe(reader: ConfigurationReader) -> dict[str, Any]:
-    reader.only("hidden_act", "silu", "swish")
-    check_window(reader)
-    reader.knows((*ROTARY_KEYS, "use_sliding_window", "max_window_layers"))
-    return {
-        **sizes(reader),
-        "norm": "rms",
-        "norm_epsilon": reader.positive("rms_norm_eps"),
-        "positions": "rotary",
-        **rotary_configuration(reader.values, reader.faults),
-        **grouped_heads(reader, even=True),
-        "query_key_value_bias": True,
-        "attention_output_bias": False,
-        "feed_forward": "gated_silu",
-        "feed_forward_size": reader.size("intermediate_size"),
-        "feed_forward_bias": False,
-    }
+    reader.knows(("use_sliding_window", "max_window_layers"))
+    return described_llama(
+        reader,
+        query_key_value_bias=True,
+        attention_output_bias=False,
+        feed_forward_bias=False,
+    )
 
 
 QWEN2: Final = replace(
@@ -56,5 +46,5 @@ QWEN2: Final = replace(
         "sliding_window": 4096,
         "use_sliding_window": False,
     },
-    gguf=None,
+    gguf=GGUFNames(architecture="qwen2", modules=GGUF_MODULES),
 )

@@ -1,0 +1,66 @@
+"""GGUF files of every architecture, written by the gguf package from golden weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import checkpoint_files as files
+import golden
+import numpy as np
+import pytest
+
+import vaccine_swift as vs
+from vaccine_swift.checkpoints.gguf import GGUFFile
+from vaccine_swift.families import GGUF_FAMILIES
+
+FAMILIES = ("qwen2",)
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*tokenizer.ggml")
+
+
+@pytest.fixture(params=FAMILIES)
+def case(request: pytest.FixtureRequest) -> golden.GoldenCase:
+    return golden.load(request.param)
+
+
+def test_every_architecture_beside_llama_has_a_golden_file_here() -> None:
+    assert {"llama", *FAMILIES} == GGUF_FAMILIES.keys()
+
+
+def test_a_file_gives_the_logits_of_the_hugging_face_directory(
+    case: golden.GoldenCase, tmp_path: Path
+) -> None:
+    weights = case.group("weight")
+    path = files.write_gguf(tmp_path / "model.gguf", case.config, weights)
+    directory = files.write_directory(tmp_path / "hf", case.config, weights)
+    model = vs.CausalLM.from_pretrained(path)
+    expected = vs.CausalLM.from_pretrained(directory)
+    assert {
+        key: value
+        for key, value in model.config.items()
+        if key in case.config and key not in ("head_dim", "architectures")
+    }.items() <= case.config.items()
+    ids = case.tensors["batch/input_ids"][:29]
+    np.testing.assert_array_equal(model.logits(ids), expected.logits(ids))
+    model.save_pretrained(tmp_path / "saved")
+    again = vs.CausalLM.from_pretrained(tmp_path / "saved")
+    np.testing.assert_array_equal(again.logits(ids), expected.logits(ids))
+
+
+def test_keys_begin_with_the_files_architecture(
+    case: golden.GoldenCase, tmp_path: Path
+) -> None:
+    other = {"llama.block_count": 7, "llama.rope.scaling.type": "yarn"}
+    path = files.write_gguf(
+        tmp_path / "model.gguf", case.config, case.group("weight"), metadata=other
+    )
+    config = GGUFFile(path).config
+    assert config["num_hidden_layers"] == case.config["num_hidden_layers"]
+    assert config["model_type"] == case.config["model_type"]
+    assert "rope_scaling" not in config
+    wrong = {f"{case.config['model_type']}.attention.value_length": 3}
+    other = tmp_path / "wrong.gguf"
+    with pytest.raises(ValueError, match=rf"{case.config['model_type']}\.attention"):
+        GGUFFile(
+            files.write_gguf(other, case.config, case.group("weight"), metadata=wrong)
+        )
