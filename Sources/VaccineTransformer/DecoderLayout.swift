@@ -67,6 +67,9 @@ extension DecoderLayer {
             output: projection(
                 [("attention_output", hidden)], input: settings.queryWidth,
                 bias: settings.outputBias),
+            norm: settings.queryKeyNorm.map {
+                QueryKeyNorm($0, settings, configuration.norm, in: arena)
+            },
             attention: Attention(settings), positions: positions)
         feedForwardNorm = ResidualNorm(
             norm: configuration.norm.layOut(width: hidden, in: arena),

@@ -39,7 +39,8 @@ struct LayerActivations {
         input = arena.matrix(rows: tokens, columns: hidden)
         attentionStatistics = arena.matrix(rows: tokens, columns: statistics)
         attention = AttentionActivations(
-            configuration.attention, tokens: tokens, rank: rank, in: arena)
+            configuration.attention, statisticsWidth: statistics, tokens: tokens, rank: rank,
+            in: arena)
         attentionSum = configuration.placement.sum(tokens: tokens, width: hidden, in: arena)
         middle = arena.matrix(rows: tokens, columns: hidden)
         feedForwardStatistics = arena.matrix(rows: tokens, columns: statistics)

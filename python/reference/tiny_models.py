@@ -76,6 +76,15 @@ def qwen2_config(**overrides: Any) -> dict[str, Any]:
     return config | overrides
 
 
+def qwen3_config(**overrides: Any) -> dict[str, Any]:
+    """A `config.json` of a tiny Qwen 3, whose heads are wider than a share of C."""
+    settings = {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3"}
+    config = llama_config(**({"head_dim": 12} | settings))
+    config |= {"use_sliding_window": False}
+    del config["mlp_bias"]
+    return config | overrides
+
+
 OPT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
 

@@ -31,6 +31,7 @@ from tiny_models import (
     llama_config,
     opt_config,
     qwen2_config,
+    qwen3_config,
     random_sequence,
 )
 from torch_oracle import (
@@ -138,6 +139,7 @@ CASES = (
         training=TrainingSettings(max_grad_norm=0.5),
     ),
     Case("qwen2", qwen2_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=7),
+    Case("qwen3", qwen3_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=8),
 )
 
 

@@ -7,6 +7,8 @@ struct AttentionSettings: Sendable {
     var headSize: Int  // D
     var queryKeyValueBias: Bool
     var outputBias: Bool
+    /// Nil: queries and keys are not normalised.
+    var queryKeyNorm: QueryKeyNormScope?
 
     /// The model's words for the linear maps, in the order of the computation.
     static let modules = ["query", "key", "value", "attention_output"]
@@ -17,12 +19,15 @@ struct AttentionSettings: Sendable {
         headSize = reader.integer("head_size")
         queryKeyValueBias = reader.flag("query_key_value_bias")
         outputBias = reader.flag("attention_output_bias")
+        queryKeyNorm = QueryKeyNormScope(&reader)
     }
 
     /// Width of the queries, H·D, and of the attention context before the output projection.
     var queryWidth: Int { headCount * headSize }
     /// Width of the keys, and of the values, K·D.
     var keyValueWidth: Int { keyValueHeadCount * headSize }
+    /// Width of queries and keys side by side, which positions turn.
+    var turnedWidth: Int { queryWidth + keyValueWidth }
     /// Width of queries, keys and values side by side.
     var queryKeyValueWidth: Int { queryWidth + 2 * keyValueWidth }
 
@@ -49,13 +54,21 @@ struct AttentionSettings: Sendable {
 struct AttentionActivations {
     let qkv: Matrix  // [T, (H + 2K)·D] turned by their positions
     let qkvCache: Projection.Cache
+    let queryKeyNorm: QueryKeyNormActivations?
     let logSums: Matrix  // [H, T]
     let context: Matrix  // [T, H·D]
     let outputCache: Projection.Cache
 
-    init(_ settings: AttentionSettings, tokens: Int, rank: Int, in arena: Arena) {
+    /// - Parameter statisticsWidth: of the model's kind of norm.
+    init(
+        _ settings: AttentionSettings, statisticsWidth: Int, tokens: Int, rank: Int, in arena: Arena
+    ) {
         qkv = arena.matrix(rows: tokens, columns: settings.queryKeyValueWidth)
         qkvCache = Projection.Cache(parts: 3, tokens: tokens, rank: rank, in: arena)
+        queryKeyNorm = settings.queryKeyNorm.map {
+            QueryKeyNormActivations(
+                $0, settings, statisticsWidth: statisticsWidth, tokens: tokens, in: arena)
+        }
         logSums = arena.matrix(rows: settings.headCount, columns: tokens)
         context = arena.matrix(rows: tokens, columns: settings.queryWidth)
         outputCache = Projection.Cache(parts: 1, tokens: tokens, rank: rank, in: arena)
@@ -65,11 +78,12 @@ struct AttentionActivations {
 /// Queries, keys and values of every row, attention among them, and the output projection.
 ///
 /// ```
-/// y = output(attention(turn(queryKeyValue(x))))
+/// y = output(attention(turn(norm(queryKeyValue(x)))))
 /// ```
 package struct AttentionBlock {
     package var queryKeyValue: Projection
     package var output: Projection
+    let norm: QueryKeyNorm?
     let attention: Attention
     let positions: any PositionEncoding
 
@@ -86,6 +100,7 @@ package struct AttentionBlock {
         let (qkv, context) = (kept.qkv.rows(all), kept.context.rows(all))
         try queryKeyValue.forward(
             x, pass, masks: pass.masks, cache: kept.qkvCache, into: qkv)
+        if let norm, let kept = kept.queryKeyNorm { norm.forward(qkv, kept) }
         positions.turn(qkv, heads: turnedHeads, at: pass.positions, inverse: false)
         try pass.interruption.check()
         let seen = pass.cached?.append(
@@ -133,6 +148,9 @@ package struct AttentionBlock {
             into: dQKV)
         try pass.interruption.check()
         positions.turn(dQKV, heads: turnedHeads, at: pass.positions, inverse: true)
+        if let norm, let kept = kept.queryKeyNorm {
+            norm.backward(dQKV, kept, in: dContext)
+        }
         try queryKeyValue.backward(
             x, dY: dQKV, pass, masks: pass.masks, cache: kept.qkvCache, weights: weights,
             into: dX)

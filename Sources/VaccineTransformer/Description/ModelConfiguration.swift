@@ -47,9 +47,10 @@ package struct ModelConfiguration: Sendable {
     }
 
     /// Words for modules that not every model has.
-    private static let sometimes = [
-        "positions", "embedding_projection", "head_projection", "final_norm",
-    ]
+    private static let sometimes =
+        [
+            "positions", "embedding_projection", "head_projection", "final_norm",
+        ] + QueryKeyNormScope.modules
 
     var hasEmbeddingProjection: Bool { embeddingSize != hiddenSize }
 
@@ -58,10 +59,10 @@ package struct ModelConfiguration: Sendable {
         var once = ["embedding"] + positions.modules
         if hasEmbeddingProjection { once += ["embedding_projection", "head_projection"] }
         if finalNorm { once.append("final_norm") }
+        var inLayers = ["attention_norm", "feed_forward_norm"]
+        if attention.queryKeyNorm != nil { inLayers += QueryKeyNormScope.modules }
         return (
-            once + ["head"],
-            ["attention_norm", "feed_forward_norm"] + AttentionSettings.modules
-                + feedForward.modules
+            once + ["head"], inLayers + AttentionSettings.modules + feedForward.modules
         )
     }
 

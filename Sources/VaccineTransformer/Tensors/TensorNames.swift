@@ -36,6 +36,10 @@ func weightTable(
                         layout: .vector))
             }
         }
+        if let norm = layer.attention.norm {
+            add(norm.query, names.name(of: "query_norm", layer: layer.index))
+            add(norm.key, names.name(of: "key_norm", layer: layer.index))
+        }
     }
     add(head.norm, names.name(of: "final_norm"))
     add(head.projection, "head_projection")

@@ -121,7 +121,22 @@ def random_qwen2(
     return config, oracle.models.ALL_TARGETS
 
 
-FAMILIES = {"llama": random_llama, "opt": random_opt, "qwen2": random_qwen2}
+def random_qwen3(
+    oracle: SimpleNamespace, generator: np.random.Generator, seed: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """As `random_llama`."""
+    config, targets = random_llama(oracle, generator, seed)
+    for key in ("architectures", "model_type", "mlp_bias"):
+        del config[key]
+    return oracle.models.qwen3_config(**config), targets
+
+
+FAMILIES = {
+    "llama": random_llama,
+    "opt": random_opt,
+    "qwen2": random_qwen2,
+    "qwen3": random_qwen3,
+}
 
 
 def random_case(

@@ -15,6 +15,7 @@ from vaccine_swift.families.llama import LLAMA
 from vaccine_swift.families.mistral import MISTRAL
 from vaccine_swift.families.opt import OPT
 from vaccine_swift.families.qwen2 import QWEN2
+from vaccine_swift.families.qwen3 import QWEN3
 from vaccine_swift.families.reader import ConfigurationReader
 
 __all__ = [
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 FAMILIES: Final[dict[str, Family]] = {
-    family.model_type: family for family in (LLAMA, MISTRAL, OPT, QWEN2)
+    family.model_type: family for family in (LLAMA, MISTRAL, OPT, QWEN2, QWEN3)
 }
 """By ``model_type``."""
 
