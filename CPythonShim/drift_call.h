@@ -4,8 +4,8 @@
 #define VACCINE_SHIM_DRIFT_CALL_H
 
 #include "arguments.h"
-#include "arrays.h"
 #include "call.h"
+#include "inputs.h"
 #include "types.h"
 
 // Sizes up to which products of four stay within 64 bits.

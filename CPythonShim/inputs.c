@@ -1,29 +1,42 @@
+#include "inputs.h"
+
 #include <string.h>
 
-#include "inputs.h"
+#include "arguments.h"
+
+// Where an empty array is said to be.
+static const int64_t nothing = 0;
+
+// MARK: - A user's array
 
 // What an argument asks for and how numpy is told of it.
 typedef struct Element {
     const char *noun;
-    const char *formats;  // of struct, in native size
+    const char *formats;  // letters of struct, in native size
     const char *widest;   // dtype that every accepted dtype casts to without loss
     const char *target;   // dtype that others are converted to
     bool eight_bytes;     // a width of 8 is taken as it is
 } Element;
 
 static const Element FLOATS = {"real numbers", "f", "float64", "float32", false};
-static const Element INTEGERS = {"integers", "ilqn", "int64", "int64", true};
+static const Element INTEGERS = {"integers", "iln", "int64", "int64", true};
 
-static bool native_format(const char *format, const Element *element) {
+// The one letter of a native format, 0 for others; 'q' and 'Q' count as 'l' and 'L'.
+static char letter(const Py_buffer *view) {
     const char own = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '<' : '>';
-    if (format == NULL) return false;
+    const char *format = view->format == NULL ? "B" : view->format;
     if (*format == '@' || *format == '=' || *format == own) format++;
-    return *format != '\0' && strchr(element->formats, *format) != NULL && format[1] == '\0';
+    if (*format == '\0' || format[1] != '\0') return 0;
+    return *format == 'q' ? 'l' : *format == 'Q' ? 'L' : *format;
+}
+
+static bool is_one_of(char letter, const char *formats) {
+    return letter != 0 && strchr(formats, letter) != NULL;
 }
 
 static bool taken_as_is(const Py_buffer *view, const Element *element) {
     const bool width = view->itemsize == 4 || (view->itemsize == 8 && element->eight_bytes);
-    return width && native_format(view->format, element) && PyBuffer_IsContiguous(view, 'C')
+    return width && is_one_of(letter(view), element->formats) && PyBuffer_IsContiguous(view, 'C')
         && (uintptr_t)view->buf % (size_t)view->itemsize == 0;
 }
 
@@ -41,7 +54,6 @@ static bool check_dimensions(
 }
 
 static void fill(Input *input) {
-    static const int64_t nothing = 0;
     const Py_buffer *view = &input->view;
     input->width = (int)view->itemsize;
     input->count = view->len / view->itemsize;
@@ -173,4 +185,89 @@ void input_release(Input *input) {
     PyErr_Fetch(&type, &value, &traceback);
     PyBuffer_Release(&input->view);
     PyErr_Restore(type, value, traceback);
+}
+
+// MARK: - Arrays of the package's own code
+
+void arrays_release(Arrays *arrays) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    for (int i = 0; i < arrays->count; i++) PyBuffer_Release(&arrays->views[i]);
+    for (int i = 0; i < arrays->copy_count; i++) PyMem_Free(arrays->copies[i]);
+    arrays->count = arrays->copy_count = 0;
+    PyErr_Restore(type, value, traceback);
+}
+
+static Py_buffer *hold(Arrays *arrays, PyObject *object, const char *name, int flags) {
+    if (!PyObject_CheckBuffer(object)) {
+        raise_type(name, "a contiguous numpy array", object);
+        return NULL;
+    }
+    Py_buffer *view = &arrays->views[arrays->count];
+    if (PyObject_GetBuffer(object, view, flags) < 0) {
+        if (PyErr_ExceptionMatches(PyExc_BufferError) || PyErr_ExceptionMatches(PyExc_ValueError))
+            PyErr_Format(
+                PyExc_ValueError, "%s must be a contiguous, writable array of a plain dtype", name);
+        return NULL;
+    }
+    arrays->count++;
+    return view;
+}
+
+static void *memory(
+    Arrays *arrays, PyObject *object, const char *name, char format, int64_t count, int flags) {
+    Py_buffer *view = hold(arrays, object, name, flags);
+    if (view == NULL) return NULL;
+    if (letter(view) != format || view->len != size_product(count, view->itemsize)
+        || (uintptr_t)view->buf % (size_t)view->itemsize != 0) {
+        PyErr_Format(PyExc_ValueError, "%s must hold %lld elements of format '%c', got %zd of '%s'",
+            name, (long long)count, format, view->itemsize > 0 ? view->len / view->itemsize : 0,
+            view->format == NULL ? "B" : view->format);
+        return NULL;
+    }
+    return view->len == 0 ? (void *)&nothing : view->buf;
+}
+
+const void *array_read(
+    Arrays *arrays, PyObject *object, const char *name, char format, int64_t count) {
+    return memory(arrays, object, name, format, count, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT);
+}
+
+const void *array_copy(
+    Arrays *arrays, PyObject *object, const char *name, char format, int64_t count) {
+    const void *values = array_read(arrays, object, name, format, count);
+    if (values == NULL) return NULL;
+    const size_t size = (size_t)arrays->views[arrays->count - 1].len;
+    void *copy = PyMem_Malloc(size > 0 ? size : 1);
+    if (copy == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    arrays->copies[arrays->copy_count++] = copy;
+    return memcpy(copy, values, size);
+}
+
+void *array_write(Arrays *arrays, PyObject *object, const char *name, char format, int64_t count) {
+    return memory(
+        arrays, object, name, format, count, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | PyBUF_WRITABLE);
+}
+
+bool array_embeddings(
+    Arrays *arrays, PyObject *object, const char *name, VaccineEmbeddings *embeddings) {
+    const Py_buffer *view = hold(arrays, object, name, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT);
+    if (view == NULL) return false;
+    const char *const formats = "fdeH";
+    if (view->ndim != 2 || !is_one_of(letter(view), formats)
+        || (uintptr_t)view->buf % (size_t)view->itemsize != 0) {
+        PyErr_Format(PyExc_ValueError,
+            "%s must be a 2-D array of float32, float64, float16 or uint16 (bfloat16)", name);
+        return false;
+    }
+    *embeddings = (VaccineEmbeddings){
+        .values = view->buf,
+        .rows = view->shape[0],
+        .width = view->shape[1],
+        .element = (VaccineElement)(strchr(formats, letter(view)) - formats),
+    };
+    return true;
 }

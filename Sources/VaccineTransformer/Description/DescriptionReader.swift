@@ -52,17 +52,6 @@ package struct DescriptionReader {
         }
     }
 
-    /// A sequence of numbers, or one number for a sequence of one.
-    mutating func numbers(_ key: String) -> [Double] {
-        switch value(key) {
-        case .numbers(let values)?: return values
-        case .real(let value)?: return [value]
-        case .integer(let value)?: return [Double(value)]
-        case let other:
-            return refuse(key, other, expected: "a sequence of numbers", standIn: [])
-        }
-    }
-
     /// What stands in a list under the name that the description gives; nil: nothing does.
     mutating func choice<Kind>(_ key: String, among kinds: [(name: String, kind: Kind)]) -> Kind? {
         guard case .text(let name)? = value(key) else {
