@@ -26,7 +26,7 @@ set_num_threads(min(get_num_threads(), available_processors()))
 del get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
-    from vaccine_swift import data, drift, methods, study
+    from vaccine_swift import data, distributed, drift, methods, study
     from vaccine_swift.batches import Batch, Example
     from vaccine_swift.lora import LoRAConfig
     from vaccine_swift.machine.threads import (
@@ -79,6 +79,7 @@ __getattr__ = lazy_names(
         "TrainingArguments": "vaccine_swift.training",
         "Vaccine": "vaccine_swift.methods",
         "data": "vaccine_swift.data",
+        "distributed": "vaccine_swift.distributed",
         "drift": "vaccine_swift.drift",
         "get_num_threads": "vaccine_swift.machine.threads",
         "methods": "vaccine_swift.methods",
@@ -118,6 +119,7 @@ __all__ = [
     "Vaccine",
     "__version__",
     "data",
+    "distributed",
     "drift",
     "get_num_threads",
     "methods",

@@ -9,6 +9,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import vaccine_swift as vs
+from vaccine_swift.cli.distributed_options import (
+    add_distributed_options,
+    collective_of,
+    first_rank_first,
+)
 from vaccine_swift.cli.method_options import (
     adapter_settings,
     add_adapter_options,
@@ -34,6 +39,8 @@ from vaccine_swift.cli.training_data import (
     stream_sources,
 )
 from vaccine_swift.cli.training_options import add_training_options, training_arguments
+from vaccine_swift.distributed import Collective
+from vaccine_swift.distributed.exchange import ending_together, together
 from vaccine_swift.training.folder import checkpoints
 
 __all__ = ["RECIPE", "add_parser", "run"]
@@ -124,6 +131,7 @@ def add_parser(commands: Any) -> None:
     add_method_options(parser)
     add_adapter_options(parser)
     add_training_options(parser, RECIPE)
+    add_distributed_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -137,12 +145,24 @@ def run(options: argparse.Namespace) -> None:
     KeyboardInterrupt
         On Ctrl-C; says what is saved.
     """
+    collective = collective_of(options)
+    with ending_together(collective):
+        _run(options, collective)
+
+
+def _run(options: argparse.Namespace, collective: Collective) -> None:
+    is_first = collective.rank == 0
     arguments, method = training_arguments(options), method_of(options)
     settings, sources = adapter_settings(options), stream_sources(options, method)
-    if not options.resume and not options.dry_run:
-        told = ", --resume to go on with its run"
-        check_not_there(options, "adapter_config.json", "an adapter", otherwise=told)
-    model, tokenizer = load_model(options.model, options.threads, options.dtype)
+    with together(collective):
+        if is_first and not options.resume and not options.dry_run:
+            told = ", --resume to go on with its run"
+            check_not_there(
+                options, "adapter_config.json", "an adapter", otherwise=told
+            )
+    model, tokenizer = first_rank_first(
+        collective, lambda: load_model(options.model, options.threads, options.dtype)
+    )
     model.add_adapter(settings, seed=arguments.seed)
     data = load_rows(options, tokenizer, options.data or [vs.data.alignment_rows()])
     streams = load_streams(options, tokenizer, sources)
@@ -155,10 +175,15 @@ def run(options: argparse.Namespace) -> None:
         eval_dataset=None if held_out is None else held_out.examples,
         method=method,
         streams={name: each.examples for name, each in streams.items()},
-        callbacks=[Told([*data.lines, *lines, *data.shown])],
+        callbacks=[Told([*data.lines, *lines, *data.shown])] if is_first else [],
+        collective=collective,
+        rho_scope=options.rho_scope,
     )
     if options.dry_run:
-        print(trainer.estimate())
+        with together(collective):
+            estimate = trainer.estimate()
+        if is_first:
+            print(estimate)
         return
     try:
         output = trainer.train(resume_from_checkpoint=options.resume)
@@ -167,6 +192,8 @@ def run(options: argparse.Namespace) -> None:
         raise type(interrupt)(f"after step {done}; {_saved(options)}") from None
     trainer.save_model()
     trainer.save_state()
+    if not is_first:
+        return
     seconds = output.metrics["train_runtime"]
     print(
         f"{output.global_step} steps in {duration(seconds)}, mean loss "

@@ -1,0 +1,101 @@
+"""Two processes of Open MPI train as one; skipped without mpirun or mpi4py."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from cli_support import write_model, write_rows
+from launched import (
+    SCRIPT,
+    check_a_failing_rank_ends_the_job,
+    check_a_job_is_the_run_of_one_process,
+    check_a_killed_rank_ends_the_job,
+    finished,
+    start,
+    weights,
+)
+from training_support import relative_error
+
+from vaccine_swift.cli import main
+from vaccine_swift.training.checkpoint import Checkpoint
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("mpirun") is None or importlib.util.find_spec("mpi4py") is None,
+    reason="needs mpirun (Debian: openmpi-bin) and mpi4py",
+)
+
+MPIRUN = ["mpirun", "-n", "2", "--oversubscribe", "--bind-to", "none", sys.executable]
+RUN = [*MPIRUN, SCRIPT, "mpi"]
+
+
+def test_a_job_is_the_run_of_one_process(tmp_path: Path) -> None:
+    check_a_job_is_the_run_of_one_process(RUN, tmp_path)
+
+
+def test_a_killed_rank_ends_the_job_by_name(tmp_path: Path) -> None:
+    message = r"process rank 1 with PID \d+ .* exited on signal 9"
+    check_a_killed_rank_ends_the_job(RUN, tmp_path, message)
+
+
+def test_a_rank_that_fails_ends_the_job_by_name(tmp_path: Path) -> None:
+    message = "rank 1: ZeroDivisionError: of a callback"
+    check_a_failing_rank_ends_the_job(RUN, tmp_path, message)
+
+
+def align(folder: Path, output: str, *options: str) -> list[str]:
+    words = ["align", "--model", folder / "model", "--data", folder / "rows.jsonl"]
+    words += ["--output-dir", folder / output, "--max-steps", "6", "--save-steps", "3"]
+    return [*map(str, words), "--disable-tqdm", "--threads", "1", *options]
+
+
+def test_the_command_line_trains_on_ranks(tmp_path: Path, capsys) -> None:
+    write_model(tmp_path / "model")
+    write_rows(tmp_path / "rows.jsonl")
+    command = [*MPIRUN, "-m", "vaccine_swift.cli"]
+    printed = finished([*command, *align(tmp_path, "job", "--distributed", "mpi")])
+    assert printed.count("the adapter is in") == 1
+    assert main(align(tmp_path, "alone")) == 0
+    capsys.readouterr()
+    found, expected = weights(tmp_path / "job"), weights(tmp_path / "alone")
+    assert relative_error(found, expected) < 1e-5
+    names = [
+        sorted(
+            str(path.relative_to(tmp_path / each))
+            for path in (tmp_path / each).rglob("*")
+        )
+        for each in ("job", "alone")
+    ]
+    assert names[0] == names[1]
+    assert Checkpoint.read(tmp_path / "job" / "checkpoint-6").state.global_step == 6
+
+
+def test_the_command_line_says_what_is_wrong_on_any_rank(tmp_path: Path) -> None:
+    write_model(tmp_path / "model")
+    write_rows(tmp_path / "rows.jsonl")
+    command = [*MPIRUN, "-m", "vaccine_swift.cli"]
+    options = align(tmp_path, "job", "--distributed", "mpi", "--rho", "-1")
+    process = start([*command, *options])
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "rho must be" in errors
+
+
+def test_a_sum_is_that_of_all_types(tmp_path: Path) -> None:
+    script = tmp_path / "sums.py"
+    script.write_text(
+        "import numpy as np\n"
+        "from vaccine_swift.distributed.mpi import MPICollective\n"
+        "ranks = MPICollective()\n"
+        "for kind in (np.float32, np.float64, np.int64, np.uint8):\n"
+        "    array = np.full((2, 3), 1 + ranks.rank, kind)\n"
+        "    ranks.allreduce(array)\n"
+        "    assert (array == 3).all() and array.dtype == kind\n"
+        "ranks.barrier()\n"
+        "print(ranks.rank, ranks.size)\n"
+    )
+    lines = finished([*MPIRUN, str(script)]).split("\n")
+    assert sorted(filter(None, lines)) == ["0 2", "1 2"]
