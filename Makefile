@@ -106,6 +106,10 @@ bench: $(DEV)/reference-installed  ## Measure speed and memory against PyTorch
 	$(DEV)/bin/python python/benchmarks/run.py
 	$(DEV)/bin/python python/benchmarks/generation.py
 
+.PHONY: bench-distributed
+bench-distributed: $(DEV)/installed  ## Measure data-parallel steps on two processes of mpirun
+	$(DEV)/bin/python python/benchmarks/distributed.py
+
 .PHONY: bench-drift
 bench-drift: $(DEV)/installed $(RIVALS)/installed  ## Measure drift against alibi-detect, numpy and the machine
 	$(DEV)/bin/python python/benchmarks/drift_run.py --rivals $(RIVALS)

@@ -11,7 +11,7 @@ __all__ = ["RayCollective"]
 
 
 class RayCollective:
-    """`Collective` over a group of ``ray.util.collective``, inside one of its actors.
+    """`Collective` over a gloo group of ``ray.util.collective``, inside its actors.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class RayCollective:
     Raises
     ------
     ImportError
-        When Ray is not installed.
+        When Ray or torch is not installed.
     RuntimeError
         When the actor is in no group of the name.
 
@@ -34,12 +34,14 @@ class RayCollective:
 
     def __init__(self, group: str = "default") -> None:
         try:
+            import torch
             from ray.util import collective
         except ImportError as error:
             raise ImportError(
-                "Ray's collectives need Ray, pip install 'vaccine-swift[ray]'"
+                f"Ray's collectives need Ray and torch, pip install "
+                f"'vaccine-swift[ray]': {error}"
             ) from error
-        self._collective, self._group = collective, group
+        self._torch, self._collective, self._group = torch, collective, group
         if not collective.is_group_initialized(group):
             raise RuntimeError(
                 f"group: this process is in no collective group {group!r}, call "
@@ -58,7 +60,8 @@ class RayCollective:
 
     def allreduce(self, array: npt.NDArray[Any]) -> None:
         """Replace a contiguous array by its sum over all ranks."""
-        self._collective.allreduce(array, group_name=self._group)
+        tensor = self._torch.from_numpy(array)
+        self._collective.allreduce(tensor, group_name=self._group)
 
     def barrier(self) -> None:
         """Wait until every rank is here."""
