@@ -64,7 +64,12 @@ AFTER: Final[dict[str, Rows]] = {
     "Python package": [
         [Room("cli"), Room("study")],
         [Room("drift"), Room("training")],
-        [Room("models"), Room("methods", method=2), Room("engines")],
+        [
+            Room("models"),
+            Room("methods", method=2),
+            Room("engines"),
+            Room("distributed"),
+        ],
         [Room("data"), Room("text")],
         [Room("checkpoints"), Room("families", family=2)],
         [Room("files"), Room("pages"), Room("statistics"), Room("machine")],

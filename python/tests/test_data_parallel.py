@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,55 @@ def test_methods_accumulate_the_gradient_of_one_machine(size, method) -> None:
     for found, gradient in on_ranks(size, work):
         assert found == pytest.approx(losses, rel=1e-5)
         assert error_of(gradient, expected) < 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Own(vs.Method):
+    """A recipe as in a notebook: every kind of verb, numbers kept between steps."""
+
+    name = "own-on-ranks"
+    streams = ("harmful",)
+
+    def gradient(self, step: Any) -> Any:
+        harmful = step.next_batch("harmful")
+        size = 0.1 * step.attention_gradients(harmful).squared_norms.sum() ** 0.5
+        report = step.forward_backward(perturbation=Worst(size, layers=[1]))
+        before = step.gradient.copy()
+        states = step.engine.hidden_states(step.batch, "residual", [0])[0]
+        logs = step.engine.token_log_probabilities(harmful)
+        step.backward_from({("residual", 0): 1e-3 * logs.mean() * states})
+        with step.engine.without_adapter():
+            away = step.engine.log_probabilities(harmful)
+        step.forward_backward(harmful, reference=Reference(away), weight=-0.1)
+        noise = step.random().normal(size=len(before.numpy())).astype(np.float32)
+        step.vector("noise").write(1e-3 * noise)
+        step.gradient.axpy(1.0, step.vector("noise"))
+        step.gradient.axpy(step.gradient.dot(before) / before.norm() ** 2, before)
+        return report
+
+
+def test_a_recipe_of_one_s_own_gives_the_gradient_of_one_machine() -> None:
+    def step(own: vs.CausalLM, engine: Any) -> np.ndarray:
+        for stream in range(2):
+            own.forward_backward(
+                BATCH,
+                Own(),
+                engine=engine,
+                stream=stream,
+                streams={"harmful": HARMFUL},
+            )
+        return engine.gradient.numpy()
+
+    alone = model()
+    expected = step(alone, alone.engine)
+
+    def work(rank: Any) -> np.ndarray:
+        own = model()
+        return step(own, DataParallelEngine(own.engine, rank))
+
+    for size in (2, 3):
+        for gradient in on_ranks(size, work):
+            assert error_of(gradient, expected) < 1e-5
 
 
 def test_the_scope_of_rho_is_the_batch_unless_it_is_told() -> None:
