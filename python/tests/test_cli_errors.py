@@ -31,6 +31,11 @@ def status(words: list[str]) -> int:
         (["algn"], "vaccine-swift: error: argument COMMAND: invalid choice: 'algn'"),
         (["align"], "vaccine-swift align: error: the following arguments are required"),
         (["align", "--learning-rat", "1"], "Did you mean '--learning-rate'?"),
+        (["align", "--learning_rate", "1"], "Did you mean '--learning-rate'?"),
+        (["align", "--eval_delay=1"], "Did you mean '--eval-delay'?"),
+        (["align", "--max_seq_length", "9"], "Did you mean '--max-length'?"),
+        (["align", "--r", "9"], "Did you mean '--lora-r'?"),
+        (["align", "--ddp_timeout", "9"], "it would change nothing here; leave it"),
         (["generate", "--model", "{model}"], "one of the arguments --prompt --data"),
         (["generate", "--model", "none", "--prompt", "Hi"], "none: no such"),
         (["{align}", "--learning-rate", "-1"], "--learning-rate must be at least 0"),
@@ -50,7 +55,15 @@ def status(words: list[str]) -> int:
             "--eval-data must be given with --eval-strategy",
         ),
         (["{align}", "--threads", "0"], "threads"),
-        (["{align}", "--resume"], "no whole checkpoint"),
+        (["{align}", "--resume"], "--resume: no whole checkpoint"),
+        (
+            ["{align}", "--load-best-model-at-end"],
+            "--eval-strategy must be 'steps' or 'epoch' with --load-best-model-at-end",
+        ),
+        (
+            ["{align}", "--data", "someone/rows"],
+            '"hf download someone/rows --repo-type dataset --local-dir rows"',
+        ),
         (["{align}", "--output-dir", "{broken}"], "broken.jsonl"),
         (
             ["{generate}", "--max-new-tokens", "0"],
@@ -63,6 +76,7 @@ def status(words: list[str]) -> int:
         (["{align}", "--template", "alpaca", "--data", "{turns}"], "--template chat"),
         (["{align}", "--data", "{both}"], "name one with --format"),
         (["{align}", "--format", "beaver"], "--format must be one of"),
+        (["{align}", "--format", "chatml"], ", text, got 'chatml'"),
         (["{generate}", "--batch-size", "0"], "--batch-size must be at least 1"),
         (["demo", "--threads", "0"], "threads must be at least 1"),
     ],
@@ -123,3 +137,31 @@ def test_help_ends_in_an_example(command, capsys) -> None:
 def test_version_is_the_package_s(capsys) -> None:
     assert status(["--version"]) == 0
     assert capsys.readouterr().out == f"{vs.__version__}\n"
+
+
+@pytest.mark.parametrize("options", [["--max-length", "8"], ["--eval-data", "{short}"]])
+def test_data_without_a_row_to_learn_from_are_told_with_the_reasons(
+    options, model_path, tmp_path, capsys
+) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl")
+    unsafe = {"prompt": "Hi", "response": "Hello!", "is_safe": False}
+    short = write_rows(tmp_path / "short.jsonl", [unsafe] * 3)
+    options = [str(short) if each == "{short}" else each for each in options]
+    words = ["align", "--model", str(model_path), "--data", str(rows), *options]
+    assert status([*words, "--output-dir", str(tmp_path / "out")]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "error: there is no row to learn from: " in line
+    name, count = ("short", 3) if "--eval-data" in options else ("rows", 6)
+    assert f"{name}.jsonl: 0 of {count} rows kept, {count} left out (" in line
+
+
+def test_a_resumed_run_of_other_rows_is_refused_in_options(
+    model_path, tmp_path, capsys
+) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl")
+    words = ["align", "--model", str(model_path), "--disable-tqdm", "--max-steps", "1"]
+    words += ["--output-dir", str(tmp_path / "out"), "--save-steps", "1"]
+    assert status([*words, "--data", str(rows)]) == 0
+    assert status([*words, "--data", str(rows), str(rows), "--resume"]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "--data (length) was 6, is 12" in line

