@@ -189,6 +189,8 @@ def test_a_conversation_without_a_learned_turn_is_dropped(template) -> None:
         ({"train": "perhaps"}, r"messages\[1\]\['train'\] must say yes or no"),
         ({"train_detail": [{"train": False}]}, r".*\['train_detail'\] marks parts"),
         ({"loss_scale": 0.1}, r".*\['loss_scale'\] marks parts"),
+        ({"mask": 1}, r".*\['mask'\] marks parts .* give a message .* 'weight': 0"),
+        ({"ignore": True}, r".*\['ignore'\] marks parts"),
     ],
 )
 def test_a_mark_of_a_turn_that_cannot_be_obeyed_is_refused(mark, message) -> None:

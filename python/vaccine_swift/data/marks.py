@@ -17,7 +17,10 @@ __all__ = ["MESSAGE_MARKS", "as_bool", "message_mark", "row_mark"]
 _ROW: Final = ("train", "training", "trainable")
 _YES_NO: Final = (*_ROW, "loss")
 _WEIGHT: Final = "weight"
-_PARTS: Final = ("train_detail", "training_detail", "loss_scale", "loss_mask")
+_PARTS: Final = (
+    *("train_detail", "training_detail", "loss_scale", "loss_mask"),
+    *("mask", "masked", "ignore"),
+)
 _TOKENS: Final = ("input_ids", "completion_mask", "assistant_masks", "loss_mask")
 _WORDS: Final = {"true": True, "false": False}
 
@@ -45,8 +48,9 @@ def message_mark(message: Mapping[str, Any], place: str) -> bool | None:
     for name in _PARTS:
         if message.get(name) is not None:
             raise ValueError(
-                f"{place}[{name!r}] marks parts of a message, which cannot be obeyed; "
-                "a message is learned as a whole or not at all"
+                f"{place}[{name!r}] marks parts of a message, or in a way that "
+                "programs read differently; give a message that is not to be learned "
+                "'weight': 0"
             )
     marks = [
         _yes_or_no(message[name], f"{place}[{name!r}]")
