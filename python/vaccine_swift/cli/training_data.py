@@ -127,7 +127,7 @@ def load_rows(
     Raises
     ------
     Exception
-        As `vaccine_swift.data.load`.
+        As `vaccine_swift.data.load`; ValueError when no row is left, with the reasons.
     """
     examples: list[vs.Example] = []
     lines = []

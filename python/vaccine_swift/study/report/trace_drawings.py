@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from vaccine_swift.pages import scales
 from vaccine_swift.pages.drawing import Curve, Drawing, Point
 from vaccine_swift.statistics import rank_correlation
 from vaccine_swift.study.cells import Cell, Row
@@ -25,7 +26,7 @@ _FEWEST: Final = 8
 
 def by_layer(content: Content, place: Any) -> Drawing:
     """Relative drift over layers: restricted prompts, and ordinary ones dotted."""
-    curves = []
+    curves, count = [], 1
     for cell, of_seed in _at(content, place):
         style = content.styles[cell.label].split()[0]
         for group, dashes in _GROUPS.items():
@@ -34,6 +35,7 @@ def by_layer(content: Content, place: Any) -> Drawing:
                 for row in of_seed.values()
                 if (layers := _layers(row).get(group))
             ]
+            count = max([count, *map(len, series)])
             label = cell.label if group == "restricted" else ""
             curves += _curves(label, style + dashes, _ragged(series))
     return Drawing(
@@ -42,6 +44,7 @@ def by_layer(content: Content, place: Any) -> Drawing:
         "layer",
         "relative drift",
         tuple(curves),
+        x=scales.layers(count),
         share=True,
         note="Full lines: restricted prompts; dotted: ordinary ones." + _bands(content),
     )
