@@ -12,9 +12,10 @@ from rich.console import Console
 
 from vaccine_swift.cli.model_options import add_thread_option, set_threads
 from vaccine_swift.cli.study_options import add_study_options, study_config
+from vaccine_swift.cli.study_status import status_table
 from vaccine_swift.cli.study_table import results_table
 from vaccine_swift.cli.terminal import shown
-from vaccine_swift.study import StudyConfig, StudyResult
+from vaccine_swift.study import StudyConfig, StudyResult, study_status
 from vaccine_swift.study import run as run_study
 from vaccine_swift.study.report import Example
 
@@ -29,7 +30,8 @@ example:
 
 OUT gets results.jsonl (a row for each cell and seed), report.html, summary.csv and
 differences.csv, and pictures where matplotlib is installed. After an interruption the
-same command goes on; with more values it adds to what there is.
+same command goes on; with more values it adds to what there is. With --share it may
+run many times at once, as a job array does; --status DIR tells of all of them.
 """
 
 
@@ -37,14 +39,26 @@ def add_parser(commands: Any) -> None:
     """Add the command to a parser's subcommands."""
     parser = commands.add_parser(
         "study",
-        usage="vaccine-swift study --out DIR [--preset NAME] [OPTION ...]",
+        usage="vaccine-swift study --out DIR [--share] [--preset NAME] [OPTION ...]\n"
+        "       vaccine-swift study --status DIR",
         help="attack aligned models and compare how they hold",
         description="Align a model in several ways, fine-tune each on a user's task\n"
         "with a share of harmful rows, and measure what is left of the alignment.",
         epilog=_EPILOG,
     )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--out", type=Path, metavar="DIR", help="the study's folder")
+    where.add_argument(
+        "--status",
+        type=Path,
+        metavar="DIR",
+        help="say how the study in DIR stands and who works on it, and do nothing",
+    )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="the study's folder"
+        "--share",
+        action="store_true",
+        help="let the same command work on the same folder elsewhere at the same time, "
+        "on any machine that sees it: each takes stages that are free",
     )
     add_thread_option(parser)
     add_study_options(parser)
@@ -52,7 +66,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the study, print its table, write its report.
+    """Run the study, print its table, write its report; or say how one stands.
 
     Raises
     ------
@@ -61,13 +75,16 @@ def run(options: argparse.Namespace) -> None:
     KeyboardInterrupt
         On Ctrl-C; says how to go on.
     """
+    if options.status:
+        Console().print(status_table(study_status(options.status)))
+        return
     set_threads(options.threads)
-    result = finished(study_config(options), options.out)
+    result = finished(study_config(options), options.out, share=options.share)
     Console().print(results_table(result.rows))
     print(shown(f"report: {write_report(result)}"))
 
 
-def finished(config: StudyConfig, out: Path) -> StudyResult:
+def finished(config: StudyConfig, out: Path, *, share: bool = False) -> StudyResult:
     """The study, run with a bar and lines on standard error.
 
     Raises
@@ -78,7 +95,7 @@ def finished(config: StudyConfig, out: Path) -> StudyResult:
         On Ctrl-C; says how to go on.
     """
     try:
-        return run_study(config, out)
+        return run_study(config, out, share=share)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"finished stages are in {out}, the same command goes on"

@@ -19,7 +19,7 @@ _METAVARS: Final = {int: "N", float: "X"}
 _PARAMETER: Final = "parameter_"
 _WITH_FIELDS: Final = ("rho", "every")
 """Settings of methods for which a study has a field."""
-_RESERVED: Final = ("out", "preset", "sweep", "threads", "help")
+_RESERVED: Final = (*("out", "preset", "sweep", "threads", "help", "share", "status"),)
 
 
 def add_study_options(parser: argparse.ArgumentParser) -> None:

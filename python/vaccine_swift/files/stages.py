@@ -8,6 +8,7 @@ import fcntl
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ __all__ = [
 
 UNFINISHED: Final = ".unfinished-"
 """What names of stages begin with."""
+_ABANDONED: Final = 86_400.0
+"""Seconds after which what has no lock is taken as left by a dead process."""
 
 
 @contextlib.contextmanager
@@ -47,13 +50,24 @@ def _escaped(name: str) -> str:
 
 
 def remove_unlocked(entries: Iterable[Path]) -> None:
-    """Delete those that no living process holds."""
+    """Delete those that no living process holds.
+
+    Where the file system has no locks, as of directories on NFS, those that nobody has
+    touched for a day.
+    """
     for entry in entries:
         if not entry.is_dir():
             entry.unlink(missing_ok=True)
             continue
-        with contextlib.suppress(BlockingIOError), locked(entry, wait=False):
-            shutil.rmtree(entry, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):
+            descriptor = os.open(entry, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                is_locked = _lock(descriptor, wait=False)
+                age = time.time() - os.fstat(descriptor).st_mtime
+                if is_locked or age > _ABANDONED:
+                    shutil.rmtree(entry, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -68,15 +82,21 @@ def locked(directory: Path, *, wait: bool = True) -> Iterator[bool]:
         yield False
         return
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise
-        except OSError:
-            pass
+        _lock(descriptor, wait=wait)
         yield _is_at(directory, descriptor)
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, *, wait: bool) -> bool:
+    """Lock a directory, or raise BlockingIOError; False where there are no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

@@ -28,6 +28,7 @@ from vaccine_swift.study.judges import RuleJudge, Verdict, judge_all, load_judge
 from vaccine_swift.study.presets import PRESETS, preset
 from vaccine_swift.study.result import StudyResult
 from vaccine_swift.study.runner import run
+from vaccine_swift.study.status import StudyStatus, study_status
 from vaccine_swift.study.tasks import TASKS, Task, load_task
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "RuleJudge",
     "StudyConfig",
     "StudyResult",
+    "StudyStatus",
     "Task",
     "Verdict",
     "attack_rows",
@@ -52,4 +54,5 @@ __all__ = [
     "preset",
     "refusal_margin",
     "run",
+    "study_status",
 ]

@@ -7,19 +7,21 @@ import fcntl
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.files import remove_stale, write_json, write_text
+from vaccine_swift.files.stages import UNFINISHED
 from vaccine_swift.study.config import SETTINGS
 from vaccine_swift.study.store import STAGES
 
 if TYPE_CHECKING:
     from vaccine_swift.study.config import StudyConfig
 
-__all__ = ["RESULTS", "STUDY", "opened", "write_rows"]
+__all__ = ["RESULTS", "SHARED", "STUDY", "holds", "is_in_use", "opened", "write_rows"]
 
 RESULTS: Final = "results.jsonl"
+SHARED: Final = "shared"
 STUDY: Final = "study.json"
 _LOCK: Final = ".lock"
 _SWEEP: Final = "sweep"
@@ -27,8 +29,20 @@ _MAPPINGS: Final = (_SWEEP, "parameters")
 
 
 @contextlib.contextmanager
-def opened(directory: Path, config: StudyConfig) -> Iterator[None]:
-    """Make the folder this study's, for this process alone, while the block runs.
+def opened(
+    directory: Path, config: StudyConfig, *, share: bool = False
+) -> Iterator[None]:
+    """Make the folder this study's while the block runs.
+
+    Parameters
+    ----------
+    directory : Path
+        The folder; made where it does not exist.
+    config : StudyConfig
+        The study.
+    share : bool
+        Whether other processes that share it, too, may work there; for this one alone
+        otherwise.
 
     Raises
     ------
@@ -39,17 +53,42 @@ def opened(directory: Path, config: StudyConfig) -> Iterator[None]:
         When another process works there. The lock ends with the process.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / _LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with (directory / _LOCK).open("a+") as file:
+        if not _locked(file, fcntl.LOCK_SH if share else fcntl.LOCK_EX):
             raise RuntimeError(
                 f"out must not be in use, but another study runs in {directory}"
-            ) from None
+            )
         for each in (directory, directory / STAGES):
             remove_stale(each)
         _claim(directory, config)
         yield
+        remove_stale(directory / STAGES)
+
+
+def is_in_use(directory: Path) -> bool:
+    """Whether a process works alone in a study's folder, as far as locks tell."""
+    path = directory / _LOCK
+    if not path.exists():
+        return False
+    with path.open("a+") as file:
+        return not _locked(file, fcntl.LOCK_SH)
+
+
+def _locked(file: IO[str], operation: int) -> bool:
+    """Whether others let us; a file system without locks does."""
+    try:
+        fcntl.flock(file, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def holds(directory: Path, config: StudyConfig) -> bool:
+    """Whether the folder is this study's still: another process may extend it."""
+    settings: dict[str, Any] = read_json(directory / STUDY)
+    return settings == config.to_dict()
 
 
 def write_rows(directory: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -67,14 +106,23 @@ def write_rows(directory: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 def _claim(directory: Path, config: StudyConfig) -> None:
     path = directory / STUDY
     settings = config.to_dict()
+    strange = {each.name for each in directory.iterdir() if _is_strange(each)}
     if path.exists():
-        _check_extends(path, read_json(path), settings)
-    elif strange := {each.name for each in directory.iterdir()} - {_LOCK}:
+        former = read_json(path)
+        if former == settings:
+            return
+        _check_extends(path, former, settings)
+    elif strange:
         raise ValueError(
             f"out must be a new or empty folder or a study's, but {directory} has no "
             f"{STUDY} and holds {min(strange)!r}"
         )
     write_json(path, settings, indent=1)
+
+
+def _is_strange(entry: Path) -> bool:
+    """Whether it is none of the first files that another process of a study makes."""
+    return entry.name not in (_LOCK, STUDY) and not entry.name.startswith(UNFINISHED)
 
 
 def _check_extends(

@@ -23,7 +23,7 @@ from vaccine_swift.study.tasks import Row, Task, load_task
 if TYPE_CHECKING:
     from vaccine_swift.study.grid import Trial
 
-__all__ = ["KINDS", "STREAMS", "Inputs"]
+__all__ = ["KINDS", "STREAMS", "Inputs", "build"]
 
 Rows: TypeAlias = list[Row]
 
@@ -58,8 +58,7 @@ class Inputs:
 
     def environment(self, trial: Trial) -> dict[str, Any]:
         """What the bits of a result depend on, beside settings and rows."""
-        build = show_config()
-        return {name: build[name] for name in _BUILD} | {
+        return build() | {
             "model": self._digest,
             "dtype": available_dtype(trial.settings["dtype"]),
         }
@@ -150,6 +149,12 @@ class Inputs:
 
     def _rows(self, trial: Trial, kind: str, split: Any) -> Rows:
         return self._safety(kind, trial.settings[f"{kind}_data"], split)
+
+
+def build() -> dict[str, Any]:
+    """What the bits of every result depend on, of this process."""
+    known = show_config()
+    return {name: known[name] for name in _BUILD}
 
 
 def _task(name: str, path: str | None, split: Any) -> Task:

@@ -25,17 +25,22 @@ class GridProgress:
         All that is to do.
     shown : bool
         False: say nothing.
+    before : int
+        Stages that are done already, to be counted.
     """
 
-    def __init__(self, stages: Iterable[Stage], *, shown: bool) -> None:
+    def __init__(
+        self, stages: Iterable[Stage], *, shown: bool, before: int = 0
+    ) -> None:
         self._left = {stage.folder: stage for stage in stages}
-        self._total = len(self._left)
+        self._total = before + len(self._left)
         self._done: list[tuple[Stage, float]] = []
         self._opened = time.perf_counter()
         self._began = 0.0
         self._shown = shown
         self._bar: tqdm[Any] = tqdm(
-            total=len(self._left),
+            total=self._total,
+            initial=before,
             bar_format=_BAR,
             dynamic_ncols=True,
             disable=not (shown and self._left and sys.stderr.isatty()),

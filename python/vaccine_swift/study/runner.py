@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vaccine_swift.study.executors import run_on
-from vaccine_swift.study.folder import opened, write_rows
+from vaccine_swift.study.folder import holds, opened, write_rows
 from vaccine_swift.study.grid import Trial
 from vaccine_swift.study.inputs import Inputs
 from vaccine_swift.study.plan import Job, Plan, Rows
 from vaccine_swift.study.progress import GridProgress
 from vaccine_swift.study.result import StudyResult
+from vaccine_swift.study.sharing import joined, take_part
 from vaccine_swift.study.stages import Workshop
 from vaccine_swift.study.store import Stage, Store
 
@@ -30,6 +31,7 @@ def run(
     out: str | os.PathLike[str],
     *,
     executor: Executor | None = None,
+    share: bool = False,
     progress: bool = True,
 ) -> StudyResult:
     """Align, attack, evaluate and measure drift for every cell and seed of a grid.
@@ -49,6 +51,11 @@ def run(
         have to see `out`, the model and all files of rows, and to run the same build;
         the number of threads is made this process's. Without one, the stages are done
         here, one after the other. The results are the same bits.
+    share : bool
+        Let other processes, of this machine and of any that sees `out`, work on the
+        same study at the same time: each calls `run` in this way, takes stages that are
+        free and returns when all are done. What a killed one was at is taken over, at
+        once on the same machine, otherwise after two minutes.
     progress : bool
         Show a bar with the time left and a line for each stage, on standard error.
 
@@ -60,13 +67,15 @@ def run(
     Raises
     ------
     ValueError
-        When `out` holds another study, or something else; when more rows are asked for
-        than there are; when a loss is not finite; when a judge returns nonsense.
+        When there is an `executor` and `share`; when `out` holds another study, or
+        something else; when more rows are asked for than there are; when a loss is not
+        finite; when a judge returns nonsense.
     TypeError
         When `executor` is none.
     RuntimeError
         When another process works in `out`, or a judge raises; when the executor's
-        workers do not see `out`, or differ in what determines a stage.
+        workers do not see `out`, or differ in what determines a stage; when those who
+        share `out` differ in build or threads.
     OSError
         When a download or the disk fails.
     KeyboardInterrupt
@@ -90,27 +99,38 @@ def run(
         raise TypeError(
             f"executor must be a concurrent.futures.Executor, got {executor!r}"
         )
+    if executor is not None and share:
+        raise ValueError("share must be False where there is an executor")
     directory = Path(out)
     store = Store(directory)
     plan = Plan(config, Workshop(Inputs(config.model), store), store)
-    with opened(directory, config):
+    with opened(directory, config, share=share):
         missing = plan.missing()
         rows = Rows(plan)
         rows.add_finished(missing)
-        bar = GridProgress((job.stage for job in missing.values()), shown=progress)
+        bar = GridProgress(
+            (job.stage for job in missing.values()),
+            shown=progress,
+            before=len(plan.jobs()) - len(missing) if share else 0,
+        )
 
         def write_finished() -> None:
-            if rows.add_finished(missing):
+            if rows.add_finished(missing) and holds(directory, config):
                 write_rows(directory, rows)
 
         try:
-            if executor is None:
-                _run_here(plan, rows, directory, bar)
-            else:
+            if share:
+                with joined(directory, plan) as leases:
+                    take_part(missing, store, leases, bar, write_finished)
+            elif executor is not None:
                 run_on(executor, missing, store, directory, bar, write_finished)
+            else:
+                _run_here(plan, rows, directory, bar)
         finally:
             bar.close()
-        write_rows(directory, rows)
+        rows.add_finished(missing)
+        if holds(directory, config):
+            write_rows(directory, rows)
     return StudyResult(list(rows), directory)
 
 

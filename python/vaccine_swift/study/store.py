@@ -15,7 +15,7 @@ from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.files import new_directory, remove_directory, write_json
 from vaccine_swift.files.plain_json import plain
 
-__all__ = ["STAGES", "Stage", "Store", "digest"]
+__all__ = ["STAGES", "Stage", "Store", "digest", "finished_folders"]
 
 STAGES: Final = "stages"
 _RESULT: Final = "result.json"
@@ -107,6 +107,11 @@ class Store:
             }
             write_json(directory / _RESULT, content, indent=None)
         return content
+
+
+def finished_folders(directory: Path) -> set[str]:
+    """The folders of all stages in a study's folder that are done."""
+    return {path.parent.name for path in (directory / STAGES).glob(f"[!.]*/{_RESULT}")}
 
 
 def digest(value: Any) -> str:
