@@ -4,8 +4,9 @@
 #include "packing.h"
 #include "processor.h"
 
-// Columns of B that are decoded together: those that are packed together.
-enum { DECODED_COLUMNS = PACKED_PANELS * VACCINE_PANEL };
+// Columns of B that are decoded together: those that are packed together, or for few rows of A
+// whole tiles of every instruction set.
+enum { DECODED_COLUMNS = PACKED_PANELS * VACCINE_PANEL, DECODED_OUTPUTS = 168 };
 
 void vaccine_from_blocks(VaccineBlockRow row, ptrdiff_t first, ptrdiff_t count, float *result) {
 #ifdef __x86_64__
@@ -53,4 +54,39 @@ bool vaccine_product_blocks(VaccineShape shape, VaccineFactor a, VaccineBlocks b
                 part, from(a, start), weight, c + j, c_stride, accumulate || start > 0);
         }
     return done;
+}
+
+bool vaccine_row_product_blocks(
+    VaccineShape shape, VaccineFactor a, VaccineBlocks b, float *c, ptrdiff_t c_stride) {
+    float *decoded = decoding_buffer();
+    const ptrdiff_t step = packed_rows(shape.k);
+    bool done = decoded != NULL;
+    for (ptrdiff_t j = 0; done && j < shape.n; j += DECODED_OUTPUTS)
+        for (ptrdiff_t start = 0; done && start < shape.k; start += step) {
+            const VaccineShape part
+                = {shape.m, smaller(shape.n - j, DECODED_OUTPUTS), smaller(shape.k - start, step)};
+            const VaccineWeight weight = decoded_part(b, start, part.k, j, part.n, decoded);
+            done = vaccine_row_product_float32(
+                part, from(a, start), weight, c + j, c_stride, start > 0);
+        }
+    return done;
+}
+
+void vaccine_block_dots(
+    VaccineShape shape, VaccineFactor a, VaccineBlocks b, float *c, ptrdiff_t c_stride) {
+    // Some rows of the weight stay in the first-level cache for all rows of A.
+    enum { ROWS = 16 };
+    for (ptrdiff_t j = 0; j < shape.n; j += ROWS)
+        for (ptrdiff_t t = 0; t < shape.m; t++) {
+            const float *x = (const float *)a.words + t * a.row;
+            float *y = c + t * c_stride + j;
+            const ptrdiff_t count = smaller(shape.n - j, ROWS);
+#ifdef __x86_64__
+            if (has_avx512()) {
+                block_dots_avx512(b.rows + j, count, shape.k, x, y);
+                continue;
+            }
+#endif
+            block_dots_baseline(b.rows + j, count, shape.k, x, y);
+        }
 }

@@ -1,5 +1,5 @@
-// Decoding for one instruction set. The including file defines NAME(function). Every number is
-// rounded as the reference decoders of ggml do it: no product is fused with a sum.
+// Decoding and dot products for one instruction set. The including file defines NAME(function).
+// Every number is rounded as the reference decoders of ggml do it: no product is fused with a sum.
 
 #include <string.h>
 
@@ -129,9 +129,17 @@ INLINE void parts(Part *decode, const uint8_t *restrict row, ptrdiff_t first, pt
     }
 }
 
+INLINE void f32(const uint8_t *restrict row, ptrdiff_t part, float *restrict result) {
+    memcpy(result, row + 4 * PART * part, sizeof(float) * PART);
+}
+
 INLINE void from_half(const uint8_t *restrict row, ptrdiff_t count, float *restrict result) {
     const Half *halves = (const Half *)row;
     for (ptrdiff_t i = 0; i < count; i++) result[i] = halves[i].value;
+}
+
+INLINE void f16(const uint8_t *restrict row, ptrdiff_t part, float *restrict result) {
+    from_half(row + 2 * PART * part, PART, result);
 }
 
 INLINE void from_bfloat16(const uint8_t *restrict row, ptrdiff_t count, float *restrict result) {
@@ -141,6 +149,10 @@ INLINE void from_bfloat16(const uint8_t *restrict row, ptrdiff_t count, float *r
         const uint32_t bits = (uint32_t)half << 16;
         memcpy(result + i, &bits, sizeof bits);
     }
+}
+
+INLINE void bf16(const uint8_t *restrict row, ptrdiff_t part, float *restrict result) {
+    from_bfloat16(row + 2 * PART * part, PART, result);
 }
 
 void NAME(from_blocks)(
@@ -164,5 +176,89 @@ void NAME(from_blocks)(
         case VACCINE_BLOCKS_Q4_K: parts(q4_k, blocks, first, count, result); break;
         case VACCINE_BLOCKS_Q5_K: parts(q5_k, blocks, first, count, result); break;
         case VACCINE_BLOCKS_Q6_K: parts(q6_k, blocks, first, count, result); break;
+    }
+}
+
+// Sixteen sums side by side.
+typedef float Lanes __attribute__((vector_size(64), aligned(4)));
+
+// Rows of the weight that are multiplied at a time, so that their chains of sums overlap.
+enum { DOT_ROWS = 4 };
+
+INLINE float sum_of(Lanes lanes) {
+    float values[16];
+    memcpy(values, &lanes, sizeof values);
+    for (int half = 8; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) values[i] += values[i + half];
+    return values[0];
+}
+
+// Two vectors of sums take numbers 32p to 32p + 15 and 32p + 16 to 32p + 31 of every part p.
+INLINE void add_part(const float numbers[PART], const float *x, Lanes sums[2]) {
+    for (int v = 0; v < 2; v++)
+        sums[v] = __builtin_elementwise_fma(
+            *(const Lanes *)(numbers + 16 * v), *(const Lanes *)(x + 16 * v), sums[v]);
+}
+
+// y[r] = x · row r for `count` rows of one format; `count` is a constant wherever this is inlined.
+INLINE void dots(Part *decode, const int count, const VaccineBlockRow *rows, ptrdiff_t k,
+    const float *x, float *y) {
+    Lanes sums[DOT_ROWS][2] = {{{0}}};
+    const ptrdiff_t parts = k / PART, rest = k % PART;
+    for (ptrdiff_t part = 0; part < parts; part++)
+#pragma clang loop unroll(full)
+        for (int r = 0; r < count; r++) {
+            float numbers[PART];
+            decode(rows[r].blocks, part, numbers);
+            add_part(numbers, x + part * PART, sums[r]);
+        }
+    for (int r = 0; r < count; r++) {
+        if (rest > 0) {
+            float numbers[PART] = {0}, last[PART] = {0};
+            NAME(from_blocks)(rows[r], parts * PART, rest, numbers);
+            memcpy(last, x + parts * PART, sizeof(float) * (size_t)rest);
+            add_part(numbers, last, sums[r]);
+        }
+        y[r] = sum_of(sums[r][0] + sums[r][1]);
+    }
+}
+
+#define DOTS(FORMAT, decode)                                                                       \
+    case VACCINE_BLOCKS_##FORMAT:                                                                  \
+        if (count == DOT_ROWS)                                                                     \
+            dots(decode, DOT_ROWS, rows, k, x, y);                                                 \
+        else                                                                                       \
+            for (int r = 0; r < count; r++) dots(decode, 1, rows + r, k, x, y + r);                \
+        break;
+
+// `count` rows of one format, at most DOT_ROWS.
+static void dots_of_format(
+    int count, const VaccineBlockRow *rows, ptrdiff_t k, const float *x, float *y) {
+    switch (rows->format) {
+        DOTS(F32, f32)
+        DOTS(F16, f16)
+        DOTS(BF16, bf16)
+        DOTS(Q8_0, q8_0)
+        DOTS(Q4_0, q4_0)
+        DOTS(Q4_1, q4_1)
+        DOTS(Q5_0, q5_0)
+        DOTS(Q5_1, q5_1)
+        DOTS(Q4_K, q4_k)
+        DOTS(Q5_K, q5_k)
+        DOTS(Q6_K, q6_k)
+    }
+}
+
+#undef DOTS
+
+void NAME(block_dots)(
+    const VaccineBlockRow *rows, ptrdiff_t count, ptrdiff_t k, const float *x, float *y) {
+    for (ptrdiff_t j = 0, next; j < count; j = next) {
+        for (next = j + 1; next < count && next < j + DOT_ROWS; next++)
+            if (rows[next].format != rows[j].format || rows[next].blocks == NULL) break;
+        if (rows[j].blocks == NULL)
+            y[j] = 0, next = j + 1;
+        else
+            dots_of_format((int)(next - j), rows + j, k, x, y + j);
     }
 }

@@ -82,8 +82,8 @@ static void packed_rows_with_weight(ptrdiff_t rows, ptrdiff_t outputs, ptrdiff_t
     }
 }
 
-bool ROW_FUNCTION(
-    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride) {
+bool ROW_FUNCTION(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
     Word *packed = packing_buffer();
     if (packed == NULL) return false;
     const ptrdiff_t words = (shape.k + WORD - 1) / WORD, step = packed_rows(words);
@@ -97,8 +97,8 @@ bool ROW_FUNCTION(
                 pack_few((const Word *)a.words + (t + p) * a.row + start, a.row,
                     smaller(rows - p, width), width, k, packed + p * k);
             const Left weight = {(const Word *)b.values + start, b.stride / WORD, 1};
-            packed_rows_with_weight(
-                rows, shape.n, k, packed, width, weight, c + t * c_stride, c_stride, start > 0);
+            packed_rows_with_weight(rows, shape.n, k, packed, width, weight, c + t * c_stride,
+                c_stride, accumulate || start > 0);
         }
     }
     return true;

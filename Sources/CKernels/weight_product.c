@@ -48,15 +48,15 @@ bool vaccine_product_bfloat16(VaccineShape shape, VaccineFactor a, VaccineWeight
     return product_avx512_bfloat16(shape, a, b, c, c_stride, accumulate);
 }
 
-bool vaccine_row_product_float32(
-    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    return has_avx512() ? row_product_avx512(shape, a, b, c, c_stride)
-                        : row_product_baseline(shape, a, b, c, c_stride);
+bool vaccine_row_product_float32(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
+    return has_avx512() ? row_product_avx512(shape, a, b, c, c_stride, accumulate)
+                        : row_product_baseline(shape, a, b, c, c_stride, accumulate);
 }
 
-bool vaccine_row_product_bfloat16(
-    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    return row_product_avx512_bfloat16(shape, a, b, c, c_stride);
+bool vaccine_row_product_bfloat16(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
+    return row_product_avx512_bfloat16(shape, a, b, c, c_stride, accumulate);
 }
 
 void vaccine_to_pairs(const float *values, ptrdiff_t count, uint32_t *pairs) {
@@ -84,14 +84,14 @@ bool vaccine_product_bfloat16(VaccineShape shape, VaccineFactor a, VaccineWeight
     return false;
 }
 
-bool vaccine_row_product_float32(
-    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    return row_product_baseline(shape, a, b, c, c_stride);
+bool vaccine_row_product_float32(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
+    return row_product_baseline(shape, a, b, c, c_stride, accumulate);
 }
 
-bool vaccine_row_product_bfloat16(
-    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride) {
-    (void)shape, (void)a, (void)b, (void)c, (void)c_stride;
+bool vaccine_row_product_bfloat16(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate) {
+    (void)shape, (void)a, (void)b, (void)c, (void)c_stride, (void)accumulate;
     return false;
 }
 

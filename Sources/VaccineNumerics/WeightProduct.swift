@@ -18,7 +18,8 @@ public enum WeightProduct {
 /// ```
 /// - Parameter parallel: false inside a parallel region.
 /// - Complexity: 2·T·N·K operations, no allocation. W is read once.
-/// - Numerical note: an element of y depends on its row of x alone, neither on T nor on the threads.
+/// - Numerical note: an element of y depends on its row of x alone, neither on T nor on the threads; of a weight
+///   held as blocks, it is summed in another order up to three rows than from four on.
 public func multiply(
     _ x: Matrix, transposing w: Weight, into y: Matrix, parallel: Bool = true
 ) {
@@ -26,7 +27,7 @@ public func multiply(
         x.columns == w.columns && y.rows == x.rows && y.columns == w.rows, "shapes differ")
     let x = Factor(x, for: w.precision, parallel: parallel)
     guard parallel else { return product(x, w, transposed: true, into: y) }
-    guard y.rows > fewRows || w.precision == .blocks else { return rowProduct(x, w, into: y) }
+    guard y.rows > fewRows else { return rowProduct(x, w, into: y) }
     forEachTile(rows: y.rows, columns: y.columns) { rows, columns in
         product(
             x.rows(rows), w.rows(columns), transposed: true, into: y.rows(rows).columns(columns))
@@ -85,20 +86,31 @@ public func multiply(transposed x: Matrix, by v: Weight, addingTo dW: Matrix) {
 
 /// Rows of x up to which packing W takes longer than it saves.
 private let fewRows = 64
+/// Rows of x up to which blocks are decoded again for each, in registers.
+private let fewestRows = 3
 
 private func rowProduct(_ a: Factor, _ w: Weight, into y: Matrix) {
     Threads.forEachRange(of: w.rows, unit: 14) { outputs in
         let shape = VaccineShape(m: y.rows, n: outputs.count, k: a.length)
-        let right = unsafe w.rows(outputs).forC(transposed: true)
-        let c = y.columns(outputs)
-        let done =
-            switch w.precision {
-            case .float32:
-                unsafe vaccine_row_product_float32(shape, a.forC, right, c.base, c.stride)
-            case .bfloat16:
-                unsafe vaccine_row_product_bfloat16(shape, a.forC, right, c.base, c.stride)
-            case .blocks: preconditionFailure("blocks are decoded where they are packed")
+        let (c, w) = (y.columns(outputs), w.rows(outputs))
+        let done: Bool
+        switch w.storage {
+        case .float32:
+            done = unsafe vaccine_row_product_float32(
+                shape, a.forC, w.forC(transposed: true), c.base, c.stride, false)
+        case .bfloat16:
+            done = unsafe vaccine_row_product_bfloat16(
+                shape, a.forC, w.forC(transposed: true), c.base, c.stride, false)
+        case .blocks(let rows, let column):
+            let blocks = unsafe VaccineBlocks(rows: rows, column: column, transposed: true)
+            if y.rows <= fewestRows, column == 0 {
+                unsafe vaccine_block_dots(shape, a.forC, blocks, c.base, c.stride)
+                done = true
+            } else {
+                done = unsafe vaccine_row_product_blocks(
+                    shape, a.forC, blocks, c.base, c.stride)
             }
+        }
         precondition(done, "no memory for packing")
     }
 }

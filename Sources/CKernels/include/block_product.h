@@ -1,7 +1,8 @@
 // Products with a frozen weight whose rows are stored in the block formats of GGUF files.
 //
 // A block of k of some rows is decoded into a buffer of the calling thread and multiplied by the
-// kernels of weight_product.h: the products are, bit for bit, those of the decoded weight.
+// kernels of weight_product.h: the products are, bit for bit, those of the decoded weight. Products
+// of a row or two are bound by decoding, and are made in registers instead.
 //
 // SeeAlso: ggml-quants.c of llama.cpp for the formats.
 
@@ -49,5 +50,13 @@ bool vaccine_blocks_are_finite(VaccineBlockRow row, ptrdiff_t columns);
 // As vaccine_product_float32.
 bool vaccine_product_blocks(VaccineShape shape, VaccineFactor a, VaccineBlocks b, float *c,
     ptrdiff_t c_stride, bool accumulate);
+// As vaccine_row_product_float32.
+bool vaccine_row_product_blocks(
+    VaccineShape shape, VaccineFactor a, VaccineBlocks b, float *c, ptrdiff_t c_stride);
+// C ← A · B for few rows of A, whose words follow each other, and a transposed weight from column 0
+// on. Every element is 32 sums of every 32nd product, added up at the end, the same for every
+// instruction set: it depends on its row of A and its column of B alone.
+void vaccine_block_dots(
+    VaccineShape shape, VaccineFactor a, VaccineBlocks b, float *c, ptrdiff_t c_stride);
 
 #endif

@@ -49,10 +49,10 @@ bool vaccine_product_bfloat16(VaccineShape shape, VaccineFactor a, VaccineWeight
 
 // The same numbers for a transposed weight and few rows of A, whose words follow each other:
 // nothing of the weight is packed.
-bool vaccine_row_product_float32(
-    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride);
-bool vaccine_row_product_bfloat16(
-    VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c, ptrdiff_t c_stride);
+bool vaccine_row_product_float32(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate);
+bool vaccine_row_product_bfloat16(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
+    ptrdiff_t c_stride, bool accumulate);
 
 // Neighbours two by two, rounded to nearest even, the first in the low half; a zero follows an odd
 // number. Whole groups of sixteen pairs are written.

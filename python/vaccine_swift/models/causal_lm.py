@@ -105,9 +105,10 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             else stays float32. "auto" is the fastest that the processor has. "gguf"
             keeps the matrices of a ``.gguf`` file as they are there (F32, F16, BF16,
             Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K), mapped from the file, and
-            decodes them to float32 where they are multiplied: what it computes is, bit
-            for bit, what "float32" computes of the file. The file must stay as it is
-            while the model lives; it may be deleted, or replaced by another.
+            decodes them to float32 where they are multiplied: logits of more than three
+            tokens are, bit for bit, what "float32" computes of the file, of fewer they
+            agree to rounding. The file must stay as it is while the model lives; it may
+            be deleted, or replaced by another.
 
         Returns
         -------
