@@ -1,4 +1,4 @@
-"""Two processes of Open MPI train as one; skipped without mpirun or mpi4py."""
+"""Two processes of Open MPI train as one; skipped without it or mpi4py."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from vaccine_swift.cli import main
 from vaccine_swift.training.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.skipif(
-    shutil.which("mpirun") is None or importlib.util.find_spec("mpi4py") is None,
-    reason="needs mpirun (Debian: openmpi-bin) and mpi4py",
+    shutil.which("ompi_info") is None or importlib.util.find_spec("mpi4py") is None,
+    reason="needs Open MPI (Debian: openmpi-bin) and mpi4py",
 )
 
 MPIRUN = ["mpirun", "-n", "2", "--oversubscribe", "--bind-to", "none", sys.executable]
