@@ -105,7 +105,8 @@ import _TestSupport
         var counts = [0, 0, 0, 0]
         for step in 0..<count {
             let sampling = Sampling(temperature: 2, topP: 1, seed: 0)
-            counts[Int(try #require(sampling.choose(logits[0], prompt: 0, step: step)))] += 1
+            let chosen = sampling.choose(logits[0], prompt: 0, step: step)
+            counts[Int(try #require(chosen))] += 1
         }
         let weights = [1.0, 1.6487, 2.7183, 0.60653]
         let sum = weights.reduce(0, +)
