@@ -15,7 +15,8 @@ from types import ModuleType
 import pytest
 
 import vaccine_swift
-from vaccine_swift import _core, _cpu_check
+from vaccine_swift import _core
+from vaccine_swift.machine import cpu_check
 
 ROOT = Path(__file__).parents[2]
 HASWELL = "flags : fpu sse4_2 fma movbe avx f16c abm bmi1 avx2 bmi2"
@@ -60,7 +61,7 @@ def test_the_build_describes_itself() -> None:
 @pytest.mark.parametrize("missing", ["avx2", "fma", "bmi2", "f16c", "movbe", "abm"])
 def test_a_missing_instruction_set_is_named(missing: str) -> None:
     flags = re.sub(rf"\b{missing}\b", "", HASWELL)
-    assert _cpu_check.missing_features("x86_64", flags) == [missing]
+    assert cpu_check.missing_features("x86_64", flags) == [missing]
 
 
 @pytest.mark.parametrize(
@@ -73,17 +74,17 @@ def test_a_missing_instruction_set_is_named(missing: str) -> None:
     ],
 )
 def test_a_sufficient_or_unknown_processor_passes(machine: str, text: str) -> None:
-    assert _cpu_check.missing_features(machine, text) == []
+    assert cpu_check.missing_features(machine, text) == []
 
 
 def test_an_old_processor_is_refused_at_import(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cpuinfo").write_text("flags : fpu sse2 fma\n")
-    monkeypatch.setattr(_cpu_check, "_CPU_INFORMATION", tmp_path / "cpuinfo")
+    monkeypatch.setattr(cpu_check, "_CPU_INFORMATION", tmp_path / "cpuinfo")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     with pytest.raises(ImportError, match="this one lacks avx2, bmi1, bmi2, f16c"):
-        _cpu_check.check_cpu()
+        cpu_check.check_cpu()
 
 
 @pytest.fixture
