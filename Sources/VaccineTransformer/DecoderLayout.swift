@@ -70,7 +70,7 @@ extension DecoderLayer {
             norm: settings.queryKeyNorm.map {
                 QueryKeyNorm($0, settings, configuration.norm, in: arena)
             },
-            attention: Attention(settings), positions: positions)
+            attention: Attention(settings, layer: index), positions: positions)
         feedForwardNorm = ResidualNorm(
             norm: configuration.norm.layOut(width: hidden, in: arena),
             placement: configuration.placement)

@@ -63,6 +63,16 @@ def llama_config(**overrides: Any) -> dict[str, Any]:
     return config
 
 
+def mistral_config(**overrides: Any) -> dict[str, Any]:
+    """A `config.json` of a tiny Mistral."""
+    config = llama_config(
+        architectures=["MistralForCausalLM"], model_type="mistral", sliding_window=5
+    )
+    for key in ("attention_bias", "mlp_bias"):
+        del config[key]
+    return config | overrides
+
+
 def qwen2_config(**overrides: Any) -> dict[str, Any]:
     """A `config.json` of a tiny Qwen 2."""
     config = llama_config(

@@ -29,6 +29,7 @@ from tiny_models import (
     AdapterSettings,
     build,
     llama_config,
+    mistral_config,
     opt_config,
     qwen2_config,
     qwen3_config,
@@ -140,6 +141,13 @@ CASES = (
     ),
     Case("qwen2", qwen2_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=7),
     Case("qwen3", qwen3_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=8),
+    Case(
+        "mistral_window",
+        mistral_config(),
+        AdapterSettings(r=2, lora_alpha=0.5),
+        seed=9,
+        training=TrainingSettings(max_grad_norm=1.3),
+    ),
 )
 
 

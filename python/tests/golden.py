@@ -15,7 +15,14 @@ import vaccine_swift as vs
 
 FOLDER = Path(__file__).resolve().parents[2] / "Tests" / "Golden"
 LLAMAS = ("grouped_tied", "llama3_rope", "query_value_linear_rope", "untied_biases")
-NAMES = (*LLAMAS, "opt_norm_first", "opt_norm_last_projected", "qwen2", "qwen3")
+NAMES = (
+    *LLAMAS,
+    "opt_norm_first",
+    "opt_norm_last_projected",
+    "qwen2",
+    "qwen3",
+    "mistral_window",
+)
 
 Array = npt.NDArray[Any]
 

@@ -24,6 +24,7 @@ LLAMA3 = {
     "original_max_position_embeddings": 8192,
 }
 MISTRAL = {"model_type": "mistral", "sliding_window": None}
+QWEN = {"model_type": "qwen2"}
 
 
 def test_sizes_and_flags_become_the_cores_fields() -> None:
@@ -158,7 +159,13 @@ def test_llama3_leaves_fast_frequencies_and_divides_slow_ones() -> None:
         ({"num_local_experts": 8}, "num_local_experts = 8"),
         ({"architectures": ["LlamaForSequenceClassification"]}, "architectures"),
         ({"layer_types": ["full_attention", "sliding_attention"]}, "sliding_attention"),
-        ({**MISTRAL, "sliding_window": 128}, "sliding_window 128 below"),
+        ({"sliding_window": 128}, "sliding_window 128 below"),
+        ({**MISTRAL, "sliding_window": 0}, "sliding_window must be at least 1"),
+        ({**MISTRAL, "sliding_window": "4k"}, "sliding_window must be an int"),
+        ({**QWEN, "layer_types": ["full_attention"]}, "num_hidden_layers = 2"),
+        ({**QWEN, "layer_types": ["chunked_attention"] * 2}, "chunked_attention"),
+        ({**QWEN, "layer_types": ["sliding_attention"] * 2}, "without a sliding"),
+        ({**QWEN, "max_window_layers": -1}, "max_window_layers must be at least 0"),
     ],
 )
 def test_what_is_wrong_or_not_implemented_is_refused_by_name(
@@ -174,13 +181,36 @@ def test_what_is_wrong_or_not_implemented_is_refused_by_name(
 
 def test_a_window_as_long_as_the_context_changes_nothing() -> None:
     config = vs.tiny_config(**MISTRAL) | {"sliding_window": 256}
-    assert core_configuration(config)["context_length"] == 256
+    fields = core_configuration(config)
+    assert fields["context_length"] == 256
+    assert "windows" not in fields
 
 
 def test_mistral_without_the_key_has_transformers_window_of_4096() -> None:
     config = vs.tiny_config(model_type="mistral", max_position_embeddings=32768)
-    with pytest.raises(ValueError, match="sliding_window 4096 below"):
-        core_configuration(config)
+    assert core_configuration(config)["windows"] == [4096, 4096]
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "qwen3"])
+def test_windows_of_qwen_are_those_of_the_upper_layers(kind: str) -> None:
+    config = vs.tiny_config(
+        model_type=kind,
+        num_hidden_layers=3,
+        sliding_window=9,
+        use_sliding_window=True,
+        max_window_layers=1,
+    )
+    assert core_configuration(config)["windows"] == [0, 9, 9]
+    kinds = ["sliding_attention", "full_attention", "sliding_attention"]
+    found = core_configuration(config | {"layer_types": kinds})
+    assert found["windows"] == [9, 0, 9]
+    for changes in (
+        {"use_sliding_window": False},
+        {"sliding_window": None},
+        {"sliding_window": 256},
+        {"max_window_layers": 3},
+    ):
+        assert "windows" not in core_configuration(config | changes)
 
 
 def test_all_faults_come_in_one_error() -> None:

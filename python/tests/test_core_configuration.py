@@ -37,6 +37,23 @@ def test_a_surplus_key_is_named(key: Any) -> None:
         _core.Model(configuration() | {key: 1})
 
 
+@pytest.mark.parametrize(
+    ("windows", "words"),
+    [
+        ([4], "must have 2 entries, got 1"),
+        ([4, 0, 4], "must have 2 entries, got 3"),
+        ([4, -1], "must be in .* got -1"),
+        ([4, 2**40], "must be in .* got 1099511627776"),
+        ([4, 0.5], "must hold integers, got 0.5"),
+        ([4, float("nan")], "must hold integers, got nan"),
+        ("4", "must be a sequence of numbers, got str"),
+    ],
+)
+def test_windows_are_one_for_each_layer(windows: Any, words: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"^windows {words}"):
+        _core.Model(configuration(windows=windows))
+
+
 @pytest.mark.parametrize("settings", [None, [], "abc", 3, [("hidden_size", 1)]])
 def test_a_configuration_is_a_dict(settings: Any) -> None:
     with pytest.raises(TypeError, match="^configuration must be a dict, got"):

@@ -3,7 +3,7 @@ internal import VaccineNumerics
 extension Attention {
     var queryWidth: Int { headCount * headSize }
 
-    /// Attention of one new token of each sequence to everything cached, itself included.
+    /// Attention of one new token of each sequence to what it sees of the cached, itself included.
     ///
     /// - Parameters:
     ///   - qkv: shape [B, (H + 2K)·D]; only the queries are read.
@@ -15,7 +15,8 @@ extension Attention {
         let width = group * headSize
         Threads.forEach(caches.count * keyValueHeadCount) { index, worker in
             let (row, head) = (index / keyValueHeadCount, index % keyValueHeadCount)
-            let seen = caches[row]
+            let cached = caches[row]
+            let seen = cached.rows(max(0, cached.rows - window)..<cached.rows)
             let keys = seen.columns(head * headSize..<(head + 1) * headSize)
             let values = seen.columns(
                 (keyValueHeadCount + head) * headSize..<(keyValueHeadCount + head + 1) * headSize)

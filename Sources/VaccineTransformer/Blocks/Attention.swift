@@ -5,6 +5,7 @@ internal import VaccineNumerics
 /// ```
 /// P = softmax(causal(Q · Kᵀ / √D)),   context = P · V
 /// ```
+/// With a window of w, a position sees itself and the w − 1 before it.
 /// Queries are taken in blocks of 64, so scratch is [64, sequence] and never [T, T]. The logarithm of
 /// every softmax denominator is kept, from which the backward pass computes P again.
 /// - SeeAlso: Vaswani et al. 2017, arXiv:1706.03762, Eq. 1; Dao et al. 2022, arXiv:2205.14135, for the
@@ -13,16 +14,30 @@ struct Attention {
     let headCount: Int
     let keyValueHeadCount: Int
     let headSize: Int
+    /// Positions that one sees, itself included.
+    let window: Int
 
     static let queryBlock = 64
 
     var scale: Float { 1 / Float(headSize).squareRoot() }
     var group: Int { headCount / keyValueHeadCount }
 
-    init(_ settings: AttentionSettings) {
+    /// - Parameter layer: whose window it has.
+    init(_ settings: AttentionSettings, layer: Int = 0) {
         headCount = settings.headCount
         keyValueHeadCount = settings.keyValueHeadCount
         headSize = settings.headSize
+        window = settings.window(ofLayer: layer)
+    }
+
+    /// The positions that one sees.
+    private func seen(from position: Int) -> Range<Int> {
+        max(0, position + 1 - window)..<position + 1
+    }
+
+    /// All that the positions of a block see.
+    private func seen(by block: Range<Int>) -> Range<Int> {
+        seen(from: block.lowerBound).lowerBound..<block.upperBound
     }
 
     /// The columns of head `head` among queries (or of the context).
@@ -57,16 +72,17 @@ struct Attention {
                 let queries = qkv.rows(rows).columns(query(queryHead))
                 let output = context.rows(rows).columns(query(queryHead))
                 for block in blocks(rows.count) {
-                    let seen = 0..<block.upperBound
+                    let seen = seen(by: block)
                     let p = scratch[worker].reshaped(rows: block.count, columns: seen.count)
                     multiply(
                         queries.rows(block), transposing: keys.rows(seen), into: p,
                         parallel: false)
-                    for row in 0..<block.count {
-                        let visible = block.lowerBound + row + 1
-                        var weights = p.mutable(row)
-                        logSums[queryHead, rows.lowerBound + visible - 1] = softmax(
-                            &weights, visible: visible, scale: scale)
+                    for (row, position) in block.enumerated() {
+                        let own = self.seen(from: position)
+                        let visible = p.hiding(own.lowerBound - seen.lowerBound, of: row)
+                        var weights = visible.mutable(row)
+                        logSums[queryHead, rows.lowerBound + position] = softmax(
+                            &weights, visible: own.count, scale: scale)
                     }
                     multiply(
                         p, by: values.rows(seen), into: output.rows(block), parallel: false)
@@ -106,7 +122,7 @@ struct Attention {
                 let dOutput = dContext.rows(rows).columns(columns)
                 let rightGradient = weight(dOutput, roundedGradient?.rows(rows).columns(columns))
                 for block in blocks(rows.count) {
-                    let seen = 0..<block.upperBound
+                    let seen = seen(by: block)
                     let p = scratch[worker].reshaped(rows: block.count, columns: seen.count)
                     let dS = second[worker].reshaped(rows: block.count, columns: seen.count)
                     multiply(
@@ -115,12 +131,15 @@ struct Attention {
                     multiply(
                         dOutput.rows(block), transposing: values.rows(seen), into: dS,
                         parallel: false)
-                    for row in 0..<block.count {
-                        let position = block.lowerBound + row
-                        var weights = p.mutable(row)
-                        var gradient = dS.mutable(row)
+                    for (row, position) in block.enumerated() {
+                        let own = self.seen(from: position)
+                        let hidden = own.lowerBound - seen.lowerBound
+                        let visible = p.hiding(hidden, of: row)
+                        let visibleGradient = dS.hiding(hidden, of: row)
+                        var weights = visible.mutable(row)
+                        var gradient = visibleGradient.mutable(row)
                         softmaxBackward(
-                            &weights, &gradient, visible: position + 1, scale: scale,
+                            &weights, &gradient, visible: own.count, scale: scale,
                             logSum: logSums[queryHead, rows.lowerBound + position])
                     }
                     multiply(
@@ -163,6 +182,15 @@ struct Attention {
     }
 
     func blocks(_ length: Int) -> Blocks { Blocks(of: length, size: Attention.queryBlock) }
+}
+
+extension Matrix {
+    /// All but the first `count` columns, which become 0 in one row.
+    fileprivate func hiding(_ count: Int, of row: Int) -> Matrix {
+        guard count > 0 else { return self }
+        rows(row..<row + 1).columns(0..<count).fill(0)
+        return columns(count..<columns)
+    }
 }
 
 /// Softmax over the first `visible` scores of a row times a positive scale; the rest become 0.

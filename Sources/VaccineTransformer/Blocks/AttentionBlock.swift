@@ -7,6 +7,8 @@ struct AttentionSettings: Sendable {
     var headSize: Int  // D
     var queryKeyValueBias: Bool
     var outputBias: Bool
+    /// How many positions one sees in each layer, itself included; 0: all before it. Empty: all in every layer.
+    private var windows: [Int]
     /// Nil: queries and keys are not normalised.
     var queryKeyNorm: QueryKeyNormScope?
 
@@ -19,7 +21,12 @@ struct AttentionSettings: Sendable {
         headSize = reader.integer("head_size")
         queryKeyValueBias = reader.flag("query_key_value_bias")
         outputBias = reader.flag("attention_output_bias")
+        windows = reader.has("windows") ? reader.integers("windows") : []
         queryKeyNorm = QueryKeyNormScope(&reader)
+    }
+
+    func window(ofLayer layer: Int) -> Int {
+        windows.indices.contains(layer) && windows[layer] > 0 ? windows[layer] : Int.max
     }
 
     /// Width of the queries, H·D, and of the attention context before the output projection.
@@ -31,7 +38,8 @@ struct AttentionSettings: Sendable {
     /// Width of queries, keys and values side by side.
     var queryKeyValueWidth: Int { queryWidth + 2 * keyValueWidth }
 
-    func check(_ faults: inout Faults) {
+    func check(layerCount: Int, _ faults: inout Faults) {
+        faults.expectOne("windows", windows, forEachOf: layerCount, in: 0...1 << 28)
         faults.expect("head_count", headCount, in: sizes)
         faults.expect("key_value_head_count", keyValueHeadCount, in: sizes)
         faults.expect("head_size", headSize, in: sizes)

@@ -52,6 +52,28 @@ package struct DescriptionReader {
         }
     }
 
+    /// A sequence of numbers, or one number for a sequence of one.
+    mutating func numbers(_ key: String) -> [Double] {
+        switch value(key) {
+        case .numbers(let values)?: return values
+        case .real(let value)?: return [value]
+        case .integer(let value)?: return [Double(value)]
+        case let other:
+            return refuse(key, other, expected: "a sequence of numbers", standIn: [])
+        }
+    }
+
+    /// As `numbers`, all whole.
+    mutating func integers(_ key: String) -> [Int] {
+        numbers(key).map { number in
+            guard let whole = Int(exactly: number) else {
+                faults.add("\(key) must hold integers, got \(number)", about: key)
+                return 0
+            }
+            return whole
+        }
+    }
+
     /// What stands in a list under the name that the description gives; nil: nothing does.
     mutating func choice<Kind>(_ key: String, among kinds: [(name: String, kind: Kind)]) -> Kind? {
         guard case .text(let name)? = value(key) else {

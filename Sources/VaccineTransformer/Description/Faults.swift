@@ -30,6 +30,17 @@ package struct Faults {
         add("\(key) must be positive, got \(value)", about: key)
     }
 
+    /// Adds a fault unless there is a number within the range for each layer, or none at all.
+    mutating func expectOne(
+        _ key: String, _ values: [Int], forEachOf layerCount: Int, in range: ClosedRange<Int>
+    ) {
+        guard !values.isEmpty else { return }
+        if values.count != layerCount {
+            add("\(key) must have \(layerCount) entries, got \(values.count)", about: key)
+        }
+        for value in values { expect(key, value, in: range) }
+    }
+
     var isEmpty: Bool { texts.isEmpty }
 
     /// - Throws: `VaccineError` with all faults, if there are any.

@@ -87,7 +87,7 @@ package struct ModelConfiguration: Sendable {
         }
         faults.expect("layer_count", layerCount, in: 1...1 << 13)
         norm.check(&faults)
-        attention.check(&faults)
+        attention.check(layerCount: layerCount, &faults)
         positions.check(attention, &faults)
         feedForward.check(&faults)
         if !precision.isAvailable {

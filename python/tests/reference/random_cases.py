@@ -101,6 +101,25 @@ def random_opt(
     return config, oracle.models.OPT_TARGETS
 
 
+def random_mistral(
+    oracle: SimpleNamespace, generator: np.random.Generator, seed: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """As `random_llama`, with windows shorter than a block of queries and longer."""
+    config, targets = random_llama(oracle, generator, seed)
+    for key in ("architectures", "model_type", "attention_bias", "mlp_bias"):
+        del config[key]
+    window = (1, 5, 40, 64, 65, 130)[seed % 6]
+    return oracle.models.mistral_config(**config, sliding_window=window), targets
+
+
+def _qwen_windows(config: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Windows in the upper layers of every second model."""
+    if seed % 2:
+        return config
+    switched = {"use_sliding_window": True, "sliding_window": 20 + seed}
+    return config | switched | {"max_window_layers": seed % 3}
+
+
 def random_qwen2(
     oracle: SimpleNamespace, generator: np.random.Generator, seed: int
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -118,7 +137,7 @@ def random_qwen2(
         rope_theta=float(generator.choice([500.0, 1e6])),
         tie_word_embeddings=bool(generator.random() < 0.5),
     )
-    return config, oracle.models.ALL_TARGETS
+    return _qwen_windows(config, seed), oracle.models.ALL_TARGETS
 
 
 def random_qwen3(
@@ -128,12 +147,13 @@ def random_qwen3(
     config, targets = random_llama(oracle, generator, seed)
     for key in ("architectures", "model_type", "mlp_bias"):
         del config[key]
-    return oracle.models.qwen3_config(**config), targets
+    return _qwen_windows(oracle.models.qwen3_config(**config), seed), targets
 
 
 FAMILIES = {
     "llama": random_llama,
     "opt": random_opt,
+    "mistral": random_mistral,
     "qwen2": random_qwen2,
     "qwen3": random_qwen3,
 }

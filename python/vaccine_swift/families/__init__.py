@@ -86,8 +86,8 @@ def core_configuration(
         When `config` is no mapping.
     ValueError
         When something is missing, out of range or not implemented (other model types,
-        activations, rope scaling types, sliding windows shorter than the context,
-        quantised weights, experts …). The message lists every fault.
+        activations, rope scaling types, quantised weights, experts …). The message
+        lists every fault.
 
     Warns
     -----

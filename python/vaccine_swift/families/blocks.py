@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from vaccine_swift.families.reader import ConfigurationReader
 
-__all__ = ["check_window", "grouped_heads", "sizes"]
+__all__ = ["grouped_heads", "layer_windows", "sizes"]
+
+_FULL: Final = "full_attention"
+_SLIDING: Final = "sliding_attention"
+# As many as the core takes.
+_MOST_LAYERS: Final = 1 << 13
 
 
 def sizes(reader: ConfigurationReader) -> dict[str, Any]:
@@ -64,23 +70,56 @@ def grouped_heads(reader: ConfigurationReader, *, even: bool) -> dict[str, Any]:
     }
 
 
-def check_window(reader: ConfigurationReader) -> None:
-    """Refuse a sliding window that the context does not fit into."""
-    window, context = (
-        reader.value_or_null("sliding_window"),
+def layer_windows(
+    reader: ConfigurationReader, window: Any, slides: Callable[[int], bool]
+) -> dict[str, Any]:
+    """How far attention sees in each layer; nothing where no sequence reaches that far.
+
+    Parameters
+    ----------
+    reader : ConfigurationReader
+        Of ``num_hidden_layers``, ``max_position_embeddings`` and, where the family
+        has it, ``layer_types``.
+    window : object
+        What the configuration gives: positions that one sees, itself included, or None.
+    slides : callable
+        Whether the layer of an index has the window where no ``layer_types`` say it.
+    """
+    layers, context = (
+        reader.value("num_hidden_layers"),
         reader.value("max_position_embeddings"),
     )
-    if (
-        window is not None
-        and reader.values.get("use_sliding_window", True)
-        and reader.is_size("sliding_window", window)
-        and isinstance(context, int)
-        and window < context
-    ):
+    kinds = _layer_kinds(reader, layers)
+    if window is None:
+        if _SLIDING in kinds:
+            reader.faults.append(f"layer_types: {_SLIDING} without a sliding window")
+        return {}
+    if not reader.is_size("sliding_window", window) or not _is_count(layers):
+        return {}
+    if not isinstance(context, int) or window >= context:
+        return {}
+    if not kinds:
+        kinds = [
+            _SLIDING if slides(layer) else _FULL
+            for layer in range(min(layers, _MOST_LAYERS))
+        ]
+    if _SLIDING not in kinds:
+        return {}
+    return {"windows": [window if kind == _SLIDING else 0 for kind in kinds]}
+
+
+def _layer_kinds(reader: ConfigurationReader, layers: Any) -> list[str]:
+    """``layer_types``, checked; nothing where there are none."""
+    reader.knows(("layer_types",))
+    kinds = reader.names("layer_types")
+    if other := sorted(set(kinds) - {_FULL, _SLIDING}):
+        reader.faults.append(f"layer_types {', '.join(other)} are not implemented")
+    if kinds and _is_count(layers) and len(kinds) != layers:
         reader.faults.append(
-            f"sliding_window {window} below max_position_embeddings {context} is not "
-            "implemented"
+            f"layer_types must have num_hidden_layers = {layers} entries, "
+            f"got {len(kinds)}"
         )
+    return kinds
 
 
 def _is_count(value: object) -> bool:

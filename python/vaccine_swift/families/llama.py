@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vaccine_swift.families.blocks import check_window, grouped_heads, sizes
+from vaccine_swift.families.blocks import grouped_heads, sizes
 from vaccine_swift.families.family import Family, GGUFNames
 from vaccine_swift.families.reader import ConfigurationReader
 from vaccine_swift.families.rotary import ROTARY_KEYS, rotary_configuration
@@ -34,7 +34,6 @@ def described_llama(
         Which linear maps have one.
     """
     reader.only("hidden_act", "silu", "swish")
-    check_window(reader)
     reader.knows(ROTARY_KEYS)
     return {
         **sizes(reader),
@@ -53,12 +52,29 @@ def described_llama(
 
 def _describe(reader: ConfigurationReader) -> dict[str, Any]:
     attention_bias = reader.flag("attention_bias")
+    _refuse_window(reader)
     return described_llama(
         reader,
         query_key_value_bias=attention_bias,
         attention_output_bias=attention_bias,
         feed_forward_bias=reader.flag("mlp_bias"),
     )
+
+
+def _refuse_window(reader: ConfigurationReader) -> None:
+    """Refuse a window below the context, which transformers does not apply to Llama."""
+    window = reader.value("sliding_window")
+    context = reader.value("max_position_embeddings")
+    if (
+        window is not None
+        and reader.is_size("sliding_window", window)
+        and isinstance(context, int)
+        and window < context
+    ):
+        reader.faults.append(
+            f"sliding_window {window} below max_position_embeddings {context} is not "
+            "implemented for Llama"
+        )
 
 
 GGUF_MODULES: Final = {

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from vaccine_swift.families.family import GGUFNames
 from vaccine_swift.families.llama import GGUF_MODULES, LLAMA, described_llama
-from vaccine_swift.families.qwen2 import QWEN2
+from vaccine_swift.families.qwen2 import QWEN2, upper_windows
 from vaccine_swift.families.reader import ConfigurationReader
 
 __all__ = ["QUERY_KEY_NORMS", "QWEN3"]
@@ -25,7 +25,6 @@ QUERY_KEY_NORMS: Final = {
 
 
 def _describe(reader: ConfigurationReader) -> dict[str, Any]:
-    reader.knows(("use_sliding_window", "max_window_layers"))
     bias = reader.flag("attention_bias")
     described = described_llama(
         reader,
@@ -33,7 +32,7 @@ def _describe(reader: ConfigurationReader) -> dict[str, Any]:
         attention_output_bias=bias,
         feed_forward_bias=False,
     )
-    return described | {"query_key_norm": "head"}
+    return described | {"query_key_norm": "head"} | upper_windows(reader)
 
 
 QWEN3: Final = replace(

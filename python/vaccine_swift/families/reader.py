@@ -100,9 +100,12 @@ class ConfigurationReader:
 
     def check_the_rest(self) -> None:
         """Note whatever else the configuration asks for and the engine lacks."""
-        kinds = self.names("layer_types")
-        if other := sorted(set(kinds) - {"full_attention"}):
-            self.faults.append(f"layer_types {', '.join(other)} are not implemented")
+        if "layer_types" not in self._read:
+            kinds = self.names("layer_types")
+            if other := sorted(set(kinds) - {"full_attention"}):
+                self.faults.append(
+                    f"layer_types {', '.join(other)} are not implemented"
+                )
         architectures = self.names("architectures")
         if architectures and not any("ForCausalLM" in name for name in architectures):
             self.faults.append(
