@@ -70,7 +70,8 @@ extension DecoderLayer {
             norm: settings.queryKeyNorm.map {
                 QueryKeyNorm($0, settings, configuration.norm, in: arena)
             },
-            attention: Attention(settings, layer: index), positions: positions)
+            attention: Attention(settings, layer: index),
+            positions: configuration.positions.turns(layer: index) ? positions : NoPositions())
         feedForwardNorm = ResidualNorm(
             norm: configuration.norm.layOut(width: hidden, in: arena),
             placement: configuration.placement)

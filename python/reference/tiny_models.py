@@ -95,6 +95,20 @@ def qwen3_config(**overrides: Any) -> dict[str, Any]:
     return config | overrides
 
 
+def smollm3_config(**overrides: Any) -> dict[str, Any]:
+    """A `config.json` of a tiny SmolLM3, whose fourth layer turns nothing."""
+    config = llama_config(
+        architectures=["SmolLM3ForCausalLM"],
+        model_type="smollm3",
+        pad_token_id=0,
+        hidden_size=24,
+        intermediate_size=32,
+        num_hidden_layers=4,
+    )
+    del config["head_dim"]
+    return config | overrides
+
+
 OPT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
 

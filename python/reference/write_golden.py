@@ -34,6 +34,7 @@ from tiny_models import (
     qwen2_config,
     qwen3_config,
     random_sequence,
+    smollm3_config,
 )
 from torch_oracle import (
     IGNORED,
@@ -148,6 +149,7 @@ CASES = (
         seed=9,
         training=TrainingSettings(max_grad_norm=1.3),
     ),
+    Case("smollm3", smollm3_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=10),
 )
 
 

@@ -19,6 +19,7 @@ _ARCHITECTURES = {
     "llama": (gguf.MODEL_ARCH.LLAMA, True),
     "mistral": (gguf.MODEL_ARCH.LLAMA, True),
     "qwen2": (gguf.MODEL_ARCH.QWEN2, False),
+    "smollm3": (gguf.MODEL_ARCH.SMOLLM3, True),
     "qwen3": (gguf.MODEL_ARCH.QWEN3, False),
 }
 # Above the single bytes, as GPT-2 spells them.

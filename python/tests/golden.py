@@ -22,6 +22,7 @@ NAMES = (
     "qwen2",
     "qwen3",
     "mistral_window",
+    "smollm3",
 )
 
 Array = npt.NDArray[Any]

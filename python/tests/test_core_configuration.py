@@ -54,6 +54,15 @@ def test_windows_are_one_for_each_layer(windows: Any, words: str) -> None:
         _core.Model(configuration(windows=windows))
 
 
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [([1], "must have 2 entries"), ([1, 2], r"must be in \[0, 1\], got 2")],
+)
+def test_rotary_layers_are_0_or_1_for_each_layer(layers: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=f"^rotary_layers {words}"):
+        _core.Model(configuration(rotary_layers=layers))
+
+
 @pytest.mark.parametrize("settings", [None, [], "abc", 3, [("hidden_size", 1)]])
 def test_a_configuration_is_a_dict(settings: Any) -> None:
     with pytest.raises(TypeError, match="^configuration must be a dict, got"):

@@ -7,7 +7,7 @@ struct LearnedPositionSettings: PositionSettings {
 
     init(_ reader: inout DescriptionReader) { offset = reader.integer("position_offset") }
 
-    func check(_ attention: AttentionSettings, _ faults: inout Faults) {
+    func check(_ attention: AttentionSettings, layerCount: Int, _ faults: inout Faults) {
         faults.expect("position_offset", offset, in: 0...1 << 20)
     }
 

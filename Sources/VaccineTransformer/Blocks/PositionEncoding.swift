@@ -5,7 +5,9 @@ protocol PositionSettings: Sendable {
     init(_ reader: inout DescriptionReader)
     /// The model's words for its modules with weights.
     var modules: [String] { get }
-    func check(_ attention: AttentionSettings, _ faults: inout Faults)
+    func check(_ attention: AttentionSettings, layerCount: Int, _ faults: inout Faults)
+    /// Whether queries and keys of a layer are turned.
+    func turns(layer: Int) -> Bool
     func layOut(_ configuration: ModelConfiguration, in arena: Arena) -> any PositionEncoding
 }
 
@@ -26,6 +28,7 @@ protocol PositionEncoding: Sendable {
 
 extension PositionSettings {
     var modules: [String] { [] }
+    func turns(layer: Int) -> Bool { true }
 }
 
 extension PositionEncoding {
@@ -34,6 +37,9 @@ extension PositionEncoding {
     func add(to x: Matrix, at positions: Positions) {}
     func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool) {}
 }
+
+/// Of a layer whose queries and keys say nothing of where they stand.
+struct NoPositions: PositionEncoding {}
 
 /// The place of every row in its sequence.
 enum Positions {

@@ -15,6 +15,8 @@ enum RotaryScaling: Sendable, Equatable {
 struct RotarySettings: PositionSettings {
     var base = 10_000.0
     var scaling = RotaryScaling.none
+    /// For each layer whether it is turned, 0 or 1; empty: all are.
+    private var layers: [Int] = []
 
     init() {}
 
@@ -34,10 +36,14 @@ struct RotarySettings: PositionSettings {
                     originalContextLength: original)
             ),
         ]
+        layers = reader.has("rotary_layers") ? reader.integers("rotary_layers") : []
         scaling = reader.choice("rotary_scaling", among: kinds) ?? .none
     }
 
-    func check(_ attention: AttentionSettings, _ faults: inout Faults) {
+    func turns(layer: Int) -> Bool { !layers.indices.contains(layer) || layers[layer] == 1 }
+
+    func check(_ attention: AttentionSettings, layerCount: Int, _ faults: inout Faults) {
+        faults.expectOne("rotary_layers", layers, forEachOf: layerCount, in: 0...1)
         if attention.headSize % 2 != 0 {
             faults.add("head_size must be even, got \(attention.headSize)", about: "head_size")
         }

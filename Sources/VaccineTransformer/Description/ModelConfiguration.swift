@@ -88,7 +88,7 @@ package struct ModelConfiguration: Sendable {
         faults.expect("layer_count", layerCount, in: 1...1 << 13)
         norm.check(&faults)
         attention.check(layerCount: layerCount, &faults)
-        positions.check(attention, &faults)
+        positions.check(attention, layerCount: layerCount, &faults)
         feedForward.check(&faults)
         if !precision.isAvailable {
             faults.add(

@@ -150,12 +150,32 @@ def random_qwen3(
     return _qwen_windows(oracle.models.qwen3_config(**config), seed), targets
 
 
+def random_smollm3(
+    oracle: SimpleNamespace, generator: np.random.Generator, seed: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """As `random_llama`; every third has windows in the layers that are not turned."""
+    config, targets = random_llama(oracle, generator, seed)
+    for key in ("architectures", "model_type", "head_dim"):
+        del config[key]
+    heads = config["num_attention_heads"]
+    config["hidden_size"] = 2 * heads * int(generator.integers(4, 12))
+    if seed % 2:
+        layers = config["num_hidden_layers"]
+        config["no_rope_layers"] = generator.integers(0, 2, layers).tolist()
+    else:
+        config["no_rope_layer_interval"] = 1 + seed % 3
+    if seed % 3 == 0:
+        config |= {"use_sliding_window": True, "sliding_window": 30}
+    return oracle.models.smollm3_config(**config), targets
+
+
 FAMILIES = {
     "llama": random_llama,
     "opt": random_opt,
     "mistral": random_mistral,
     "qwen2": random_qwen2,
     "qwen3": random_qwen3,
+    "smollm3": random_smollm3,
 }
 
 

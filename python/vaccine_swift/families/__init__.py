@@ -17,6 +17,7 @@ from vaccine_swift.families.opt import OPT
 from vaccine_swift.families.qwen2 import QWEN2
 from vaccine_swift.families.qwen3 import QWEN3
 from vaccine_swift.families.reader import ConfigurationReader
+from vaccine_swift.families.smollm3 import SMOLLM3
 
 __all__ = [
     "FAMILIES",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 FAMILIES: Final[dict[str, Family]] = {
-    family.model_type: family for family in (LLAMA, MISTRAL, OPT, QWEN2, QWEN3)
+    family.model_type: family for family in (LLAMA, MISTRAL, OPT, QWEN2, QWEN3, SMOLLM3)
 }
 """By ``model_type``."""
 
