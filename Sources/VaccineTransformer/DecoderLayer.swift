@@ -3,8 +3,8 @@ internal import VaccineNumerics
 /// One layer of the decoder: attention and feed-forward, each with a norm and a residual add around it.
 ///
 /// ```
-/// middle = x + attention(norm(x))               or   norm(x + attention(x))
-/// y      = middle + feedForward(norm(middle))   or   norm(middle + feedForward(middle))
+/// middle = x + attention(norm(x)),   norm(x + attention(x))   or   x + norm(attention(x))
+/// y      = middle + feedForward(norm(middle))   and so on
 /// ```
 /// Where norms and adds stand is told by `ResidualNorm`, and what the blocks compute in their own files.
 package struct DecoderLayer {
@@ -35,7 +35,7 @@ extension DecoderLayer {
         visit(.attention, index, middle)
         attentionNorm.add(
             input, rows: pass.rows(of: index), to: middle, statistics: kept.attentionStatistics,
-            sum: kept.attentionSum?.rows(rows))
+            taken: kept.attentionTaken?.rows(rows))
         try pass.interruption.check()
 
         try feedForward.forward(
@@ -45,7 +45,7 @@ extension DecoderLayer {
         visit(.feedForward, index, y)
         feedForwardNorm.add(
             middle, to: y, statistics: kept.feedForwardStatistics,
-            sum: kept.feedForwardSum?.rows(rows))
+            taken: kept.feedForwardTaken?.rows(rows))
         visit(.residual, index, y)
     }
 
@@ -65,10 +65,11 @@ extension DecoderLayer {
         let (dNormed, chosen) = (backward.dNormed.rows(rows), pass.rows(of: index))
         if let own = extra?[.residual, index] { dStream.add(own, rows: chosen) }
         visit(.residual, index, dStream)
-        feedForwardNorm.backwardOfSum(
-            dStream, statistics: kept.feedForwardStatistics, sum: kept.feedForwardSum?.rows(rows),
-            in: dNormed)
-        let dOutput = dStream.plus(extra?[.feedForward, index], rows: chosen, in: dNormed)
+        let dOutput = feedForwardNorm.backwardToOutput(
+            dStream, statistics: kept.feedForwardStatistics,
+            taken: kept.feedForwardTaken?.rows(rows),
+            in: dNormed
+        ).plus(extra?[.feedForward, index], rows: chosen, in: dNormed)
         visit(.feedForward, index, dOutput)
         let x =
             weights
@@ -83,18 +84,17 @@ extension DecoderLayer {
 
     /// The gradient at the attention output, from that at `middle`.
     ///
-    /// - Parameter dStream: the gradient at `middle` on entry; on return that at the sum of which it is.
+    /// - Parameter dStream: the gradient at `middle` on entry; on return that at x, but for what comes through the block.
     func attentionGradient(
         _ pass: Pass, _ kept: LayerActivations, _ backward: BackwardScratch,
         extra: StateGradients?, visit: Visitor, dStream: Matrix
     ) -> Matrix {
         let rows = 0..<dStream.rows
-        attentionNorm.backwardOfSum(
-            dStream, statistics: kept.attentionStatistics, sum: kept.attentionSum?.rows(rows),
-            in: backward.dNormed.rows(rows))
-        let dOutput = dStream.plus(
-            extra?[.attention, index], rows: pass.rows(of: index),
-            in: backward.dNormed.rows(rows))
+        let dNormed = backward.dNormed.rows(rows)
+        let dOutput = attentionNorm.backwardToOutput(
+            dStream, statistics: kept.attentionStatistics, taken: kept.attentionTaken?.rows(rows),
+            in: dNormed
+        ).plus(extra?[.attention, index], rows: pass.rows(of: index), in: dNormed)
         visit(.attention, index, dOutput)
         return dOutput
     }

@@ -24,11 +24,11 @@ struct LayerActivations {
     let input: Matrix  // [T, C] the residual stream entering the layer
     let attentionStatistics: Matrix  // [T, statistics of the norm]
     let attention: AttentionActivations
-    let attentionSum: Matrix?  // [T, C] what a norm after attention takes
+    let attentionTaken: Matrix?  // [T, C] what a norm after attention takes
     let middle: Matrix  // [T, C] the residual stream after attention
     let feedForwardStatistics: Matrix  // [T, statistics of the norm]
     let feedForward: FeedForwardActivations
-    let feedForwardSum: Matrix?  // [T, C] what a norm after the feed-forward block takes
+    let feedForwardTaken: Matrix?  // [T, C] what a norm after the feed-forward block takes
 
     /// - Parameter sharedInner: as in `FeedForwardActivations`.
     init(
@@ -41,13 +41,13 @@ struct LayerActivations {
         attention = AttentionActivations(
             configuration.attention, statisticsWidth: statistics, tokens: tokens, rank: rank,
             in: arena)
-        attentionSum = configuration.placement.sum(tokens: tokens, width: hidden, in: arena)
+        attentionTaken = configuration.placement.taken(tokens: tokens, width: hidden, in: arena)
         middle = arena.matrix(rows: tokens, columns: hidden)
         feedForwardStatistics = arena.matrix(rows: tokens, columns: statistics)
         feedForward = FeedForwardActivations(
             configuration.feedForward, tokens: tokens, rank: rank, sharedInner: sharedInner,
             in: arena)
-        feedForwardSum = configuration.placement.sum(tokens: tokens, width: hidden, in: arena)
+        feedForwardTaken = configuration.placement.taken(tokens: tokens, width: hidden, in: arena)
     }
 }
 

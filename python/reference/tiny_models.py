@@ -95,6 +95,16 @@ def qwen3_config(**overrides: Any) -> dict[str, Any]:
     return config | overrides
 
 
+def olmo2_config(**overrides: Any) -> dict[str, Any]:
+    """A `config.json` of a tiny OLMo 2."""
+    config = llama_config(
+        architectures=["Olmo2ForCausalLM"], model_type="olmo2", pad_token_id=0
+    )
+    for key in ("mlp_bias", "head_dim"):
+        del config[key]
+    return config | overrides
+
+
 def smollm3_config(**overrides: Any) -> dict[str, Any]:
     """A `config.json` of a tiny SmolLM3, whose fourth layer turns nothing."""
     config = llama_config(

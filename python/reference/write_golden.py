@@ -30,6 +30,7 @@ from tiny_models import (
     build,
     llama_config,
     mistral_config,
+    olmo2_config,
     opt_config,
     qwen2_config,
     qwen3_config,
@@ -150,6 +151,7 @@ CASES = (
         training=TrainingSettings(max_grad_norm=1.3),
     ),
     Case("smollm3", smollm3_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=10),
+    Case("olmo2", olmo2_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=11),
 )
 
 

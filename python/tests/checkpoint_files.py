@@ -20,6 +20,7 @@ _ARCHITECTURES = {
     "mistral": (gguf.MODEL_ARCH.LLAMA, True),
     "qwen2": (gguf.MODEL_ARCH.QWEN2, False),
     "smollm3": (gguf.MODEL_ARCH.SMOLLM3, True),
+    "olmo2": (gguf.MODEL_ARCH.OLMO2, False),
     "qwen3": (gguf.MODEL_ARCH.QWEN3, False),
 }
 # Above the single bytes, as GPT-2 spells them.

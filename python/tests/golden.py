@@ -23,6 +23,7 @@ NAMES = (
     "qwen3",
     "mistral_window",
     "smollm3",
+    "olmo2",
 )
 
 Array = npt.NDArray[Any]

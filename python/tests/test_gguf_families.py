@@ -13,7 +13,7 @@ import vaccine_swift as vs
 from vaccine_swift.checkpoints.gguf import GGUFFile
 from vaccine_swift.families import GGUF_FAMILIES
 
-FAMILIES = ("qwen2", "qwen3", "smollm3")
+FAMILIES = ("qwen2", "qwen3", "smollm3", "olmo2")
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*tokenizer.ggml")
 

@@ -5,23 +5,25 @@ internal import VaccineNumerics
 /// ```
 /// before:       x + block(norm(x))
 /// after:   norm(x + block(x))
+/// output:  x + norm(block(x))
 /// ```
 enum NormPlacement: Sendable {
     case before
     case after
+    case output
 
     init(_ reader: inout DescriptionReader) {
         let kinds: [(name: String, kind: NormPlacement)] = [
-            ("before", .before), ("after", .after),
+            ("before", .before), ("after", .after), ("output", .output),
         ]
         self =
             reader.has("norm_placement")
             ? reader.choice("norm_placement", among: kinds) ?? .before : .before
     }
 
-    /// Memory for x + block(x), from which a norm after the block goes backward; nil where there is none.
-    func sum(tokens: Int, width: Int, in arena: Arena) -> Matrix? {
-        self == .after ? arena.matrix(rows: tokens, columns: width) : nil
+    /// Memory for what a norm after the block takes, from which it goes backward; nil where there is none.
+    func taken(tokens: Int, width: Int, in arena: Arena) -> Matrix? {
+        self != .before ? arena.matrix(rows: tokens, columns: width) : nil
     }
 }
 
@@ -51,25 +53,33 @@ struct ResidualNorm {
     /// - Parameters:
     ///   - y: the block's output on entry, the stream on return; shape [S, C].
     ///   - x: the stream before the block, of which `chosen` are the rows of y; nil: all.
-    ///   - sum: overwritten where the norm is after the block.
-    func add(_ x: Matrix, rows chosen: [Int]? = nil, to y: Matrix, statistics: Matrix, sum: Matrix?)
-    {
-        y.add(x, rows: chosen)
-        guard let sum else { return }
-        sum.copy(from: y)
-        norm.forward(sum, statistics: statistics, into: y)
+    ///   - taken: overwritten with what a norm after the block takes.
+    func add(
+        _ x: Matrix, rows chosen: [Int]? = nil, to y: Matrix, statistics: Matrix, taken: Matrix?
+    ) {
+        if placement != .output { y.add(x, rows: chosen) }
+        guard let taken else { return }
+        taken.copy(from: y)
+        norm.forward(taken, statistics: statistics, into: y)
+        if placement == .output { y.add(x, rows: chosen) }
     }
 
     /// Goes back from the stream after the block to the block's output.
     ///
     /// - Parameters:
-    ///   - dY: the gradient at `y`, changed in place; shape [S, C].
-    ///   - memory: shape [S, C], overwritten where the norm is after the block.
-    func backwardOfSum(_ dY: Matrix, statistics: Matrix, sum: Matrix?, in memory: Matrix) {
-        guard let sum else { return }
+    ///   - dY: the gradient at the stream on entry, at x on return, but for what comes through the block;
+    ///     shape [S, C].
+    ///   - memory: shape [S, C], overwritten where a norm is after the block.
+    /// - Returns: the gradient at the block's output, in `dY` or in `memory`.
+    func backwardToOutput(
+        _ dY: Matrix, statistics: Matrix, taken: Matrix?, in memory: Matrix
+    ) -> Matrix {
+        guard let taken else { return dY }
         memory.fill(0)
-        norm.backward(sum, statistics: statistics, dY: dY, addingTo: memory)
+        norm.backward(taken, statistics: statistics, dY: dY, addingTo: memory)
+        if placement == .output { return memory }
         dY.copy(from: memory)
+        return dY
     }
 
     /// Adds the gradient at what `input` took, from that at what it gave.

@@ -169,6 +169,18 @@ def random_smollm3(
     return oracle.models.smollm3_config(**config), targets
 
 
+def random_olmo2(
+    oracle: SimpleNamespace, generator: np.random.Generator, seed: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """As `random_llama`."""
+    config, targets = random_llama(oracle, generator, seed)
+    for key in ("architectures", "model_type", "mlp_bias", "head_dim"):
+        del config[key]
+    heads = config["num_attention_heads"]
+    config["hidden_size"] = 2 * heads * int(generator.integers(4, 12))
+    return oracle.models.olmo2_config(**config), targets
+
+
 FAMILIES = {
     "llama": random_llama,
     "opt": random_opt,
@@ -176,6 +188,7 @@ FAMILIES = {
     "qwen2": random_qwen2,
     "qwen3": random_qwen3,
     "smollm3": random_smollm3,
+    "olmo2": random_olmo2,
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from vaccine_swift.families.family import Family, GGUFNames
 from vaccine_swift.families.llama import LLAMA
 from vaccine_swift.families.mistral import MISTRAL
+from vaccine_swift.families.olmo2 import OLMO2
 from vaccine_swift.families.opt import OPT
 from vaccine_swift.families.qwen2 import QWEN2
 from vaccine_swift.families.qwen3 import QWEN3
@@ -29,7 +30,8 @@ __all__ = [
 ]
 
 FAMILIES: Final[dict[str, Family]] = {
-    family.model_type: family for family in (LLAMA, MISTRAL, OPT, QWEN2, QWEN3, SMOLLM3)
+    family.model_type: family
+    for family in (LLAMA, MISTRAL, OPT, QWEN2, QWEN3, SMOLLM3, OLMO2)
 }
 """By ``model_type``."""
 
