@@ -125,8 +125,8 @@ def _table_metrics(
         draws.seed,
         values,
     )
-    told = [estimates(TABLE_METRICS, each) for each in values]
-    return told[:-1], told[-1]
+    found = [estimates(TABLE_METRICS, each) for each in values]
+    return found[:-1], found[-1]
 
 
 def _group(prompts: Prompts, width: int, draws: _Draws) -> dict[str, Any]:

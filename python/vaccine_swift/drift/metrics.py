@@ -72,9 +72,9 @@ def estimates(
     names: Sequence[str], values: npt.NDArray[np.float64]
 ) -> dict[str, dict[str, Any]]:
     """The core's rows (value, low, high, reason) by name."""
-    told: dict[str, dict[str, Any]] = {}
+    by_name: dict[str, dict[str, Any]] = {}
     for name, (value, low, high, reason) in zip(names, values.tolist(), strict=True):
-        told[name] = {"value": value, "low": low, "high": high}
+        by_name[name] = {"value": value, "low": low, "high": high}
         if reason:
-            told[name]["reason"] = _REASONS[int(reason)]
-    return told
+            by_name[name]["reason"] = _REASONS[int(reason)]
+    return by_name

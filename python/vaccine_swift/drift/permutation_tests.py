@@ -202,8 +202,8 @@ def _with_layers(
     overall: TestResult, layers: list[TestResult], adjusted: list[float | None]
 ) -> dict[str, Any]:
     kept = ("statistic", "p_value", "z", "effect_size")
-    told = [
+    entries = [
         {name: getattr(layer, name) for name in kept} | {"p_adjusted": p}
         for layer, p in zip(layers, adjusted, strict=True)
     ]
-    return overall.to_dict() | {"layers": told}
+    return overall.to_dict() | {"layers": entries}

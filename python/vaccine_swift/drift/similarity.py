@@ -303,5 +303,7 @@ def _metric(
         values,
         np.zeros(0),
     )
-    told = estimates([metric], values)[metric]
-    return Similarity(told["value"], (told["low"], told["high"]), told.get("reason"))
+    found = estimates([metric], values)[metric]
+    return Similarity(
+        found["value"], (found["low"], found["high"]), found.get("reason")
+    )
