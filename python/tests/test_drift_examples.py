@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,39 @@ def test_shards_on_worker_processes_equal_one_process(engine, tmp_path) -> None:
     run = subprocess.run(
         [sys.executable, str(EXAMPLES / f"02_drift_on_{engine}.py")],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(package)},
+        env=os.environ | {"PYTHONPATH": str(package), "PYSPARK_PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "equal to one process, layer by layer" in run.stdout
+    assert "350 prompts, 4 layers" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("engine", "module", "command"),
+    [
+        (
+            "mpi",
+            "mpi4py",
+            ["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2"],
+        ),
+        ("spark", "pyspark", []),
+    ],
+)
+def test_ranks_and_partitions_equal_one_process(
+    engine, module, command, tmp_path
+) -> None:
+    pytest.importorskip(module)
+    if command and not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
+    package = Path(sys.modules["vaccine_swift"].__file__).parents[1]
+    run = subprocess.run(
+        [*command, sys.executable, str(EXAMPLES / f"02_drift_on_{engine}.py")],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(package), "PYSPARK_PYTHON": sys.executable},
         capture_output=True,
         text=True,
         timeout=300,

@@ -307,7 +307,7 @@ def test_sharing_on_the_command_line_writes_the_report(model, tmp_path, capsys):
 def test_the_script_of_a_job_array_shares_a_folder(model, tmp_path):
     from test_cli_study import words
 
-    script = HERE.parents[1] / "examples" / "04_study_on_slurm.sh"
+    script = HERE.parents[1] / "examples" / "04_study.sbatch"
     out = tmp_path / "out"
     command = ["bash", str(script), str(out), "--model", str(model)]
     tasks = [

@@ -9,6 +9,7 @@ from vaccine_swift.drift.accumulator import Accumulator, load
 from vaccine_swift.drift.gate import DriftExceeded
 from vaccine_swift.drift.harmful_embedding_drift import hed
 from vaccine_swift.drift.kernel_tests import energy_distance, mmd
+from vaccine_swift.drift.merging import merge_tree
 from vaccine_swift.drift.report import Report
 from vaccine_swift.drift.result import Similarity, TestResult
 from vaccine_swift.drift.segments import two_sample
@@ -68,6 +69,7 @@ __all__ = [
     "ks",
     "linear_residual",
     "load",
+    "merge_tree",
     "mmd",
     "participation_ratio",
     "principal_angle",
