@@ -12,7 +12,7 @@ from training_support import examples, tiny_model
 
 import vaccine_swift as vs
 from vaccine_swift.distributed import DataParallelEngine, RankError
-from vaccine_swift.distributed.engine import borders
+from vaccine_swift.distributed.parts import borders
 from vaccine_swift.methods import Booster, Lisa, TVaccine
 from vaccine_swift.methods.loss_terms import Reference
 from vaccine_swift.methods.perturbations import Gaussian, Given, Worst

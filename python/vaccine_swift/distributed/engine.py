@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from vaccine_swift._arguments import check_range
 from vaccine_swift.distributed.collective import Collective
 from vaccine_swift.distributed.exchange import raise_shared
+from vaccine_swift.distributed.parts import Part
 from vaccine_swift.engines.base import AttentionGradients, State
 from vaccine_swift.methods.perturbations import LARGEST_RHO, Scaled, Worst
 
@@ -26,49 +26,10 @@ if TYPE_CHECKING:
     from vaccine_swift.methods.perturbations import Perturbation
     from vaccine_swift.models.report import StepReport
 
-__all__ = ["DataParallelEngine", "borders"]
+__all__ = ["RHO_SCOPES", "DataParallelEngine", "RhoScope", "check_rho_scope"]
 
 RhoScope = Literal["batch", "rank"]
 RHO_SCOPES: Final = ("batch", "rank")
-
-
-def borders(batch: Batch, size: int) -> npt.NDArray[np.int64]:
-    """Where the part of each rank begins, in sequences, and where the last one ends.
-
-    Neighbouring sequences stay together; parts have tokens as equal as that allows.
-
-    Returns
-    -------
-    ndarray, int64 [size + 1]
-        From 0 to B, not falling.
-
-    Examples
-    --------
-    >>> import vaccine_swift as vs
-    >>> rows = [vs.Example(range(n), range(n)) for n in (9, 2, 3, 4)]
-    >>> borders(vs.Batch.pack(rows), 2).tolist()
-    [0, 1, 4]
-    """
-    ends = batch.offsets.astype(np.float64)
-    wanted = np.arange(size + 1) * (ends[-1] / size)
-    after = np.searchsorted(ends, wanted)
-    before = np.maximum(after - 1, 0)
-    after = np.minimum(after, ends.size - 1)
-    is_nearer = wanted - ends[before] <= ends[after] - wanted
-    return np.where(is_nearer, before, after).astype(np.int64)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What a rank has of a batch."""
-
-    sequences: range
-    tokens: slice
-    supervised: slice
-    share: float
-    """Of the batch's supervised tokens."""
-    is_supervised: bool
-    """Whether the batch has any."""
 
 
 class DataParallelEngine:
@@ -345,25 +306,12 @@ class DataParallelEngine:
             self._engine.zero_gradients()
         self._is_summed = False
 
-    def _part(self, batch: Batch) -> _Part:
-        places = borders(batch, self._collective.size)
-        first, last = (
-            int(place)
-            for place in places[self._collective.rank : self._collective.rank + 2]
-        )
-        supervised = batch.supervised_offsets
-        count = int(supervised[last] - supervised[first])
-        return _Part(
-            sequences=range(first, last),
-            tokens=slice(int(batch.offsets[first]), int(batch.offsets[last])),
-            supervised=slice(int(supervised[first]), int(supervised[last])),
-            share=count / max(1, int(supervised[-1])),
-            is_supervised=bool(supervised[-1]),
-        )
+    def _part(self, batch: Batch) -> Part:
+        return Part.of(batch, self._collective)
 
     def _summed(
         self,
-        part: _Part,
+        part: Part,
         computed: Callable[[], npt.NDArray[np.float64]],
         count: int,
         *,

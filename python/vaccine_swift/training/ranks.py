@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift.distributed import Alone, Collective, DataParallelEngine
-from vaccine_swift.distributed.engine import RhoScope, borders, check_rho_scope
+from vaccine_swift.distributed.engine import RhoScope, check_rho_scope
 from vaccine_swift.distributed.exchange import (
     any_rank,
     broadcast,
@@ -21,6 +21,7 @@ from vaccine_swift.distributed.exchange import (
     from_first,
     together,
 )
+from vaccine_swift.distributed.parts import borders
 from vaccine_swift.files.locks import Lock, exclusive
 
 if TYPE_CHECKING:
