@@ -85,6 +85,10 @@ test-notebooks: $(DEV)/installed  ## Run the notebooks on a tiny model
 test-reference: $(DEV)/reference-installed $(RIVALS)/installed  ## Compare live with torch, peft and drift detectors
 	VACCINE_RIVALS=$(CURDIR)/$(RIVALS) $(DEV)/bin/pytest -m reference
 
+.PHONY: test-gpu
+test-gpu: $(DEV)/reference-installed  ## Test the torch engine on a GPU; says skipped without
+	$(DEV)/bin/python python/scripts/gpu_tests.py
+
 .PHONY: docs
 docs: $(DEV)/docs-installed  ## Build the documentation site into site/; a broken link fails
 	PYTHONPATH=python/scripts $(DEV)/bin/zensical build --strict --clean

@@ -6,7 +6,9 @@ inherit that.
 
 from __future__ import annotations
 
+import os
 import signal
+from typing import Any
 
 import pytest
 from small_models import small, with_adapter
@@ -24,3 +26,21 @@ def model() -> vs.CausalLM:
 @pytest.fixture
 def adapted() -> vs.CausalLM:
     return with_adapter(small())
+
+
+@pytest.fixture(autouse=True)
+def _engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `VACCINE_ENGINE`, every model that a test makes is one of that engine's."""
+    if "VACCINE_ENGINE" not in os.environ:
+        return
+    chosen = {
+        "engine": os.environ["VACCINE_ENGINE"],
+        "device": os.environ.get("VACCINE_DEVICE", "cpu"),
+    }
+    for name in ("from_config", "from_pretrained"):
+        original = getattr(vs.CausalLM, name)
+
+        def made(_: type, *args: Any, _original: Any = original, **options: Any) -> Any:
+            return _original(*args, **(chosen | options))
+
+        monkeypatch.setattr(vs.CausalLM, name, classmethod(made))

@@ -155,12 +155,11 @@ def test_twenty_clipped_adamw_steps(case: golden.GoldenCase, kind: str) -> None:
     prefix = "" if kind == "vaccine" else "sft_"
     model = case.model()
     batches = [case.batch(), case.batch("second_batch")]
-    optimiser = _core.AdamW(
-        model._model,
-        settings["adam_beta1"],
-        settings["adam_beta2"],
-        settings["adam_epsilon"],
-        settings["weight_decay"],
+    optimiser = model.engine.adamw(
+        beta1=settings["adam_beta1"],
+        beta2=settings["adam_beta2"],
+        epsilon=settings["adam_epsilon"],
+        weight_decay=settings["weight_decay"],
     )
     losses, norms, rates = [], [], []
     for step in range(settings["max_steps"]):

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vaccine_swift as vs
-from vaccine_swift import _core
 from vaccine_swift.cli.method_options import add_method_options, method_of
 from vaccine_swift.methods import Gaussian, Given, Worst
 
@@ -160,13 +159,14 @@ def test_the_core_refuses_what_float32_cannot_hold(adapted, name, options) -> No
 
 
 def test_an_optimiser_refuses_what_float32_cannot_hold(adapted) -> None:
+    names = ("beta1", "beta2", "epsilon", "weight_decay")
     for name, settings in (
         ("beta1", (1 - 1e-9, 0.999, 1e-8, 0.0)),
         ("epsilon", (0.9, 0.999, 1e-46, 0.0)),
         ("epsilon", (0.9, 0.999, 1e39, 0.0)),
     ):
         with pytest.raises(ValueError, match=f"{name} must be"):
-            _core.AdamW(adapted._model, *settings)
+            adapted.engine.adamw(**dict(zip(names, settings, strict=True)))
 
 
 def test_a_perturbation_of_chosen_layers_has_norm_rho_over_these(adapted) -> None:

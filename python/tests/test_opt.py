@@ -101,3 +101,11 @@ def test_a_batch_in_any_order_and_cached_generation_agree(
         for token in tokens:
             assert token == int(np.argmax(model.logits(ids)[-1]))
             ids.append(token)
+
+
+def test_a_trainer_takes_it_whether_it_has_a_final_norm_or_not(
+    case: golden.GoldenCase, tmp_path: Path
+) -> None:
+    arguments = vs.TrainingArguments(str(tmp_path), max_steps=2, disable_tqdm=True)
+    trainer = vs.Trainer(case.model(), arguments, train_dataset=case.examples()[:2])
+    assert trainer.train().global_step == 2

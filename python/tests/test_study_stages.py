@@ -78,6 +78,8 @@ _LIVE = {
     "seeds": (1,),
     "model": "other",
     "dtype": "bfloat16",
+    "engine": "torch",
+    "device": "cuda",
     "task_data": "other.csv",
 }
 """Other values of the fields that `OTHERS` has none for."""
@@ -89,11 +91,27 @@ def stages_of(changes: Mapping[str, Any]) -> dict[str, str]:
     return stages
 
 
+@dataclasses.dataclass(frozen=True)
+class ThereIsEveryDevice:
+    """In place of the choice that looks for torch and its devices."""
+
+    name: str
+    device: str | None
+
+    def dtype(self, dtype: str) -> str:
+        return dtype
+
+    @property
+    def description(self) -> str:
+        return f"{self.name} on {self.device}"
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_setting_changes_the_stages_that_it_says_it_determines(
     folder, monkeypatch, name
 ) -> None:
     monkeypatch.setattr(inputs, "available_dtype", lambda dtype: dtype)
+    monkeypatch.setattr(inputs, "EngineChoice", ThereIsEveryDevice)
     shutil.copytree("model", "other")
     (folder / "other" / "config.json").write_text(
         (folder / "model" / "config.json").read_text().replace("\n", " \n", 1)
@@ -106,6 +124,8 @@ def test_a_setting_changes_the_stages_that_it_says_it_determines(
     start: dict[str, Any] = {}
     if name == "align_samples":
         start = {"align_data": "ordinary.jsonl"}
+    if name == "device":
+        start = {"engine": "torch"}
     if name == "task_data":
         start = {"task": "topics", name: "topics.csv"}
     former, present = stages_of(start), stages_of({**start, name: values[name]})

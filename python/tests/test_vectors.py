@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from small_models import batch, small, with_adapter
 
 import vaccine_swift as vs
-from vaccine_swift import _core
+
+
+def adamw(model: vs.CausalLM) -> Any:
+    return model.engine.adamw(beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.1)
 
 
 def flat(state: dict[str, np.ndarray]) -> np.ndarray:
@@ -105,7 +109,7 @@ def test_vectors_of_another_model_or_adapter_are_refused(adapted) -> None:
     with pytest.raises(ValueError, match="b must be a vector of the same model"):
         vector.add_product(1.0, vector, other)
     with pytest.raises(TypeError, match="other must be a Vector, got int"):
-        _core.Vector(adapted._model, "zeros").dot(3)
+        adapted.engine.zeros()._vector.dot(3)
     adapted.remove_adapter()
     for gone in (vector, apart):
         with pytest.raises(RuntimeError, match="no adapter any more"):
@@ -122,7 +126,7 @@ def test_frozen_factors_have_no_gradient_and_stay_bit_for_bit(adapted) -> None:
     engine = adapted.engine
     names = [name for name in engine.names if ".layers.0.self_attn." in name]
     assert names
-    optimiser = _core.AdamW(adapted._model, 0.9, 0.999, 1e-8, 0.1)
+    optimiser = adamw(adapted)
     before = adapted.adapter_state()
     engine.freeze(names)
     adapted.forward_backward(batch(), vs.Vaccine())
@@ -140,7 +144,7 @@ def test_a_frozen_step_does_not_count_in_the_bias_correction() -> None:
     # Two steps, the first frozen, move a factor as one first step does.
     def moved(*, frozen_first: bool) -> dict[str, np.ndarray]:
         model = with_adapter(small())
-        optimiser = _core.AdamW(model._model, 0.9, 0.999, 1e-8, 0.1)
+        optimiser = adamw(model)
         if frozen_first:
             model.engine.freeze(model.engine.names)
             model.forward_backward(batch(), vs.SFT())
@@ -172,7 +176,7 @@ def test_freezing_what_is_not_there_is_refused(adapted) -> None:
 
 @pytest.mark.parametrize("count", [2**63 - 1, 2**53 + 1, -1, 2**64])
 def test_counts_of_steps_are_bounded(adapted, count) -> None:
-    optimiser = _core.AdamW(adapted._model, 0.9, 0.999, 1e-8, 0.1)
+    optimiser = adamw(adapted)
     with pytest.raises(ValueError, match=r"step_count must be in \[0, 90\d+\]"):
         optimiser.step_count = count
     with pytest.raises(ValueError, match="count must be in"):
@@ -188,7 +192,7 @@ def test_counts_of_steps_are_bounded(adapted, count) -> None:
 
 def test_a_negative_second_moment_is_refused(adapted) -> None:
     # Its root would make the weight NaN.
-    optimiser = _core.AdamW(adapted._model, 0.9, 0.999, 1e-8, 0.1)
+    optimiser = adamw(adapted)
     name, shape = adapted._model.tensors("adapter")[1]
     values = np.zeros(shape)
     values[-1, -1] = -1e-12

@@ -21,7 +21,7 @@ from vaccine_swift.cli.method_options import (
     method_of,
 )
 from vaccine_swift.cli.model_options import (
-    add_dtype_option,
+    add_engine_options,
     add_model_options,
     add_overwrite_option,
     add_thread_option,
@@ -126,7 +126,7 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="say how long it will take and how much memory, and stop",
     )
-    add_dtype_option(group)
+    add_engine_options(group)
     add_thread_option(group)
     add_method_options(parser)
     add_adapter_options(parser)
@@ -161,7 +161,14 @@ def _run(options: argparse.Namespace, collective: Collective) -> None:
                 options, "adapter_config.json", "an adapter", otherwise=told
             )
     model, tokenizer = first_rank_first(
-        collective, lambda: load_model(options.model, options.threads, options.dtype)
+        collective,
+        lambda: load_model(
+            options.model,
+            options.threads,
+            options.dtype,
+            options.engine,
+            options.device,
+        ),
     )
     model.add_adapter(settings, seed=arguments.seed)
     data = load_rows(options, tokenizer, options.data or [vs.data.alignment_rows()])

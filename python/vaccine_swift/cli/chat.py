@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift.cli.model_options import (
-    add_dtype_option,
+    add_engine_options,
     add_thread_option,
     load_model,
 )
@@ -48,7 +48,7 @@ def add_parser(commands: Any) -> None:
         "--adapter", type=Path, metavar="DIR", help="PEFT files of a LoRA adapter"
     )
     group.add_argument("--system", metavar="TEXT", help="the system prompt")
-    add_dtype_option(group, "auto")
+    add_engine_options(group, "auto")
     add_thread_option(group)
     group = parser.add_argument_group("answers")
     group.add_argument(
@@ -81,7 +81,13 @@ def run(options: argparse.Namespace) -> None:
         Whatever the API refuses. What it refuses later than in the first request, such
         as a conversation beyond the context, is told of and forgotten.
     """
-    model, tokenizer = load_model(options.model, options.threads, options.dtype)
+    model, tokenizer = load_model(
+        options.model,
+        options.threads,
+        options.dtype,
+        options.engine,
+        options.device,
+    )
     if tokenizer.chat_template is None:
         raise ValueError(
             f"{options.model} has no chat template; use vaccine-swift generate"

@@ -9,7 +9,7 @@ from typing import Any, Final
 from vaccine_swift import drift
 from vaccine_swift.cli.drift_inputs import compared_files, compared_models, two_files
 from vaccine_swift.cli.drift_summary import summary, two_sample_summary
-from vaccine_swift.cli.model_options import add_dtype_option, add_thread_option
+from vaccine_swift.cli.model_options import add_engine_options, add_thread_option
 from vaccine_swift.cli.terminal import shown
 from vaccine_swift.drift.gate import Condition
 from vaccine_swift.models.pooling import POOLS
@@ -68,7 +68,7 @@ def add_parser(commands: Any) -> None:
         help="noise floor: float16, bfloat16 or a relative drift",
     )
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of the tests")
-    add_dtype_option(group)
+    add_engine_options(group)
     add_thread_option(group)
     group = parser.add_argument_group("results")
     group.add_argument("--html", type=Path, metavar="FILE", help="write a page")

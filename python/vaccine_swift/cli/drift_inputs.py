@@ -106,12 +106,13 @@ def compared_models(options: argparse.Namespace) -> drift.Accumulator:
     for name in ("reference", "current", "data"):
         if getattr(options, name) is None:
             raise ValueError(f"--{name} must be given to compare models")
-    reference, tokenizer = load_model(options.reference, options.threads, options.dtype)
+    engine = options.dtype, options.engine, options.device
+    reference, tokenizer = load_model(options.reference, options.threads, *engine)
     if (Path(options.current) / "adapter_config.json").is_file():
-        current, _ = load_model(options.reference, None, options.dtype)
+        current, _ = load_model(options.reference, None, *engine)
         current.load_adapter(options.current)
     else:
-        current, _ = load_model(options.current, None, options.dtype)
+        current, _ = load_model(options.current, None, *engine)
     dataset = vs.data.load(
         options.data,
         tokenizer,

@@ -17,7 +17,7 @@ from rich.table import Table
 
 import vaccine_swift as vs
 from vaccine_swift.cli.model_options import (
-    add_dtype_option,
+    add_engine_options,
     add_model_options,
     add_thread_option,
     load_model,
@@ -68,7 +68,7 @@ def add_parser(commands: Any) -> None:
     group.add_argument(
         "--adapter", type=Path, metavar="DIR", help="PEFT files of a LoRA adapter"
     )
-    add_dtype_option(group, "auto")
+    add_engine_options(group, "auto")
     add_thread_option(group)
     group = parser.add_argument_group("what is asked")
     group.add_argument(
@@ -126,7 +126,13 @@ def run(options: argparse.Namespace) -> None:
     task = None if options.task is None else load_task(options.task)
     restricted = _rows(restricted_rows, options.restricted, "--restricted")
     ordinary = _rows(ordinary_rows, options.ordinary, "--ordinary")
-    model, tokenizer = load_model(options.model, options.threads, options.dtype)
+    model, tokenizer = load_model(
+        options.model,
+        options.threads,
+        options.dtype,
+        options.engine,
+        options.device,
+    )
     if options.adapter is not None:
         model.load_adapter(options.adapter)
     with status("asking held-out requests"):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import vaccine_swift as vs
 from vaccine_swift.cli.model_options import (
-    add_dtype_option,
+    add_engine_options,
     add_model_options,
     add_thread_option,
     load_model,
@@ -61,7 +61,7 @@ def add_parser(commands: Any) -> None:
         metavar="FILE",
         help="JSON, JSONL, CSV or Parquet with a request in each row",
     )
-    add_dtype_option(group)
+    add_engine_options(group)
     add_thread_option(group)
     group = parser.add_argument_group("generation")
     group.add_argument(
@@ -103,7 +103,13 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(f"--batch-size must be at least 1, got {options.batch_size}")
     requests = _requests(options)
     echoed = [_echoed(request, options) for request in requests]
-    model, tokenizer = load_model(options.model, options.threads, options.dtype)
+    model, tokenizer = load_model(
+        options.model,
+        options.threads,
+        options.dtype,
+        options.engine,
+        options.device,
+    )
     template = template_of(tokenizer, options.template)
     prompts = [
         vs.data.render_prompt(request, tokenizer, template) for request in requests

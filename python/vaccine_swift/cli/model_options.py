@@ -12,9 +12,10 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.assets import cache_directory, fetch_smollm2
 from vaccine_swift.cli.terminal import status
 from vaccine_swift.machine.processors import available_processors
+from vaccine_swift.models.engine_choice import ENGINES
 
 __all__ = [
-    "add_dtype_option",
+    "add_engine_options",
     "add_model_option",
     "add_model_options",
     "add_overwrite_option",
@@ -99,21 +100,38 @@ def set_threads(threads: int | None) -> None:
         vs.set_num_threads(threads)
 
 
-def add_dtype_option(
+def add_engine_options(
     group: argparse._ActionsContainer, default: str = "float32"
 ) -> None:
-    """``--dtype``."""
+    """``--engine``, ``--device`` and ``--dtype``."""
+    group.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="swift",
+        help="what computes: swift on the CPU, or torch through transformers, on GPUs "
+        "too",
+    )
+    group.add_argument(
+        "--device",
+        metavar="NAME",
+        help="of the torch engine: cpu, cuda, cuda:1, or auto for all GPUs there are, "
+        "which it is if left out",
+    )
     group.add_argument(
         "--dtype",
         default=default,
         metavar="NAME",
         help="how frozen weights are held: float32, bfloat16, gguf for the blocks of a "
-        ".gguf file, or auto for the fastest that the processor has",
+        ".gguf file, or auto for the fastest that there is; torch has float16 too",
     )
 
 
 def load_model(
-    name: str, threads: int | None, dtype: str = "float32"
+    name: str,
+    threads: int | None,
+    dtype: str = "float32",
+    engine: str = "swift",
+    device: str | None = None,
 ) -> tuple[vs.CausalLM, vs.Tokenizer]:
     """Load the model that ``--model`` names and its tokeniser.
 
@@ -126,7 +144,7 @@ def load_model(
     set_threads(threads)
     path = _fetched() if name == SMOLLM2 else Path(name)
     with status(f"loading {path.name}"):
-        model = vs.CausalLM.from_pretrained(path, dtype)
+        model = vs.CausalLM.from_pretrained(path, dtype, engine=engine, device=device)
     if model.tokenizer is None:
         raise ValueError(f"model must have a tokenizer, {name} has none")
     return model, model.tokenizer

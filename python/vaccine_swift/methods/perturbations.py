@@ -12,7 +12,10 @@ import numpy.typing as npt
 from vaccine_swift._arguments import check_range, float32_array
 
 __all__ = ["Gaussian", "Given", "Perturbation", "Scaled", "Worst", "perturbation"]
-__all__ += ["LARGEST_RHO", "LARGEST_VARIANCE"]
+__all__ += ["LARGEST_RHO", "LARGEST_VARIANCE", "NORM_EPSILON"]
+
+NORM_EPSILON: Final = 1e-7
+"""Added to the norm that Vaccine divides by."""
 
 # Beyond them rho / 1e-7, and noise of this variance, are no float32 numbers.
 LARGEST_RHO: Final = 1e31

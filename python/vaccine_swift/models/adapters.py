@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.checkpoints.peft import read_adapter, write_adapter
 from vaccine_swift.checkpoints.tensors import check_tensors
@@ -182,7 +184,7 @@ class Adapters(ModelBase):
     def _hold_as_numbers(self, config: LoRAConfig) -> None:
         """Weights in blocks become float32, below the same adapter."""
         state, blocks = self.adapter_state(), self._model
-        self._model = held_as_numbers(blocks)
+        self._model = held_as_numbers(cast(_core.Model, blocks))
         try:
             self._add(config, self._adapted_modules(config, strict=False), seed=0)
             for name, values in state.items():

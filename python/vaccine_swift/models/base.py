@@ -12,6 +12,7 @@ from vaccine_swift.batches import Batch
 
 if TYPE_CHECKING:
     from vaccine_swift._core import Model
+    from vaccine_swift.engines.torch import TorchModel
     from vaccine_swift.lora import LoRAConfig
     from vaccine_swift.text.tokenizer import Tokenizer
 
@@ -22,9 +23,9 @@ TokenIds: TypeAlias = Sequence[int] | npt.NDArray[np.integer]
 
 
 class ModelBase:
-    """The state of a `CausalLM`: the core's model and what describes it."""
+    """The state of a `CausalLM`: the engine's model and what describes it."""
 
-    _model: Model
+    _model: Model | TorchModel
     _config: dict[str, Any]
     _generation_config: dict[str, Any]
     _tokenizer: Tokenizer | None
@@ -34,8 +35,8 @@ class ModelBase:
     _is_frozen_by_method: bool = False
 
     @property
-    def core(self) -> Model:
-        """The model in the extension module, for the other parts of this package.
+    def core(self) -> Model | TorchModel:
+        """The engine's model, for the other parts of this package.
 
         It is no part of the public interface.
         """

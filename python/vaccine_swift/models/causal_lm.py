@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, nearest
@@ -28,11 +28,15 @@ from vaccine_swift.files import settle, staged_files, write_json
 from vaccine_swift.models.adapters import Adapters
 from vaccine_swift.models.chat import Chat
 from vaccine_swift.models.core_weights import CoreWeights
+from vaccine_swift.models.engine_choice import EngineChoice
 from vaccine_swift.models.gradients import Gradients
 from vaccine_swift.models.hub_configuration import HubConfiguration
 from vaccine_swift.models.inference import Inference
-from vaccine_swift.models.loading import GGUF, available_dtype, loaded_model
+from vaccine_swift.models.loading import GGUF, loaded_model
 from vaccine_swift.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from vaccine_swift.engines.torch import TorchModel
 
 __all__ = ["CausalLM"]
 
@@ -71,7 +75,7 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
 
     def __init__(
         self,
-        model: _core.Model,
+        model: _core.Model | TorchModel,
         config: Mapping[str, Any],
         *,
         generation_config: Mapping[str, Any] | None = None,
@@ -87,7 +91,16 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         self._stream = 0
 
     @classmethod
-    def from_pretrained(cls, path: str | Path, dtype: str = "float32") -> CausalLM:
+    def from_pretrained(
+        cls,
+        path: str | Path,
+        dtype: str = "float32",
+        *,
+        engine: str = "swift",
+        device: str | None = None,
+        attention: str | None = None,
+        gradient_checkpointing: bool = False,
+    ) -> CausalLM:
         """Load a model from files.
 
         Parameters
@@ -109,6 +122,20 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             tokens are, bit for bit, what "float32" computes of the file, of fewer they
             agree to rounding. The file must stay as it is while the model lives; it may
             be deleted, or replaced by another.
+            The torch engine knows "float16" as well, and holds activations in it; its
+            "auto" is bfloat16 on a GPU that has it, else float32.
+        engine : {"swift", "torch"}
+            What computes. "torch" runs transformers models, on GPUs too, and needs
+            the extra ``torch``.
+        device : str, optional
+            Of the torch engine: "cpu", "cuda", "cuda:1", or "auto" (the default) for
+            all GPUs that there are, as many as the model needs, else the CPU.
+        attention : str, optional
+            Of the torch engine: transformers' ``attn_implementation``, such as
+            "sdpa" or "flash_attention_2".
+        gradient_checkpointing : bool
+            Of the torch engine: keep the layers' inputs alone of a forward pass in
+            training, and compute the rest again.
 
         Returns
         -------
@@ -133,7 +160,8 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         UserWarning
             When a GGUF file's tokeniser is not implemented; `tokenizer` is then None.
         """
-        dtype = available_dtype(dtype, blocks=True)
+        choice = EngineChoice(engine, device, attention, gradient_checkpointing)
+        dtype = choice.dtype(dtype, blocks=True)
         path = Path(path)
         if path.is_dir():
             if dtype == GGUF:
@@ -142,7 +170,7 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
                     "vaccine_swift.quantize makes blocks of its weights"
                 )
             settle(path)
-            return cls._from_directory(path, dtype)
+            return cls._from_directory(path, dtype, choice)
         if not path.exists():
             raise FileNotFoundError(
                 f"{path}: no such Hugging Face directory or .gguf file (models are "
@@ -152,11 +180,19 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             raise ValueError(
                 f"path must be a Hugging Face directory or a .gguf file, got {path}"
             )
-        return cls._from_gguf(path, dtype)
+        return cls._from_gguf(path, dtype, choice)
 
     @classmethod
     def from_config(
-        cls, config: Mapping[str, Any], seed: int = 0, *, dtype: str = "float32"
+        cls,
+        config: Mapping[str, Any],
+        seed: int = 0,
+        *,
+        dtype: str = "float32",
+        engine: str = "swift",
+        device: str | None = None,
+        attention: str | None = None,
+        gradient_checkpointing: bool = False,
     ) -> CausalLM:
         """A model with random weights.
 
@@ -169,8 +205,8 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             `vaccine_swift.families.core_configuration`.
         seed : int
             From 0 to 2⁶⁴ - 1.
-        dtype : {"float32", "bfloat16", "auto"}
-            As in `from_pretrained`.
+        dtype, engine, device, attention, gradient_checkpointing
+            As in `from_pretrained`. The weights are the same on each engine.
 
         Raises
         ------
@@ -181,10 +217,9 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             When the model does not fit; nothing was allocated.
         """
         check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
-        dtype = available_dtype(dtype)
-        model = _core.Model(core_configuration(config, dtype=dtype))
-        model.initialise(int(seed))
-        return cls(model, config)
+        choice = EngineChoice(engine, device, attention, gradient_checkpointing)
+        fields = core_configuration(config, dtype=choice.dtype(dtype))
+        return cls(choice.random(fields, config, int(seed)), config)
 
     @property
     def config(self) -> HubConfiguration:
@@ -195,6 +230,13 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
     def dtype(self) -> str:
         """How frozen weights are held: float32, bfloat16, or gguf (in blocks)."""
         return self._model.configuration["precision"]
+
+    @property
+    def device(self) -> str:
+        """Where the engine computes: "cpu", or the device of torch that is fed."""
+        if isinstance(self._model, _core.Model):
+            return "cpu"
+        return str(self._model.device)
 
     @property
     def tokenizer(self) -> Tokenizer | None:
@@ -208,10 +250,12 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
 
     def __repr__(self) -> str:
         layers = self._model.configuration["layer_count"]
+        is_swift = isinstance(self._model, _core.Model)
+        engine = "" if is_swift else f" by torch on {self.device}"
         adapter = "no adapter" if self._adapter is None else repr(self._adapter)
         return (
-            f"CausalLM({self._config['model_type']}, {self.dtype}, {layers} layers, "
-            f"{self.num_parameters:,} parameters, {adapter})"
+            f"CausalLM({self._config['model_type']}, {self.dtype}{engine}, "
+            f"{layers} layers, {self.num_parameters:,} parameters, {adapter})"
         )
 
     def save_pretrained(
@@ -282,7 +326,12 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
 
     @classmethod
     def _from_directory(
-        cls, directory: Path, dtype: str, *, kind: str | None = None
+        cls,
+        directory: Path,
+        dtype: str,
+        choice: EngineChoice = EngineChoice(),  # noqa: B008, frozen
+        *,
+        kind: str | None = None,
     ) -> CausalLM:
         if not (directory / _CONFIG).is_file():
             adapter = (directory / "adapter_config.json").exists()
@@ -296,7 +345,12 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             config, dtype=dtype, source=str(directory / _CONFIG)
         )
         return cls(
-            loaded_model(fields, WeightsDirectory(directory), kind=kind),
+            loaded_model(
+                fields,
+                WeightsDirectory(directory),
+                kind=kind,
+                model=choice.empty(fields, config),
+            ),
             config,
             generation_config=read_json_if_any(directory / _GENERATION_CONFIG),
             tokenizer=_tokenizer_of(directory),
@@ -304,7 +358,7 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         )
 
     @classmethod
-    def _from_gguf(cls, path: Path, dtype: str) -> CausalLM:
+    def _from_gguf(cls, path: Path, dtype: str, choice: EngineChoice) -> CausalLM:
         file = GGUFFile(path)
         fields = core_configuration(file.config, dtype=dtype, source=str(path))
         tokenizer = None
@@ -315,15 +369,17 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
                 warnings.warn(f"{path}: no tokenizer: {error}", stacklevel=3)
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from error
-        return cls(
-            loaded_model(fields, file), file.config, tokenizer=tokenizer, name=str(path)
-        )
+        model = choice.empty(fields, file.config)
+        model = loaded_model(fields, file, model=model)
+        return cls(model, file.config, tokenizer=tokenizer, name=str(path))
 
     def _quantised(self, kind: str) -> CausalLM:
         """The same model with its matrices in blocks; see `quantize`."""
         fields = self._model.configuration | {"precision": GGUF}
         return CausalLM(
-            loaded_model(fields, CoreWeights(self._model), kind=kind),
+            loaded_model(
+                fields, CoreWeights(cast(_core.Model, self._model)), kind=kind
+            ),
             self._config,
             generation_config=self._generation_config,
             tokenizer=self._tokenizer,

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.batches import Batch
 from vaccine_swift.engines import Engine, SwiftEngine
@@ -26,7 +27,11 @@ class Gradients(ModelBase):
     @property
     def engine(self) -> SwiftEngine:
         """The verbs that methods are recipes over, on this model."""
-        return SwiftEngine(self._model)
+        if isinstance(self._model, _core.Model):
+            return SwiftEngine(self._model)
+        from vaccine_swift.engines.torch import TorchEngine
+
+        return TorchEngine(self._model)
 
     def forward_backward(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from vaccine_swift.checkpoints.tensors import (
     check_tensors,
     with_base_names,
 )
+
+if TYPE_CHECKING:
+    from vaccine_swift.engines.torch import TorchModel
 
 __all__ = ["GGUF", "available_dtype", "loaded_model"]
 
@@ -57,8 +60,12 @@ def available_dtype(dtype: str, *, blocks: bool = False) -> str:
 
 
 def loaded_model(
-    fields: dict[str, Any], source: TensorSource, *, kind: str | None = None
-) -> _core.Model:
+    fields: dict[str, Any],
+    source: TensorSource,
+    *,
+    kind: str | None = None,
+    model: _core.Model | TorchModel | None = None,
+) -> _core.Model | TorchModel:
     """A model with the weights of a checkpoint, read one tensor at a time.
 
     Parameters
@@ -72,6 +79,8 @@ def loaded_model(
     kind : str, optional
         Quantises the matrices of a checkpoint that is no `BlockSource`, see
         `Quantised`.
+    model : Model or TorchModel, optional
+        Without weights yet; a new one of the core if left out.
 
     Raises
     ------
@@ -80,7 +89,7 @@ def loaded_model(
     MemoryError
         When the model does not fit.
     """
-    model = _core.Model(fields)
+    model = _core.Model(fields) if model is None else model
     expected = {name: tuple(shape) for name, shape in model.tensors("weight")}
     source = with_base_names(source, expected)
     if kind is not None:
@@ -91,7 +100,9 @@ def loaded_model(
     for name in expected:
         try:
             if fields["precision"] == GGUF and len(expected[name]) == 2:
-                model.lend(name, *cast(BlockSource, source).blocks(name))
+                cast(_core.Model, model).lend(
+                    name, *cast(BlockSource, source).blocks(name)
+                )
             else:
                 model.write("weight", name, source.read(name))
         except ValueError as error:

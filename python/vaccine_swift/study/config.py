@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, get_args
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift.data import TEMPLATES
+from vaccine_swift.models.engine_choice import ENGINES
 from vaccine_swift.study.arms import NONE, further_methods, qualified_name
 from vaccine_swift.study.checks import Choice, Number, Rule, Source, check_choice
 from vaccine_swift.study.evaluation import PROFILES
@@ -45,6 +46,11 @@ def _check_model(name: str, value: Any, faults: list[str]) -> None:
             f"{name} must be {SMOLLM2!r}, a directory or a .gguf file that exists, "
             f"got {value!r}.{nearest(value, [SMOLLM2])}"
         )
+
+
+def _check_device(name: str, value: Any, faults: list[str]) -> None:
+    if not (isinstance(value, str) and value):
+        faults.append(f"{name} must be a device's name, got {value!r}")
 
 
 def _check_judge(name: str, value: Any, faults: list[str]) -> None:
@@ -137,6 +143,19 @@ class StudyConfig:
         "auto",
         Choice(("auto", "float32", "bfloat16")),
         help="precision of the weights; auto is the fastest there is",
+        through=STAGES,
+    )
+    engine: Literal["swift", "torch"] = _model(
+        "swift",
+        Choice(ENGINES),
+        help="what computes: torch runs transformers models, on GPUs too",
+        through=STAGES,
+    )
+    device: str | None = _model(
+        None,
+        Rule(_check_device),
+        help="of the torch engine: cpu, cuda, cuda:1, or auto for all GPUs there are, "
+        "which it is if left out",
         through=STAGES,
     )
     template: str = _model(

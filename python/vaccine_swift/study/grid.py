@@ -12,6 +12,8 @@ from vaccine_swift.study.config import SETTINGS, StudyConfig
 
 __all__ = ["Trial", "trials"]
 
+_NAMED_WHERE_SET: Final = ("engine", "device")
+"""Settings that trials hold only where they are not the default's."""
 _FIELDS: Final = ("rho", "every")
 """Parameters that have a field of their own in a row."""
 
@@ -115,7 +117,12 @@ def _settings(config: StudyConfig) -> Iterator[dict[str, Any]]:
         if not each.several
     }
     for values in itertools.product(*config.sweep.values()):
-        yield single | dict(zip(config.sweep, values, strict=True))
+        point = single | dict(zip(config.sweep, values, strict=True))
+        yield {
+            name: value
+            for name, value in point.items()
+            if name not in _NAMED_WHERE_SET or value != SETTINGS[name].default
+        }
 
 
 def _arms(config: StudyConfig) -> Iterator[tuple[str, dict[str, Any]]]:

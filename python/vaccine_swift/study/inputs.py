@@ -14,6 +14,7 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.data.exchanges import read_exchanges
 from vaccine_swift.data.ordering import shuffled, spread
 from vaccine_swift.machine.threads import show_config
+from vaccine_swift.models.engine_choice import EngineChoice
 from vaccine_swift.models.loading import available_dtype
 from vaccine_swift.study.attack import attack_rows
 from vaccine_swift.study.config import SMOLLM2
@@ -60,7 +61,7 @@ class Inputs:
         """What the bits of a result depend on, beside settings and rows."""
         return build() | {
             "model": self._digest,
-            "dtype": available_dtype(trial.settings["dtype"]),
+            **_engine(trial),
         }
 
     def task(self, trial: Trial) -> Task:
@@ -155,6 +156,18 @@ def build() -> dict[str, Any]:
     """What the bits of every result depend on, of this process."""
     known = show_config()
     return {name: known[name] for name in _BUILD}
+
+
+def _engine(trial: Trial) -> dict[str, Any]:
+    """What computes, and in which precision."""
+    settings = trial.settings
+    choice = EngineChoice(settings.get("engine", "swift"), settings.get("device"))
+    if choice.name == "swift":
+        return {"dtype": available_dtype(settings["dtype"])}
+    return {
+        "dtype": choice.dtype(settings["dtype"]),
+        "engine": choice.description,
+    }
 
 
 def _task(name: str, path: str | None, split: Any) -> Task:

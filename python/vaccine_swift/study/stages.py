@@ -168,7 +168,10 @@ class Workshop:
         with.
         """
         model = CausalLM.from_pretrained(
-            self._inputs.path, dtype=trial.settings["dtype"]
+            self._inputs.path,
+            dtype=trial.settings["dtype"],
+            engine=trial.settings.get("engine", "swift"),
+            device=trial.settings.get("device"),
         )
         double = trial.settings["lora"] == "double"
         if align is not None and (double or attack is None):

@@ -79,10 +79,12 @@ def identity(host: Host, plan: Plan, data: Survey) -> dict[str, Any]:
 def _fingerprint(model: CausalLM) -> str:
     """Of some base weights: enough to tell one model from another, quick to read."""
     digest = hashlib.blake2b(digest_size=16)
+    present = {name for name, _ in model.core.tensors("weight")}
     for module in _SAMPLED_MODULES:
         template = model.core.configuration[f"names.{module}"]
         name = f"{template.replace('{layer}', '0')}.weight"
-        digest.update(np.asarray(model.core.read("weight", name)).tobytes())
+        if name in present:
+            digest.update(np.asarray(model.core.read("weight", name)).tobytes())
     return digest.hexdigest()
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.files import write_tensors
 
@@ -46,12 +45,11 @@ class Optimiser:
         self._model = model.core
         self._max_grad_norm = args.max_grad_norm
         self.learning_rate = 0.0
-        self._adamw = _core.AdamW(
-            self._model,
-            args.adam_beta1,
-            args.adam_beta2,
-            args.adam_epsilon,
-            args.weight_decay,
+        self._adamw = model.engine.adamw(
+            beta1=args.adam_beta1,
+            beta2=args.adam_beta2,
+            epsilon=args.adam_epsilon,
+            weight_decay=args.weight_decay,
         )
 
     @property

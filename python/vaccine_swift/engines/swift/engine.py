@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, float32_array
 from vaccine_swift.engines.base import AttentionGradients, State
 from vaccine_swift.engines.swift.vector import Vector
 
 if TYPE_CHECKING:
-    from vaccine_swift._core import Model
     from vaccine_swift.batches import Batch
     from vaccine_swift.methods.loss_terms import Reference
     from vaccine_swift.methods.perturbations import Perturbation
@@ -33,7 +33,7 @@ class SwiftEngine:
     model : _core.Model
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Any) -> None:
         self._model = model
 
     def forward_backward(
@@ -189,6 +189,12 @@ class SwiftEngine:
     def zeros(self) -> Vector:
         """As `Engine.zeros`."""
         return Vector(self._model, "zeros")
+
+    def adamw(
+        self, *, beta1: float, beta2: float, epsilon: float, weight_decay: float
+    ) -> Any:
+        """AdamW over the adapter, its moments where the engine holds them."""
+        return _core.AdamW(self._model, beta1, beta2, epsilon, weight_decay)
 
     @property
     def names(self) -> list[str]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import float32_array
-
-if TYPE_CHECKING:
-    from vaccine_swift._core import Model
 
 __all__ = ["Vector"]
 
@@ -53,16 +50,16 @@ class Vector:
 
     def __init__(
         self,
-        model: Model,
+        model: Any,
         source: Literal["adapter", "gradient", "zeros"],
         before: Callable[[], None] | None = None,
     ) -> None:
         self._model = model
         self._before = before
-        self._vector = _core.Vector(model, source)
+        self._vector = self._made(model, source)
 
     @property
-    def core(self) -> _core.Vector:
+    def core(self) -> Any:
         """What holds the numbers."""
         if self._before is not None:
             self._before()
@@ -70,7 +67,7 @@ class Vector:
 
     def copy(self) -> Vector:
         """A vector apart with the same numbers."""
-        result = Vector(self._model, "zeros")
+        result = type(self)(self._model, "zeros")
         result.assign(self)
         return result
 
@@ -112,3 +109,6 @@ class Vector:
             has changed.
         """
         self.core.write(float32_array("values", values))
+
+    def _made(self, model: Any, source: Literal["adapter", "gradient", "zeros"]) -> Any:
+        return _core.Vector(model, source)

@@ -1,0 +1,274 @@
+"""The torch engine: the Swift engine's own tests, run by it, and the two compared.
+
+`VACCINE_DEVICE` names another device than the CPU.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import golden
+import numpy as np
+import pytest
+from random_cases import packed, random_case
+from study_support import tiny_study, write_study_model
+
+import vaccine_swift as vs
+from vaccine_swift import study
+from vaccine_swift.methods import Booster, Lisa, TVaccine
+
+pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default")]
+
+TESTS = Path(__file__).resolve().parents[1]
+DEVICE = os.environ.get("VACCINE_DEVICE", "cpu")
+GRADIENTS = 1e-4
+# Twenty steps of float32 on both sides, whose sums have other orders.
+TRAINED_WEIGHTS = 1e-4
+
+FILES = (
+    *("booster", "custom_losses", "generation", "golden", "hidden_states", "laws"),
+    *("lisa", "methods", "streams", "t_vaccine", "vectors"),
+)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_it_passes_the_tests_of_the_swift_engine(name: str) -> None:
+    found = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-W", "default"),
+            *("-p", "no:cacheprovider", str(TESTS / f"test_{name}.py")),
+        ],
+        env=os.environ
+        | {"VACCINE_ENGINE": "torch", "VACCINE_DEVICE": DEVICE, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout[-4000:]
+
+
+def test_the_page_on_it_runs() -> None:
+    found = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-W", "default"),
+            *("-p", "no:cacheprovider", str(TESTS / "test_documentation.py")),
+            *("-k", "run_in_turn and torch.md"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout[-4000:]
+    assert "1 passed" in found.stdout
+
+
+def by_torch(model: vs.CausalLM, lora: vs.LoRAConfig, **options: Any) -> vs.CausalLM:
+    """The same model and adapter in the torch engine."""
+    twin = vs.CausalLM.from_config(
+        model.config, engine="torch", device=DEVICE, **options
+    )
+    weights = {name: model._read("weight", name) for name in model._shapes("weight")}
+    golden.write_weights(twin, weights)
+    twin.add_adapter(lora)
+    golden.write_adapter(twin, model.adapter_state())
+    return twin
+
+
+@pytest.fixture(params=[("llama", 0), ("llama", 3), ("opt", 0), ("opt", 1)], ids=str)
+def twins(
+    request: pytest.FixtureRequest, oracle: SimpleNamespace
+) -> tuple[Any, vs.CausalLM]:
+    """A random case of a family, and its model by torch."""
+    family, seed = request.param
+    case = random_case(oracle, seed, family)
+    assert case.model.adapter is not None
+    return case, by_torch(case.model, case.model.adapter)
+
+
+@pytest.mark.parametrize("kind", ["sft", "vaccine"])
+def test_both_engines_give_one_gradient(twins, kind: str) -> None:
+    case, other = twins
+    method = vs.Vaccine(rho=case.rho) if kind == "vaccine" else vs.SFT()
+    batch = packed(case.sequences(4, 40))
+    reports = [each.forward_backward(batch, method) for each in (case.model, other)]
+    assert reports[1].loss == pytest.approx(reports[0].loss, rel=1e-5)
+    golden.assert_states_agree(other.gradients(), case.model.gradients(), GRADIENTS)
+    if kind == "vaccine":
+        shifts = [each.perturbations() for each in (case.model, other)]
+        assert golden.relative_error(shifts[1], shifts[0]) <= GRADIENTS
+    states = []
+    for each in (case.model, other):
+        each.engine.attention_gradients(batch)
+        states.append(each.engine.attention_gradients(batch).states())
+    assert golden.relative_error(states[1], states[0]) <= GRADIENTS
+
+
+def test_both_trainers_give_one_adapter_after_twenty_steps(twins, tmp_path) -> None:
+    case, other = twins
+    data = [vs.Example(*pair) for pair in case.sequences(12, 24)]
+    harmful = [vs.Example(*pair) for pair in case.sequences(6, 24)]
+    for method in (
+        vs.Vaccine(rho=case.rho),
+        TVaccine(rho=2.0, layers=1, sample_every=3, measure_every=5),
+        Booster(alpha=0.01, strength=0.5),
+        Lisa(alignment_steps=2, finetune_steps=3),
+    ):
+        start = case.model.adapter_state()
+        golden.write_adapter(other, start)
+        for name, model in (("swift", case.model), ("torch", other)):
+            arguments = vs.TrainingArguments(
+                str(tmp_path / name / method.name),
+                max_steps=20,
+                per_device_train_batch_size=2,
+                gradient_accumulation_steps=2,
+                learning_rate=1e-3,
+                save_strategy="no",
+                disable_tqdm=True,
+            )
+            streams = dict.fromkeys(method.streams, harmful)
+            vs.Trainer(
+                model, arguments, train_dataset=data, method=method, streams=streams
+            ).train()
+        golden.assert_states_agree(
+            other.adapter_state(), case.model.adapter_state(), TRAINED_WEIGHTS
+        )
+
+
+def test_checkpointing_changes_no_gradient_dropout_included(oracle) -> None:
+    case = random_case(oracle, 2)
+    lora = vs.LoRAConfig(
+        r=2, lora_alpha=2, lora_dropout=0.3, target_modules=["q_proj", "down_proj"]
+    )
+    case.model.remove_adapter()
+    case.model.add_adapter(lora)
+    state = {
+        name: np.random.default_rng(0).normal(0, 0.1, each.shape)
+        for name, each in case.model.adapter_state().items()
+    }
+    golden.write_adapter(case.model, state)
+    batch = packed(case.sequences(3, 30))
+    found = []
+    for checkpointing in (False, True):
+        model = by_torch(case.model, lora, gradient_checkpointing=checkpointing)
+        model.forward_backward(batch, vs.Vaccine(rho=2.0), seed=3, stream=4)
+        found.append(model.gradients())
+    golden.assert_states_agree(found[1], found[0], 1e-6)
+    without = by_torch(case.model, lora)
+    without.forward_backward(batch, vs.Vaccine(rho=2.0), seed=3, stream=5)
+    with pytest.raises(AssertionError):
+        golden.assert_states_agree(without.gradients(), found[0], 1e-2)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_halves_are_close_to_floats(oracle, dtype: str) -> None:
+    case = random_case(oracle, 1)
+    model = by_torch(case.model, case.model.adapter, dtype=dtype)
+    assert model.dtype == dtype
+    batch = packed(case.sequences(3, 30))
+    reports = [
+        each.forward_backward(batch, vs.Vaccine(rho=0.1))
+        for each in (case.model, model)
+    ]
+    # Three digits in bfloat16, over a few layers.
+    assert reports[1].loss == pytest.approx(reports[0].loss, rel=3e-2)
+    cosines = []
+    ours, theirs = (each.engine.gradient.numpy() for each in (case.model, model))
+    cosines.append(ours @ theirs / np.linalg.norm(ours) / np.linalg.norm(theirs))
+    assert min(cosines) > 0.99
+
+
+def test_files_adapters_and_drift_are_the_same(oracle, tmp_path) -> None:
+    case = random_case(oracle, 5)
+    model = case.model
+    model.save_adapter(tmp_path / "adapter")
+    adapter = model.adapter
+    model.remove_adapter()
+    model.save_pretrained(tmp_path / "base")
+    other = vs.CausalLM.from_pretrained(
+        tmp_path / "base", engine="torch", device=DEVICE
+    )
+    assert other.num_parameters == model.num_parameters
+    for each in (model, other):
+        each.load_adapter(tmp_path / "adapter")
+    assert other.adapter == model.adapter
+    data = [vs.Example(*pair) for pair in case.sequences(8, 20)]
+    reports = []
+    for engine in ("swift", "torch"):
+        base = vs.CausalLM.from_pretrained(
+            tmp_path / "base",
+            engine=engine,
+            device="cpu" if engine == "swift" else DEVICE,
+        )
+        adapted = {"swift": model, "torch": other}[engine]
+        reports.append(vs.drift.compare(base, adapted, data, pool="mean").report())
+    first, second = (each.to_dict() for each in reports)
+    for ours, theirs in zip(first["layers"], second["layers"], strict=True):
+        assert_close(ours, theirs, "layers")
+    ids = data[0].input_ids
+    np.testing.assert_allclose(other.logits(ids), model.logits(ids), rtol=0, atol=1e-4)
+    other.save_adapter(tmp_path / "again")
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        both = [(tmp_path / part / name).read_bytes() for part in ("adapter", "again")]
+        if name.endswith("safetensors"):
+            assert both[0] == both[1]
+    for each in (model, other):
+        each.merge_adapter()
+    np.testing.assert_allclose(other.logits(ids), model.logits(ids), rtol=0, atol=1e-4)
+    assert adapter is not None
+
+
+def test_the_same_study_comes_of_both(tmp_path) -> None:
+    model = write_study_model(tmp_path / "model")
+    results = {
+        engine: study.run(
+            tiny_study(
+                model,
+                engine=engine,
+                device=None if engine == "swift" else DEVICE,
+                dtype="float32",
+                dropout=0.0,
+            ),
+            tmp_path / engine,
+        )
+        for engine in ("swift", "torch")
+    }
+    rows = [list(result.rows) for result in results.values()]
+    assert len(rows[0]) == len(rows[1]) > 0
+    for ours, theirs in zip(*rows, strict=True):
+        assert_close(dict(ours), dict(theirs), "row")
+
+
+def assert_close(ours: Any, theirs: Any, place: str) -> None:
+    """Equal but for rounding, and for what tells of the run itself."""
+    if isinstance(ours, dict):
+        for key, value in ours.items():
+            if key in ("seconds", "date", "study", "engine", "device", "cell"):
+                continue
+            if key in ("environment", "origin", "stages", "settings"):
+                continue
+            assert_close(value, theirs[key], f"{place}.{key}")
+    elif isinstance(ours, list | tuple):
+        assert len(ours) == len(theirs), place
+        for index, pair in enumerate(zip(ours, theirs, strict=True)):
+            assert_close(*pair, f"{place}[{index}]")
+    elif isinstance(ours, float):
+        assert theirs == pytest.approx(ours, rel=1e-3, abs=1e-5, nan_ok=True), place
+    else:
+        assert ours == theirs, place
+
+
+def test_what_torch_alone_knows_is_refused_without_it() -> None:
+    config = vs.tiny_config()
+    with pytest.raises(ValueError, match="engine must be one of 'swift', 'torch'"):
+        vs.CausalLM.from_config(config, engine="jax")
+    with pytest.raises(ValueError, match="device='cuda' needs engine=\"torch\""):
+        vs.CausalLM.from_config(config, device="cuda")
+    with pytest.raises(ValueError, match="device must be"):
+        vs.CausalLM.from_config(config, engine="torch", device="abacus")
+    with pytest.raises(ValueError, match="dtype must be one of"):
+        vs.CausalLM.from_config(config, engine="torch", device=DEVICE, dtype="int8")
