@@ -41,9 +41,12 @@ import _TestSupport
 
     /// What the unknown kind would have read is not called unknown.
     @Test(arguments: [
-        ("norm", "'rms'"), ("positions", "'rotary'"), ("feed_forward", "'gated_silu'"),
-        ("precision", "'float32', 'bfloat16'"),
+        ("norm", "'rms', 'layer'"), ("positions", "'rotary', 'learned'"),
+        ("feed_forward", "'gated_silu', 'relu'"),
+        ("precision", "'float32', 'bfloat16', 'gguf'"),
         ("rotary_scaling", "'default', 'linear', 'llama3'"),
+        ("norm_placement", "'before', 'after', 'output'"),
+        ("query_key_norm", "'head', 'all_heads'"),
     ])
     func anUnknownKindListsTheKnown(key: String, known: String) {
         #expect(
