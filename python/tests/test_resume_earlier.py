@@ -76,3 +76,15 @@ def test_an_earlier_checkpoint_of_another_method_is_refused(tmp_path) -> None:
     for method in (vs.SFT(), vs.Vaccine(rho=2.5, every=2)):
         with pytest.raises(ValueError, match="method was"):
             trainer(tmp_path, method).train(tmp_path / "checkpoint-2")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_adapter_of_an_earlier_version_is_loaded(name: str) -> None:
+    (folder,) = (EARLIER / name).glob("checkpoint-*")
+    model = vs.CausalLM.from_config(CONFIG, seed=0)
+    model.load_adapter(folder)
+    saved = load_file(folder / "adapter_model.safetensors")
+    loaded = model.adapter_state()
+    assert set(loaded) == set(saved)
+    assert all(np.array_equal(loaded[key], saved[key]) for key in saved)
+    assert any(value.any() for value in loaded.values())
