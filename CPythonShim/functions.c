@@ -135,6 +135,11 @@ static PyObject *set_num_threads(PyObject *module, PyObject *args, PyObject *key
     return call_end(&call, status) ? Py_NewRef(Py_None) : NULL;
 }
 
+static PyObject *available_memory(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyLong_FromLongLong(vaccine_available_memory());
+}
+
 static PyObject *get_num_threads(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     return PyLong_FromLong(vaccine_thread_count());
@@ -168,6 +173,9 @@ PyMethodDef module_functions[] = {
         "The factor on the peak learning rate at a step counted from 0."),
     FUNCTION(set_num_threads, KEYWORDS,
         "set_num_threads($module, /, n)\n--\n\nThreads of every computation, 1 to 1024."),
+    FUNCTION(available_memory, METH_NOARGS,
+        "available_memory($module, /)\n--\n\nBytes that can be taken: of the machine, of the "
+        "process's control groups and of its address space."),
     FUNCTION(get_num_threads, METH_NOARGS,
         "get_num_threads($module, /)\n--\n\nThreads of every computation; 1 after a fork."),
     FUNCTION(dtypes, METH_NOARGS,

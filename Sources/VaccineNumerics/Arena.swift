@@ -98,20 +98,4 @@ private func saturating(
     return overflow ? .max : value
 }
 
-/// Bytes that can be allocated without swapping, as the kernel estimates them.
-private func availableMemory() -> Int {
-    guard let file = unsafe fopen("/proc/meminfo", "r") else {
-        return sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
-    }
-    defer { unsafe _ = fclose(file) }
-    var line = [CChar](repeating: 0, count: 256)
-    while unsafe fgets(&line, 256, file) != nil {
-        let text = String(
-            decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        guard text.hasPrefix("MemAvailable:") else { continue }
-        return (Int(text.filter(\.isNumber)) ?? 0) * 1024
-    }
-    return sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
-}
-
 private func megabytes(_ bytes: Int) -> String { "\(bytes / 1_000_000) MB" }
