@@ -13,6 +13,7 @@ from vaccine_swift._arguments import nearest
 from vaccine_swift.checkpoints.byte_level import add_ends, byte_level_tokenizer
 from vaccine_swift.checkpoints.json_files import read_json, read_json_if_any
 from vaccine_swift.checkpoints.pieces import piece_tokenizer, read_pieces
+from vaccine_swift.checkpoints.tokenizer_panics import refused_as
 
 __all__ = ["TOKENIZER_FILES", "read_backend"]
 
@@ -58,19 +59,14 @@ def read_backend(
 
 
 def _read_json(path: Path, config: dict[str, Any]) -> tokenizers.Tokenizer:
-    try:
-        # The library raises bare Exception for whatever it cannot parse.
+    with refused_as(f"{path}: truncated or corrupt"):
         return tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:
-        raise ValueError(f"{path}: truncated or corrupt: {error}") from error
 
 
 def _read_sentencepiece(path: Path, config: dict[str, Any]) -> tokenizers.Tokenizer:
     vocabulary = read_pieces(path, legacy=bool(config.get("legacy", False)))
-    try:
+    with refused_as(str(path)):
         backend = piece_tokenizer(vocabulary)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
     unknown = vocabulary.pieces[vocabulary.unknown].text
     for name, token in (
         ("bos_token", vocabulary.begin),

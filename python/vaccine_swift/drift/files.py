@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import numpy.typing as npt
 import safetensors
 
@@ -21,6 +20,7 @@ from vaccine_swift.drift.embedding_file import (
     ids_of,
 )
 from vaccine_swift.drift.table_files import read_arrow, read_csv, read_parquet
+from vaccine_swift.files.numpy_files import map_npy, read_npz
 
 __all__ = ["EmbeddingFile", "read_embeddings"]
 
@@ -80,26 +80,11 @@ def _npy(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
         if value is not None:
             asked = value if isinstance(value, str) else ", ".join(value)
             raise ValueError(f"{path} has no columns, {name}={asked} cannot be found")
-    try:
-        return EmbeddingFile(np.load(path, mmap_mode="r", allow_pickle=False), None)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as npy: {error}") from error
+    return EmbeddingFile(map_npy(path), None)
 
 
 def _npz(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
-    arrays: dict[str, npt.NDArray[Any] | None] = {}
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            for name in file.files:
-                try:
-                    arrays[name] = file[name]
-                except ValueError as error:  # of Python objects
-                    if "pickle" not in str(error):
-                        raise
-                    arrays[name] = None
-    except Exception as error:
-        raise ValueError(f"{path} cannot be read as npz: {error}") from error
-    return _of_arrays(path, arrays, column, labels)
+    return _of_arrays(path, read_npz(path), column, labels)
 
 
 def _safetensors(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:

@@ -15,6 +15,7 @@ from vaccine_swift.drift.gate import Bound, Condition, check_conditions
 from vaccine_swift.drift.report_schema import checked, estimate, shown, shown_ends
 from vaccine_swift.files import write_text
 from vaccine_swift.files.plain_json import plain
+from vaccine_swift.files.strict_json import parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ class Report:
             When there is no such file, or it is no report.
         """
         try:
-            return cls(json.loads(Path(path).read_text("utf-8")))
+            return cls(parse_json(Path(path).read_text("utf-8")))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path} is no drift report: {error}") from error
 

@@ -5,27 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
-import zlib
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift.drift.state import State
+from vaccine_swift.drift.stored import check_content
 from vaccine_swift.files import new_file
+from vaccine_swift.files.numpy_files import read_npz
+from vaccine_swift.files.strict_json import parse_json
 
 __all__ = ["load_state", "save"]
 
-_DAMAGE: Final = (
-    OSError,
-    EOFError,
-    KeyError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 _FORMAT: Final = "vaccine_swift.drift.accumulator/2"
 _SETTINGS: Final = (
     "width",
@@ -76,26 +68,24 @@ def load_state(path: str | os.PathLike[str]) -> tuple[State, dict[str, Any]]:
         When there is no such file.
     ValueError
         When it is truncated, changed, of another version, or something else.
+    MemoryError
+        When there is less memory than it needs.
     """
+    arrays = _arrays(path)
     try:
-        with (
-            Path(path).open("rb") as file,
-            np.load(file, allow_pickle=False) as archive,
-        ):
-            arrays = {name: archive[name] for name in archive.files}
-        header = json.loads(arrays.pop("header").tobytes())
-    except FileNotFoundError:
-        raise
-    except _DAMAGE as error:
-        raise ValueError(
-            f"{path} is no accumulator file, or truncated: {error}"
-        ) from error
+        header = parse_json(arrays.pop("header").tobytes().decode())
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{path} is no accumulator file: {error}") from error
     if not isinstance(header, dict) or header.get("format") != _FORMAT:
         found = header.get("format") if isinstance(header, dict) else None
         raise ValueError(f"{path} must be of format {_FORMAT!r}, got {found!r}")
     if header.pop("checksum", None) != _checksum(arrays, header):
         raise ValueError(f"{path} was changed or damaged: its checksum differs")
-    settings = header["settings"]
+    try:
+        check_content(header, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    settings = {name: header["settings"][name] for name in _SETTINGS}
     rows = settings.pop("rows")
     state = State(**settings)
     state.rows, state.ids = rows, header["ids"]
@@ -107,6 +97,15 @@ def load_state(path: str | os.PathLike[str]) -> tuple[State, dict[str, Any]]:
     state.energy = _named(arrays, "energy:")
     state.remember()
     return state, header["metadata"]
+
+
+def _arrays(path: str | os.PathLike[str]) -> dict[str, npt.NDArray[Any]]:
+    arrays = {}
+    for name, array in read_npz(path, packed=False).items():
+        if array is None:
+            raise ValueError(f"{path} is damaged: {name!r} holds Python objects")
+        arrays[name] = array
+    return arrays
 
 
 def _named(arrays: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, Any]:

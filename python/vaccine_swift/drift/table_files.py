@@ -92,6 +92,7 @@ def _of_table(
             _refuse_spelled(path, read, types, chosen.left_out)
         wanted = {*chosen.names, ids, labels}
         table = read([name for name in names if name in wanted])
+        table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path} cannot be read as {kind}: {error}") from error
     columns = [table.column(name) for name in chosen.names]

@@ -18,6 +18,7 @@ from vaccine_swift.drift.two_sample_drawings import DRAWINGS
 from vaccine_swift.drift.two_sample_page import fragment, page
 from vaccine_swift.files import write_text
 from vaccine_swift.files.plain_json import plain
+from vaccine_swift.files.strict_json import parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ class TwoSampleReport:
             When there is no such file, or it is no report of two samples.
         """
         try:
-            return cls(json.loads(Path(path).read_text("utf-8")))
+            return cls(parse_json(Path(path).read_text("utf-8")))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path} is no report of two samples: {error}") from error
 

@@ -11,7 +11,7 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from vaccine_swift.files.stages import (
     UNFINISHED,
@@ -22,6 +22,7 @@ from vaccine_swift.files.stages import (
     remove_unlocked,
     stage_in,
 )
+from vaccine_swift.files.strict_json import parse_json
 
 __all__ = [
     "new_directory",
@@ -142,9 +143,13 @@ def settle(directory: Path) -> None:
     ------
     OSError
         When the disk refuses; names `directory`.
+    ValueError
+        When what is decided on is not files of `directory` alone.
     """
     with naming(directory, "could not complete files that a killed process wrote"):
         for committed in directory.glob(f"{_COMMITTED}*"):
+            if committed.is_symlink():
+                raise ValueError(f"{committed} must be a directory, got a link")
             with locked(committed) as is_there:
                 if is_there:
                     _move_files(committed)
@@ -183,11 +188,30 @@ def _drop_unchanged(stage: Path, target: Path) -> list[str]:
     return changed
 
 
+def _names_in(listed: Path) -> list[str]:
+    """Names of files beside each other: the list may come with a stranger's folder."""
+    try:
+        names = parse_json(listed.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{listed} is damaged: {error}") from error
+    if not isinstance(names, list) or not all(map(_is_name, names)):
+        raise ValueError(f"{listed} is damaged: it must list names of files")
+    return names
+
+
+def _is_name(value: Any) -> bool:
+    return (
+        isinstance(value, str)
+        and value not in ("", ".", "..")
+        and not set(value) & {"/", "\0"}
+    )
+
+
 def _move_files(committed: Path) -> None:
     """Put decided files in the place of the old ones, which go first."""
     directory = committed.parent
     listed = committed / _OBSOLETE
-    gone = json.loads(listed.read_text())
+    gone = _names_in(listed)
     moved = [entry for entry in committed.iterdir() if entry != listed]
     for name in (*gone, *(entry.name for entry in moved)):
         (directory / name).unlink(missing_ok=True)

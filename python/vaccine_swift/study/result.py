@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vaccine_swift.files.strict_json import parse_json
 from vaccine_swift.study import report, statistics
 from vaccine_swift.study.folder import RESULTS
 from vaccine_swift.study.frames import dataframe
@@ -60,7 +60,7 @@ class StudyResult:
             if not line:
                 continue
             try:
-                rows.append(json.loads(line))
+                rows.append(parse_json(line))
             except ValueError as error:
                 raise ValueError(f"{file}, line {number}: {error}") from error
         return cls(rows, file.parent)

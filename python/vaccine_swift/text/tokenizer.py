@@ -18,6 +18,7 @@ from vaccine_swift.checkpoints.gguf_vocabulary import (
 from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.checkpoints.json_files import read_json_if_any
 from vaccine_swift.checkpoints.tokenizer_files import TOKENIZER_FILES, read_backend
+from vaccine_swift.checkpoints.tokenizer_panics import refused_as
 from vaccine_swift.files import settle, staged_files, write_json, write_text
 from vaccine_swift.text.chat_template import render_chat
 
@@ -186,11 +187,8 @@ class Tokenizer:
             text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise ValueError(f"text must be valid Unicode: {error}") from error
-        try:
-            # The library raises bare Exception where no token stands for a word.
+        with refused_as("text cannot be tokenised"):
             return self._backend.encode(text, add_special_tokens=add_special_tokens).ids
-        except Exception as error:
-            raise ValueError(f"text cannot be tokenised: {error}") from error
 
     def encode_prompt(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         """Token ids of a text that goes on.
@@ -238,7 +236,10 @@ class Tokenizer:
         """
         ids = list(ids)
         try:
-            return self._backend.decode(ids, skip_special_tokens=skip_special_tokens)
+            with refused_as("ids cannot be decoded", let=(OverflowError, TypeError)):
+                return self._backend.decode(
+                    ids, skip_special_tokens=skip_special_tokens
+                )
         except OverflowError:
             wrong = next(i for i in ids if not 0 <= i < 2**32)
             raise ValueError(f"ids must be from 0 to 2**32 - 1, got {wrong}") from None

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 
 from vaccine_swift.files import new_directory, write_json
 from vaccine_swift.files.checksums import CHECKSUMS, verify_checksums, write_checksums
+from vaccine_swift.files.strict_json import parse_json
 from vaccine_swift.training.position import Position
 from vaccine_swift.training.state import TrainerState
 
@@ -183,7 +184,7 @@ def _read_adapter(path: Path) -> dict[str, npt.NDArray[np.float32]]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
     if not isinstance(values, dict):

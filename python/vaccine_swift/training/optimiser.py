@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from vaccine_swift._arguments import check_range
 from vaccine_swift.files import write_tensors
+from vaccine_swift.files.strict_json import parse_json
 
 if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
@@ -123,7 +124,7 @@ class Optimiser:
 
 def _skipped(metadata: Mapping[str, str]) -> dict[str, int]:
     """For each factor that was ever frozen, during how many steps."""
-    counts = json.loads(metadata.get("skipped", "{}"))
+    counts = parse_json(metadata.get("skipped", "{}"))
     if not isinstance(counts, dict):
         raise ValueError("skipped must be an object")
     return counts

@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from vaccine_swift.files.fields import check_fields
+
 __all__ = ["Position"]
 
 
@@ -86,10 +88,11 @@ class Position:
         Raises
         ------
         ValueError
-            When a field is missing or unknown.
+            When a field is missing, unknown or of another type.
         """
         names = {entry.name for entry in fields(cls)}
         if set(values) != names:
             wrong = sorted(names ^ set(values))
             raise ValueError(f"fields missing or unknown: {', '.join(wrong)}")
+        check_fields(cls, values)
         return cls(**values)

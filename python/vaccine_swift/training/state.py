@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vaccine_swift.files import write_json
+from vaccine_swift.files.fields import check_fields
+from vaccine_swift.files.strict_json import parse_json
 
 __all__ = ["TrainOutput", "TrainerControl", "TrainerState"]
 
@@ -99,10 +100,12 @@ class TrainerState:
         """
         path = Path(json_path)
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = parse_json(path.read_text(encoding="utf-8"))
             if not isinstance(values, dict) or "global_step" not in values:
                 raise ValueError("must be an object with a global_step")
             known = {entry.name for entry in fields(cls)}
-            return cls(**{name: values[name] for name in known & set(values)})
+            kept = {name: values[name] for name in known & set(values)}
+            check_fields(cls, kept)
+            return cls(**kept)
         except ValueError as error:
             raise ValueError(f"{path} holds no trainer state: {error}") from error

@@ -1,0 +1,113 @@
+"""Arrays out of npy and npz files, whatever their bytes are."""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from vaccine_swift import _core
+
+__all__ = ["map_npy", "read_npz"]
+
+_SUFFIX = ".npy"
+
+
+def map_npy(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
+    """The array of an npy file, mapped.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When it holds no array of plain numbers, or less than it says; names it.
+    """
+    with _naming(path, "npy"):
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        if array.dtype.kind not in "biuf" and array.dtype.str != "|V2":
+            raise ValueError(f"it must hold numbers, got dtype {array.dtype}")
+        return array
+
+
+def read_npz(
+    path: str | os.PathLike[str], *, packed: bool = True
+) -> dict[str, npt.NDArray[Any] | None]:
+    """The arrays of an npz file by name; None for one of Python objects.
+
+    What a member says of its size is compared with the member's length, and the length
+    of all with the memory that is left, before anything is read.
+
+    Parameters
+    ----------
+    path : path
+    packed : bool
+        Whether members may be compressed.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    MemoryError
+        When the arrays need more memory than there is.
+    ValueError
+        When it is damaged, or something else; names it.
+    """
+    with _naming(path, "npz"), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        needed, left = sum(each.file_size for each in members), _core.available_memory()
+        if needed > left:
+            raise MemoryError(
+                f"{path} holds {needed // 10**6} MB of arrays, but only "
+                f"{left // 10**6} MB of memory are available"
+            )
+        arrays = {}
+        for member in members:
+            if not member.filename.endswith(_SUFFIX):
+                raise ValueError(f"{member.filename!r} is no array")
+            if not packed and member.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"{member.filename!r} must not be compressed")
+            name = member.filename.removesuffix(_SUFFIX)
+            with archive.open(member) as file:
+                arrays[name] = _array(file, name, member.file_size)
+        return arrays
+
+
+def _array(file: IO[bytes], name: str, length: int) -> npt.NDArray[Any] | None:
+    version = npy.read_magic(file)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, in_columns, dtype = read(file)
+    if dtype.hasobject:
+        return None
+    if min(shape, default=0) < 0:
+        raise ValueError(f"{name!r} has the shape {shape}")
+    count = math.prod(shape)
+    if count * dtype.itemsize != length - file.tell():
+        raise ValueError(
+            f"{name!r} says that it holds {count} of {dtype}, but has "
+            f"{length - file.tell()} bytes"
+        )
+    content = file.read()
+    if dtype.itemsize == 0:
+        return np.zeros(shape, dtype)
+    values = np.frombuffer(bytearray(content), dtype)
+    return values.reshape(shape, order="F" if in_columns else "C")
+
+
+@contextmanager
+def _naming(path: str | os.PathLike[str], kind: str) -> Iterator[None]:
+    """Whatever the libraries raise over damaged bytes is a ValueError."""
+    try:
+        yield
+    except (FileNotFoundError, MemoryError):
+        raise
+    except Exception as error:
+        said = str(error) or type(error).__name__
+        raise ValueError(f"{path} cannot be read as {kind}: {said}") from error
