@@ -22,9 +22,10 @@ def refused_as(what: str, *, let: tuple[type[Exception], ...] = ()) -> Iterator[
     let : tuple of exception types
         These stay as they are.
     """
+    kept: tuple[type[Exception], ...] = (MemoryError, FileNotFoundError, *let)
     try:
         yield
-    except (MemoryError, FileNotFoundError, *let):
+    except kept:
         raise
     except Exception as error:
         raise ValueError(f"{what}: {error}") from error

@@ -1,0 +1,1 @@
+"""Structured fuzzing of the binary module and of every file format that is read."""

@@ -1,0 +1,261 @@
+"""Calls of the binary module with arguments that fit: what the fuzzer then spoils."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from core_support import TARGETS, configuration, random_model
+
+from fuzz.draw import Draw
+from vaccine_swift import _core
+
+__all__ = ["FUNCTIONS", "METHODS", "OPTIMISER", "VECTOR", "new_model"]
+
+Arguments = dict[str, Any]
+KINDS = ("weight", "adapter", "gradient")
+
+SHAPES = (
+    {},
+    {"precision": "bfloat16"},
+    {"tied_embeddings": True, "query_key_value_bias": True},
+    {"layer_count": 1, "head_count": 1, "key_value_head_count": 1, "head_size": 16},
+    {"hidden_size": 32, "feed_forward_size": 64, "head_size": 8},
+)
+BLOCKS = {"Q8_0": 34, "Q4_0": 18, "Q4_1": 20}
+
+
+def new_model(draw: Draw) -> _core.Model:
+    """A random model, sometimes with numbers in it that are none."""
+    model = random_model(**draw.choice(SHAPES), seed=draw.few(0, 3))
+    if draw.once_in(5):
+        kind = draw.choice(["weight", "adapter"])
+        name, shape = draw.choice(model.tensors(kind))
+        values = np.asarray(model.read(kind, name)).reshape(shape).copy()
+        values.reshape(-1)[draw.randrange(values.size)] = draw.choice(
+            [np.nan, np.inf, 3e38, -3e38, 1e30]
+        )
+        with contextlib.suppress(ValueError):  # what is not finite is refused
+            model.write(kind, name, values)
+    return model
+
+
+def batch(draw: Draw) -> Arguments:
+    """Sequences with labels."""
+    ids = draw.tokens()
+    cuts = sorted(draw.sample(range(1, len(ids)), draw.few(0, min(2, len(ids) - 1))))
+    labels = np.where(draw.numbers().random(len(ids)) < 0.3, -100, ids).astype(
+        ids.dtype
+    )
+    return {
+        "input_ids": ids,
+        "labels": labels,
+        "offsets": np.array([0, *cuts, len(ids)], draw.choice(["int32", "int64"])),
+    }
+
+
+def _masks(draw: Draw) -> Arguments:
+    return {"seed": draw.few(0, 9), "stream": draw.few(0, 3), "draw": draw.few(0, 3)}
+
+
+def _name(model: _core.Model, draw: Draw, kind: str) -> Any:
+    return draw.choice(model.tensors(kind))
+
+
+def _read(model: _core.Model, draw: Draw) -> Arguments:
+    kind = draw.choice(KINDS)
+    return {"kind": kind, "name": _name(model, draw, kind)[0]}
+
+
+def _write(model: _core.Model, draw: Draw) -> Arguments:
+    kind = draw.choice(["weight", "adapter"])
+    name, shape = _name(model, draw, kind)
+    return {"kind": kind, "name": name, "values": draw.floats(shape)}
+
+
+def _lend(model: _core.Model, draw: Draw) -> Arguments:
+    name, shape = _name(model, draw, "weight")
+    kind = draw.choice(sorted(BLOCKS))
+    size = (shape[0], max(shape[-1] // 32, 1) * BLOCKS[kind])
+    blocks = draw.numbers().integers(0, 256, size, np.uint8)
+    order = draw.choice([None, np.array(draw.sample(range(shape[0]), shape[0]))])
+    return {"name": name, "kind": kind, "blocks": blocks, "order": order}
+
+
+def _add_adapter(model: _core.Model, draw: Draw) -> Arguments:
+    if draw.once_in(2):
+        model.remove_adapter()
+    targets = draw.sample(TARGETS, draw.few(1, 7))
+    return {
+        "targets": targets,
+        "ranks": [draw.few(1, 4) for _ in targets],
+        "scales": [draw.choice([0.5, 2.0]) for _ in targets],
+        "dropout": draw.choice([0.0, 0.1, 0.5]),
+        "seed": draw.few(0, 9),
+    }
+
+
+def _reserve(model: _core.Model, draw: Draw) -> Arguments:
+    use = draw.choice(["inference", "training", "perturbed training"])
+    return {"tokens": draw.few(1, 99), "sequences": 1, "use": use}
+
+
+def _hidden_states(model: _core.Model, draw: Draw) -> Arguments:
+    given = batch(draw)
+    count = len(given["input_ids"])
+    return {
+        "input_ids": given["input_ids"],
+        "offsets": given["offsets"],
+        "what": draw.choice(["attention", "mlp", "residual"]),
+        "layers": np.arange(model.configuration["layer_count"]),
+        "rows": np.array([draw.randrange(count) for _ in range(4)]),
+        "bounds": np.array([0, draw.few(1, 3), 4]),
+    }
+
+
+def _forward_backward(model: _core.Model, draw: Draw) -> Arguments:
+    given = batch(draw)
+    layers = model.configuration["layer_count"]
+    tokens, width = len(given["input_ids"]), model.configuration["hidden_size"]
+    supervised = int((given["labels"] >= 0).sum())
+    kind = draw.choice(["none", "worst", "gaussian", "given"])
+    chosen = {
+        "perturbation": kind,
+        "rho": draw.choice([0.0, 2.0]),
+        "norm": draw.choice(["chosen", "all"]),
+        "variance": draw.choice([0.0, 0.1]),
+        "layers": draw.choice([None, np.arange(layers)]),
+        "values": draw.floats((layers * tokens, width)) if kind == "given" else None,
+        "weight": draw.choice([1.0, 0.5]),
+    }
+    if draw.once_in(2):
+        chosen["token_weights"] = draw.floats(supervised)
+    if draw.once_in(3):
+        chosen["reference"] = draw.floats((supervised, 32))
+        chosen["reference_weight"] = 0.5
+    return given | chosen | _masks(draw)
+
+
+def _backward_from(model: _core.Model, draw: Draw) -> Arguments:
+    given = batch(draw)
+    tokens, width = len(given["input_ids"]), model.configuration["hidden_size"]
+    states = draw.sample(["attention", "mlp", "residual"], draw.few(0, 2))
+    supervised = int((given["labels"] >= 0).sum())
+    return {
+        **given,
+        "states": states,
+        "layers": np.zeros(len(states), np.int64) if states else None,
+        "gradients": draw.floats((len(states) * tokens, width)) if states else None,
+        "logits": draw.choice([None, draw.floats((supervised, 32))]),
+        **_masks(draw),
+    }
+
+
+def _generate(model: _core.Model, draw: Draw) -> Arguments:
+    given = batch(draw)
+    return {
+        "input_ids": given["input_ids"],
+        "offsets": given["offsets"],
+        "max_new_tokens": draw.few(0, 5),
+        "temperature": draw.choice([0.0, 0.0, 0.5, 1.0, 1e-308, 1e30]),
+        "top_p": draw.choice([1.0, 0.5, 1e-9]),
+        "seed": draw.few(0, 9),
+        "first_prompt": draw.choice([0, 2**64 - 1]),
+        "end_tokens": draw.tokens(3),
+    }
+
+
+def _log_probabilities(model: _core.Model, draw: Draw) -> Arguments:
+    given = batch(draw)
+    return given | {"rows": int((given["labels"] >= 0).sum())}
+
+
+Builder = Callable[[Any, Draw], Arguments]
+
+METHODS: dict[str, Builder] = {
+    "initialise": lambda model, draw: {"seed": draw.few(0, 9)},
+    "check_complete": lambda model, draw: {},
+    "tensors": lambda model, draw: {"kind": draw.choice(KINDS)},
+    "read": _read,
+    "write": _write,
+    "lend": _lend,
+    "add_adapter": _add_adapter,
+    "remove_adapter": lambda model, draw: {},
+    "merge_adapter": lambda model, draw: {},
+    "set_frozen": lambda model, draw: {"names": [_name(model, draw, "adapter")[0]]},
+    "reserve": _reserve,
+    "logits": lambda model, draw: {"input_ids": draw.tokens()},
+    "hidden_states": _hidden_states,
+    "loss": lambda model, draw: batch(draw),
+    "token_losses": lambda model, draw: batch(draw),
+    "forward_backward": _forward_backward,
+    "backward_from": _backward_from,
+    "log_probabilities": _log_probabilities,
+    "attention_gradients": lambda model, draw: batch(draw) | _masks(draw),
+    "attention_gradient_states": lambda model, draw: {},
+    "zero_gradients": lambda model, draw: {},
+    "perturbations": lambda model, draw: {},
+    "generate": _generate,
+}
+
+
+def _moment(model: _core.Model, draw: Draw) -> Arguments:
+    moment = draw.choice(["first", "second"])
+    return {"moment": moment, "name": _name(model, draw, "adapter")[0]}
+
+
+def _write_moment(model: _core.Model, draw: Draw) -> Arguments:
+    name, shape = _name(model, draw, "adapter")
+    moment = draw.choice(["first", "second"])
+    return {"moment": moment, "name": name, "values": draw.floats(shape)}
+
+
+OPTIMISER: dict[str, Builder] = {
+    "step": lambda model, draw: {
+        "model": model,
+        "learning_rate": draw.choice([0.0, 1e-3]),
+        "max_gradient_norm": draw.choice([0.0, 1.0]),
+    },
+    "skipped": lambda model, draw: {"name": _name(model, draw, "adapter")[0]},
+    "set_skipped": lambda model, draw: {
+        "name": _name(model, draw, "adapter")[0],
+        "count": draw.few(0, 9),
+    },
+    "read": _moment,
+    "write": _write_moment,
+}
+VECTOR: dict[str, Builder] = {
+    "copy": lambda others, draw: {"other": draw.choice(others)},
+    "axpy": lambda others, draw: {"alpha": 0.5, "other": draw.choice(others)},
+    "add_product": lambda others, draw: {
+        "alpha": 0.5,
+        "a": draw.choice(others),
+        "b": draw.choice(others),
+    },
+    "scale": lambda others, draw: {"alpha": 0.5},
+    "dot": lambda others, draw: {"other": draw.choice(others)},
+    "read": lambda others, draw: {},
+    "write": lambda others, draw: {
+        "values": draw.floats(np.asarray(others[0].read()).size)
+    },
+}
+
+FUNCTIONS: dict[str, Callable[[Draw], Arguments]] = {
+    "perturbation": lambda draw: {
+        "gradients": [draw.floats(draw.few(0, 9)) for _ in range(draw.few(0, 3))],
+        "rho": draw.choice([0.0, 2.0]),
+    },
+    "schedule_factor": lambda draw: {
+        "schedule": draw.choice(
+            ["constant", "constant_with_warmup", "linear", "cosine"]
+        ),
+        "step": draw.few(0, 9),
+        "warmup_steps": draw.few(0, 9),
+        "total_steps": draw.few(1, 20),
+    },
+    "set_num_threads": lambda draw: {"n": draw.few(1, 4)},
+    "Model": lambda draw: {"configuration": configuration(**draw.choice(SHAPES))},
+    "Turn": lambda draw: {"owner": draw.choice(["model", "x"])},
+}

@@ -1,0 +1,52 @@
+"""Runs cases one after the other, and says in shared memory which."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import io
+import json
+import mmap
+import os
+import resource
+import struct
+import sys
+import traceback
+import warnings
+from pathlib import Path
+
+from fuzz.calls import calls_case, threads_case
+from fuzz.draw import Draw
+from fuzz.files import files_case
+
+CASES = {"calls": calls_case, "threads": threads_case, "files": files_case}
+MEMORY = 4 << 30
+
+
+def main(kind: str, first: int, step: int, last: int, place: str) -> None:
+    """Run cases first, first + step, … below last; findings go to stdout as JSON."""
+    faulthandler.enable()
+    warnings.simplefilter("ignore")
+    limit = MEMORY if os.environ.get("VACCINE_FUZZ_UNLIMITED") is None else -1
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    with Path(place).open("r+b") as file:
+        shared = mmap.mmap(file.fileno(), 24)
+    done = 0
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+        CASES[kind](Draw(f"{kind} warm-up"))  # imports and the corpus take their time
+    for seed in range(first, last, step):
+        shared[:24] = struct.pack("<QQQ", seed, done, 1)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                done += CASES[kind](Draw(f"{kind} {seed}"))
+        except BaseException as failure:  # noqa: BLE001  # every kind is a finding
+            text = "".join(traceback.format_exception(failure))
+            what = f"{type(failure).__module__}.{type(failure).__name__}: {failure}"
+            finding = {"kind": kind, "seed": seed, "what": what[:300], "trace": text}
+            print(json.dumps(finding), flush=True)
+    shared[:24] = struct.pack("<QQQ", last, done, 0)
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    main(arguments[0], *map(int, arguments[1:4]), arguments[4])
