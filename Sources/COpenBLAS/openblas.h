@@ -3,6 +3,10 @@
 // OpenBLAS's own callers do.
 #include <cblas.h>
 
+// A buffer that a product computes in: taken, and given back for the next.
+void *blas_memory_alloc(int unused);
+void blas_memory_free(void *buffer);
+
 // Cholesky factor of a symmetric positive definite matrix.
 void dpotrf_(const char *triangle, const int *n, double *a, const int *stride, int *info);
 // Eigenvalues, ascending, and eigenvectors of a symmetric matrix, by divide and conquer.

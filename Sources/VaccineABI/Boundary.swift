@@ -8,10 +8,14 @@ internal import VaccineTransformer
 
 /// Runs a body on a number of threads that stays, and turns what it throws into a status and a message. The
 /// one table of errors.
+///
+/// - Parameters: `bytes`, `products`: as in `AddressSpace.reserve`.
 func status(
-    _ message: UnsafeMutablePointer<VaccineMessage>?, _ body: () throws(VaccineError) -> Void
+    _ message: UnsafeMutablePointer<VaccineMessage>?, bytes: Int = 0, products: Bool = false,
+    _ body: () throws(VaccineError) -> Void
 ) -> VaccineStatus {
     do {
+        try AddressSpace.reserve(bytes, products: products)
         try Threads.withFixedCount(nil, body)
         return VACCINE_OK
     } catch {
@@ -211,4 +215,10 @@ extension NamedTensor {
         }
         read(into: .borrowed(output, rows: rows, columns: columns))
     }
+}
+
+/// What the arrays of Swift take that grow with a number of tokens, at most.
+func arraysOf(_ tokens: Int64, _ each: Int64 = 1) -> Int {
+    let (count, overflow) = tokens.multipliedReportingOverflow(by: max(each, 1))
+    return overflow || count > 1 << 48 ? .max / 4 : 256 * Int(count)
 }

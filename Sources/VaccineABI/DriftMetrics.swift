@@ -52,7 +52,7 @@ public func vaccine_drift_table_metrics(
     _ estimates: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let values = try tableMetrics(
             table: array(table, prompts * layers * Int64(PromptTable.sumCount)),
             layers: Int(layers), width: Int(width), keys: array(keys, prompts),
@@ -79,7 +79,7 @@ public func vaccine_drift_vector_metrics(
     _ states: UnsafePointer<Double>!, _ folds: Int64, _ width: Int64, _ t: Double,
     _ estimates: UnsafeMutablePointer<Double>!, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let size = vaccine_drift_vector_count(width)
         let states = array(states, folds * size)
         _ = try FoldStates.used(states, size: Int(size))
@@ -96,7 +96,7 @@ public func vaccine_drift_paired_metrics(
     _ spectra: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let sizes = array(set_rows, sets).map { $0 * width }
         var start: Int64 = 0
         var parts: [[Double]] = []

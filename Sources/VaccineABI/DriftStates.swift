@@ -52,7 +52,7 @@ public func vaccine_drift_vector_folds(
     _ states: UnsafePointer<Double>!, _ folds: Int64, _ width: Int64,
     _ used: UnsafeMutablePointer<Int64>!, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let size = vaccine_drift_vector_count(width)
         used.pointee = Int64(try FoldStates.used(array(states, folds * size), size: Int(size)))
     }
@@ -63,7 +63,7 @@ public func vaccine_drift_paired_folds(
     _ states: UnsafePointer<Double>!, _ folds: Int64, _ width: Int64,
     _ used: UnsafeMutablePointer<Int64>!, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let size = vaccine_drift_paired_count(width)
         used.pointee = Int64(try FoldStates.used(array(states, folds * size), size: Int(size)))
     }
@@ -78,7 +78,7 @@ public func vaccine_drift_table(
     _ sketches: UnsafeMutablePointer<Float>!, _ moments: UnsafeMutablePointer<Double>!,
     _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let (x, y) = (
             try EmbeddingRows(reference, "reference"), try EmbeddingRows(current, "current")
         )
@@ -99,7 +99,7 @@ public func vaccine_drift_paired(
     _ states: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let (x, y) = (
             try EmbeddingRows(reference, "reference"), try EmbeddingRows(current, "current")
         )
@@ -115,7 +115,7 @@ public func vaccine_drift_unpaired(
     _ state: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let second = y == nil ? nil : try EmbeddingRows(y, "y")
         try FoldStates.unpaired(
             EmbeddingRows(x, "x"), second, into: state, interruption: interrupt.interruption)
@@ -128,7 +128,7 @@ public func vaccine_drift_squared_distance(
     _ result: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         result.pointee = try squaredDistance(
             EmbeddingRows(reference, "reference"), EmbeddingRows(current, "current"),
             interruption: interrupt.interruption)
@@ -140,7 +140,7 @@ public func vaccine_drift_merge_vector(
     _ a: UnsafeMutablePointer<Double>!, _ b: UnsafePointer<Double>!, _ count: Int64,
     _ width: Int64, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let size = vaccine_drift_vector_count(width)
         let (into, from) = (array(a, count * size), array(b, count * size))
         for states in [into, from] { _ = try FoldStates.used(states, size: Int(size)) }
@@ -153,7 +153,7 @@ public func vaccine_drift_merge_paired(
     _ a: UnsafeMutablePointer<Double>!, _ b: UnsafePointer<Double>!, _ count: Int64,
     _ width: Int64, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let size = Int(vaccine_drift_paired_count(width))
         for states in [UnsafePointer(a), b] {
             let counts = (0..<Int(count)).compactMap { states?[$0 * size] }

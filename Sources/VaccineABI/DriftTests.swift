@@ -11,7 +11,7 @@ public func vaccine_drift_sign_flips(
     _ norms: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let values = try signFlipNorms(
             deltas: array(deltas, prompts * layers * directions), layers: Int(layers),
             keys: array(keys, prompts), draws: Int(draws), seed: seed,
@@ -28,7 +28,7 @@ public func vaccine_drift_contrast(
     _ bounds: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let contrast = try Contrast(
             values: array(values, prompts * measures), measures: Int(measures),
             isFirst: array(first, prompts).map { $0 != 0 }, keys: array(keys, prompts),
@@ -45,7 +45,7 @@ public func vaccine_drift_layer_map(
     _ map: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let values = try layerMap(
             means: array(sketches, prompts * layers * 2 * directions), prompts: Int(prompts),
             layers: Int(layers), interruption: interrupt.interruption)

@@ -11,7 +11,7 @@ public func vaccine_drift_two_sample(
     _ means: UnsafeMutablePointer<Double>!, _ used: UnsafeMutablePointer<Double>!,
     _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let (x, y) = (try EmbeddingRows(x, "x"), try EmbeddingRows(y, "y"))
         let o = options.pointee
         let groups = o.groups == nil ? [] : array(o.groups, Int64(x.rows + y.rows)).map { Int($0) }
@@ -50,7 +50,7 @@ public func vaccine_drift_kolmogorov_smirnov(
     _ statistics: UnsafeMutablePointer<Double>!, _ p_values: UnsafeMutablePointer<Double>!,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let result = try kolmogorovSmirnov(EmbeddingRows(x, "x"), EmbeddingRows(y, "y"))
         copy(result.statistics, to: statistics)
         copy(result.pValues, to: p_values)
@@ -63,7 +63,7 @@ public func vaccine_drift_sliced_wasserstein(
     _ projections: Int64, _ p: Int64, _ seed: UInt64, _ powers: UnsafeMutablePointer<Double>!,
     _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let result = try slicedWasserstein(
             EmbeddingRows(x, "x"), EmbeddingRows(y, "y"), projections: Int(projections),
             power: Int(p), seed: seed, interruption: interrupt.interruption)
@@ -77,7 +77,7 @@ public func vaccine_drift_neighbour_overlap(
     _ shares: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let result = try neighbourOverlap(
             EmbeddingRows(x, "x"), EmbeddingRows(y, "y"), k: Int(k),
             interruption: interrupt.interruption)
@@ -91,7 +91,7 @@ public func vaccine_drift_classifier_scores(
     _ folds: UnsafePointer<Int64>!, _ count: Int64, _ scores: UnsafeMutablePointer<Double>!,
     _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let (x, y) = (try EmbeddingRows(x, "x"), try EmbeddingRows(y, "y"))
         let result = try classifierScores(
             x, y, folds: array(folds, Int64(x.rows + y.rows)).map { Int($0) },
