@@ -19,6 +19,10 @@ let openBLAS: LinkerSetting =
     Context.environment["VACCINE_OPENBLAS"] == "dynamic"
     ? .linkedLibrary("openblas") : .unsafeFlags(["-l:libopenblas.a"])
 
+/// A sanitizer's report names functions; the module that is installed has no need of them.
+let symbols =
+    Context.environment["VACCINE_SANITIZER"] == nil ? ["-Xlinker", "--strip-all"] : []
+
 let package = Package(name: "vaccine_swift")
 
 // MARK: - Public API
@@ -66,11 +70,12 @@ if let pythonInclude {
                 .unsafeFlags(["-I", pythonInclude, "-Wall", "-Wextra", "-Werror"]),
             ],
             linkerSettings: [
-                .unsafeFlags([
-                    "-static-stdlib", "-use-ld=lld",
-                    "-Xclang-linker", "-static-libgcc", "-Xlinker", "--strip-all",
-                    "-Xlinker", "--version-script=\(exports)",
-                ])
+                .unsafeFlags(
+                    [
+                        "-static-stdlib", "-use-ld=lld",
+                        "-Xclang-linker", "-static-libgcc",
+                        "-Xlinker", "--version-script=\(exports)",
+                    ] + symbols)
             ]))
 }
 
