@@ -7,6 +7,7 @@ is kept, so that the next build compiles only what has changed.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -53,6 +54,38 @@ class CoreBuildHook(BuildHookInterface):
             replace_file(library, root / "python" / MODULE)
         else:
             build_data["force_include"][str(library)] = MODULE
+            listed = library.parent / "vaccine-swift.cdx.json"
+            listed.write_text(json.dumps(bill_of_materials(library), indent=2))
+            # Into .dist-info/sboms, by hatchling that knows of it (PEP 770).
+            build_data.setdefault("sbom_files", []).append(
+                os.path.relpath(listed, root)
+            )
+
+
+def bill_of_materials(library: Path) -> dict[str, Any]:
+    """What is linked into the core, in CycloneDX's form."""
+    numbers = re.search(rb"OpenBLAS (\d+(?:\.\d+)+)", library.read_bytes())
+    swift = subprocess.run(
+        [find_swift(), "--version"], capture_output=True, text=True, check=False
+    )
+    version = re.search(r"Swift version ([\d.]+)", swift.stdout)
+    linked = [("Swift runtime", version and version[1], "Apache-2.0")]
+    if numbers is not None:
+        linked.append(("OpenBLAS", numbers[1].decode(), "BSD-3-Clause"))
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "components": [
+            {
+                "type": "library",
+                "name": name,
+                "version": number or "unknown",
+                "licenses": [{"license": {"id": licence}}],
+            }
+            for name, number, licence in linked
+        ],
+    }
 
 
 def build_core(root: Path) -> Path:
