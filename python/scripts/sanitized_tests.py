@@ -43,8 +43,12 @@ SANITIZERS = {
     "address": Sanitizer(
         ("--sanitize=address",),
         ("asan",),
-        # What the interpreter keeps until its end is no leak of the module.
-        (("ASAN_OPTIONS", "detect_leaks=0"), ("PYTHONMALLOC", "malloc")),
+        (
+            # What the interpreter keeps until its end is no leak of the module;
+            # memory that is refused is a MemoryError.
+            ("ASAN_OPTIONS", "detect_leaks=0:allocator_may_return_null=1"),
+            ("PYTHONMALLOC", "malloc"),
+        ),
     ),
     "undefined": Sanitizer(
         (

@@ -100,8 +100,14 @@ def load_state(path: str | os.PathLike[str]) -> tuple[State, dict[str, Any]]:
 
 
 def _arrays(path: str | os.PathLike[str]) -> dict[str, npt.NDArray[Any]]:
+    try:
+        members = read_npz(path, packed=False)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is no accumulator file, or truncated: {error}"
+        ) from error
     arrays = {}
-    for name, array in read_npz(path, packed=False).items():
+    for name, array in members.items():
         if array is None:
             raise ValueError(f"{path} is damaged: {name!r} holds Python objects")
         arrays[name] = array
