@@ -272,3 +272,19 @@ def test_what_torch_alone_knows_is_refused_without_it() -> None:
         vs.CausalLM.from_config(config, engine="torch", device="abacus")
     with pytest.raises(ValueError, match="dtype must be one of"):
         vs.CausalLM.from_config(config, engine="torch", device=DEVICE, dtype="int8")
+
+
+def test_drift_of_models_that_a_caller_holds_is_that_of_ours(oracle) -> None:
+    case = random_case(oracle, 0)
+    held, base = case.torch_model.float(), vs.CausalLM.from_config(case.model.config)
+    weights = {
+        name: case.model._read("weight", name) for name in base._shapes("weight")
+    }
+    golden.write_weights(base, weights)
+    data = [vs.Example(*pair) for pair in case.sequences(8, 20)]
+    first = vs.drift.compare(base, case.model, data, pool="mean").report()
+    second = vs.drift.compare(base, held, data, pool="mean").report()
+    for ours, theirs in zip(
+        first.to_dict()["layers"], second.to_dict()["layers"], strict=True
+    ):
+        assert_close(ours, theirs, "layers")

@@ -11,13 +11,14 @@ from vaccine_swift.batches import Example
 from vaccine_swift.drift.accumulator import Accumulator
 from vaccine_swift.drift.capture import Capture, Groups, Ids, Probe
 from vaccine_swift.models import CausalLM
+from vaccine_swift.models.held import HeldLM, is_module
 
 __all__ = ["compare"]
 
 
 def compare(
-    reference_model: CausalLM,
-    current_model: CausalLM,
+    reference_model: Any,
+    current_model: Any,
     dataset: Sequence[Example],
     *,
     layers: Literal["all"] | Sequence[int] = "all",
@@ -38,7 +39,8 @@ def compare(
 
     Parameters
     ----------
-    reference_model, current_model : CausalLM
+    reference_model, current_model : CausalLM or torch.nn.Module
+        Causal language models of this package, or of transformers, PEFT's included.
         Of one width and, with ``layers="all"``, one depth. They have to share the
         tokeniser, which is not checked.
     dataset : sequence of Example
@@ -98,10 +100,8 @@ def compare(
     20
     """
     capture = Capture(what, pool, layers)
-    for name, model in (("reference", reference_model), ("current", current_model)):
-        if not isinstance(model, CausalLM):
-            kind = type(model).__name__
-            raise TypeError(f"{name}_model must be a CausalLM, got {kind}")
+    reference_model = _readable("reference", reference_model)
+    current_model = _readable("current", current_model)
     size, other = capture.size(reference_model), capture.size(current_model)
     if size != other:
         raise ValueError(
@@ -134,3 +134,12 @@ def compare(
             )
             bar.update(len(chosen))
     return accumulator
+
+
+def _readable(name: str, model: Any) -> Any:
+    if is_module(model):
+        return HeldLM(model)
+    if not isinstance(model, CausalLM):
+        kind = type(model).__name__
+        raise TypeError(f"{name}_model must be a CausalLM, got {kind}")
+    return model
