@@ -288,3 +288,21 @@ def test_drift_of_models_that_a_caller_holds_is_that_of_ours(oracle) -> None:
         first.to_dict()["layers"], second.to_dict()["layers"], strict=True
     ):
         assert_close(ours, theirs, "layers")
+
+
+def test_several_ranks_are_refused(tmp_path) -> None:
+    class Two:
+        rank, size = 0, 2
+
+        def allreduce(self, array: np.ndarray) -> None:
+            array *= 2
+
+        def barrier(self) -> None:
+            pass
+
+    model = vs.CausalLM.from_config(vs.tiny_config(), engine="torch", device=DEVICE)
+    model.add_adapter(vs.LoRAConfig(r=2))
+    arguments = vs.TrainingArguments(str(tmp_path), max_steps=1, disable_tqdm=True)
+    data = [vs.Example([1, 2, 3], [-100, 2, 3])] * 4
+    with pytest.raises(ValueError, match="collective must be left out"):
+        vs.Trainer(model, arguments, train_dataset=data, collective=Two()).train()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift import _core
 from vaccine_swift.distributed import Alone, Collective, DataParallelEngine
 from vaccine_swift.distributed.engine import RhoScope, check_rho_scope
 from vaccine_swift.distributed.exchange import (
@@ -57,7 +58,7 @@ class Ranks:
     Raises
     ------
     ValueError
-        When `rho_scope` is another word.
+        When `rho_scope` is another word, or several ranks have torch's engine.
     """
 
     def __init__(
@@ -71,6 +72,11 @@ class Ranks:
         self.rho_scope = rho_scope
         self._parallel: DataParallelEngine | None = None
         if self.size > 1:
+            if not isinstance(model.core, _core.Model):
+                raise ValueError(
+                    "collective must be left out with the torch engine, which runs in "
+                    f"one process, got {self.size} ranks"
+                )
             self._parallel = DataParallelEngine(
                 model.engine, self.collective, rho_scope=rho_scope
             )
