@@ -63,7 +63,7 @@ settings or the metric ``cka_biased``."""
 AFTER: Final[dict[str, Rows]] = {
     "Python package": [
         [Room("cli"), Room("study")],
-        [Room("drift"), Room("training")],
+        [Room("drift"), Room("training"), Room("integrations")],
         [
             Room("models"),
             Room("methods", method=2),
