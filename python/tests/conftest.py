@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,6 +27,15 @@ def model() -> vs.CausalLM:
 @pytest.fixture
 def adapted() -> vs.CausalLM:
     return with_adapter(small())
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    """Undo a command's `--threads`, which stays in the process, after each test."""
+    count = vs.get_num_threads()
+    yield
+    if vs.get_num_threads() != count:
+        vs.set_num_threads(count)
 
 
 @pytest.fixture(autouse=True)

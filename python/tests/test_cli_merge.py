@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,9 +131,9 @@ def test_dtype_is_that_of_the_model(
     asked = []
     load = vs.CausalLM.from_pretrained
 
-    def watched(path: object, dtype: str = "float32") -> vs.CausalLM:
+    def watched(path: object, dtype: str = "float32", **engine: Any) -> vs.CausalLM:
         asked.append(dtype)
-        return load(path, dtype)
+        return load(path, dtype, **engine)
 
     monkeypatch.setattr(vs.CausalLM, "from_pretrained", watched)
     command_line = [command, *(places.get(word, word) for word in words)]
