@@ -12,6 +12,8 @@ C_SOURCES := $(wildcard CPythonShim/*.[ch] CPythonShim/include/*.h Sources/C*/*.
 CORE := $(shell find Sources CPythonShim -type f) Package.swift python/build_hook.py
 PACKAGE := $(shell find python/vaccine_swift -type f -not -name '*.pyc' -not -name '*.so')
 NOTEBOOKS := $(wildcard examples/*.ipynb)
+# What cannot be imported without torch.
+TORCH_MODULES := python/vaccine_swift/engines/torch python/vaccine_swift/integrations
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -70,7 +72,7 @@ test-swift: | requirements  ## Test the Swift core
 .PHONY: test-python
 test-python: $(DEV)/installed  ## Test the Python package, docstrings included
 	$(DEV)/bin/pytest
-	$(DEV)/bin/pytest --doctest-modules python/vaccine_swift
+	$(DEV)/bin/pytest --doctest-modules python/vaccine_swift $(TORCH_MODULES:%=--ignore=%)
 
 # Known seeds first, then free ones; a finding is printed with the seed that shows it again.
 SECONDS ?= 300
@@ -113,6 +115,7 @@ test-notebooks: $(DEV)/installed  ## Run the notebooks on a tiny model
 .PHONY: test-reference
 test-reference: $(DEV)/reference-installed $(RIVALS)/installed  ## Compare live with torch, peft and drift detectors
 	VACCINE_RIVALS=$(CURDIR)/$(RIVALS) $(DEV)/bin/pytest -m reference
+	$(DEV)/bin/pytest --doctest-modules $(TORCH_MODULES)
 
 .PHONY: test-gpu
 test-gpu: $(DEV)/reference-installed  ## Test the torch engine on a GPU; says skipped without
