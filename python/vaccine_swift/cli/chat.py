@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from vaccine_swift.cli.model_options import (
     add_engine_options,
+    add_model_option,
+    add_sampling_options,
     add_thread_option,
     load_model,
 )
@@ -39,11 +41,7 @@ def add_parser(commands: Any) -> None:
         epilog=_EPILOG,
     )
     group = parser.add_argument_group("model")
-    group.add_argument(
-        "--model",
-        required=True,
-        help="a Hugging Face directory, a .gguf file, or 'smollm2'",
-    )
+    add_model_option(group)
     group.add_argument(
         "--adapter", type=Path, metavar="DIR", help="PEFT files of a LoRA adapter"
     )
@@ -51,24 +49,7 @@ def add_parser(commands: Any) -> None:
     add_engine_options(group, "auto")
     add_thread_option(group)
     group = parser.add_argument_group("answers")
-    group.add_argument(
-        "--max-new-tokens", type=int, default=256, metavar="N", help="longest answer"
-    )
-    group.add_argument(
-        "--temperature",
-        type=float,
-        default=0.0,
-        metavar="X",
-        help="0 takes the most likely token, above 0 tokens are drawn",
-    )
-    group.add_argument(
-        "--top-p",
-        type=float,
-        default=1.0,
-        metavar="X",
-        help="draw from the likeliest tokens that hold this much probability",
-    )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws")
+    add_sampling_options(group, longest=256)
     parser.set_defaults(run=run)
 
 

@@ -12,6 +12,7 @@ import vaccine_swift as vs
 from vaccine_swift.cli.model_options import (
     add_engine_options,
     add_model_options,
+    add_sampling_options,
     add_thread_option,
     load_model,
     template_of,
@@ -64,24 +65,7 @@ def add_parser(commands: Any) -> None:
     add_engine_options(group)
     add_thread_option(group)
     group = parser.add_argument_group("generation")
-    group.add_argument(
-        "--max-new-tokens", type=int, default=64, metavar="N", help="longest answer"
-    )
-    group.add_argument(
-        "--temperature",
-        type=float,
-        default=0.0,
-        metavar="X",
-        help="0 takes the most likely token, above 0 tokens are drawn",
-    )
-    group.add_argument(
-        "--top-p",
-        type=float,
-        default=1.0,
-        metavar="X",
-        help="draw from the likeliest tokens that hold this much probability",
-    )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws")
+    add_sampling_options(group, longest=64)
     group.add_argument(
         "--batch-size", type=int, default=8, metavar="N", help="requests at a time"
     )

@@ -19,6 +19,7 @@ __all__ = [
     "add_model_option",
     "add_model_options",
     "add_overwrite_option",
+    "add_sampling_options",
     "add_thread_option",
     "check_not_there",
     "load_model",
@@ -62,6 +63,32 @@ def add_thread_option(group: argparse._ActionsContainer) -> None:
 def add_overwrite_option(group: argparse._ActionsContainer, what: str) -> None:
     """``--overwrite``, which `check_not_there` asks for."""
     group.add_argument("--overwrite", action="store_true", help=f"replace {what}")
+
+
+def add_sampling_options(group: argparse._ActionsContainer, *, longest: int) -> None:
+    """``--max-new-tokens``, ``--temperature``, ``--top-p`` and ``--seed``."""
+    group.add_argument(
+        "--max-new-tokens",
+        type=int,
+        default=longest,
+        metavar="N",
+        help="longest answer",
+    )
+    group.add_argument(
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="0 takes the most likely token, above 0 tokens are drawn",
+    )
+    group.add_argument(
+        "--top-p",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="draw from the likeliest tokens that hold this much probability",
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws")
 
 
 def check_not_there(
