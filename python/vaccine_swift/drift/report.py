@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.drift.gate import Bound, Condition, check_conditions
 from vaccine_swift.drift.report_schema import checked, estimate, shown, shown_ends
 from vaccine_swift.files import write_text
-from vaccine_swift.files.plain_json import plain
+from vaccine_swift.files.plain_json import json_text, plain
 from vaccine_swift.files.strict_json import parse_json
 
 if TYPE_CHECKING:
@@ -93,9 +92,7 @@ class Report:
         OSError
             When the disk refuses.
         """
-        text = json.dumps(
-            plain(self.content), ensure_ascii=False, allow_nan=False, indent=1
-        )
+        text = json_text(self.content, indent=1)
         if path is not None:
             write_text(path, text + "\n")
         return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from vaccine_swift.drift.two_sample_content import ALL, SCHEMA, moved, or_nan, s
 from vaccine_swift.drift.two_sample_drawings import DRAWINGS
 from vaccine_swift.drift.two_sample_page import fragment, page
 from vaccine_swift.files import write_text
-from vaccine_swift.files.plain_json import plain
+from vaccine_swift.files.plain_json import json_text, plain
 from vaccine_swift.files.strict_json import parse_json
 
 if TYPE_CHECKING:
@@ -109,9 +108,7 @@ class TwoSampleReport:
         OSError
             When the disk refuses.
         """
-        text = json.dumps(
-            plain(self.content), ensure_ascii=False, allow_nan=False, indent=1
-        )
+        text = json_text(self.content, indent=1)
         if path is not None:
             write_text(path, text + "\n")
         return text
