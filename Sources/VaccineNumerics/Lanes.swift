@@ -102,8 +102,9 @@ extension SIMD16 where Scalar == Float {
         selecting(other, whereNegative: other - self)
     }
 
+    /// Lanes of `other` where `sign` is negative, else of self.
     @inlinable @inline(__always)
-    func selecting(_ other: Lanes, whereNegative sign: Lanes) -> Lanes {
+    public func selecting(_ other: Lanes, whereNegative sign: Lanes) -> Lanes {
         unsafe unsafeBitCast(
             unsafeBitCast(self, to: SIMD16<Int32>.self).selecting(
                 unsafeBitCast(other, to: SIMD16<Int32>.self),

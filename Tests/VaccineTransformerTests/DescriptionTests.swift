@@ -42,7 +42,10 @@ import _TestSupport
     /// What the unknown kind would have read is not called unknown.
     @Test(arguments: [
         ("norm", "'rms', 'layer'"), ("positions", "'rotary', 'learned'"),
-        ("feed_forward", "'gated_silu', 'relu'"),
+        (
+            "feed_forward",
+            "'gated_silu', 'gated_gelu', 'gated_gelu_tanh', 'relu', 'gelu', 'gelu_tanh'"
+        ),
         ("precision", "'float32', 'bfloat16', 'gguf'"),
         ("rotary_scaling", "'default', 'linear', 'llama3'"),
         ("norm_placement", "'before', 'after', 'output'"),

@@ -67,7 +67,7 @@ import _TestSupport
         let (pair, dY, v) = (normal(3, 38, seed: 1), normal(3, 19, seed: 2), normal(3, 38, seed: 3))
         func forward(_ pair: Matrix) -> Matrix {
             let y = zeros(3, 19)
-            swiGLUForward(pair, into: y)
+            SwiGLU().forward(pair, halves: nil, into: y)
             return y
         }
         let y = forward(pair)
@@ -79,7 +79,7 @@ import _TestSupport
             }
         }
         let expected = slope(of: forward, at: pair, along: v, dY: dY)
-        swiGLUBackward(pair, dY: dY)
+        SwiGLU().backward(pair, halves: nil, dY: dY)
         #expect(abs(product(pair, v) - expected) < 5e-3 * max(1, abs(expected)))
     }
 
@@ -91,18 +91,18 @@ import _TestSupport
         let halves = arena.halfMatrix(rows: 3, columns: 38)
         let (pair, y) = (normal(3, 38, seed: 1), zeros(3, 19))
         (pair[1, 2], pair[2, 30]) = (-1e6, 1e9)
-        swiGLUForward(pair, halves: halves, into: y)
+        SwiGLU().forward(pair, halves: halves, into: y)
         let kept = matrix(
             pair.elements.map { Float(Float16(min(max($0, -65504), 65504))) }, rows: 3, columns: 38)
 
         let (expectedY, again, dY) = (zeros(3, 19), zeros(3, 19), normal(3, 19, seed: 2))
-        swiGLUForward(kept, into: expectedY)
-        swiGLUBackward(kept, dY: dY)
+        SwiGLU().forward(kept, halves: nil, into: expectedY)
+        SwiGLU().backward(kept, halves: nil, dY: dY)
         pair.fill(0)
         let places = (0..<Threads.count).map { _ in zeros(1, 38) }
-        swiGLUForward(halves, places: places, into: again)
+        SwiGLU().again(halves, places: places, into: again)
         #expect(again.elements == expectedY.elements)
-        swiGLUBackward(pair, halves: halves, dY: dY)
+        SwiGLU().backward(pair, halves: halves, dY: dY)
         #expect(pair.elements == kept.elements)
     }
 

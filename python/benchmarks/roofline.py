@@ -47,7 +47,7 @@ KERNELS = {
     "packing": r"product|pack|pairs|to_bfloat16",
     "low rank": r"project|expand|outer|dropout|Dropout",
     "softmax": r"attention|Attention|softmax|exponentiate|largest|3dot",
-    "SwiGLU": r"swiGLU",
+    "SwiGLU": r"swiGLU|SwiGLU|GatedActivation",
     "rotary": r"rotat",
     "norms": r"rmsNorm|normalise",
     "loss": r"crossEntropy",

@@ -11,7 +11,9 @@ enum Kinds {
     ]
 
     static let activations: [(name: String, kind: any Activation)] = [
-        ("gated_silu", SwiGLU()), ("relu", ReLU()),
+        ("gated_silu", SwiGLU()), ("gated_gelu", GatedGELU()),
+        ("gated_gelu_tanh", GatedTanhGELU()), ("relu", ReLU()), ("gelu", GELU()),
+        ("gelu_tanh", TanhGELU()),
     ]
 
     static let precisions: [(name: String, kind: Precision)] = [
