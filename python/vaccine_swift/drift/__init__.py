@@ -36,6 +36,7 @@ from vaccine_swift.drift.unpaired import (
 )
 
 if TYPE_CHECKING:
+    from vaccine_swift.drift.captured import Captured, capture
     from vaccine_swift.drift.comparison import compare
     from vaccine_swift.drift.monitor import Monitor
 
@@ -43,13 +44,16 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
+        "Captured": "vaccine_swift.drift.captured",
         "Monitor": "vaccine_swift.drift.monitor",
+        "capture": "vaccine_swift.drift.captured",
         "compare": "vaccine_swift.drift.comparison",
     },
 )
 
 __all__ = [
     "Accumulator",
+    "Captured",
     "DriftExceeded",
     "FeatureTests",
     "Monitor",
@@ -57,6 +61,7 @@ __all__ = [
     "Similarity",
     "TestResult",
     "TwoSampleReport",
+    "capture",
     "cca",
     "cka",
     "classifier_auc",

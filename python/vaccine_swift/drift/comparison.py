@@ -9,7 +9,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from vaccine_swift.batches import Example
 from vaccine_swift.drift.accumulator import Accumulator
-from vaccine_swift.drift.capture import Capture, Groups, Ids, Probe
+from vaccine_swift.drift.probe import Capture, Groups, Ids, Probe
 from vaccine_swift.models import CausalLM
 from vaccine_swift.models.held import HeldLM, is_module
 

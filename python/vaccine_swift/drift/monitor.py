@@ -14,7 +14,7 @@ import numpy.typing as npt
 from vaccine_swift._arguments import check_range
 from vaccine_swift.batches import Example
 from vaccine_swift.drift.accumulator import Accumulator
-from vaccine_swift.drift.capture import Capture, Groups, Ids, Probe
+from vaccine_swift.drift.probe import Capture, Groups, Ids, Probe
 from vaccine_swift.drift.report_schema import estimate
 from vaccine_swift.files import append_line, write_text
 from vaccine_swift.models import CausalLM

@@ -18,13 +18,28 @@ from vaccine_swift.models.pooling import check_pool, pooled_sequences
 if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
 
-__all__ = ["Capture", "Groups", "Ids", "Probe"]
+__all__ = ["Capture", "Groups", "Ids", "Probe", "check_what"]
 
 Ids = str | Sequence[int] | Sequence[str]
 Groups = str | Mapping[str, Sequence[bool] | npt.NDArray[np.bool_]] | Sequence[str]
 
 _STATES: Final = ("attention", "residual", "mlp")
 _ID_COLUMN: Final = "id"
+
+
+def check_what(what: str) -> None:
+    """Refuse what is no state of a layer.
+
+    Raises
+    ------
+    ValueError
+        Names the nearest.
+    """
+    if what not in _STATES:
+        known = ", ".join(map(repr, _STATES))
+        raise ValueError(
+            f"what must be one of {known}, got {what!r}.{nearest(str(what), _STATES)}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +62,7 @@ class Capture:
 
     def __post_init__(self) -> None:
         check_pool(self.pool)
-        if self.what not in _STATES:
-            known = ", ".join(map(repr, _STATES))
-            raise ValueError(
-                f"what must be one of {known}, got {self.what!r}."
-                f"{nearest(str(self.what), _STATES)}"
-            )
+        check_what(self.what)
 
     def states(self, model: CausalLM, batch: Batch) -> npt.NDArray[np.float32]:
         """Float32 [layers, R, C] of a batch."""
