@@ -49,6 +49,7 @@ def test_python_blocks_of_a_page_run_in_turn(
 ) -> None:
     if page.name == "torch.md":
         pytest.importorskip("torch")
+        pytest.importorskip("trl")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(assets, "fetch_smollm2", lambda: tiny_path)
     names = {"vs": vs, "model": vs.CausalLM.from_pretrained(tiny_path)}

@@ -5,8 +5,11 @@ Importing this module imports torch.
 
 from __future__ import annotations
 
+import copy
 import math
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import torch
 
@@ -15,6 +18,11 @@ from vaccine_swift.engines.torch.hooks import State, state_modules, visiting
 from vaccine_swift.methods.perturbations import LARGEST_RHO, NORM_EPSILON
 
 __all__ = ["VaccineMixin"]
+
+_SHARDED: Final = ("tp", "cp", "sp")
+"""accelerate's parallelism within a sequence or a matrix."""
+# What TRL's trainers count in `compute_loss`.
+_COUNTS: Final = ("_metrics", "_total_train_tokens")
 
 
 class VaccineMixin:
@@ -31,7 +39,8 @@ class VaccineMixin:
     trainer's own step is the second, with ε_l = rho · g_l / (‖(g_1 … g_L)‖₂ + 1e-7)
     added. Each micro-batch has an ε of norm `rho`; where accelerate runs several
     processes, the norm is that over all of them, of which one number is reduced.
-    Accumulated gradients are left as they are.
+    Accumulated gradients are left as they are, and so is what TRL's trainers count: the
+    metrics are those of the second pass.
 
     Parameters
     ----------
@@ -43,7 +52,9 @@ class VaccineMixin:
     Raises
     ------
     TypeError, ValueError
-        When `rho` is out of range, or FSDP or DeepSpeed is on.
+        When `rho` is out of range, or what the trainer runs under is not supported:
+        FSDP, DeepSpeed, tensor, context or sequence parallelism, several GPUs in one
+        process, ``torch_compile``. Names it.
 
     References
     ----------
@@ -54,11 +65,8 @@ class VaccineMixin:
         check_range("rho", rho, minimum=0.0, maximum=LARGEST_RHO)
         super().__init__(*args, **kwargs)
         self.rho = float(rho)
-        for name in ("fsdp", "deepspeed"):
-            if getattr(self, f"is_{name}_enabled", False):
-                raise ValueError(
-                    f"{name} must be off: VaccineMixin cannot run under it"
-                )
+        for name in _unsupported(self):
+            raise ValueError(f"{name} must be off: VaccineMixin cannot run under it")
 
     def training_step(
         self, model: Any, inputs: Any, num_items_in_batch: Any = None
@@ -104,14 +112,50 @@ class VaccineMixin:
             outputs.setdefault((state, layer), value)
             return value
 
-        with visiting(modules, seen, width):
+        with visiting(modules, seen, width), _uncounted(trainer):
             with trainer.compute_loss_context_manager():
                 loss = trainer.compute_loss(model, inputs, num_items_in_batch=items)
+            if not outputs:
+                raise RuntimeError(
+                    "model must let its modules' forward hooks run, which a compiled "
+                    "one does not"
+                )
             found = torch.autograd.grad(loss, list(outputs.values()))
         return {
             place: each.detach().float()
             for place, each in zip(outputs, found, strict=True)
         }
+
+
+def _unsupported(trainer: Any) -> Iterator[str]:
+    """What is on and cannot be."""
+    for name in ("fsdp", "deepspeed"):
+        if getattr(trainer, f"is_{name}_enabled", False):
+            yield name
+    accelerator = getattr(trainer, "accelerator", None)
+    parallelism = getattr(accelerator, "parallelism_config", None)
+    for name in _SHARDED:
+        if getattr(parallelism, f"{name}_enabled", False):
+            yield f"parallelism_config.{name}_size > 1"
+    arguments = getattr(trainer, "args", None)
+    if getattr(arguments, "n_gpu", 1) > 1:
+        yield "DataParallel (start a process for each GPU, as torchrun does)"
+    if getattr(arguments, "torch_compile", False):
+        yield "torch_compile"
+
+
+@contextmanager
+def _uncounted(trainer: Any) -> Iterator[None]:
+    """A context that leaves the trainer's own counts as they were."""
+    kept = {
+        name: copy.deepcopy(vars(trainer)[name])
+        for name in _COUNTS
+        if name in vars(trainer)
+    }
+    try:
+        yield
+    finally:
+        vars(trainer).update(kept)
 
 
 def _base(model: Any) -> Any:
