@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,36 @@ class OnlyDLPack:
 
     def __dlpack_device__(self):
         return self._array.__dlpack_device__()
+
+
+class OnlyArray:
+    """What numpy makes an array of."""
+
+    def __init__(self, array) -> None:
+        self._array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return self._array
+
+
+class OnlyStream:
+    """A stream of Arrow of a library without Python's arrays."""
+
+    def __init__(self, array) -> None:
+        self._of = as_table(array).to_reader(max_chunksize=5)
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self._of.__arrow_c_stream__(requested_schema)
+
+
+class OnlyColumn:
+    """A column that streams, as nanoarrow's."""
+
+    def __init__(self, array) -> None:
+        self._of = as_chunks(array)
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self._of.__arrow_c_stream__(requested_schema)
 
 
 class Tensor:
@@ -82,6 +114,21 @@ def as_table(values):
     return pytest.importorskip("pyarrow").table({"embedding": as_arrow(values)})
 
 
+def as_reader(values):
+    return as_table(values).to_reader(max_chunksize=5)
+
+
+def as_data_set(values):
+    return pytest.importorskip("pyarrow.dataset").dataset(as_table(values))
+
+
+def as_memory_map(values):
+    with tempfile.TemporaryFile() as file:
+        file.write(values.tobytes())
+        file.flush()
+        return np.memmap(file, values.dtype, "r", shape=values.shape)
+
+
 def as_polars(values):
     return pytest.importorskip("polars").Series(values.tolist())
 
@@ -97,6 +144,12 @@ def as_polars_frame(values):
 
 FORMS = [
     OnlyDLPack,
+    OnlyArray,
+    OnlyStream,
+    OnlyColumn,
+    as_reader,
+    as_data_set,
+    as_memory_map,
     Tensor,
     lambda values: Tensor(values, dtype="torch.bfloat16"),
     as_series,
@@ -127,6 +180,13 @@ def test_an_array_in_another_form_gives_the_same_numbers(form) -> None:
         other.report(tests=[]).to_dict()["layers"]
         == plain.report(tests=[]).to_dict()["layers"]
     )
+
+
+def test_a_memory_map_is_not_copied(tmp_path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert np.shares_memory(rows(mapped, "x"), mapped)
+    assert drift.hed(mapped, Y) == drift.hed(X, Y)
 
 
 @pytest.mark.parametrize("form", [OnlyDLPack, Tensor, as_arrow])

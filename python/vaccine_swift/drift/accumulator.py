@@ -13,10 +13,10 @@ from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.drift.content import report_content
 from vaccine_swift.drift.directions import orthonormal_sets
-from vaccine_swift.drift.groups import group_masks
 from vaccine_swift.drift.report import Report
-from vaccine_swift.drift.rows import NOT_PAIRS, layer_rows
-from vaccine_swift.drift.state import State, Update
+from vaccine_swift.drift.state import State
+from vaccine_swift.drift.updates import checked_update, read_part
+from vaccine_swift.drift.watch import Progress
 
 __all__ = ["Accumulator", "Tier", "load"]
 
@@ -157,19 +157,77 @@ class Accumulator:
         """
         with self._turn:
             state = self._state
-            x = layer_rows(
-                reference, "reference", layers=state.layers, width=state.width
-            )
-            y = layer_rows(current, "current", layers=state.layers, width=state.width)
-            if x[0].shape != y[0].shape:
-                raise ValueError(
-                    f"current must have the reference's {len(x[0])} rows, row i of "
-                    f"both the same prompt, got {len(y[0])}; {NOT_PAIRS}"
+            state.add(*checked_update(state, reference, current, ids, groups))
+
+    def extend(
+        self,
+        reference: Any,
+        current: Any,
+        *,
+        ids: Any = None,
+        groups: Any = None,
+        column: str | Sequence[str] | None = None,
+        memory: str | int = "256MB",
+        progress: Progress = False,
+    ) -> None:
+        """Add rows that are read piece by piece, however many; all or nothing.
+
+        Parameters
+        ----------
+        reference, current : path, stream or array
+            Rows of the same prompts through both models, in one order. A file, or a
+            folder of Parquet files; what has ``__arrow_c_stream__``, such as a
+            `pyarrow.RecordBatchReader`; a data set of pyarrow; an iterator of arrays
+            [n, d] or [L, n, d]; an array, of which a `numpy.memmap` stays in its file.
+            Parquet is read row group by row group, ``.npy`` and Arrow files are mapped.
+        ids : sequence of N str or int, or str, optional
+            The prompt of each row, or the column that holds it; by default the column
+            ``id`` or ``ids``. Where both sides have one, they are compared. Rows of a
+            prompt follow each other.
+        groups : mapping, sequence of N labels, or str, optional
+            As of `update`, or the reference's column of labels.
+        column : str or sequence of str, optional
+            The embedding's columns of both sides, see `vaccine_swift.cli`'s
+            ``--column``; by default the one column of lists of numbers.
+        memory : str or int
+            Bytes of both sides' rows, counted as float64, that are held at a time; a
+            prompt's rows are held together. The table of prompts is beside it.
+        progress : bool or callable
+            True: a bar on standard error where that is a terminal. A callable gets
+            ``("rows", done, total)``, `total` None where it is not known.
+
+        Raises
+        ------
+        FileNotFoundError, ImportError
+            When there is no such file, or pyarrow is needed for it.
+        TypeError, ValueError
+            As `update`; also when sides differ in length or in their ids, or there
+            are no ids.
+        KeyboardInterrupt
+            Within a second, unless a source keeps it waiting; nothing was added.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> pieces = np.random.default_rng(0).normal(size=(3, 40, 8))
+        >>> acc = Accumulator(width=8)
+        >>> acc.extend(iter(pieces), iter(pieces + 0.1), ids=range(120))
+        >>> acc.prompts
+        120
+        """
+        with self._turn:
+            self._state.absorb(
+                read_part(
+                    self._state,
+                    reference,
+                    current,
+                    ids=ids,
+                    groups=groups,
+                    column=column,
+                    memory=memory,
+                    progress=progress,
                 )
-            masks = group_masks(groups, len(x[0]))
-            update = Update.of(ids, len(x[0]), masks)
-            state.check_new(update.prompts, update.keys)
-            state.add(update, x, y)
+            )
 
     def merge(self, other: Accumulator) -> Accumulator:
         """Both together; the parts stay as they are.

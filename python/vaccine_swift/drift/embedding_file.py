@@ -49,7 +49,7 @@ def ids_of(named: Mapping[str, Any], fits: Callable[[Any], bool]) -> str | None:
     return next((name for name in _IDS if name in named and fits(named[name])), None)
 
 
-def check_labels(path: Path, names: Iterable[str], labels: str | None) -> None:
+def check_labels(path: Path | str, names: Iterable[str], labels: str | None) -> None:
     """Check that the column that was asked for is there.
 
     Raises
@@ -64,7 +64,7 @@ def check_labels(path: Path, names: Iterable[str], labels: str | None) -> None:
 
 
 def as_layers(
-    path: Path, names: Sequence[str], arrays: Iterable[npt.NDArray[Any] | None]
+    path: Path | str, names: Sequence[str], arrays: Iterable[npt.NDArray[Any] | None]
 ) -> npt.NDArray[Any]:
     """One array as it is, several as layers.
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["group_masks", "row_labels"]
+from vaccine_swift.drift.ids import sequence
+
+__all__ = ["group_masks", "row_groups", "row_labels"]
 
 
 def group_masks(groups: Any, count: int) -> Mapping[str, npt.ArrayLike]:
@@ -29,6 +31,19 @@ def group_masks(groups: Any, count: int) -> Mapping[str, npt.ArrayLike]:
         raise TypeError("groups must be a mapping of name to mask, got a bare mask")
     labels = row_labels(groups, count, "groups")
     return {label: labels == label for label in dict.fromkeys(labels.tolist())}
+
+
+def row_groups(groups: Any) -> Any:
+    """Groups whose masks, or labels, have parts; what they hold is not looked at.
+
+    Raises
+    ------
+    TypeError
+        When they are no mapping and no sequence.
+    """
+    if isinstance(groups, Mapping):
+        return {name: np.asarray(mask) for name, mask in groups.items()}
+    return sequence(groups, "groups")
 
 
 def _is_mask(groups: Any) -> bool:

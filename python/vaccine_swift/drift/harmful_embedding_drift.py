@@ -83,7 +83,9 @@ def hed(
     for part_x, part_y, part in _batches(x, y, keep, batch_size):
         if not part.any():
             continue
-        square = _squared_distance(part_x[part], part_y[part])
+        if not part.all():
+            part_x, part_y = part_x[part], part_y[part]
+        square = _squared_distance(_flat(part_x), _flat(part_y))
         squares += square
         norms += math.sqrt(square)
     if not count:
@@ -128,6 +130,10 @@ def _batches(
         for start in range(0, len(layer_x), size):
             part = slice(start, start + size)
             yield layer_x[part], layer_y[part], layer_keep[part]
+
+
+def _flat(part: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return part.reshape(-1, part.shape[-1])
 
 
 def _squared_distance(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:

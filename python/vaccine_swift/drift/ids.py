@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["checked_ids", "grouped", "key_of", "keys_of"]
+__all__ = ["checked_ids", "grouped", "key_of", "keys_of", "sequence"]
 
 
 def checked_ids(ids: Any, count: int) -> list[str | int]:
@@ -35,6 +35,23 @@ def checked_ids(ids: Any, count: int) -> list[str | int]:
             f"ids must have one id for each of {count} rows, got {len(plain)}"
         )
     return plain
+
+
+def sequence(values: Any, name: str) -> Any:
+    """What has a length and parts, of any sequence; None stays.
+
+    Raises
+    ------
+    TypeError
+        When it is no sequence.
+    """
+    if values is None or isinstance(values, list | tuple | range | np.ndarray):
+        return values
+    if hasattr(values, "to_pylist"):
+        return values.to_pylist()
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a sequence, got {type(values).__name__}")
+    return values.tolist() if hasattr(values, "tolist") else list(values)
 
 
 def grouped(ids: Any, count: int) -> tuple[list[str | int], npt.NDArray[np.int64]]:

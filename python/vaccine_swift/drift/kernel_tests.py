@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -14,14 +13,13 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.drift.groups import row_labels
 from vaccine_swift.drift.result import TestResult
 from vaccine_swift.drift.rows import NOT_PAIRS, rows
+from vaccine_swift.drift.sizes import byte_count
 
 __all__ = ["energy_distance", "group_numbers", "mmd", "relabelling"]
 
 _ROWS: Final = 0
 _GROUPS: Final = 1
 _SWAPS: Final = 2
-_MEMORY: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)i?B?\s*", re.IGNORECASE)
-_UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def mmd(
@@ -227,7 +225,7 @@ def _permuted(
         unbiased,
         bool(paired),
         seed,
-        _bytes(memory),
+        byte_count(memory),
         statistics,
         means,
         used,
@@ -301,14 +299,3 @@ def _names(groups: Any) -> npt.NDArray[Any]:
     if names.dtype.kind in "iubSU":
         return names
     return row_labels(groups, len(names), "groups")
-
-
-def _bytes(memory: str | int) -> int:
-    """A number of bytes, or a text such as "256MB"."""
-    if isinstance(memory, str):
-        match = _MEMORY.fullmatch(memory)
-        if match is None:
-            raise ValueError(f"memory must be such as '256MB', got {memory!r}")
-        return int(float(match[1]) * _UNITS[match[2].upper()])
-    check_range("memory", memory, minimum=1, maximum=2**62, integer=True)
-    return int(memory)

@@ -181,7 +181,7 @@ class State:
             keys = update.keys[update.owner]
             for layer, (x, y) in enumerate(zip(reference, current, strict=True)):
                 _core.drift_paired(x, y, keys, folds, sketch, self.seed, paired[layer])
-        part = State(**{name: getattr(self, name) for name in _SETTINGS})
+        part = self.like()
         part.rows = len(update.order)
         part.ids, part.keys = update.prompts, [update.keys]
         part.table = [np.ascontiguousarray(table.swapaxes(0, 1))]
@@ -189,7 +189,7 @@ class State:
         part.groups = update.groups
         part.booster = _norms(part.table[0], update.keys, self.width)
         part.vector, part.paired = vector, paired
-        self._absorb(part)
+        self.absorb(part)
 
     def merge(self, other: State) -> None:
         """Add all of another state.
@@ -210,9 +210,9 @@ class State:
         if not same:
             raise ValueError("other must have the same energy directions")
         self.check_new(other.ids, other.all_keys)
-        self._absorb(other if self.ids else other.copy())
+        self.absorb(other if self.ids else other.copy())
 
-    def _absorb(self, part: State) -> None:
+    def absorb(self, part: State) -> None:
         """Add a part, whose arrays become this state's where it is empty."""
         mine, theirs = len(self.ids), len(part.ids)
         self.groups = {
@@ -248,10 +248,15 @@ class State:
         """Keys of all prompts, [P]."""
         return np.concatenate([np.zeros(0, np.uint64), *self.keys])
 
+    def like(self) -> State:
+        """An empty state of the same settings."""
+        settings = {name: getattr(self, name) for name in _SETTINGS}
+        return State(**settings, energy=self.energy)
+
     def copy(self) -> State:
         """A state that shares nothing which changes."""
-        other = State(**{name: getattr(self, name) for name in _SETTINGS})
-        other.energy, other.rows, other.ids = self.energy, self.rows, list(self.ids)
+        other = self.like()
+        other.rows, other.ids = self.rows, list(self.ids)
         other.keys, other.table = list(self.keys), list(self.table)
         other.sketches, other.groups = list(self.sketches), dict(self.groups)
         other.booster = self.booster.copy()

@@ -21,7 +21,7 @@ def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
     Taken are what numpy takes; torch tensors (detached, moved to the CPU, bfloat16 as
     float32); objects that offer DLPack only; columns of vectors (object arrays and
     Series, Arrow and Polars lists); and tables in which every column belongs to the
-    embedding.
+    embedding, which whatever has ``__arrow_c_stream__`` can be (it is read to its end).
 
     Raises
     ------
@@ -36,11 +36,13 @@ def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
         array = value
     elif _module(value) in _TABLES and (table := _table(value)) is not None:
         return _of_table(table, name)
-    elif _module(value) == "pyarrow":
+    elif _module(value) == "pyarrow" and hasattr(value, "type"):
         kind, _ = arrow_column(value.type)
         array = arrow_vectors(value, name) if kind == "vectors" else np.asarray(value)
     elif hasattr(value, "detach"):
         return _of_tensor(value, name)
+    elif (table := _arrow_table(value, name)) is not None:
+        return plain_array(table, name)
     elif isinstance(value, list | tuple) and value and _foreign(value[0]):
         return stacked([plain_array(each, name) for each in value], name, "layer")
     elif _only_dlpack(value):
@@ -100,8 +102,16 @@ def arrow_column(kind: Any) -> tuple[str, bool]:
     return "lists", False
 
 
-def arrow_vectors(column: Any, name: str) -> npt.NDArray[Any]:
+def arrow_vectors(column: Any, name: str, *, start: int = 0) -> npt.NDArray[Any]:
     """A column of lists as [N, d].
+
+    Parameters
+    ----------
+    column : Array or ChunkedArray
+    name : str
+        In messages.
+    start : int
+        The number of the first row in messages.
 
     Raises
     ------
@@ -118,7 +128,8 @@ def arrow_vectors(column: Any, name: str) -> npt.NDArray[Any]:
     if column.null_count:
         row = int(np.flatnonzero(compute.is_null(column).to_numpy(False))[0])
         raise ValueError(
-            f"{name} has {column.null_count} missing lists, the first in row {row}"
+            f"{name} has {column.null_count} missing lists, the first in row "
+            f"{start + row}"
         )
     if not rows:
         raise ValueError(f"{name} must have at least one row, got none")
@@ -126,15 +137,15 @@ def arrow_vectors(column: Any, name: str) -> npt.NDArray[Any]:
     if (lengths != lengths[0]).any():
         row = int(np.flatnonzero(lengths != lengths[0])[0])
         raise ValueError(
-            f"{name}: lists differ in length, row 0 has {lengths[0]} elements, "
-            f"row {row} {lengths[row]}"
+            f"{name}: lists differ in length, row {start} has {lengths[0]} elements, "
+            f"row {start + row} {lengths[row]}"
         )
     values = column.flatten()
     if values.null_count:
         place = int(np.flatnonzero(compute.is_null(values).to_numpy(False))[0])
         raise ValueError(
             f"{name} has {values.null_count} missing values, the first in row "
-            f"{place // int(lengths[0])}"
+            f"{start + place // int(lengths[0])}"
         )
     return values.to_numpy(zero_copy_only=False).reshape(rows, -1)
 
@@ -181,6 +192,33 @@ def _table(value: Any) -> dict[str, Any] | None:
     if hasattr(value, "iloc"):
         return {each: value.iloc[:, place] for place, each in enumerate(names)}
     return {each: value[each] for each in names}
+
+
+def _arrow_table(value: Any, name: str) -> Any:
+    """What streams a table or a column of Arrow, read to its end; else None."""
+    if hasattr(value, "__array__"):
+        return None
+    if _module(value) == "pyarrow" and hasattr(value, "to_table"):
+        return value.to_table()
+    if not hasattr(value, "__arrow_c_stream__"):
+        return None
+    try:
+        import pyarrow as pa
+    except ImportError as error:
+        raise ImportError(
+            f"{name} is a stream of Arrow, and reading one needs pyarrow: "
+            "pip install 'vaccine-swift[data]'"
+        ) from error
+    try:
+        try:
+            return pa.RecordBatchReader.from_stream(value).read_all()
+        except pa.ArrowInvalid:  # a column is no struct
+            return pa.chunked_array(value)
+    except (pa.ArrowException, TypeError) as error:
+        raise TypeError(
+            f"{name} must be an array of real numbers, got a stream of Arrow that "
+            f"cannot be read: {error}"
+        ) from error
 
 
 def _described(name: str, column: Any) -> Column:

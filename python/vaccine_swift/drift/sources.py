@@ -1,0 +1,206 @@
+"""Sides out of what people have: arrays, mapped files, streams and data sets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from vaccine_swift.drift.embedding_file import Wanted
+from vaccine_swift.drift.files import read_embeddings
+from vaccine_swift.drift.sides import Held, Piece, Read, Side
+from vaccine_swift.drift.table_columns import TableColumns
+from vaccine_swift.drift.vectors import plain_array
+from vaccine_swift.files.numpy_files import map_npy
+
+__all__ = ["Asked", "side_of"]
+
+_STREAMED: Final = (".parquet", ".arrow", ".feather")
+_BUFFER: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is read of a source.
+
+    Parameters
+    ----------
+    column : str or sequence of str, optional
+        The embedding's columns.
+    ids, labels : str, optional
+        Columns of prompts and groups.
+    rows : int
+        Of a batch.
+    """
+
+    column: Wanted
+    ids: str | None
+    labels: str | None
+    rows: int
+
+
+def side_of(value: Any, name: str, asked: Asked) -> Side:
+    """Rows of an array, of a file or folder, or of a stream of Arrow or of arrays.
+
+    Raises
+    ------
+    FileNotFoundError
+        When a path leads nowhere.
+    ImportError
+        When pyarrow is needed and not there.
+    TypeError, ValueError
+        When it holds no rows of numbers; names the argument.
+    """
+    if isinstance(value, str | os.PathLike):
+        return _of_path(Path(value), asked)
+    if _is_data_set(value):
+        return _of_data_set(value, name, asked)
+    if hasattr(value, "__arrow_c_stream__") and not hasattr(value, "type"):
+        import pyarrow as pa  # type: ignore[import-untyped]
+
+        try:
+            reader = pa.RecordBatchReader.from_stream(value)
+        except (pa.ArrowInvalid, NotImplementedError):
+            return Held(_of_array(value, name))
+        return _of_batches(reader.schema, reader, name, asked)
+    if hasattr(value, "__next__"):
+        return Read(_of_array(each, name) for each in value)
+    return Held(_of_array(value, name))
+
+
+def _of_array(value: Any, name: str) -> Piece:
+    array = plain_array(value, name)
+    if array.ndim not in (2, 3):
+        raise ValueError(
+            f"{name} must be [N, d] or [L, N, d], got shape {list(array.shape)}"
+        )
+    return Piece(array)
+
+
+def _of_path(path: Path, asked: Asked) -> Side:
+    if path.is_dir():
+        return _of_folder(path, asked)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    if path.suffix.lower() == ".npy":
+        return Held(_of_array(map_npy(path), str(path)))
+    if path.suffix.lower() == ".parquet":
+        return _of_parquet([(lambda: path, {})], str(path), asked)
+    if path.suffix.lower() in _STREAMED:
+        return _of_arrow(path, asked)
+    file = read_embeddings(path, column=asked.column, labels=asked.labels)
+    return Held(Piece(file.values, file.ids, file.labels))
+
+
+def _of_folder(path: Path, asked: Asked) -> Side:
+    from pyarrow import ArrowException, dataset  # type: ignore[import-untyped]
+
+    try:
+        data = dataset.dataset(path, format="parquet", partitioning="hive")
+    except (ArrowException, OSError) as error:
+        raise ValueError(f"{path} is no folder of Parquet files: {error}") from error
+    if not data.files:
+        raise ValueError(f"{path} has no Parquet files")
+    return _of_data_set(data, str(path), asked)
+
+
+def _is_data_set(value: Any) -> bool:
+    """Whether pyarrow reads it: a data set or a scan of one."""
+    return type(value).__module__ == "pyarrow._dataset" and hasattr(value, "to_batches")
+
+
+def _of_data_set(value: Any, name: str, asked: Asked) -> Side:
+    from pyarrow import dataset
+
+    parquet = getattr(value, "format", None)
+    if isinstance(parquet, dataset.ParquetFileFormat):
+        files = [
+            (each.open, dataset.get_partition_keys(each.partition_expression))
+            for each in value.get_fragments()
+        ]
+        return _of_parquet(files, name, asked, schema=value.schema)
+    scan = getattr(value, "scanner", None)
+    scanned = value if scan is None else scan(batch_size=asked.rows, batch_readahead=1)
+    reader = scanned.to_reader()
+    return _of_batches(reader.schema, reader, name, asked)
+
+
+def _of_parquet(
+    files: list[tuple[Callable[[], Any], dict[str, Any]]],
+    name: str,
+    asked: Asked,
+    schema: Any = None,
+) -> Side:
+    """Row group by row group, and within one in batches.
+
+    Parameters
+    ----------
+    files : list
+        What opens each, and the columns that its place in the folder says.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    def opened(file: Callable[[], Any]) -> Any:
+        return parquet.ParquetFile(file(), pre_buffer=False, buffer_size=_BUFFER)
+
+    with _reading(name, "Parquet"):
+        total = 0
+        for file, _ in files:
+            with opened(file) as one:
+                total += one.metadata.num_rows
+                schema = schema or one.schema_arrow
+    columns = TableColumns.of(
+        schema, name, column=asked.column, ids=asked.ids, labels=asked.labels
+    )
+
+    def batches() -> Iterator[Any]:
+        for file, constants in files:
+            names = [each for each in columns.wanted if each not in constants]
+            with opened(file) as one:
+                for batch in one.iter_batches(asked.rows, columns=names):
+                    found = {each: batch.column(each) for each in names}
+                    for each in set(columns.wanted) & set(constants):
+                        found[each] = pa.repeat(constants[each], len(batch))
+                    yield pa.RecordBatch.from_pydict(found)
+
+    return Read(_pieces(columns, batches(), "Parquet"), total)
+
+
+def _of_arrow(path: Path, asked: Asked) -> Side:
+    from pyarrow import ipc, memory_map
+
+    with _reading(str(path), "Arrow"):
+        reader = ipc.open_file(memory_map(str(path)))
+    batches = (reader.get_batch(place) for place in range(reader.num_record_batches))
+    return _of_batches(reader.schema, batches, str(path), asked)
+
+
+def _of_batches(schema: Any, batches: Any, name: str, asked: Asked) -> Side:
+    columns = TableColumns.of(
+        schema, name, column=asked.column, ids=asked.ids, labels=asked.labels
+    )
+    return Read(_pieces(columns, batches, "Arrow"))
+
+
+def _pieces(columns: TableColumns, batches: Any, kind: str) -> Iterator[Piece]:
+    start = 0
+    with _reading(columns.source, kind):
+        for batch in batches:
+            if len(batch):
+                file = columns.rows(batch, start=start)
+                yield Piece(file.values, file.ids, file.labels)
+                start += len(batch)
+
+
+@contextmanager
+def _reading(source: str, kind: str) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{source} cannot be read as {kind}: {error}") from error

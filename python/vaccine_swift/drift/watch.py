@@ -1,0 +1,86 @@
+"""What a person or a program sees of a long measurement."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+__all__ = ["Progress", "Watch"]
+
+Progress = bool | Callable[[str, float, float | None], object]
+
+_OF_SHARES = "{desc} {percentage:3.0f}% |{bar:10}| {remaining} left"
+_OF_ROWS = "{desc} {n_fmt}/{total_fmt} |{bar:10}| {remaining} left"
+
+
+class Watch:
+    """Tells of the stages of a measurement, in order.
+
+    Parameters
+    ----------
+    progress : bool or callable
+        True: a bar on standard error where that is a terminal, nothing elsewhere.
+        A callable gets the stage's name, what is done of it, and of how much: 1.0, or
+        a number of rows, None where that is not known.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        if not isinstance(progress, bool) and not callable(progress):
+            raise TypeError(
+                "progress must be a bool or a callable of stage, done and total, got "
+                f"{type(progress).__name__}"
+            )
+        self._tell = progress if callable(progress) else None
+        self._shown = progress is True and sys.stderr.isatty()
+        self._bar: tqdm[Any] | None = None
+
+    def stage(
+        self, name: str, total: float | None = 1.0, *, unit: str = ""
+    ) -> Callable[[float], object] | None:
+        """Begin a stage; what it gives is called with what is done, None: nobody asks.
+
+        Parameters
+        ----------
+        name : str
+        total : float, optional
+            1.0: shares are told.
+        unit : str
+            Of what is counted.
+        """
+        self.close()
+        if self._tell is not None:
+            tell = self._tell
+            return lambda done: tell(name, done, total)
+        if not self._shown:
+            return None
+        form = _OF_SHARES if total == 1.0 else _OF_ROWS
+        counted: dict[str, Any] = {"bar_format": form}
+        if total is None:
+            counted = {"unit": unit, "unit_scale": True}
+        bar = tqdm(desc=name, total=total, leave=False, dynamic_ncols=True, **counted)
+        self._bar = bar
+
+        def move(done: float) -> None:
+            bar.update(done - bar.n)
+
+        return move
+
+    def close(self) -> None:
+        """End the bar, also where a measurement ended with an error."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
