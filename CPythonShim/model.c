@@ -110,6 +110,16 @@ static PyObject *model_remove_adapter(ModelObject *self, PyObject *unused) {
     return act(self, vaccine_model_remove_adapter);
 }
 
+static PyObject *model_freeze_adapter(ModelObject *self, PyObject *unused) {
+    (void)unused;
+    return act(self, vaccine_model_freeze_adapter);
+}
+
+static PyObject *model_remove_frozen_adapters(ModelObject *self, PyObject *unused) {
+    (void)unused;
+    return act(self, vaccine_model_remove_frozen_adapters);
+}
+
 static PyObject *model_merge_adapter(ModelObject *self, PyObject *unused) {
     (void)unused;
     Call call;
@@ -251,8 +261,11 @@ static PyMethodDef model_methods[] = {
         "Raise ValueError with the names of the tensors that were never written."),
     METHOD(tensors, KEYWORDS,
         "tensors($self, /, kind)\n--\n\n"
-        "Name and shape of every tensor of a kind: 'weight', 'adapter' or 'gradient'."),
+        "Name and shape of every tensor of a kind: 'weight', 'adapter', 'gradient' or 'frozen'."),
     METHOD(read, KEYWORDS, "read($self, /, kind, name)\n--\n\nA copy of the tensor in float32."),
+    METHOD(read_merged, KEYWORDS,
+        "read_merged($self, /, name)\n--\n\n"
+        "A copy of the weight in float32, with what every adapter adds to it."),
     METHOD(write, KEYWORDS,
         "write($self, /, kind, name, values)\n--\n\n"
         "Replace a tensor; the shape must agree and all values be finite."),
@@ -266,8 +279,13 @@ static PyMethodDef model_methods[] = {
         "Add LoRA matrices to the named projections of all layers."),
     METHOD(remove_adapter, METH_NOARGS,
         "remove_adapter($self, /)\n--\n\nDrop the adapter and its gradients."),
+    METHOD(freeze_adapter, METH_NOARGS,
+        "freeze_adapter($self, /)\n--\n\nKeep the adapter, untrained, below the next one."),
+    METHOD(remove_frozen_adapters, METH_NOARGS,
+        "remove_frozen_adapters($self, /)\n--\n\nDrop the adapters that were frozen."),
     METHOD(merge_adapter, METH_NOARGS,
-        "merge_adapter($self, /)\n--\n\nAdd scale * B A to the weights and drop the adapter."),
+        "merge_adapter($self, /)\n--\n\nAdd scale * B A of all adapters to the weights and "
+        "drop them."),
     METHOD(set_frozen, KEYWORDS,
         "set_frozen($self, /, names)\n--\n\n"
         "Leave these adapter tensors as they are in later steps; none: train all."),

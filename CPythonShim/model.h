@@ -14,6 +14,7 @@
 PyObject *tensor_list(ModelObject *self, VaccineTensorKind kind);
 PyObject *model_tensors(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_read(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_read_merged(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_write(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_lend(ModelObject *self, PyObject *args, PyObject *keywords);
 

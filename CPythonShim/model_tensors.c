@@ -13,6 +13,7 @@ static const char *const kinds[] = {
     [VACCINE_WEIGHT] = "weight",
     [VACCINE_ADAPTER] = "adapter",
     [VACCINE_GRADIENT] = "gradient",
+    [VACCINE_FROZEN] = "frozen",
     NULL,
 };
 
@@ -69,16 +70,10 @@ PyObject *model_tensors(ModelObject *self, PyObject *args, PyObject *keywords) {
     return list;
 }
 
-PyObject *model_read(ModelObject *self, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"kind", "name", NULL};
-    PyObject *kind_value, *name_value;
-    VaccineTensorKind kind;
+// A copy of a tensor; `merged`: of a weight with what the adapters add.
+static PyObject *copied(ModelObject *self, VaccineTensorKind kind, const char *name, bool merged) {
     VaccineTensorInfo info;
-    const char *name;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO:read", names, &kind_value, &name_value)
-        || !kind_argument(kind_value, &kind) || !argument_string(name_value, "name", &name)
-        || !turn_take(&self->turn, "model"))
-        return NULL;
+    if (!turn_take(&self->turn, "model")) return NULL;
     VaccineMessage message;
     const VaccineStatus found
         = vaccine_model_find_tensor(self->handle, kind, name, &info, &message);
@@ -88,12 +83,36 @@ PyObject *model_read(ModelObject *self, PyObject *args, PyObject *keywords) {
         BufferObject *buffer = (BufferObject *)result;
         Call call;
         call_begin(&call);
-        const VaccineStatus status = vaccine_model_read_tensor(
-            self->handle, kind, name, buffer->values, buffer_count(buffer), &call.message);
+        const VaccineStatus status = merged
+            ? vaccine_model_read_merged(
+                  self->handle, name, buffer->values, buffer_count(buffer), &call.message)
+            : vaccine_model_read_tensor(
+                  self->handle, kind, name, buffer->values, buffer_count(buffer), &call.message);
         if (!call_end(&call, status)) Py_CLEAR(result);
     }
     turn_give(&self->turn);
     return result;
+}
+
+PyObject *model_read(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"kind", "name", NULL};
+    PyObject *kind_value, *name_value;
+    VaccineTensorKind kind;
+    const char *name;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO:read", names, &kind_value, &name_value)
+        || !kind_argument(kind_value, &kind) || !argument_string(name_value, "name", &name))
+        return NULL;
+    return copied(self, kind, name, false);
+}
+
+PyObject *model_read_merged(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"name", NULL};
+    PyObject *name_value;
+    const char *name;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:read_merged", names, &name_value)
+        || !argument_string(name_value, "name", &name))
+        return NULL;
+    return copied(self, VACCINE_WEIGHT, name, true);
 }
 
 PyObject *model_write(ModelObject *self, PyObject *args, PyObject *keywords) {

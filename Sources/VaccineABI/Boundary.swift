@@ -104,6 +104,7 @@ extension TensorKind {
         case VACCINE_WEIGHT: self = .weight
         case VACCINE_ADAPTER: self = .adapter
         case VACCINE_GRADIENT: self = .gradient
+        case VACCINE_FROZEN: self = .frozen
         default: throw .value("kind: unknown tensor kind \(kind.rawValue)")
         }
     }

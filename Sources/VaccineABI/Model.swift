@@ -110,6 +110,22 @@ public func vaccine_model_read_tensor(
 }
 
 @c @implementation
+public func vaccine_model_read_merged(
+    _ model: OpaquePointer!, _ name: UnsafePointer<CChar>!,
+    _ output: UnsafeMutablePointer<Float>!, _ capacity: Int64,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let (decoder, name) = (try ModelHandle.at(model).decoder, String(cString: name))
+        let tensor = try decoder.tensor(.weight, named: name)
+        try tensor.read(into: output, capacity: capacity)
+        let (rows, columns) = tensor.fileRowsAndColumns
+        decoder.addUpdates(
+            ofWeight: name, to: .borrowed(output, rows: rows, columns: columns))
+    }
+}
+
+@c @implementation
 public func vaccine_model_write_tensor(
     _ model: OpaquePointer!, _ kind: VaccineTensorKind, _ name: UnsafePointer<CChar>!,
     _ values: UnsafePointer<Float>!, _ rows: Int64, _ columns: Int64,
@@ -172,6 +188,28 @@ public func vaccine_model_remove_adapter(
         let handle = try ModelHandle.at(model)
         try handle.decoder.removeAdapter()
         handle.session.adapterChanged()
+    }
+}
+
+@c @implementation
+public func vaccine_model_freeze_adapter(
+    _ model: OpaquePointer!, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let handle = try ModelHandle.at(model)
+        try handle.decoder.freezeAdapter()
+        handle.session.adapterChanged()
+    }
+}
+
+@c @implementation
+public func vaccine_model_remove_frozen_adapters(
+    _ model: OpaquePointer!, _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message) { () throws(VaccineError) in
+        let handle = try ModelHandle.at(model)
+        handle.decoder.removeFrozenAdapters()
+        handle.session.forget()
     }
 }
 

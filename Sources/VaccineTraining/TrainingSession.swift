@@ -74,7 +74,8 @@ package final class TrainingSession {
         frozen = []
     }
 
-    func forget() {
+    /// After a change of what the model computes, to which kept states belong.
+    package func forget() {
         content = .nothing
         tokens = 0
         places.removeAll(keepingCapacity: true)

@@ -86,7 +86,8 @@ extension Decoder {
             configuration: settings, rank: chosen.values.map(\.rank).max() ?? 0, values: values,
             gradients: gradients,
             factors: (
-                adapterTable(layers, gradient: false), adapterTable(layers, gradient: true)
+                adapterTable(layers) { ($0.down, $0.up) },
+                adapterTable(layers) { ($0.downGradient, $0.upGradient) }
             ))
         discardWorkspaces()
         for layer in layers {
@@ -105,42 +106,6 @@ extension Decoder {
         for index in layers.indices { layers[index].mapParts { $1.adapter = nil } }
         adapter = nil
         discardWorkspaces()
-    }
-
-    /// W += scale · B · A for every adapted projection, then removes the adapter.
-    ///
-    /// In bfloat16 the sum is formed in float32 and rounded. A merged projection's B becomes zero, so
-    /// that the model computes the same after an interruption and merging again completes it.
-    /// - Throws: `VaccineError.state` if there is none or weights are held as blocks, `.memory` before
-    ///   anything is changed.
-    package func mergeAdapter(interruption: Interruption) throws(VaccineError) {
-        if let blocks = tensors(.weight).first(where: { $0.blocks != nil }) {
-            throw Decoder.frozenBlocks(blocks.name)
-        }
-        let rows = 256
-        let widest = layers.flatMap(\.parts).map { $0.0.weight.columns }.max() ?? 0
-        let scratch = try Arena(
-            byteCount: rows * widest * MemoryLayout<Float>.stride, purpose: "merging")
-        defer { scratch.keepAlive() }
-        let block = scratch.matrix(rows: 1, columns: rows * widest)
-        for layer in layers {
-            for (projection, part) in layer.parts {
-                guard let adapter = part.adapter else { continue }
-                try interruption.check()
-                let weight = projection.weight.rows(part.range)
-                for start in stride(from: 0, to: weight.rows, by: rows) {
-                    let range = start..<min(start + rows, weight.rows)
-                    let sum = block.reshaped(rows: range.count, columns: weight.columns)
-                    weight.rows(range).read(into: sum)
-                    multiply(
-                        adapter.up.columns(range), .transposed, adapter.down, .normal, into: sum,
-                        alpha: adapter.scale, beta: 1)
-                    weight.rows(range).write(sum)
-                }
-                adapter.up.fill(0)
-            }
-        }
-        try removeAdapter()
     }
 
     package func zeroGradients() {
@@ -184,11 +149,12 @@ extension Decoder {
             guard let module = modules[part.index] else { return nil }
             let (rank, output) = (module.rank, part.range.count)
             return LowRankAdapter(
-                down: values.matrix(rows: rank, columns: input),
-                up: values.matrix(rows: rank, columns: output),
+                update: LowRankUpdate(
+                    down: values.matrix(rows: rank, columns: input),
+                    up: values.matrix(rows: rank, columns: output), scale: Float(module.scale)),
                 downGradient: gradients.matrix(rows: rank, columns: input),
                 upGradient: gradients.matrix(rows: rank, columns: output),
-                scale: Float(module.scale), dropout: settings.dropout)
+                dropout: settings.dropout)
         }
         return layers.map { layer in
             var layer = layer

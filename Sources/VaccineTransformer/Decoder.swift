@@ -11,6 +11,8 @@ package final class Decoder {
     package let configuration: ModelConfiguration
     package internal(set) var layers: [DecoderLayer]
     package internal(set) var adapter: AdapterMemory?
+    /// Earlier adapters that stay as they are, from the first to the last.
+    package internal(set) var frozenAdapters: [FrozenAdapter] = []
     let embedding: Embedding
     let positions: any PositionEncoding
     let head: LanguageHead
@@ -57,11 +59,15 @@ package final class Decoder {
         if let present, present.threads >= Threads.count, present.capacity.covers(wanted) { return }
         let capacity = present?.capacity.union(wanted) ?? wanted
         if training { self.training = nil } else { inference = nil }
-        let planned = try Workspace.planned(configuration, capacity, rank: adapter?.rank ?? 0)
+        let planned = try Workspace.planned(configuration, capacity, rank: largestRank)
         if training { self.training = planned } else { inference = planned }
     }
 
-    /// After a change of the adapter, whose rank is part of the plan.
+    private var largestRank: Int {
+        frozenAdapters.map(\.rank).reduce(adapter?.rank ?? 0, max)
+    }
+
+    /// After a change of the adapters, whose rank is part of the plan.
     func discardWorkspaces() {
         training = nil
         inference = nil

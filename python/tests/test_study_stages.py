@@ -110,7 +110,7 @@ class ThereIsEveryDevice:
 def test_a_setting_changes_the_stages_that_it_says_it_determines(
     folder, monkeypatch, name
 ) -> None:
-    monkeypatch.setattr(inputs, "available_dtype", lambda dtype: dtype)
+    monkeypatch.setattr(inputs, "available_dtype", lambda dtype, **_: dtype)
     monkeypatch.setattr(inputs, "EngineChoice", ThereIsEveryDevice)
     shutil.copytree("model", "other")
     (folder / "other" / "config.json").write_text(

@@ -63,6 +63,7 @@ typedef enum VaccineTensorKind {
     VACCINE_WEIGHT = 0,    // the description's names: model.layers.0.self_attn.q_proj.weight
     VACCINE_ADAPTER = 1,   // PEFT names: base_model.model.model.layers.0.….lora_A.weight
     VACCINE_GRADIENT = 2,  // the same names as the adapter
+    VACCINE_FROZEN = 3,    // the adapters that were frozen: "frozen.N." before the same names
 } VaccineTensorKind;
 
 typedef struct VaccineTensorInfo {
@@ -80,6 +81,9 @@ VaccineStatus vaccine_model_find_tensor(const VaccineModel *model, VaccineTensor
 // `output` has room for the tensor's elements.
 VaccineStatus vaccine_model_read_tensor(const VaccineModel *model, VaccineTensorKind kind,
     const char *name, float *output, int64_t capacity, VaccineMessage *message);
+// As `read_tensor` of a weight, with what every adapter adds to it.
+VaccineStatus vaccine_model_read_merged(const VaccineModel *model, const char *name, float *output,
+    int64_t capacity, VaccineMessage *message);
 // Refuses unknown names, another shape, and NaN or infinity.
 VaccineStatus vaccine_model_write_tensor(VaccineModel *model, VaccineTensorKind kind,
     const char *name, const float *values, int64_t rows, int64_t columns, VaccineMessage *message);
@@ -104,8 +108,11 @@ VaccineStatus vaccine_model_lend_tensor(VaccineModel *model, const char *name,
 VaccineStatus vaccine_model_add_adapter(VaccineModel *model, const VaccineAdaptedModule *modules,
     int64_t count, double dropout, uint64_t seed, VaccineMessage *message);
 VaccineStatus vaccine_model_remove_adapter(VaccineModel *model, VaccineMessage *message);
-// W += scale · B A, then removes the adapter. Interrupted, the model computes what it did,
-// and merging again completes it.
+// Keeps the adapter below the next one, without dropout and gradients.
+VaccineStatus vaccine_model_freeze_adapter(VaccineModel *model, VaccineMessage *message);
+VaccineStatus vaccine_model_remove_frozen_adapters(VaccineModel *model, VaccineMessage *message);
+// W += scale · B A for every adapter, then removes all. Interrupted, the model computes what it
+// did, and merging again completes it. Fails for weights in GGUF blocks.
 VaccineStatus vaccine_model_merge_adapter(
     VaccineModel *model, VaccineInterrupt interrupt, VaccineMessage *message);
 

@@ -3,7 +3,7 @@ package import VaccineNumerics
 /// One or several frozen linear maps of the same input, computed as one product.
 ///
 /// ```
-/// y = x · Wᵀ + bias (+ the adapter of each part)
+/// y = x · Wᵀ + bias (+ the frozen updates and the adapter of each part)
 /// ```
 /// q, k and v are the parts of one projection, gate and up of another: their weights lie row above row
 /// in one matrix, and each part owns a range of the output's columns.
@@ -18,6 +18,8 @@ package struct Projection {
         /// Numbers the part within the model; its dropout masks follow from it.
         let index: Int
         package var adapter: LowRankAdapter?
+        /// Earlier adapters, which are trained no more.
+        var frozen: [LowRankUpdate] = []
     }
 
     /// Shape [out, in].
@@ -44,9 +46,16 @@ package struct Projection {
     ) throws(VaccineError) {
         try multiply(x, transposing: weight, into: y, interruption: pass.interruption)
         guard bias != nil || isAdapted else { return }
-        let dropped = pass.scratch.dropped
+        let (dropped, frozenU) = (pass.scratch.dropped, pass.scratch.dUs)
         Threads.forEachBand(of: y.rows) { rows, worker in
             if let bias { y.rows(rows).addToEveryRow(bias) }
+            for (index, part) in parts.enumerated() {
+                for update in part.frozen {
+                    update.forward(
+                        x.rows(rows), u: frozenU[index].rows(rows).columns(0..<update.rank),
+                        addingTo: y.columns(part.range).rows(rows))
+                }
+            }
             for (part, u) in zip(parts, cache.u) {
                 guard let adapter = part.adapter else { continue }
                 adapter.forward(
@@ -57,7 +66,7 @@ package struct Projection {
         }
     }
 
-    private var isAdapted: Bool { parts.contains { $0.adapter != nil } }
+    private var isAdapted: Bool { parts.contains { $0.adapter != nil || !$0.frozen.isEmpty } }
 
     /// - Parameters:
     ///   - x: the input again; needed when `weights` is true.
@@ -73,6 +82,12 @@ package struct Projection {
         let dUs = pass.scratch.dUs
         Threads.forEachBand(of: dY.rows) { rows, _ in
             for (index, part) in parts.enumerated() {
+                for update in part.frozen where dX != nil {
+                    update.backward(
+                        dY: dY.columns(part.range).rows(rows),
+                        dU: dUs[index].rows(rows).columns(0..<update.rank),
+                        addingTo: dX?.rows(rows))
+                }
                 guard let adapter = part.adapter else { continue }
                 adapter.backward(
                     dY: dY.columns(part.range).rows(rows),

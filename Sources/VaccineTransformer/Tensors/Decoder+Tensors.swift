@@ -2,16 +2,18 @@ package import VaccineNumerics
 
 extension Decoder {
     /// All tensors of a kind, in the order of the computation.
-    package func tensors(_ kind: TensorKind) -> [NamedTensor] { table(kind)?.tensors ?? [] }
+    package func tensors(_ kind: TensorKind) -> [NamedTensor] { tables(kind).flatMap(\.tensors) }
 
     /// The index of a tensor among those of its kind.
     ///
     /// - Throws: `VaccineError.value` for an unknown name.
     package func index(of kind: TensorKind, named name: String) throws(VaccineError) -> Int {
-        guard let index = table(kind)?.index(of: name) else {
-            throw .value("name: the model has no \(kind) tensor '\(name)'")
+        var before = 0
+        for table in tables(kind) {
+            if let index = table.index(of: name) { return before + index }
+            before += table.tensors.count
         }
-        return index
+        throw .value("name: the model has no \(kind) tensor '\(name)'")
     }
 
     /// - Throws: as `index(of:named:)`.
@@ -20,11 +22,12 @@ extension Decoder {
         tensors(kind)[try index(of: kind, named: name)]
     }
 
-    private func table(_ kind: TensorKind) -> TensorTable? {
+    private func tables(_ kind: TensorKind) -> [TensorTable] {
         switch kind {
-        case .weight: weights
-        case .adapter: adapter?.factors.values
-        case .gradient: adapter?.factors.gradients
+        case .weight: [weights]
+        case .adapter: adapter.map { [$0.factors.values] } ?? []
+        case .gradient: adapter.map { [$0.factors.gradients] } ?? []
+        case .frozen: frozenAdapters.map(\.factors)
         }
     }
 

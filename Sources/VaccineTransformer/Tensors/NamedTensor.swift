@@ -8,6 +8,8 @@ package enum TensorKind: Sendable {
     case adapter
     /// The gradient of that factor, by the same name.
     case gradient
+    /// A factor of the frozen adapter N, by its PEFT name after `frozen.N.`.
+    case frozen
 }
 
 /// A tensor under its checkpoint name.

@@ -47,19 +47,21 @@ func weightTable(
     return TensorTable(tensors)
 }
 
-/// The factors of the layers' adapters, or their gradients, under PEFT's names.
-func adapterTable(_ layers: [DecoderLayer], gradient: Bool) -> TensorTable {
+/// The factors of low-rank updates of the layers' linear maps, or their gradients, under PEFT's names after
+/// `prefix`.
+///
+/// - Parameter factors: the two of an adapter, rank-major.
+func adapterTable(
+    _ layers: [DecoderLayer], prefix: String = "",
+    factors: (LowRankAdapter) -> (down: Matrix, up: Matrix)
+) -> TensorTable {
     TensorTable(
         layers.flatMap(\.parts).flatMap { _, part -> [NamedTensor] in
-            guard let adapter = part.adapter else { return [] }
-            let name = "base_model.model.\(part.module)"
+            guard let (down, up) = part.adapter.map(factors) else { return [] }
+            let name = "\(prefix)base_model.model.\(part.module)"
             return [
-                NamedTensor(
-                    name: "\(name).lora_A.weight",
-                    matrix: gradient ? adapter.downGradient : adapter.down, layout: .matrix),
-                NamedTensor(
-                    name: "\(name).lora_B.weight",
-                    matrix: gradient ? adapter.upGradient : adapter.up, layout: .transposed),
+                NamedTensor(name: "\(name).lora_A.weight", matrix: down, layout: .matrix),
+                NamedTensor(name: "\(name).lora_B.weight", matrix: up, layout: .transposed),
             ]
         })
 }

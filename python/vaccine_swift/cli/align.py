@@ -21,6 +21,7 @@ from vaccine_swift.cli.method_options import (
     method_of,
 )
 from vaccine_swift.cli.model_options import (
+    add_adapter_option,
     add_engine_options,
     add_model_options,
     add_overwrite_option,
@@ -126,6 +127,11 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="say how long it will take and how much memory, and stop",
     )
+    add_adapter_option(
+        group,
+        told="PEFT files of an adapter that stays as it is, below the one that is "
+        "trained (double LoRA); may be given several times",
+    )
     add_engine_options(group)
     add_thread_option(group)
     add_method_options(parser)
@@ -170,6 +176,9 @@ def _run(options: argparse.Namespace, collective: Collective) -> None:
             options.device,
         ),
     )
+    for directory in options.adapter:
+        model.load_adapter(directory)
+        model.freeze_adapter()
     model.add_adapter(settings, seed=arguments.seed)
     data = load_rows(options, tokenizer, options.data or [vs.data.alignment_rows()])
     streams = load_streams(options, tokenizer, sources)

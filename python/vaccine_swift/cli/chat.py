@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift.cli.model_options import (
+    add_adapter_option,
     add_engine_options,
     add_model_option,
     add_sampling_options,
     add_thread_option,
+    load_adapters,
     load_model,
 )
 from vaccine_swift.cli.terminal import say, shown, status
@@ -42,9 +43,7 @@ def add_parser(commands: Any) -> None:
     )
     group = parser.add_argument_group("model")
     add_model_option(group)
-    group.add_argument(
-        "--adapter", type=Path, metavar="DIR", help="PEFT files of a LoRA adapter"
-    )
+    add_adapter_option(group)
     group.add_argument("--system", metavar="TEXT", help="the system prompt")
     add_engine_options(group, "auto")
     add_thread_option(group)
@@ -73,8 +72,7 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(
             f"{options.model} has no chat template; use vaccine-swift generate"
         )
-    if options.adapter is not None:
-        model.load_adapter(options.adapter)
+    load_adapters(model, options.adapter)
     talk: list[dict[str, str]] = []
     for number, request in enumerate(_requests()):
         if request == _NEW:

@@ -17,9 +17,11 @@ from rich.table import Table
 
 import vaccine_swift as vs
 from vaccine_swift.cli.model_options import (
+    add_adapter_option,
     add_engine_options,
     add_model_options,
     add_thread_option,
+    load_adapters,
     load_model,
     template_of,
 )
@@ -65,9 +67,7 @@ def add_parser(commands: Any) -> None:
     )
     group = parser.add_argument_group("model")
     add_model_options(group)
-    group.add_argument(
-        "--adapter", type=Path, metavar="DIR", help="PEFT files of a LoRA adapter"
-    )
+    add_adapter_option(group)
     add_engine_options(group, "auto")
     add_thread_option(group)
     group = parser.add_argument_group("what is asked")
@@ -133,8 +133,7 @@ def run(options: argparse.Namespace) -> None:
         options.engine,
         options.device,
     )
-    if options.adapter is not None:
-        model.load_adapter(options.adapter)
+    load_adapters(model, options.adapter)
     with status("asking held-out requests"):
         metrics = evaluate(
             model,
@@ -210,7 +209,8 @@ def _as_json(
     content = {
         "schema": 1,
         "model": str(options.model),
-        "adapter": None if options.adapter is None else str(options.adapter),
+        "adapter": str(options.adapter[-1]) if options.adapter else None,
+        "frozen_adapters": [str(each) for each in options.adapter[:-1]],
         "dtype": model.dtype,
         "version": vs.__version__,
         "metrics": {

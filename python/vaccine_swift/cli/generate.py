@@ -10,10 +10,12 @@ from typing import Any, Final
 
 import vaccine_swift as vs
 from vaccine_swift.cli.model_options import (
+    add_adapter_option,
     add_engine_options,
     add_model_options,
     add_sampling_options,
     add_thread_option,
+    load_adapters,
     load_model,
     template_of,
 )
@@ -46,9 +48,7 @@ def add_parser(commands: Any) -> None:
     )
     group = parser.add_argument_group("model and requests")
     add_model_options(group)
-    group.add_argument(
-        "--adapter", type=Path, metavar="DIR", help="PEFT files of a LoRA adapter"
-    )
+    add_adapter_option(group)
     source = group.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--prompt",
@@ -98,8 +98,7 @@ def run(options: argparse.Namespace) -> None:
     prompts = [
         vs.data.render_prompt(request, tokenizer, template) for request in requests
     ]
-    if options.adapter is not None:
-        model.load_adapter(options.adapter)
+    load_adapters(model, options.adapter)
     warnings.simplefilter("ignore", ChatTemplateWarning)
     empty = 0
     for start in range(0, len(prompts), options.batch_size):

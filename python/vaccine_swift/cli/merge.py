@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift.cli.model_options import (
+    add_adapter_option,
     add_model_option,
     add_overwrite_option,
     add_thread_option,
     check_not_there,
+    load_adapters,
     load_model,
 )
 from vaccine_swift.cli.terminal import status, visible
@@ -38,13 +40,7 @@ def add_parser(commands: Any) -> None:
         epilog=_EPILOG,
     )
     add_model_option(parser)
-    parser.add_argument(
-        "--adapter",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="PEFT files of a LoRA adapter",
-    )
+    add_adapter_option(parser, required=True)
     parser.add_argument(
         "--output-dir",
         type=Path,
@@ -77,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
     if options.output_dir.resolve() == Path(options.model).resolve():
         raise ValueError("--output-dir must not be the directory of --model itself")
     model, _ = load_model(options.model, options.threads)
-    model.load_adapter(options.adapter)
+    load_adapters(model, options.adapter)
     model.merge_adapter()
     with status("saving"):
         model.save_pretrained(options.output_dir, dtype=options.dtype)

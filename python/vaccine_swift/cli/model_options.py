@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from vaccine_swift.machine.processors import available_processors
 from vaccine_swift.models.engine_choice import ENGINES
 
 __all__ = [
+    "add_adapter_option",
     "add_engine_options",
     "add_model_option",
     "add_model_options",
@@ -22,6 +24,7 @@ __all__ = [
     "add_sampling_options",
     "add_thread_option",
     "check_not_there",
+    "load_adapters",
     "load_model",
     "set_threads",
     "template_of",
@@ -47,6 +50,25 @@ def add_model_option(group: argparse._ActionsContainer) -> None:
         required=True,
         help="a Hugging Face directory, a .gguf file, or 'smollm2' for "
         "SmolLM2-135M-Instruct, which is fetched once (98 MB)",
+    )
+
+
+def add_adapter_option(
+    group: argparse._ActionsContainer,
+    *,
+    required: bool = False,
+    told: str = "PEFT files of a LoRA adapter; given again, of the one that was "
+    "trained above those before it",
+) -> None:
+    """``--adapter``, any number of times."""
+    group.add_argument(
+        "--adapter",
+        type=Path,
+        action="append",
+        default=[],
+        required=required,
+        metavar="DIR",
+        help=told,
     )
 
 
@@ -175,6 +197,20 @@ def load_model(
     if model.tokenizer is None:
         raise ValueError(f"model must have a tokenizer, {name} has none")
     return model, model.tokenizer
+
+
+def load_adapters(model: vs.CausalLM, directories: Sequence[Path]) -> None:
+    """Load what ``--adapter`` names: all but the last stay as frozen ones.
+
+    Raises
+    ------
+    OSError, ValueError, RuntimeError
+        As `CausalLM.load_adapter` and `CausalLM.freeze_adapter`.
+    """
+    for number, directory in enumerate(directories):
+        if number > 0:
+            model.freeze_adapter()
+        model.load_adapter(directory)
 
 
 def _fetched() -> Path:

@@ -1,4 +1,4 @@
-"""LoRA adapters of a `CausalLM`: one at a time, in PEFT's names and files."""
+"""LoRA adapters of a `CausalLM`, one of them trained, in PEFT's names and files."""
 
 from __future__ import annotations
 
@@ -15,19 +15,25 @@ from vaccine_swift.checkpoints.peft import read_adapter, write_adapter
 from vaccine_swift.checkpoints.tensors import check_tensors
 from vaccine_swift.lora import AdaptedModule, LoRAConfig
 from vaccine_swift.models.base import ModelBase
-from vaccine_swift.models.core_weights import held_as_numbers
+from vaccine_swift.models.core_weights import merged_numbers
+from vaccine_swift.models.joined import joined
 from vaccine_swift.models.loading import GGUF
 
 __all__ = ["Adapters"]
 
 
 class Adapters(ModelBase):
-    """Adding, loading, saving, merging and removing the adapter."""
+    """Adding, loading, saving, freezing, merging and removing the adapter."""
 
     @property
     def adapter(self) -> LoRAConfig | None:
-        """The settings of the adapter, None where there is none."""
+        """The settings of the adapter that is trained, None where there is none."""
         return self._adapter
+
+    @property
+    def frozen_adapters(self) -> tuple[LoRAConfig, ...]:
+        """The settings of the adapters below it, in the order they were frozen."""
+        return self._frozen
 
     def add_adapter(
         self,
@@ -73,13 +79,15 @@ class Adapters(ModelBase):
         check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
         if self._adapter is not None:
             raise RuntimeError(
-                "the model has an adapter already; call merge_adapter or "
-                "remove_adapter first"
+                "the model has an adapter already; call merge_adapter, freeze_adapter "
+                "or remove_adapter first"
             )
         self._add(config, self._adapted_modules(config), seed=int(seed))
 
     def load_adapter(self, directory: str | Path) -> None:
-        """Load an adapter that PEFT or this package saved, in place of any other.
+        """Load an adapter that PEFT or this package saved, in place of the trained one.
+
+        Frozen adapters stay.
 
         Parameters
         ----------
@@ -113,13 +121,18 @@ class Adapters(ModelBase):
         for name, values in state.items():
             self._model.write("adapter", name, values)
 
-    def save_adapter(self, directory: str | Path) -> None:
+    def save_adapter(self, directory: str | Path, *, frozen: bool = False) -> None:
         """Save the adapter so that PEFT reads it.
 
         Parameters
         ----------
         directory : str or Path
             Made where it does not exist; its other files stay.
+        frozen : bool
+            Whether the frozen adapters are saved with it, all as one: on the base
+            weights it computes what the model does, to rounding. Its rank is the sum of
+            theirs. Left out, the trained adapter is saved alone, which belongs above
+            those that are frozen.
 
         Raises
         ------
@@ -128,10 +141,20 @@ class Adapters(ModelBase):
         OSError
             When the disk refuses; an adapter that was there stays as it was.
         """
-        config = self._require_adapter()
-        write_adapter(
-            Path(directory), config, self.adapter_state(), base_model=self._name
-        )
+        config, state = self._require_adapter(), self.adapter_state()
+        if frozen and self._frozen:
+            below, maps = self.frozen_states(), self._linear_maps()
+            config, state = joined(
+                [
+                    (config.modules(maps, strict=False), tensors)
+                    for config, tensors in (
+                        *zip(self._frozen, below, strict=True),
+                        (config, state),
+                    )
+                ],
+                maps,
+            )
+        write_adapter(Path(directory), config, state, base_model=self._name)
 
     def adapter_state(self) -> dict[str, npt.NDArray[np.float32]]:
         """Copies of the adapter's weights.
@@ -149,49 +172,89 @@ class Adapters(ModelBase):
         """
         return self._adapter_tensors("adapter")
 
-    def merge_adapter(self) -> None:
-        """Add the adapter to the weights, ``W += scale · B A``, and drop it.
+    def freeze_adapter(self) -> None:
+        """Keep the adapter as it is, below one that is added or loaded next.
 
-        Weights in GGUF blocks become float32 first, 4 bytes each instead of 0.5 to 1,
-        and `dtype` "float32".
+        A frozen adapter is part of what the model computes, as if it were merged, but
+        the weights stay as they are: double LoRA on weights in GGUF blocks, which take
+        no sum, or on weights that are shared. It has no dropout and no gradient.
 
         Raises
         ------
         RuntimeError
-            When the model has no adapter.
+            When the model has no adapter, or the torch engine computes.
+
+        Examples
+        --------
+        >>> import vaccine_swift as vs
+        >>> model = vs.quantize(vs.CausalLM.from_config(vs.tiny_config()))
+        >>> model.add_adapter(vs.LoRAConfig(r=2))
+        >>> model.freeze_adapter()
+        >>> model.add_adapter(vs.LoRAConfig(r=4), seed=1)
+        >>> model.dtype, len(model.frozen_adapters), model.adapter.r
+        ('gguf', 1, 4)
+        """
+        config = self._require_adapter()
+        if not isinstance(self._model, _core.Model):
+            raise RuntimeError(
+                "the torch engine keeps no frozen adapters; call merge_adapter instead"
+            )
+        self._model.freeze_adapter()
+        self._adapter, self._frozen = None, (*self._frozen, config)
+
+    def frozen_states(self) -> list[dict[str, npt.NDArray[np.float32]]]:
+        """Copies of the weights of the frozen adapters, each as `adapter_state`."""
+        if not self._frozen:
+            return []
+        core = cast(_core.Model, self._model)
+        states: list[dict[str, npt.NDArray[np.float32]]] = [{} for _ in self._frozen]
+        for name, _ in core.tensors("frozen"):
+            _, index, own = name.split(".", 2)
+            states[int(index)][own] = np.asarray(core.read("frozen", name))
+        return states
+
+    def merge_adapter(self) -> None:
+        """Add all adapters to the weights, ``W += scale · B A``, and drop them.
+
+        Weights in GGUF blocks become float32, 4 bytes each instead of 0.5 to 1, and
+        `dtype` "float32"; `freeze_adapter` needs no such memory.
+
+        Raises
+        ------
+        RuntimeError
+            When the model has no adapter, frozen or not.
         MemoryError
             When float32 weights do not fit beside the blocks; says how much memory they
             take. The model stays as it was.
         """
-        config = self._require_adapter()
+        if not self._frozen:
+            self._require_adapter()
         if self._model.configuration["precision"] == GGUF:
-            self._hold_as_numbers(config)
-        self._model.merge_adapter()
-        self._adapter = None
+            self._model = merged_numbers(cast(_core.Model, self._model))
+        else:
+            self._model.merge_adapter()
+        self._adapter, self._frozen = None, ()
 
-    def remove_adapter(self) -> None:
+    def remove_adapter(self, *, frozen: bool = False) -> None:
         """Drop the adapter; the weights are those from before it was added.
+
+        Parameters
+        ----------
+        frozen : bool
+            Whether those that were frozen go as well; the model then need not have any.
 
         Raises
         ------
         RuntimeError
             When the model has no adapter.
         """
-        self._require_adapter()
-        self._model.remove_adapter()
-        self._adapter = None
-
-    def _hold_as_numbers(self, config: LoRAConfig) -> None:
-        """Weights in blocks become float32, below the same adapter."""
-        state, blocks = self.adapter_state(), self._model
-        self._model = held_as_numbers(cast(_core.Model, blocks))
-        try:
-            self._add(config, self._adapted_modules(config, strict=False), seed=0)
-            for name, values in state.items():
-                self._model.write("adapter", name, values)
-        except BaseException:
-            self._model = blocks
-            raise
+        if not frozen or self._adapter is not None:
+            self._require_adapter()
+            self._model.remove_adapter()
+            self._adapter = None
+        if frozen and self._frozen:
+            cast(_core.Model, self._model).remove_frozen_adapters()
+            self._frozen = ()
 
     def _add(
         self, config: LoRAConfig, modules: Mapping[str, AdaptedModule], *, seed: int

@@ -31,6 +31,7 @@ class ModelBase:
     _tokenizer: Tokenizer | None
     _name: str | None
     _adapter: LoRAConfig | None
+    _frozen: tuple[LoRAConfig, ...]
     _stream: int
     _is_frozen_by_method: bool = False
 

@@ -45,7 +45,7 @@ _GENERATION_CONFIG: Final = "generation_config.json"
 
 
 class CausalLM(Adapters, Inference, Gradients, Chat):
-    """A causal language model on the CPU, with one LoRA adapter.
+    """A causal language model on the CPU, with one LoRA adapter that is trained.
 
     Llama, Mistral without a sliding window, OPT, and Qwen 2 and 2.5. Made by
     `from_pretrained` or `from_config`. The base weights are frozen; training changes
@@ -88,6 +88,7 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         self._tokenizer = tokenizer
         self._name = name
         self._adapter = None
+        self._frozen = ()
         self._stream = 0
 
     @classmethod
@@ -253,9 +254,10 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         is_swift = isinstance(self._model, _core.Model)
         engine = "" if is_swift else f" by torch on {self.device}"
         adapter = "no adapter" if self._adapter is None else repr(self._adapter)
+        frozen = f"{len(self._frozen)} frozen, " * bool(self._frozen)
         return (
             f"CausalLM({self._config['model_type']}, {self.dtype}{engine}, "
-            f"{layers} layers, {self.num_parameters:,} parameters, {adapter})"
+            f"{layers} layers, {self.num_parameters:,} parameters, {frozen}{adapter})"
         )
 
     def save_pretrained(
@@ -304,7 +306,7 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
                 f"dtype must be one of {', '.join(map(repr, DTYPES))}, got {dtype!r}."
                 f"{nearest(str(dtype), DTYPES)}"
             )
-        if self._adapter is not None:
+        if self._adapter is not None or self._frozen:
             raise RuntimeError(
                 "the model has an adapter; call merge_adapter or remove_adapter first "
                 "(save_adapter saves the adapter alone)"

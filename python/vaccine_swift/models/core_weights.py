@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 
-__all__ = ["CoreWeights", "held_as_numbers"]
+__all__ = ["CoreWeights", "merged_numbers"]
 
 
 class CoreWeights:
@@ -28,8 +28,8 @@ class CoreWeights:
         return np.asarray(self._model.read("weight", name))
 
 
-def held_as_numbers(model: _core.Model) -> _core.Model:
-    """The same base weights in float32, 4 bytes each.
+def merged_numbers(model: _core.Model) -> _core.Model:
+    """The base weights with every adapter added to them, in float32, 4 bytes each.
 
     Raises
     ------
@@ -41,7 +41,6 @@ def held_as_numbers(model: _core.Model) -> _core.Model:
         numbers = _core.Model(model.configuration | {"precision": "float32"})
     except MemoryError as error:
         raise MemoryError(f"weights in GGUF blocks become float32: {error}") from error
-    weights = CoreWeights(model)
-    for name in weights.shapes:
-        numbers.write("weight", name, weights.read(name))
+    for name, _ in model.tensors("weight"):
+        numbers.write("weight", name, model.read_merged(name))
     return numbers

@@ -61,7 +61,7 @@ def quantize(model: CausalLM | str | Path, kind: str = "q8_0") -> CausalLM:
     if isinstance(model, CausalLM):
         if model.dtype == GGUF:
             raise ValueError("model is held in blocks already")
-        if model.adapter is not None:
+        if model.adapter is not None or model.frozen_adapters:
             raise RuntimeError(
                 "the model has an adapter; call merge_adapter or remove_adapter first"
             )

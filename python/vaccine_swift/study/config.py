@@ -139,10 +139,11 @@ class StudyConfig:
         through=STAGES,
         sweepable=False,
     )
-    dtype: Literal["auto", "float32", "bfloat16"] = _model(
+    dtype: Literal["auto", "float32", "bfloat16", "gguf"] = _model(
         "auto",
-        Choice(("auto", "float32", "bfloat16")),
-        help="precision of the weights; auto is the fastest there is",
+        Choice(("auto", "float32", "bfloat16", "gguf")),
+        help="precision of the weights; auto is the fastest there is, gguf keeps the "
+        "blocks of a .gguf file",
         through=STAGES,
     )
     engine: Literal["swift", "torch"] = _model(
@@ -168,8 +169,8 @@ class StudyConfig:
     lora: Literal["double", "single"] = _model(
         "double",
         Choice(("double", "single")),
-        help="double: the alignment's adapter is merged and the user trains a new one; "
-        "single: the user goes on with the alignment's",
+        help="double: the alignment's adapter is merged (with dtype gguf: frozen) and "
+        "the user trains a new one; single: the user goes on with the alignment's",
         through=["attack", "evaluate", "drift"],
         of_alignment=True,
     )

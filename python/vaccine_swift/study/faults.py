@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from vaccine_swift.models.loading import GGUF
 from vaccine_swift.study.arms import parameter_faults
 from vaccine_swift.study.checks import check_choice
 from vaccine_swift.study.setting import Setting
@@ -26,9 +28,21 @@ def faults_of(config: Any, settings: Mapping[str, Setting]) -> list[str]:
     else:
         faults += parameter_faults(config.methods, config.parameters)
     _add_sweep_faults(config.sweep, settings, faults)
+    _add_block_faults(config, faults)
     if config.align_restricted == config.align_ordinary == 0:
         faults.append("align_restricted and align_ordinary must not both be 0")
     return faults
+
+
+def _add_block_faults(config: Any, faults: list[str]) -> None:
+    """Blocks are those of a file."""
+    swept = config.sweep if isinstance(config.sweep, Mapping) else {}
+    wanted = GGUF in (config.dtype, *swept.get("dtype", ()))
+    if wanted and isinstance(config.model, str) and Path(config.model).is_dir():
+        faults.append(
+            f"dtype {GGUF!r} is for a .gguf file, but model {config.model!r} is a "
+            "directory"
+        )
 
 
 def _add_sweep_faults(

@@ -163,7 +163,7 @@ def _engine(trial: Trial) -> dict[str, Any]:
     settings = trial.settings
     choice = EngineChoice(settings.get("engine", "swift"), settings.get("device"))
     if choice.name == "swift":
-        return {"dtype": available_dtype(settings["dtype"])}
+        return {"dtype": available_dtype(settings["dtype"], blocks=True)}
     return {
         "dtype": choice.dtype(settings["dtype"]),
         "engine": choice.description,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vaccine_swift import drift
 from vaccine_swift.methods import SFT, method_class
 from vaccine_swift.models import CausalLM
+from vaccine_swift.models.loading import GGUF
 from vaccine_swift.study.alignment import alignment_method
 from vaccine_swift.study.arms import method_source
 from vaccine_swift.study.config import SETTINGS, named_judge
@@ -164,8 +165,8 @@ class Workshop:
     ) -> CausalLM:
         """The model with what the stages trained.
 
-        Two adapters: the first is merged. One: the attack's is the alignment's, gone on
-        with.
+        Two adapters: the first is merged, or frozen below the second where the weights
+        are held in blocks. One: the attack's is the alignment's, gone on with.
         """
         model = CausalLM.from_pretrained(
             self._inputs.path,
@@ -176,7 +177,9 @@ class Workshop:
         double = trial.settings["lora"] == "double"
         if align is not None and (double or attack is None):
             model.load_adapter(self._store.path(align))
-            if double:
+            if double and model.dtype == GGUF:
+                model.freeze_adapter()
+            elif double:
                 model.merge_adapter()
         if attack is not None:
             model.load_adapter(self._store.path(attack))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from vaccine_swift.training.ranks import digest
 from vaccine_swift.training.schedule import first_factors
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ def identity(host: Host, plan: Plan, data: Survey) -> dict[str, Any]:
     values["train_dataset (fingerprint)"] = data.fingerprint
     if model.adapter is not None:
         values["adapter"] = asdict(model.adapter)
+    if model.frozen_adapters:
+        values["frozen adapters"] = [asdict(each) for each in model.frozen_adapters]
+        states = model.frozen_states()
+        values["frozen adapters (weights)"] = [digest(state) for state in states]
     values[_CONFIGURATION] = _described(model.core.configuration)
     values["model (fingerprint)"] = _fingerprint(model)
     return json.loads(json.dumps(values | host.ranks.identity))
@@ -78,14 +83,14 @@ def identity(host: Host, plan: Plan, data: Survey) -> dict[str, Any]:
 
 def _fingerprint(model: CausalLM) -> str:
     """Of some base weights: enough to tell one model from another, quick to read."""
-    digest = hashlib.blake2b(digest_size=16)
+    found = hashlib.blake2b(digest_size=16)
     present = {name for name, _ in model.core.tensors("weight")}
     for module in _SAMPLED_MODULES:
         template = model.core.configuration[f"names.{module}"]
         name = f"{template.replace('{layer}', '0')}.weight"
         if name in present:
-            digest.update(np.asarray(model.core.read("weight", name)).tobytes())
-    return digest.hexdigest()
+            found.update(np.asarray(model.core.read("weight", name)).tobytes())
+    return found.hexdigest()
 
 
 def _described(configuration: Mapping[str, Any]) -> dict[str, Any]:
