@@ -142,6 +142,10 @@ bench: $(DEV)/reference-installed  ## Measure speed and memory against PyTorch
 	$(DEV)/bin/python python/benchmarks/run.py
 	$(DEV)/bin/python python/benchmarks/generation.py
 
+.PHONY: bench-gpu
+bench-gpu: $(DEV)/reference-installed  ## Measure the torch engine on a GPU; says skipped without
+	$(DEV)/bin/python python/benchmarks/gpu.py
+
 .PHONY: bench-distributed
 bench-distributed: $(DEV)/installed  ## Measure data-parallel steps on two processes of mpirun
 	$(DEV)/bin/python python/benchmarks/distributed.py

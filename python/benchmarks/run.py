@@ -54,14 +54,16 @@ def child(script: str, *arguments: str, threads: int) -> dict[str, Any]:
     return json.loads(finished.stdout.splitlines()[-1])
 
 
-def figures(results: list[dict[str, Any]], threads: int) -> dict[str, Any]:
+def figures(
+    results: list[dict[str, Any]], threads: int, vocabulary: int = VOCABULARY
+) -> dict[str, Any]:
     """Throughput with each step at the fastest of its repeats; the largest memory.
 
     `processor_share` is processor time / (time · threads) of those steps: below about
     0.9, other processes took the cores and the figures mean little.
     """
     first = workload.WARMUP_STEPS
-    timed = workload.batches(VOCABULARY)[first:]
+    timed = workload.batches(vocabulary)[first:]
     repeats = [
         list(zip(r["step_seconds"], r["processor_seconds"], strict=True))[first:]
         for r in results
@@ -123,8 +125,18 @@ def measure(
 def _add_share_of_peak(
     by_side: dict[str, Any], passes: int, peaks: dict[str, float]
 ) -> None:
-    counts = by_side["float32"]["runs"][0]
-    operations = sum(
+    needed = operations(by_side["float32"]["runs"][0], passes)
+    for name, side in by_side.items():
+        side["gflops"] = needed / side["seconds"] / 1e9
+        dtype = "float32" if "float32" in name else "bfloat16"
+        side["share_of_peak"] = side["gflops"] / peaks[dtype]
+
+
+def operations(
+    counts: dict[str, Any], passes: int, vocabulary: int = VOCABULARY
+) -> float:
+    """What the timed steps cannot avoid, by the parameters that a side counted."""
+    return sum(
         workload.step_flops(
             counts["block_parameters"],
             counts["tail_parameters"],
@@ -132,12 +144,17 @@ def _add_share_of_peak(
             batch,
             passes=passes,
         )
-        for batch in workload.batches(VOCABULARY)[workload.WARMUP_STEPS :]
+        for batch in workload.batches(vocabulary)[workload.WARMUP_STEPS :]
     )
-    for name, side in by_side.items():
-        side["gflops"] = operations / side["seconds"] / 1e9
-        dtype = "float32" if "float32" in name else "bfloat16"
-        side["share_of_peak"] = side["gflops"] / peaks[dtype]
+
+
+def described(batch: list[workload.Sequence]) -> dict[str, int]:
+    """The size of a batch, for the results file."""
+    return {
+        "tokens": workload.tokens(batch),
+        "padded_tokens": workload.padded_tokens(batch),
+        "supervised": workload.supervised(batch),
+    }
 
 
 def main() -> None:
@@ -166,14 +183,7 @@ def main() -> None:
         "machine": process.machine(),
         "threads": arguments.threads,
         "load_average_before": os.getloadavg()[0],
-        "batches": [
-            {
-                "tokens": workload.tokens(batch),
-                "padded_tokens": workload.padded_tokens(batch),
-                "supervised": workload.supervised(batch),
-            }
-            for batch in workload.batches(VOCABULARY)
-        ],
+        "batches": [described(batch) for batch in workload.batches(VOCABULARY)],
     }
     with tempfile.TemporaryDirectory() as directory:
         vs.CausalLM.from_pretrained(gguf).save_pretrained(directory)

@@ -14,15 +14,16 @@ COLUMNS = (
     "method",
     "side",
     "tokens/s",
-    "of torch float32",
-    "of the best torch",
+    "of {rival}",
+    "of the best rival",
     "median step",
     "peak memory",
     "of its dtype",
     "share of GEMM peak",
     "processor share",
 )
-RIVAL = "torch float32"
+MODEL = "SmolLM2-135M"
+RIVALS = ("torch float32", "torch autocast", "torch bfloat16")
 
 
 def print_table(results: dict[str, Any]) -> None:
@@ -30,42 +31,51 @@ def print_table(results: dict[str, Any]) -> None:
 
     Memory is compared with PyTorch's in the same precision.
     """
-    machine = results["machine"]
+    reference, *_ = rivals = results.get("rivals", RIVALS)
+    where = results.get("device", results["machine"]["processor"])
     peaks = ", ".join(
         f"{peak:.0f} in {dtype}" for dtype, peak in results["peak_gflops"].items()
     )
     table = Table(
-        *COLUMNS,
-        title=f"SmolLM2-135M, {results['threads']} threads, {results['date']}",
-        caption=f"{machine['processor']}: at most {peaks} GFLOP/s",
+        *(column.format(rival=reference) for column in COLUMNS),
+        title=(
+            f"{results.get('model', MODEL)}, {results['threads']} threads, "
+            f"{results['date']}"
+        ),
+        caption=f"{where}: at most {peaks} GFLOP/s",
     )
     for method, sides in results["methods"].items():
         speeds = {
             name: side["useful_tokens_per_second"] for name, side in sides.items()
         }
-        best = max(speed for name, speed in speeds.items() if name.startswith("torch"))
+        best = max(
+            speed
+            for name, speed in speeds.items()
+            if name.removesuffix(" compiled") in rivals
+        )
         for name, side in sides.items():
             speed = speeds[name]
-            rival = sides.get("torch bfloat16" if "bfloat16" in name else RIVAL, {})
+            equal = "torch bfloat16" if "bfloat16" in name else reference
             table.add_row(
                 method,
                 name,
                 f"{speed:.1f}",
-                _ratio(speed, speeds.get(RIVAL), " x"),
+                _ratio(speed, speeds.get(reference), " x"),
                 _ratio(speed, best, " x"),
                 f"{side['median_step_seconds']:.2f} s",
                 f"{side['peak_mib'] / 1024:.2f} GiB",
-                _ratio(side["peak_mib"], rival.get("peak_mib")),
+                _ratio(side["peak_mib"], sides.get(equal, {}).get("peak_mib")),
                 f"{side['share_of_peak']:.0%}",
                 f"{side['processor_share']:.0%}",
             )
     console = Console(width=120)
     console.print(table)
-    run = next(iter(results["methods"].values()))["float32"]["runs"][0]
-    print(
-        f"Start of the process to start of the first step, model loaded: "
-        f"{run['first_step_starts_seconds']:.1f} s"
-    )
+    ours = next(iter(next(iter(results["methods"].values())).values()))["runs"][0]
+    if "first_step_starts_seconds" in ours:
+        print(
+            f"Start of the process to start of the first step, model loaded: "
+            f"{ours['first_step_starts_seconds']:.1f} s"
+        )
 
 
 def _ratio(value: float, of: float | None, unit: str = "") -> str:

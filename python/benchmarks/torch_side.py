@@ -156,12 +156,13 @@ def main() -> None:
             "load_seconds": loaded,
             "imported_mib": imported,
             "peak_mib": process.memory("VmHWM"),
-            "versions": _versions(),
+            "versions": versions(),
         }
     )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """What the rival is made of."""
     import peft
     import transformers
 
