@@ -251,7 +251,7 @@ def _npz(draw: Draw, data: bytes) -> bytes:
 
 def _sum_again(members: dict[str, bytes]) -> None:
     """Give an accumulator file the checksum of what it now holds."""
-    from vaccine_swift.drift.storage import _checksum
+    from vaccine_swift.drift.archive import checksum
 
     try:
         arrays = {
@@ -260,7 +260,7 @@ def _sum_again(members: dict[str, bytes]) -> None:
         }
         header = json.loads(arrays.pop("header").tobytes())
         header.pop("checksum", None)
-        header["checksum"] = _checksum(arrays, header)
+        header["checksum"] = checksum(arrays, header)
     except Exception:  # noqa: BLE001  # then it stays wrong
         return
     stream = io.BytesIO()

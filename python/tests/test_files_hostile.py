@@ -15,7 +15,7 @@ from drift_accumulators import filled
 from training_support import trainer
 
 from vaccine_swift import _core, drift
-from vaccine_swift.drift import storage
+from vaccine_swift.drift.archive import checksum
 from vaccine_swift.drift.files import read_embeddings
 from vaccine_swift.drift.two_sample_report import TwoSampleReport
 from vaccine_swift.files.directories import settle
@@ -106,7 +106,7 @@ def changed_accumulator(
     content = json.loads(arrays.pop("header").tobytes())
     content.pop("checksum")
     change(content, arrays)
-    content["checksum"] = storage._checksum(arrays, content)
+    content["checksum"] = checksum(arrays, content)
     arrays["header"] = np.frombuffer(json.dumps(content).encode(), np.uint8)
     np.savez(path, **arrays)
     return path
