@@ -5,15 +5,23 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.drift.report_schema import estimate, shown, shown_ends
 
-__all__ = ["Condition", "DriftExceeded", "check_conditions"]
+__all__ = [
+    "Condition",
+    "DriftExceeded",
+    "Numbers",
+    "check_conditions",
+    "check_numbers",
+]
 
+Numbers = dict[str, tuple[float, str | None]]
+"""Numbers by name, each with the reason for which it is missing."""
 Bound = Literal["high", "low", "value"]
 
 _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -135,6 +143,37 @@ def check_conditions(
     failures = [
         line for condition in conditions for line in condition.failures(report, bound)
     ]
+    if failures:
+        raise DriftExceeded(failures)
+
+
+def check_numbers(conditions: Sequence[str], numbers: Numbers) -> None:
+    """Raise `DriftExceeded` with a line for each condition that does not hold.
+
+    Raises
+    ------
+    ValueError
+        When there is no condition, one cannot be read, or there is no such number.
+    """
+    if not conditions:
+        raise ValueError("conditions must hold at least one condition, got none")
+    failures = []
+    for condition in map(Condition.parse, conditions):
+        if condition.name not in numbers:
+            known = [name for name in numbers if name.endswith(".p_value")]
+            hint = (
+                nearest(condition.name, numbers)
+                or f" Known are {', '.join(known)} and others."
+            )
+            raise ValueError(f"the report has no number {condition.name!r}.{hint}")
+        value, reason = numbers[condition.name]
+        if not condition.holds(value):
+            limit = shown("", condition.limit)
+            why = f" ({reason})" if reason else ""
+            failures.append(
+                f"{condition.name} must be {condition.relation} {limit}, "
+                f"got {shown('', value)}{why}"
+            )
     if failures:
         raise DriftExceeded(failures)
 

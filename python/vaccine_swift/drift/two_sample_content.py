@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from vaccine_swift.drift.gate import Numbers
 from vaccine_swift.drift.report_schema import shown
 
-__all__ = ["ALL", "SCHEMA", "moved", "or_nan", "sentence"]
+__all__ = [
+    "ALL",
+    "SCHEMA",
+    "listed",
+    "moved",
+    "or_nan",
+    "segment_numbers",
+    "sentence",
+]
 
 SCHEMA: Final = "vaccine_swift.drift.two_sample/1"
 ALL: Final = "all"
@@ -40,14 +49,14 @@ def sentence(content: Mapping[str, Any]) -> str:
         if not math.isfinite(values[name]):
             untested.setdefault(_fate(entries[name]), []).append(name)
     if hit:
-        parts.append(f"{_listed(hit)} moved")
+        parts.append(f"{listed(hit)} moved")
     if still:
-        parts.append(f"no change was found in {_listed(still)}")
+        parts.append(f"no change was found in {listed(still)}")
     if not hit and ALL in changed:
         parts.insert(0, "all rows together differ")
     for fate, names in untested.items():
         verb = "has" if len(names) == 1 else "have"
-        parts.append(f"{_listed(names)} {verb} {fate}")
+        parts.append(f"{listed(names)} {verb} {fate}")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if not hit else f"{text}."
 
@@ -55,6 +64,23 @@ def sentence(content: Mapping[str, Any]) -> str:
 def or_nan(value: float | None) -> float:
     """The number, NaN where there is none."""
     return math.nan if value is None else float(value)
+
+
+def segment_numbers(
+    segments: Mapping[str, Mapping[str, Any]], tests: Sequence[str]
+) -> Numbers:
+    """``segment.p_value`` and the like; of all rows together, ``p_value`` too."""
+    numbers: Numbers = {}
+    for segment, entry in segments.items():
+        for prefix in (f"{segment}.", *([""] if segment == ALL else [])):
+            for key in ("p_value", "mean_shift"):
+                numbers[prefix + key] = (or_nan(entry[key]), entry["reason"])
+            for test in tests:
+                found = entry["tests"].get(test, {})
+                for key in ("p_value", "p_holm", "statistic", "effect_size"):
+                    value = or_nan(found.get(key))
+                    numbers[f"{prefix}{test}.{key}"] = (value, entry["reason"])
+    return numbers
 
 
 def _p_values(content: Mapping[str, Any]) -> dict[str, float]:
@@ -69,7 +95,8 @@ def _fate(entry: Mapping[str, Any]) -> str:
     return "too few rows to test" if entry["reference"] else "no rows in the reference"
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Names in a sentence, the first eight of many."""
     if len(names) == 1:
         return names[0]
     if len(names) > _MOST_LISTED:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vaccine_swift._arguments import nearest
-from vaccine_swift.drift.gate import Condition, DriftExceeded
-from vaccine_swift.drift.report_schema import shown
-from vaccine_swift.drift.two_sample_content import ALL, SCHEMA, moved, or_nan, sentence
+from vaccine_swift.drift.gate import Numbers, check_numbers
+from vaccine_swift.drift.kept_report import KeptReport
+from vaccine_swift.drift.two_sample_content import (
+    SCHEMA,
+    moved,
+    segment_numbers,
+    sentence,
+)
 from vaccine_swift.drift.two_sample_drawings import DRAWINGS
 from vaccine_swift.drift.two_sample_page import fragment, page
 from vaccine_swift.files import write_text
-from vaccine_swift.files.plain_json import json_text, plain
-from vaccine_swift.files.strict_json import parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,11 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TwoSampleReport"]
 
-_KEYS: Final = ("settings", "segments", "columns", "map")
 
-
-@dataclass(frozen=True, repr=False)
-class TwoSampleReport:
+class TwoSampleReport(KeptReport):
     """Which segments of two sets differ, by which tests, and how much.
 
     Parameters
@@ -44,33 +41,9 @@ class TwoSampleReport:
         When `content` is not of the schema ``vaccine_swift.drift.two_sample/1``.
     """
 
-    content: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.content, Mapping):
-            kind = type(self.content).__name__
-            raise TypeError(f"content must be a mapping, got {kind}")
-        if self.content.get("schema") != SCHEMA:
-            found = self.content.get("schema")
-            raise ValueError(f"content must have the schema {SCHEMA!r}, got {found!r}")
-        for key in _KEYS:
-            if key not in self.content:
-                raise ValueError(f"content must have {key!r}, which is missing")
-        object.__setattr__(self, "content", copy.deepcopy(dict(self.content)))
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> TwoSampleReport:
-        """Read what `to_json` wrote.
-
-        Raises
-        ------
-        OSError, ValueError
-            When there is no such file, or it is no report of two samples.
-        """
-        try:
-            return cls(parse_json(Path(path).read_text("utf-8")))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} is no report of two samples: {error}") from error
+    schema: ClassVar[str] = SCHEMA
+    kind: ClassVar[str] = "report of two samples"
+    keys: ClassVar[tuple[str, ...]] = ("settings", "segments", "columns", "map")
 
     @property
     def moved(self) -> list[str]:
@@ -94,24 +67,6 @@ class TwoSampleReport:
             ``p_value``, ``p_holm``, ``effect_size``, ``z``, ``permutations``.
         """
         return copy.deepcopy(dict(self.content))
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The report as strict JSON; NaN becomes null.
-
-        Parameters
-        ----------
-        path : path, optional
-            Also write it there; the file appears whole or not at all.
-
-        Raises
-        ------
-        OSError
-            When the disk refuses.
-        """
-        text = json_text(self.content, indent=1)
-        if path is not None:
-            write_text(path, text + "\n")
-        return text
 
     def to_html(
         self,
@@ -215,41 +170,13 @@ class TwoSampleReport:
         ValueError
             When a condition cannot be read, or the report has no such number.
         """
-        if not conditions:
-            raise ValueError("conditions must hold at least one condition, got none")
-        failures = []
-        for condition in map(Condition.parse, conditions):
-            value, reason = self._number(condition.name)
-            if not condition.holds(value):
-                limit = shown("", condition.limit)
-                why = f" ({reason})" if reason else ""
-                failures.append(
-                    f"{condition.name} must be {condition.relation} {limit}, "
-                    f"got {shown('', value)}{why}"
-                )
-        if failures:
-            raise DriftExceeded(failures)
+        check_numbers(conditions, self._numbers())
 
-    def _number(self, name: str) -> tuple[float, str | None]:
-        """A number by its name, and why it is missing."""
-        numbers: dict[str, tuple[float, str | None]] = {}
-        for segment, entry in self.content["segments"].items():
-            prefixes = [f"{segment}.", *([""] if segment == ALL else [])]
-            for prefix in prefixes:
-                for key in ("p_value", "mean_shift"):
-                    numbers[prefix + key] = (or_nan(entry[key]), entry["reason"])
-                for test in self.content["settings"]["tests"]:
-                    found = entry["tests"].get(test, {})
-                    for key in ("p_value", "p_holm", "statistic", "effect_size"):
-                        value = or_nan(found.get(key))
-                        numbers[f"{prefix}{test}.{key}"] = (value, entry["reason"])
-        if name not in numbers:
-            known = [f"{segment}.p_value" for segment in self.content["segments"]]
-            hint = (
-                nearest(name, numbers) or f" Known are {', '.join(known)} and others."
-            )
-            raise ValueError(f"the report has no number {name!r}.{hint}")
-        return numbers[name]
+    def _numbers(self) -> Numbers:
+        """Every number that a condition can name, and why it is missing."""
+        return segment_numbers(
+            self.content["segments"], self.content["settings"]["tests"]
+        )
 
     def __repr__(self) -> str:
         n, m = self.content["settings"]["rows"]
@@ -257,13 +184,3 @@ class TwoSampleReport:
 
     def _repr_html_(self) -> str:
         return fragment(self.content)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, TwoSampleReport):
-            return NotImplemented
-        return bool(plain(self.content) == plain(other.content))
-
-    __hash__ = None  # type: ignore[assignment]
