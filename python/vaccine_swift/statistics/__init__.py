@@ -2,12 +2,13 @@
 
 Intervals and p-values from a handful of units: Student's t and the degrees of freedom
 of a sum of variances, intervals of proportions and of ratios, draws of a bootstrap,
-corrections for many tests, ranks. Sign flips and permutations of whole arrays are the
-core's.
+corrections for many tests, evidence over time, ranks. Sign flips and permutations of
+whole arrays are the core's.
 """
 
 from vaccine_swift.statistics.bootstrap import unit_weights
 from vaccine_swift.statistics.corrections import benjamini_hochberg, holm
+from vaccine_swift.statistics.evidence import rank_evidence, rank_log_evidence
 from vaccine_swift.statistics.proportions import clopper_pearson_limit, wilson
 from vaccine_swift.statistics.ranks import rank_correlation
 from vaccine_swift.statistics.ratios import ratio_variance
@@ -22,6 +23,8 @@ __all__ = [
     "clopper_pearson_limit",
     "holm",
     "rank_correlation",
+    "rank_evidence",
+    "rank_log_evidence",
     "ratio_variance",
     "student_quantile",
     "student_share",
