@@ -100,6 +100,17 @@ def two_samples() -> drift.TwoSampleReport:
     return drift.two_sample(x, y, segments=(labels, labels), tests=["ks"])
 
 
+def windows() -> drift.WindowsReport:
+    rng = np.random.default_rng(0)
+    labels = np.repeat(["de", LONG, "fr"], 20)
+    made = drift.Windows(rng.normal(size=(60, 4)), segments=labels, permutations=99)
+    for name in ("2026-W48", "2026-W49", LONG, f"{LONG} again"):
+        x = rng.normal(size=(60, 4))
+        x[:20] += 2
+        made.add(name, x, segments=np.where(labels == "fr", f"new {LONG}", labels))
+    return made.report()
+
+
 def studies(directory) -> dict[str, str]:
     """Pages of studies over shares, of one cell, and over a setting of the method."""
     norms = [arm("sft"), *(arm("vaccine", rho=rho) for rho in (0.1, 2.0, 10.0))]
@@ -129,6 +140,7 @@ def studies(directory) -> dict[str, str]:
 def pages(tmp_path_factory) -> dict[str, str]:
     several = drift.Report(content())
     reports = {"layers": several, "layer": one_layer(), "segments": two_samples()}
+    reports["windows"] = windows()
     made = studies(tmp_path_factory.mktemp("study"))
     for name, each in reports.items():
         made[name] = each.to_html()

@@ -34,6 +34,8 @@ from vaccine_swift.drift.unpaired import (
     ks,
     sliced_wasserstein,
 )
+from vaccine_swift.drift.windows import Windows
+from vaccine_swift.drift.windows_report import WindowsReport
 
 if TYPE_CHECKING:
     from vaccine_swift.drift.captured import Captured, capture
@@ -61,6 +63,8 @@ __all__ = [
     "Similarity",
     "TestResult",
     "TwoSampleReport",
+    "Windows",
+    "WindowsReport",
     "capture",
     "cca",
     "cka",

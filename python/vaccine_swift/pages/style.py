@@ -75,6 +75,7 @@ stroke-linecap:round}}
 .vs-report .hidden{{fill:transparent}}
 .vs-report .key{{display:flex;flex-wrap:wrap;gap:2px 14px;font-size:12.5px;
 color:var(--soft);margin-top:2px}}
+.vs-report .key span{{overflow-wrap:anywhere;min-width:0}}
 .vs-report .key i{{display:inline-block;width:18px;height:0;margin-right:5px;
 border-top:2.5px solid var(--h);vertical-align:middle}}
 .vs-report .key i.dashed{{border-top-style:dashed}}

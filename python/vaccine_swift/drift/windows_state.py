@@ -1,0 +1,160 @@
+"""What `Windows` keeps: the reference, the pool, rows that wait, and what was found."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vaccine_swift.drift.rows import float64_rows, rows
+
+__all__ = ["Part", "WindowsState"]
+
+_COMPARED: Final = ("tests", "level", "permutations", "most_rows", "seed", "lines")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows, and the segment of each.
+
+    Parameters
+    ----------
+    rows : array, float32 or float64 [N, d]
+    labels : array of str [N], or None
+    """
+
+    rows: npt.NDArray[Any]
+    labels: npt.NDArray[np.str_] | None
+
+    @classmethod
+    def of(cls, value: Any, name: str, labels: npt.NDArray[np.str_] | None) -> Part:
+        """Rows as float32, or as float64 where they are given so.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When it is no array [N, d] of finite real numbers; names the argument.
+        """
+        array = rows(value, name)
+        if array.dtype != np.float64:
+            array = float64_rows(array).astype(np.float32)
+        finite = np.isfinite(array)
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            raise ValueError(
+                f"{name} must be finite, but {int((~finite).sum())} elements are not, "
+                f"the first in row {row}, column {column}"
+            )
+        return cls(np.array(array), labels)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, chosen: npt.NDArray[Any]) -> Part:
+        labels = None if self.labels is None else self.labels[chosen]
+        return Part(self.rows[chosen], labels)
+
+    def __add__(self, other: Part) -> Part:
+        labels = None
+        if self.labels is not None and other.labels is not None:
+            labels = np.concatenate([self.labels, other.labels])
+        return Part(np.concatenate([self.rows, other.rows]), labels)
+
+    def sample(self, most: int, rng: np.random.Generator) -> Part:
+        """At most so many rows, each set of them as likely, in their order."""
+        if len(self) <= most:
+            return self
+        return self[np.sort(rng.choice(len(self), most, replace=False))]
+
+    def equals(self, other: Part) -> bool:
+        """Whether rows and labels are the same."""
+        pairs = ((self.rows, other.rows), (self.labels, other.labels))
+        return self.rows.dtype == other.rows.dtype and all(
+            np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs
+        )
+
+    @property
+    def memory(self) -> int:
+        """Bytes."""
+        return self.rows.nbytes + (0 if self.labels is None else self.labels.nbytes)
+
+
+@dataclass
+class WindowsState:
+    """Settings, rows and results.
+
+    Parameters
+    ----------
+    lines : list of str
+        "all" and the segments of the reference that have rows enough.
+    reference, pool : Part
+        Of the reference, and of the reference and the windows tested so far.
+    waiting : dict of str to Part
+        Windows that were not tested yet.
+    tested : list of dict
+        What was found of each window, in plain values.
+    """
+
+    tests: list[str]
+    level: float
+    permutations: int
+    most_rows: int
+    seed: int
+    lines: list[str]
+    reference: Part
+    pool: Part
+    waiting: dict[str, Part] = field(default_factory=dict)
+    tested: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def threshold(self) -> float:
+        """The evidence at which a line has its alarm: by Ville and Bonferroni."""
+        return len(self.lines) / self.level
+
+    def names(self) -> list[str]:
+        """Of the windows that were tested."""
+        return [each["name"] for each in self.tested]
+
+    def copy(self) -> WindowsState:
+        """A state that shares nothing which changes."""
+        return dataclasses.replace(
+            self, waiting=dict(self.waiting), tested=copy.deepcopy(self.tested)
+        )
+
+    def merged(self, other: WindowsState) -> WindowsState:
+        """Both together.
+
+        Raises
+        ------
+        ValueError
+            When settings or references differ, or each has tested what the other has
+            not, or one waits with rows of a window that the other has tested.
+        """
+        for name in _COMPARED:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                raise ValueError(f"other must have {name} {mine!r}, got {theirs!r}")
+        if not self.reference.equals(other.reference):
+            raise ValueError("other must have the same reference")
+        longer, shorter = sorted(
+            (self, other), key=lambda each: len(each.tested), reverse=True
+        )
+        if longer.tested[: len(shorter.tested)] != shorter.tested:
+            raise ValueError(
+                "other must not have tested windows of its own: merge before testing"
+            )
+        both = longer.copy()
+        both.waiting = dict(self.waiting)
+        for name, part in other.waiting.items():
+            known = both.waiting.get(name)
+            both.waiting[name] = part if known is None else known + part
+        late = set(both.waiting) & set(both.names())
+        if late:
+            raise ValueError(
+                f"other must not add rows to the window {min(late)!r}, which was tested"
+            )
+        return both

@@ -1,0 +1,104 @@
+"""The tests of one window: against the reference, and of its exchangeability."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vaccine_swift.drift.kernel_tests import mmd
+from vaccine_swift.drift.segment_tests import FEWEST, correct, tested
+from vaccine_swift.drift.two_sample_content import ALL
+from vaccine_swift.drift.windows_state import Part, WindowsState
+from vaccine_swift.files.plain_json import plain
+
+__all__ = ["test_next"]
+
+_SHARE: int = 4
+"""The pool takes at most this part of `most_rows` of a window."""
+
+
+def test_next(state: WindowsState) -> None:
+    """Test the window that has waited longest, and add it to the pool.
+
+    The rank of its statistic among permutations of pool and window is uniform given
+    which rows both have together and what comes later, if reference and windows are
+    exchangeable: so ranks of different windows are independent. What is kept of both
+    for the next window must not depend on which rows were the window's.
+    """
+    name, whole = next(iter(state.waiting.items()))
+    step = len(state.tested)
+    rng = np.random.default_rng([state.seed, step])
+    window = whole.sample(state.most_rows, rng)
+    seeds = rng.integers(0, 2**63, (len(state.lines), 2)).tolist()
+    entries: dict[str, dict[str, Any]] = {}
+    for line, (seed, _) in zip(state.lines, seeds, strict=True):
+        entries[line] = _against_reference(state, window, line, seed)
+    correct(entries)
+    added = window.sample(max(FEWEST, state.most_rows // _SHARE), rng)
+    for line, (_, seed) in zip(state.lines, seeds, strict=True):
+        entries[line]["rank"] = _rank(state, added, line, seed)
+    found = {
+        "name": name,
+        "rows": len(whole),
+        "lines": entries,
+        "new": _new(state, whole),
+    }
+    pool = (state.pool + added).sample(state.most_rows, rng)
+    state.tested.append(plain(found))
+    state.pool = pool
+    del state.waiting[name]
+
+
+test_next.__test__ = False  # type: ignore[attr-defined]  # no test of pytest
+
+
+def _against_reference(
+    state: WindowsState, window: Part, line: str, seed: int
+) -> dict[str, Any]:
+    x, y = state.reference.rows, window.rows
+    x, y = x[_inside(state.reference, line)], y[_inside(window, line)]
+    try:
+        return tested(x, y, state.tests, state.permutations, None, seed)
+    except ValueError as error:
+        return {
+            "reference": len(x),
+            "current": len(y),
+            "mean_shift": None,
+            "reason": str(error),
+            "tests": {},
+        }
+
+
+def _rank(state: WindowsState, window: Part, line: str, seed: int) -> list[int] | None:
+    """Rank of the line's MMD, 1 the largest, and the number of ranks."""
+    x, y = state.pool.rows, window.rows
+    x, y = x[_inside(state.pool, line)], y[_inside(window, line)]
+    if min(len(x), len(y)) < FEWEST:
+        return None
+    try:
+        result = mmd(x, y, permutations=state.permutations, seed=seed)
+    except ValueError:  # most rows are equal, whichever are the window's
+        return None
+    count = result.permutations + 1
+    return [round((result.p_value or 1.0) * count), count]
+
+
+def _inside(part: Part, line: str) -> npt.NDArray[np.bool_]:
+    if line == ALL or part.labels is None:
+        return np.ones(len(part), np.bool_)
+    inside: npt.NDArray[np.bool_] = part.labels == line
+    return inside
+
+
+def _new(state: WindowsState, window: Part) -> dict[str, int]:
+    """Rows of segments that have no line, by segment."""
+    if window.labels is None:
+        return {}
+    names, counts = np.unique(window.labels, return_counts=True)
+    return {
+        name: count
+        for name, count in zip(names.tolist(), counts.tolist(), strict=True)
+        if name not in state.lines
+    }
