@@ -319,8 +319,6 @@ def test_another_reference_is_not_merged() -> None:
         windows() + other
     with pytest.raises(TypeError, match="must be a Windows, got int"):
         windows().merge(3)
-    assert windows().is_reference(REFERENCE, segments=LABELS)
-    assert not windows().is_reference(REFERENCE + 1, segments=LABELS)
 
 
 def test_damaged_and_foreign_states_are_refused(tmp_path) -> None:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from vaccine_swift import drift
-from vaccine_swift.cli.drift_inputs import compared_files, compared_models, two_files
-from vaccine_swift.cli.drift_summary import summary, two_sample_summary
+from vaccine_swift.cli.drift_inputs import (
+    compared_files,
+    compared_models,
+    two_files,
+    windows_of_files,
+)
+from vaccine_swift.cli.drift_summary import (
+    summary,
+    two_sample_summary,
+    windows_summary,
+)
 from vaccine_swift.cli.model_options import add_engine_options, add_thread_option
 from vaccine_swift.cli.terminal import shown
 from vaccine_swift.drift.gate import Condition
@@ -16,12 +26,15 @@ from vaccine_swift.models.pooling import POOLS
 
 __all__ = ["add_parser", "run"]
 
+_Report = TypeVar("_Report", drift.TwoSampleReport, drift.WindowsReport)
+
 _EPILOG: Final = """\
 examples:
   vaccine-swift drift before.npy after.npy --paired --html drift.html
   vaccine-swift drift a.npz b.npz --ids ids.txt --group harmful=harmful.txt
   vaccine-swift drift a.parquet b.parquet --column embedding --assert 'cosine>0.99'
   vaccine-swift drift a.parquet b.parquet --unpaired --group-by language
+  vaccine-swift drift reference.parquet 2026-W48.parquet --windows --state weeks.npz
   vaccine-swift drift --reference smollm2 --current aligned --data probe.jsonl
 
 exit status:
@@ -33,8 +46,8 @@ def add_parser(commands: Any) -> None:
     """Add the command to a parser's subcommands."""
     parser = commands.add_parser(
         "drift",
-        usage="vaccine-swift drift (REFERENCE CURRENT | --reference MODEL --current "
-        "MODEL --data FILE) [OPTION ...]",
+        usage="vaccine-swift drift (REFERENCE CURRENT | REFERENCE WINDOW ... --windows "
+        "| --reference MODEL --current MODEL --data FILE) [OPTION ...]",
         help="measure embedding drift",
         description="Compare embeddings of the same rows before and after, or two "
         "models on the same prompts.",
@@ -53,8 +66,15 @@ def add_parser(commands: Any) -> None:
         "--tests",
         metavar="NAMES",
         help="of signflip, max_t, contrast, with commas; 'none' for none; contrast "
-        "compares two groups, or one with the rest; with --unpaired of mmd, ks, "
-        "energy, classifier",
+        "compares two groups, or one with the rest; with --unpaired and --windows of "
+        "mmd, ks, energy, classifier",
+    )
+    group.add_argument(
+        "--level",
+        type=float,
+        metavar="X",
+        help="with --unpaired of corrected p-values, with --windows the chance of any "
+        "false alarm, ever; 0.05 if left out",
     )
     group.add_argument(
         "--permutations", type=int, metavar="B", help="of every test, 999 by default"
@@ -73,6 +93,13 @@ def add_parser(commands: Any) -> None:
     group = parser.add_argument_group("results")
     group.add_argument("--html", type=Path, metavar="FILE", help="write a page")
     group.add_argument("--json", type=Path, metavar="FILE", help="write all numbers")
+    group.add_argument(
+        "--junit",
+        type=Path,
+        metavar="FILE",
+        help="write the conditions of --assert as JUnit's XML; without any, with "
+        "--unpaired or --windows a case for each segment",
+    )
     group.add_argument(
         "--baseline", type=Path, metavar="FILE", help="a --json of a control, drawn too"
     )
@@ -111,9 +138,14 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(
             "give either two files, or --reference and --current with --data"
         )
-    if options.unpaired and not from_models:
-        _report_two_samples(options)
+    if options.windows and not from_models:
+        _report_windows(options)
         return
+    if options.unpaired and not from_models:
+        _report_kept(options, two_files(options), two_sample_summary)
+        return
+    if options.junit is not None and not options.conditions:
+        raise ValueError("--junit needs a condition here: give --assert")
     measured = compared_models(options) if from_models else compared_files(options)
     report = measured.report(
         tests=_tests(options.tests),
@@ -126,17 +158,31 @@ def run(options: argparse.Namespace) -> None:
         report.to_json(options.json)
     if options.html is not None:
         report.to_html(options.html, baseline=baseline)
+    if options.junit is not None:
+        conditions = options.conditions
+        report.to_junit(options.junit, conditions=conditions, bound=options.bound)
     if options.conditions:
         report.assert_that(*options.conditions, bound=options.bound)
 
 
-def _report_two_samples(options: argparse.Namespace) -> None:
-    report = two_files(options)
-    print(shown(two_sample_summary(report)), flush=True)
+def _report_windows(options: argparse.Namespace) -> None:
+    windows = windows_of_files(options)
+    report = windows.report()
+    if options.state is not None:
+        windows.save(options.state)
+    _report_kept(options, report, windows_summary)
+
+
+def _report_kept(
+    options: argparse.Namespace, report: _Report, summary: Callable[[_Report], str]
+) -> None:
+    print(shown(summary(report)), flush=True)
     if options.json is not None:
         report.to_json(options.json)
     if options.html is not None:
         report.to_html(options.html)
+    if options.junit is not None:
+        report.to_junit(options.junit, conditions=options.conditions or ())
     if options.conditions:
         report.assert_that(*options.conditions)
 
@@ -146,7 +192,7 @@ def _add_files(group: Any) -> None:
         "files",
         nargs="*",
         type=Path,
-        metavar="REFERENCE CURRENT",
+        metavar="FILE",
         help="npy, npz, safetensors, Parquet, Arrow or CSV, rows in the same order: "
         "[N, d], or [L, N, d] with layers",
     )
@@ -161,6 +207,19 @@ def _add_files(group: Any) -> None:
         action="store_true",
         help="rows are of different prompts: test whether the two sets differ, with "
         "--group-by in each segment",
+    )
+    group.add_argument(
+        "--windows",
+        action="store_true",
+        help="the first file is a reference, each other one a window in time that is "
+        "called as its file: test one after the other, with alarms over time",
+    )
+    group.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="with --windows: go on from there if there is such a file, and keep there "
+        "what the next windows need",
     )
     group.add_argument(
         "--column",
@@ -204,7 +263,8 @@ def _add_models(group: Any) -> None:
     group.add_argument(
         "--group-by",
         metavar="COLUMN",
-        help="column of the data, or with --unpaired of the files, with the group",
+        help="column of the data, or with --unpaired and --windows of the files, with "
+        "the group",
     )
     group.add_argument(
         "--what",

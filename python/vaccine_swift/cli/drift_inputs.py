@@ -19,10 +19,20 @@ from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift.files import EmbeddingFile, read_embeddings
 from vaccine_swift.files.text_files import read_lines
 
-__all__ = ["compared_files", "compared_models", "two_files"]
+__all__ = ["compared_files", "compared_models", "two_files", "windows_of_files"]
 
 _UNPAIRED: Final = "rows of different prompts are compared with --unpaired"
 _MOST_LISTED: Final = 6
+_PAIRED_ONLY: Final = (
+    "data",
+    "template",
+    "ids",
+    "group",
+    "paired",
+    "floor",
+    "baseline",
+    "bound",
+)
 
 
 def compared_files(options: argparse.Namespace) -> drift.Accumulator:
@@ -33,7 +43,7 @@ def compared_files(options: argparse.Namespace) -> drift.Accumulator:
     Exception
         Whatever the API refuses.
     """
-    _refuse(options, "paired files", ("data", "group_by", "template"))
+    _refuse(options, "paired files", ("data", "group_by", "template", "level", "state"))
     _prepare(options)
     first, second = _read(options)
     if first.values.shape != second.values.shape:
@@ -68,17 +78,9 @@ def two_files(options: argparse.Namespace) -> drift.TwoSampleReport:
     Exception
         Whatever the API refuses.
     """
-    refused = ("data", "template", "ids", "group", "paired", "floor", "baseline")
-    _refuse(options, "files that are not paired", (*refused, "bound"))
+    _refuse(options, "files that are not paired", (*_PAIRED_ONLY, "state"))
     _prepare(options)
-    first, second = _read(options, labels=options.group_by)
-    for path, file in zip(options.files, (first, second), strict=True):
-        if file.values.ndim != 2:
-            raise ValueError(
-                f"{path} must be [N, d] where rows are not paired, got shape "
-                f"{list(file.values.shape)}: choose a layer by --column"
-            )
-    names = options.tests
+    first, second = _read_unpaired(options)
     return drift.two_sample(
         first.values,
         second.values,
@@ -90,8 +92,69 @@ def two_files(options: argparse.Namespace) -> drift.TwoSampleReport:
             "reference": options.files[0].name,
             "current": options.files[1].name,
         },
-        **({} if names is None else {"tests": names.replace(" ", "").split(",")}),
+        **_given(options),
     )
+
+
+def windows_of_files(options: argparse.Namespace) -> drift.Windows:
+    """The first file as the reference, each other one as a window of its name.
+
+    Where ``--state`` has windows already, these come first.
+
+    Raises
+    ------
+    Exception
+        Whatever the API refuses.
+    """
+    _refuse(options, "windows", (*_PAIRED_ONLY, "unpaired"))
+    _prepare(options, most=None)
+    names = [path.stem for path in options.files[1:]]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(
+            "files of windows must have names of their own, which name the windows, "
+            f"got {twice[0]!r} twice"
+        )
+    reference, *files = _read_unpaired(options)
+    windows = drift.Windows(
+        reference.values,
+        segments=reference.labels,
+        permutations=options.permutations,
+        seed=options.seed,
+        metadata={"reference": options.files[0].name},
+        **_given(options),
+    )
+    for name, file in zip(names, files, strict=True):
+        windows.add(name, file.values, segments=file.labels)
+    if options.state is None or not options.state.exists():
+        return windows
+    known = drift.Windows.load(options.state)
+    try:
+        return known.merge(windows)
+    except ValueError as error:
+        raise ValueError(f"{options.state} does not go with it: {error}") from None
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """Tests and level where they are given."""
+    given: dict[str, Any] = {}
+    if options.tests is not None:
+        given["tests"] = options.tests.replace(" ", "").split(",")
+    if options.level is not None:
+        given["level"] = options.level
+    return given
+
+
+def _read_unpaired(options: argparse.Namespace) -> list[EmbeddingFile]:
+    """All files, each of one layer."""
+    files = _read(options, labels=options.group_by)
+    for path, file in zip(options.files, files, strict=True):
+        if file.values.ndim != 2:
+            raise ValueError(
+                f"{path} must be [N, d] where rows are not paired, got shape "
+                f"{list(file.values.shape)}: choose a layer by --column"
+            )
+    return files
 
 
 def compared_models(options: argparse.Namespace) -> drift.Accumulator:
@@ -102,7 +165,8 @@ def compared_models(options: argparse.Namespace) -> drift.Accumulator:
     Exception
         Whatever the API refuses.
     """
-    _refuse(options, "models", ("ids", "group", "column", "paired", "unpaired"))
+    refused = ("ids", "group", "column", "paired", "unpaired", "windows")
+    _refuse(options, "models", (*refused, "level", "state"))
     for name in ("reference", "current", "data"):
         if getattr(options, name) is None:
             raise ValueError(f"--{name} must be given to compare models")
@@ -142,9 +206,11 @@ def _refuse(options: argparse.Namespace, source: str, names: tuple[str, ...]) ->
             raise ValueError(f"--{option} has no meaning for embeddings from {source}")
 
 
-def _prepare(options: argparse.Namespace) -> None:
-    if len(options.files) != 2:
-        raise ValueError(f"two files must be given, got {len(options.files)}")
+def _prepare(options: argparse.Namespace, *, most: int | None = 2) -> None:
+    count = len(options.files)
+    if count < 2 or (most is not None and count > most):
+        words = "two files" if most else "a reference and at least one window"
+        raise ValueError(f"{words} must be given, got {count}")
     if options.threads is not None:
         check_range("threads", options.threads, minimum=1, maximum=1024, integer=True)
         vs.set_num_threads(options.threads)
@@ -152,8 +218,8 @@ def _prepare(options: argparse.Namespace) -> None:
 
 def _read(
     options: argparse.Namespace, labels: str | None = None
-) -> tuple[EmbeddingFile, EmbeddingFile]:
-    """Both files; what is left out of them is told on standard error."""
+) -> list[EmbeddingFile]:
+    """All files; what is left out of them is told on standard error."""
     found = []
     for path in options.files:
         file = read_embeddings(path, column=options.column, labels=labels)
@@ -167,13 +233,14 @@ def _read(
                 f"{_listed(file.left_out)}"
             )
         found.append(file)
-    first, second = found
-    if first.columns != second.columns:
-        say(
-            f"note: the embedding is {_listed(first.columns)} of {options.files[0]} "
-            f"and {_listed(second.columns)} of {options.files[1]}"
-        )
-    return first, second
+    first, *others = found
+    for path, other in zip(options.files[1:], others, strict=True):
+        if first.columns != other.columns:
+            say(
+                f"note: the embedding is {_listed(first.columns)} of "
+                f"{options.files[0]} and {_listed(other.columns)} of {path}"
+            )
+    return found
 
 
 def _listed(names: Sequence[str]) -> str:

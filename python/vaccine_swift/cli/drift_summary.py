@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vaccine_swift.drift import Report, TwoSampleReport
+from vaccine_swift.drift import Report, TwoSampleReport, WindowsReport
 from vaccine_swift.drift.report_schema import (
     estimate,
     metric,
@@ -13,7 +13,7 @@ from vaccine_swift.drift.report_schema import (
     shown_interval,
 )
 
-__all__ = ["summary", "two_sample_summary"]
+__all__ = ["summary", "two_sample_summary", "windows_summary"]
 
 
 def summary(report: Report) -> str:
@@ -74,6 +74,27 @@ def two_sample_summary(report: TwoSampleReport) -> str:
         shift = shown("", entry["mean_shift"])
         lines.append(f"{name:<22} {size}: shift {shift}, {values}")
     lines += ["", "p-values after Holm's correction; the shift in spreads of the rows"]
+    return "\n".join(lines)
+
+
+def windows_summary(report: WindowsReport) -> str:
+    """The sentence, and a line for each line with where it stands."""
+    content = report.content
+    windows, threshold = content["windows"], content["settings"]["threshold"]
+    lines = [report.sentence, ""]
+    if not windows:
+        return report.sentence
+    last = windows[-1]
+    for name, entry in last["lines"].items():
+        size = f"{entry['current']} rows in {last['name']}"
+        since = report.alarms.get(name)
+        words = f"alarm since {since}" if since else "no alarm"
+        lines.append(
+            f"{name:<22} {size}: {words}, evidence {shown('', entry['evidence'])}, "
+            f"shift {shown('', entry['mean_shift'])}, p = {shown('', entry['p_value'])}"
+        )
+    lines += ["", f"an alarm: evidence of {threshold:g} or more; p: the last window by"]
+    lines[-1] += " itself, after Holm's correction"
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "Numbers",
     "check_conditions",
     "check_numbers",
+    "number_failure",
 ]
 
 Numbers = dict[str, tuple[float, str | None]]
@@ -157,25 +158,36 @@ def check_numbers(conditions: Sequence[str], numbers: Numbers) -> None:
     """
     if not conditions:
         raise ValueError("conditions must hold at least one condition, got none")
-    failures = []
-    for condition in map(Condition.parse, conditions):
-        if condition.name not in numbers:
-            known = [name for name in numbers if name.endswith(".p_value")]
-            hint = (
-                nearest(condition.name, numbers)
-                or f" Known are {', '.join(known)} and others."
-            )
-            raise ValueError(f"the report has no number {condition.name!r}.{hint}")
-        value, reason = numbers[condition.name]
-        if not condition.holds(value):
-            limit = shown("", condition.limit)
-            why = f" ({reason})" if reason else ""
-            failures.append(
-                f"{condition.name} must be {condition.relation} {limit}, "
-                f"got {shown('', value)}{why}"
-            )
+    failed = [number_failure(text, numbers) for text in conditions]
+    failures = [each for each in failed if each is not None]
     if failures:
         raise DriftExceeded(failures)
+
+
+def number_failure(text: str, numbers: Numbers) -> str | None:
+    """Why a condition does not hold, None where it does.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be read, or there is no such number.
+    """
+    condition = Condition.parse(text)
+    if condition.name not in numbers:
+        known = [name for name in numbers if name.endswith(".p_value")]
+        hint = (
+            nearest(condition.name, numbers)
+            or f" Known are {', '.join(known)} and others."
+        )
+        raise ValueError(f"the report has no number {condition.name!r}.{hint}")
+    value, reason = numbers[condition.name]
+    if condition.holds(value):
+        return None
+    why = f" ({reason})" if reason else ""
+    return (
+        f"{condition.name} must be {condition.relation} {shown('', condition.limit)}, "
+        f"got {shown('', value)}{why}"
+    )
 
 
 def _metric(name: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from vaccine_swift.drift.gate import Numbers, number_failure
+from vaccine_swift.drift.junit import Check, junit_text
 from vaccine_swift.files import write_text
 from vaccine_swift.files.plain_json import json_text, plain
 from vaccine_swift.files.strict_json import parse_json
@@ -84,6 +86,47 @@ class KeptReport:
         if path is not None:
             write_text(path, text + "\n")
         return text
+
+    def to_junit(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        conditions: Sequence[str] = (),
+    ) -> str:
+        """The conditions as JUnit's XML, which build servers show.
+
+        Parameters
+        ----------
+        path : path, optional
+            Also write it there; the file appears whole or not at all.
+        conditions : sequence of str
+            As of `assert_that`, a case for each; without any, a case for each
+            segment or line, which fails where it moved or has an alarm.
+
+        Raises
+        ------
+        OSError
+            When the disk refuses.
+        ValueError
+            When a condition cannot be read, or the report has no such number.
+        """
+        checks = [
+            Check(each, number_failure(each, self._numbers())) for each in conditions
+        ]
+        return junit_text("drift", checks or self._checks(), self.sentence, path)
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in one sentence."""
+        raise NotImplementedError
+
+    def _checks(self) -> list[Check]:
+        """What is checked where no condition is given."""
+        raise NotImplementedError
+
+    def _numbers(self) -> Numbers:
+        """Every number that a condition can name, and why it is missing."""
+        raise NotImplementedError
 
     def _repr_html_(self) -> str:
         raise NotImplementedError

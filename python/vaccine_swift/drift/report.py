@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaccine_swift._arguments import check_range
 from vaccine_swift.drift.gate import Bound, Condition, check_conditions
+from vaccine_swift.drift.junit import Check, junit_text
 from vaccine_swift.drift.report_schema import checked, estimate, shown, shown_ends
 from vaccine_swift.files import write_text
 from vaccine_swift.files.plain_json import json_text, plain
@@ -253,6 +254,41 @@ class Report:
             raise ValueError("conditions must hold at least one condition, got none")
         parsed = [Condition.parse(text) for text in conditions]
         check_conditions(self.content, parsed, bound)
+
+    def to_junit(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        conditions: Sequence[str],
+        bound: Bound | None = None,
+    ) -> str:
+        """The conditions as JUnit's XML, which build servers show.
+
+        Parameters
+        ----------
+        path : path, optional
+            Also write it there; the file appears whole or not at all.
+        conditions : sequence of str
+            As of `assert_that`, a case for each; at least one.
+        bound : {"high", "value", "low"}, optional
+            Likewise.
+
+        Raises
+        ------
+        OSError
+            When the disk refuses.
+        ValueError
+            When a condition cannot be read, or the report has no such metric.
+        """
+        if not conditions:
+            raise ValueError("conditions must hold at least one condition, got none")
+        parsed = [Condition.parse(text) for text in conditions]
+        failures = [each.failures(self.content, bound) for each in parsed]
+        checks = [
+            Check(text, "; ".join(lines) or None)
+            for text, lines in zip(conditions, failures, strict=True)
+        ]
+        return junit_text("drift", checks, repr(self), path)
 
     def _assert(self, relation: str, limits: Mapping[str, float], bound: Bound) -> None:
         if not limits:

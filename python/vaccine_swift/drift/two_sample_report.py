@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift.drift.gate import Numbers, check_numbers
+from vaccine_swift.drift.junit import Check
 from vaccine_swift.drift.kept_report import KeptReport
+from vaccine_swift.drift.report_schema import shown
 from vaccine_swift.drift.two_sample_content import (
     SCHEMA,
     moved,
@@ -171,6 +173,20 @@ class TwoSampleReport(KeptReport):
             When a condition cannot be read, or the report has no such number.
         """
         check_numbers(conditions, self._numbers())
+
+    def _checks(self) -> list[Check]:
+        """A check of each segment: that it has not moved."""
+        found = set(self.moved)
+        return [
+            Check(
+                f"{segment} has not moved",
+                f"{segment} moved: p = {shown('', entry['p_value'])}"
+                if segment in found
+                else None,
+                entry["reason"],
+            )
+            for segment, entry in self.content["segments"].items()
+        ]
 
     def _numbers(self) -> Numbers:
         """Every number that a condition can name, and why it is missing."""

@@ -286,19 +286,6 @@ class Windows:
         parts = [state.reference, state.pool, *state.waiting.values()]
         return sum(part.memory for part in parts)
 
-    def is_reference(self, reference: npt.ArrayLike, *, segments: Any = None) -> bool:
-        """Whether these rows are those that it was made with.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As by the constructor.
-        """
-        state = self._state
-        whole = _part(reference, "reference", segments)
-        kept = whole.sample(state.most_rows, _drawn(state.seed))
-        return kept.equals(state.reference)
-
     def __repr__(self) -> str:
         state = self._state
         return (

@@ -7,7 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vaccine_swift._arguments import nearest
-from vaccine_swift.drift.gate import check_numbers
+from vaccine_swift.drift.gate import Numbers, check_numbers
+from vaccine_swift.drift.junit import Check
 from vaccine_swift.drift.kept_report import KeptReport
 from vaccine_swift.drift.windows_content import SCHEMA, alarms, numbers, sentence
 from vaccine_swift.drift.windows_drawings import DRAWINGS
@@ -167,7 +168,22 @@ class WindowsReport(KeptReport):
         ValueError
             When a condition cannot be read, or the report has no such number.
         """
-        check_numbers(conditions, numbers(self.content))
+        check_numbers(conditions, self._numbers())
+
+    def _checks(self) -> list[Check]:
+        """A check of each line: that it has no alarm."""
+        found = self.alarms
+        return [
+            Check(
+                f"{line} has no alarm",
+                f"{line} has an alarm since {found[line]}" if line in found else None,
+            )
+            for line in self.content["settings"]["lines"]
+        ]
+
+    def _numbers(self) -> Numbers:
+        """Every number that a condition can name, and why it is missing."""
+        return numbers(self.content)
 
     def __repr__(self) -> str:
         return f"WindowsReport({len(self.content['windows'])} windows: {self.sentence})"
