@@ -26,6 +26,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from vaccine_swift.files.shapes import NUMBER, TEXT, Shape, fits
+from vaccine_swift.files.strict_json import parse_json
 from vaccine_swift.machine.processes import is_gone, process_identity
 
 __all__ = ["EXPIRY", "Leases", "members"]
@@ -36,6 +38,16 @@ _BEATS: Final = 8
 """Signs of life in the time after which their absence counts."""
 _LENGTH: Final = 2048
 """Bytes of a member's file, written in one piece."""
+_IDENTITY: Final = 4
+"""Parts of what tells a process from all others."""
+_TOLD: Final[Shape] = {
+    "member": TEXT,
+    "host": TEXT,
+    "process": [TEXT],
+    "beat": NUMBER,
+    "left": bool,
+    "time": NUMBER,
+}
 
 
 class Leases:
@@ -200,15 +212,19 @@ def members(directory: Path) -> list[dict[str, Any]]:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None
 
 
 def _parsed(text: str | None) -> dict[str, Any] | None:
-    """What a member's file says; None while it is being written."""
+    """What a member's file says; None while it is being written, or damaged."""
     try:
-        told = json.loads(text or "null")
+        told = parse_json(text or "null")
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    if not fits(told, _TOLD) or not told.keys() >= _TOLD.keys():
+        return None
+    process = told["process"]
+    known = not process or (len(process) == _IDENTITY and process[2].isdecimal())
+    return told if known else None

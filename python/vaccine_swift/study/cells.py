@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from vaccine_swift.files.shapes import check_shape
+from vaccine_swift.study.row_shape import ROW
+
 __all__ = ["ARM", "PLACE", "Cell", "Row", "cells", "row_settings"]
 
 ARM: Final = ("method", "rho", "variance", "every", "label")
@@ -64,8 +67,8 @@ def cells(rows: Iterable[Row]) -> dict[Cell, dict[int, Row]]:
     TypeError
         When a row is no mapping.
     ValueError
-        When there is no row, a row lacks a field, or two rows are the same cell and
-        seed.
+        When there is no row, a row lacks a field or holds something else in it, or two
+        rows are the same cell and seed.
     """
     known = list(rows)
     if not known:
@@ -78,6 +81,7 @@ def cells(rows: Iterable[Row]) -> dict[Cell, dict[int, Row]]:
             raise ValueError(
                 f"rows[{index}] must have {missing[0]!r}, which is missing"
             )
+        check_shape(row, ROW, f"rows[{index}]")
     swept = _swept(known)
     more = dict.fromkeys(
         name

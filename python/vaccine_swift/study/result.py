@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vaccine_swift.files.shapes import check_shape
 from vaccine_swift.files.strict_json import parse_json
 from vaccine_swift.study import report, statistics
 from vaccine_swift.study.folder import RESULTS
 from vaccine_swift.study.frames import dataframe
 from vaccine_swift.study.grid import Trial
 from vaccine_swift.study.inputs import Inputs
+from vaccine_swift.study.row_shape import ROW
 from vaccine_swift.study.stages import Workshop
 from vaccine_swift.study.store import Store
 
@@ -49,7 +51,7 @@ class StudyResult:
         FileNotFoundError
             When there is no such file.
         ValueError
-            When a line is not JSON; names it.
+            When a line is not JSON, or holds something else than a row; names it.
         """
         file = Path(path)
         if file.is_dir():
@@ -59,10 +61,13 @@ class StudyResult:
         for number, line in enumerate(lines, start=1):
             if not line:
                 continue
+            where = f"{file}, line {number}"
             try:
-                rows.append(parse_json(line))
+                row = parse_json(line)
             except ValueError as error:
-                raise ValueError(f"{file}, line {number}: {error}") from error
+                raise ValueError(f"{where}: {error}") from error
+            check_shape(row, ROW, where)
+            rows.append(row)
         return cls(rows, file.parent)
 
     def summary(self) -> list[dict[str, Any]]:

@@ -40,12 +40,14 @@ def joined(directory: Path, plan: Plan, *, expiry: float = EXPIRY) -> Leases:
     ours = build()
     for other in members(shared):
         silent = time.time() - other["time"]
-        if other["dead"] or silent > expiry or other["build"] == ours:
+        theirs = other.get("build")
+        if other["dead"] or silent > expiry or theirs == ours:
             continue
+        told = theirs if isinstance(theirs, Mapping) else {}
         differing = "; ".join(
-            f"{name} is {other['build'].get(name)!r} at {other['host']}, {value!r} here"
+            f"{name} is {told.get(name)!r} at {other['host']}, {value!r} here"
             for name, value in ours.items()
-            if other["build"].get(name) != value
+            if told.get(name) != value
         )
         raise RuntimeError(
             f"out must be shared by processes of one build and thread count, but "

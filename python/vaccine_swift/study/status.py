@@ -7,16 +7,30 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.files.leases import EXPIRY, members
+from vaccine_swift.files.shapes import (
+    NUMBER,
+    OPTIONAL,
+    TEXT,
+    Shape,
+    check_shape,
+    fits,
+)
 from vaccine_swift.study.folder import SHARED, STUDY, is_in_use
 from vaccine_swift.study.result import StudyResult
 from vaccine_swift.study.sharing import PLAN
 from vaccine_swift.study.store import finished_folders
 
 __all__ = ["StudyStatus", "Worker", "study_status"]
+
+_WORK: Final[Shape] = {
+    "doing": (TEXT, OPTIONAL),
+    **dict.fromkeys(("share", "cost", "seconds"), NUMBER),
+}
+"""What a worker tells of its work, some of it later than at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +104,18 @@ def study_status(out: str | os.PathLike[str]) -> StudyStatus:
     ------
     FileNotFoundError
         When there is no study there.
+    ValueError
+        When a file of it is damaged; names it.
     """
     directory = Path(out)
     if not (directory / STUDY).is_file():
         raise FileNotFoundError(f"{directory} must be a study's folder, has no {STUDY}")
     shared = directory / SHARED
     finished = finished_folders(directory)
-    plan = read_json(shared / PLAN) if (shared / PLAN).is_file() else None
+    plan = _plan(shared / PLAN)
     if plan is not None:
         finished &= plan.keys()
-    present = [each for each in members(shared) if not each["dead"]]
+    present = [m for m in members(shared) if not m["dead"] and fits(m, _WORK)]
     workers = [_worker(each) for each in present]
     try:
         rows = len(StudyResult.load(directory).rows)
@@ -115,6 +131,18 @@ def study_status(out: str | os.PathLike[str]) -> StudyStatus:
         alone=is_in_use(directory),
         seconds_left=_seconds_left(left, present),
     )
+
+
+def _plan(path: Path) -> dict[str, Any] | None:
+    """All stages with their cost; None where nobody has shared the study."""
+    if not path.is_file():
+        return None
+    plan = read_json(path)
+    check_shape(plan, {"*": {"cost": NUMBER}}, str(path))
+    for folder, stage in plan.items():
+        if stage.get("cost", -1) < 0:
+            raise ValueError(f"{path}: {folder!r} must have a cost of at least 0")
+    return plan
 
 
 def _worker(told: dict[str, Any]) -> Worker:
@@ -135,5 +163,5 @@ def _seconds_left(cost: float, present: Sequence[dict[str, Any]]) -> float | Non
     if not cost:
         return 0.0
     alive = [each for each in present if _worker(each).alive and each.get("seconds")]
-    pace = sum(each["cost"] / each["seconds"] for each in alive)
+    pace = sum(each.get("cost", 0.0) / each["seconds"] for each in alive)
     return cost / pace if pace else None

@@ -13,13 +13,16 @@ from typing import Any, Final
 
 from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.files import new_directory, remove_directory, write_json
+from vaccine_swift.files.checksums import verify_checksums, write_checksums
 from vaccine_swift.files.plain_json import plain
+from vaccine_swift.files.shapes import NUMBER, TEXT, Shape, check_shape
 
 __all__ = ["STAGES", "Stage", "Store", "digest", "finished_folders"]
 
 STAGES: Final = "stages"
 _RESULT: Final = "result.json"
 _LENGTH: Final = 16
+_CONTENT: Final[Shape] = {"key": {}, "result": {}, "seconds": NUMBER, "date": TEXT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Store:
     """The stages of a study in ``OUT/stages``.
 
     A stage's directory appears whole or not at all, with ``result.json`` that holds
-    ``key``, ``result``, ``seconds`` and ``date``.
+    ``key``, ``result``, ``seconds`` and ``date``, and ``SHA256SUMS`` over all files.
 
     Parameters
     ----------
@@ -82,9 +85,22 @@ class Store:
         Raises
         ------
         OSError, ValueError
-            When it is not there or not readable.
+            When it is not there, or not what was written; names the file. A stage
+            whose folder is deleted is done again.
         """
-        return read_json(self.path(stage) / _RESULT)
+        folder = self.path(stage)
+        file = folder / _RESULT
+        try:
+            verify_checksums(folder)
+            content = read_json(file)
+            check_shape(content, _CONTENT, str(file))
+            for name in _CONTENT:
+                if name not in content:
+                    raise ValueError(f"{file} must have {name!r}")
+        except (FileNotFoundError, ValueError) as error:
+            error.add_note(f"delete {folder}, and the stage is done again")
+            raise
+        return content
 
     def run(self, stage: Stage, report: Callable[[float], None]) -> dict[str, Any]:
         """Do the work and keep its result, unless another process did so meanwhile.
@@ -106,6 +122,7 @@ class Store:
                 "date": dt.datetime.now(dt.UTC).isoformat("T", "seconds"),
             }
             write_json(directory / _RESULT, content, indent=None)
+            write_checksums(directory)
         return content
 
 
