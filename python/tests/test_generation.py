@@ -45,6 +45,14 @@ def test_an_end_token_of_the_configuration_ends_a_continuation(
         assert stopped == [free[: free.index(free[2]) + 1]]
 
 
+@pytest.mark.parametrize("end", ["x", [2, "x"], 1.5, {}, [True], [[]]])
+def test_an_end_token_that_is_none_is_refused_as_the_files_fault(end: Any) -> None:
+    config = vs.tiny_config(eos_token_id=end)
+    model = vs.CausalLM.from_config(config)
+    with pytest.raises(ValueError, match="eos_token_id of the model's configuration"):
+        model.generate_ids([IDS], 2)
+
+
 DRAWN: dict[str, Any] = {"temperature": 1.0, "end_tokens": []}
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from vaccine_swift._arguments import check_range
+from vaccine_swift.files.shapes import INTEGER, check_shape
 from vaccine_swift.models.base import ModelBase, TokenIds, token_ids
 from vaccine_swift.text.tokenizer import Tokenizer
 
@@ -223,6 +224,7 @@ def _as_ids(value: Any) -> set[int]:
     if value is None:
         return set()
     values = value if isinstance(value, list) else [value]
+    check_shape(values, [INTEGER], "eos_token_id of the model's configuration")
     for token in values:
         check_range("eos_token_id", token, minimum=0, maximum=_INT32_MAX, integer=True)
     return set(values)
