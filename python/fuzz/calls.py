@@ -9,14 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from fuzz.draw import Draw, Reentrant
+from fuzz.draw import INTEGERS, Draw, Reentrant
 from fuzz.drift_targets import DRIFT
-from fuzz.targets import FUNCTIONS, METHODS, OPTIMISER, VECTOR, new_model
+from fuzz.models import modules, new_model
+from fuzz.targets import FUNCTIONS, METHODS, OPTIMISER, VECTOR
 from vaccine_swift import _core
 
 __all__ = ["DOCUMENTED", "calls_case", "missing", "threads_case"]
 
 DOCUMENTED = (TypeError, ValueError, MemoryError, RuntimeError)
+ENDING = ("remove_adapter", "merge_adapter", "add_adapter")
+"""After which most calls have nothing to do without an adapter."""
+FOLLOWING = {
+    "forward_backward": "perturbations",
+    "attention_gradients": "attention_gradient_states",
+}
 
 
 def missing() -> set[str]:
@@ -64,7 +71,7 @@ def attempt(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
 
 def _spoilt(draw: Draw, items: list[Any]) -> list[Any]:
     """Mostly one argument that is wrong."""
-    for _ in range(draw.choice([0, 1, 1, 1, 2])):
+    for _ in range(draw.choice([0, 0, 0, 1, 1, 2])):
         if items:
             place = draw.randrange(len(items))
             items[place] = draw.spoilt(items[place])
@@ -87,6 +94,7 @@ def _function(draw: Draw) -> int:
     if isinstance(made, _core.Model):
         attempt(made.initialise, 0)
         attempt(made.logits, [1, 2])
+        attempt(made.add_adapter, modules(made.configuration)[:1], [2], [1.0], 0.0, 0)
         attempt(made.forward_backward, [1, 2, 3], [1, 2, 3], [0, 3])
     _core.set_num_threads(2)
     return 1
@@ -114,7 +122,20 @@ class _Objects:
             owner, table, subject = draw.choice(self.vectors), VECTOR, self.vectors
         elif draw.once_in(4) and self.optimiser is not None:
             owner, table = self.optimiser, OPTIMISER
+        if owner is self.optimiser and draw.once_in(8):
+            attempt(setattr, owner, "step_count", draw.choice(INTEGERS))
         name = draw.choice(sorted(table))
+        self._call(owner, name, table, subject, draw)
+        if name in FOLLOWING and draw.once_in(2):
+            self._call(owner, FOLLOWING[name], table, subject, draw)
+        if name in ENDING and not draw.once_in(4):
+            targets = modules(self.model.configuration)
+            ranks = [2] * len(targets)
+            attempt(self.model.add_adapter, targets, ranks, [1.0] * len(ranks), 0.0, 0)
+
+    def _call(
+        self, owner: Any, name: str, table: Any, subject: Any, draw: Draw
+    ) -> None:
         try:
             options = table[name](subject, draw)
         except (IndexError, *DOCUMENTED):

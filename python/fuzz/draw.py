@@ -187,7 +187,7 @@ def _recast(draw: Draw, array: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         try:
             return array.astype(draw.dtype())
-        except (TypeError, ValueError):
+        except Exception:  # noqa: BLE001  # numpy refuses a cast in many ways
             return array
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from fuzz.corpus import Kind, make_corpus
+from fuzz.corpus import make_corpus
 from fuzz.draw import NUMBERS, Draw
+from fuzz.kinds import Kind
 
 __all__ = ["DOCUMENTED", "files_case"]
 
@@ -58,7 +59,7 @@ def files_case(draw: Draw) -> int:
     if kind.path.is_dir():
         shutil.copytree(kind.path, beside)
         # Weights are long, and what is said of them is short.
-        inside = sorted(path for path in beside.iterdir() if path.is_file())
+        inside = sorted(path for path in beside.rglob("*") if path.is_file())
         change(draw, draw.choice(inside))
     else:
         shutil.copyfile(kind.path, beside)

@@ -2,53 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from core_support import TARGETS, configuration, random_model
 
 from fuzz.draw import Draw
+from fuzz.models import DESCRIPTIONS, blocks, modules
 from vaccine_swift import _core
 
-__all__ = ["FUNCTIONS", "METHODS", "OPTIMISER", "VECTOR", "new_model"]
+__all__ = ["FUNCTIONS", "METHODS", "OPTIMISER", "VECTOR"]
 
 Arguments = dict[str, Any]
 KINDS = ("weight", "adapter", "gradient")
-
-SHAPES = (
-    {},
-    {"precision": "bfloat16"},
-    {"tied_embeddings": True, "query_key_value_bias": True},
-    {"layer_count": 1, "head_count": 1, "key_value_head_count": 1, "head_size": 16},
-    {"hidden_size": 32, "feed_forward_size": 64, "head_size": 8},
-)
-BLOCKS = {"Q8_0": 34, "Q4_0": 18, "Q4_1": 20}
-
-
-def new_model(draw: Draw) -> _core.Model:
-    """A random model, sometimes with numbers in it that are none."""
-    model = random_model(**draw.choice(SHAPES), seed=draw.few(0, 3))
-    if draw.once_in(5):
-        kind = draw.choice(["weight", "adapter"])
-        name, shape = draw.choice(model.tensors(kind))
-        values = np.asarray(model.read(kind, name)).reshape(shape).copy()
-        values.reshape(-1)[draw.randrange(values.size)] = draw.choice(
-            [np.nan, np.inf, 3e38, -3e38, 1e30]
-        )
-        with contextlib.suppress(ValueError):  # what is not finite is refused
-            model.write(kind, name, values)
-    return model
 
 
 def batch(draw: Draw) -> Arguments:
     """Sequences with labels."""
     ids = draw.tokens()
     cuts = sorted(draw.sample(range(1, len(ids)), draw.few(0, min(2, len(ids) - 1))))
-    labels = np.where(draw.numbers().random(len(ids)) < 0.3, -100, ids).astype(
-        ids.dtype
-    )
+    unlabelled = draw.numbers().random(len(ids)) < draw.choice([0.0, 0.3])
+    labels = np.where(unlabelled, -100, ids).astype(ids.dtype)
     return {
         "input_ids": ids,
         "labels": labels,
@@ -56,8 +30,34 @@ def batch(draw: Draw) -> Arguments:
     }
 
 
+def supervised_count(given: Arguments) -> int:
+    """Tokens with a label, of which the first of a sequence is never predicted."""
+    predicted = given["labels"] >= 0
+    predicted[given["offsets"][:-1]] = False
+    return int(predicted.sum())
+
+
 def _masks(draw: Draw) -> Arguments:
-    return {"seed": draw.few(0, 9), "stream": draw.few(0, 3), "draw": draw.few(0, 3)}
+    masks = {"seed": draw.few(0, 9), "stream": draw.few(0, 3), "draw": draw.few(0, 3)}
+    if draw.once_in(3):
+        masks |= {"first_sequence": draw.few(0, 3), "sequence_count": draw.few(3, 9)}
+    return masks
+
+
+def _weighted(draw: Draw, given: Arguments) -> Arguments:
+    """Weights of tokens and what their probabilities are held to."""
+    chosen: Arguments = {}
+    if draw.once_in(3):
+        chosen["token_weights"] = draw.floats(len(given["input_ids"]))
+    if draw.once_in(3):
+        chosen["reference"] = draw.floats((supervised_count(given), 32))
+        chosen["reference_weight"] = 0.5
+    return chosen
+
+
+def _attention_gradients(model: _core.Model, draw: Draw) -> Arguments:
+    given = batch(draw)
+    return given | _weighted(draw, given) | _masks(draw)
 
 
 def _name(model: _core.Model, draw: Draw, kind: str) -> Any:
@@ -77,17 +77,15 @@ def _write(model: _core.Model, draw: Draw) -> Arguments:
 
 def _lend(model: _core.Model, draw: Draw) -> Arguments:
     name, shape = _name(model, draw, "weight")
-    kind = draw.choice(sorted(BLOCKS))
-    size = (shape[0], max(shape[-1] // 32, 1) * BLOCKS[kind])
-    blocks = draw.numbers().integers(0, 256, size, np.uint8)
-    order = draw.choice([None, np.array(draw.sample(range(shape[0]), shape[0]))])
-    return {"name": name, "kind": kind, "blocks": blocks, "order": order}
+    kind, raw, order = blocks(draw, shape)
+    return {"name": name, "kind": kind, "blocks": raw, "order": order}
 
 
 def _add_adapter(model: _core.Model, draw: Draw) -> Arguments:
     if draw.once_in(2):
         model.remove_adapter()
-    targets = draw.sample(TARGETS, draw.few(1, 7))
+    known = modules(model.configuration)
+    targets = draw.sample(known, draw.few(1, len(known)))
     return {
         "targets": targets,
         "ranks": [draw.few(1, 4) for _ in targets],
@@ -119,35 +117,31 @@ def _forward_backward(model: _core.Model, draw: Draw) -> Arguments:
     given = batch(draw)
     layers = model.configuration["layer_count"]
     tokens, width = len(given["input_ids"]), model.configuration["hidden_size"]
-    supervised = int((given["labels"] >= 0).sum())
     kind = draw.choice(["none", "worst", "gaussian", "given"])
     chosen = {
         "perturbation": kind,
         "rho": draw.choice([0.0, 2.0]),
         "norm": draw.choice(["chosen", "all"]),
         "variance": draw.choice([0.0, 0.1]),
-        "layers": draw.choice([None, np.arange(layers)]),
-        "values": draw.floats((layers * tokens, width)) if kind == "given" else None,
+        "layers": draw.choice([None, np.arange(layers), np.arange(1)]),
+        "values": draw.floats((layers, tokens, width)) if kind == "given" else None,
         "weight": draw.choice([1.0, 0.5]),
     }
-    if draw.once_in(2):
-        chosen["token_weights"] = draw.floats(supervised)
-    if draw.once_in(3):
-        chosen["reference"] = draw.floats((supervised, 32))
-        chosen["reference_weight"] = 0.5
-    return given | chosen | _masks(draw)
+    if draw.once_in(4):
+        chosen["factor"] = draw.choice([0.0, -0.5, 1.0])
+    return given | chosen | _weighted(draw, given) | _masks(draw)
 
 
 def _backward_from(model: _core.Model, draw: Draw) -> Arguments:
     given = batch(draw)
     tokens, width = len(given["input_ids"]), model.configuration["hidden_size"]
     states = draw.sample(["attention", "mlp", "residual"], draw.few(0, 2))
-    supervised = int((given["labels"] >= 0).sum())
+    supervised = supervised_count(given)
     return {
         **given,
         "states": states,
         "layers": np.zeros(len(states), np.int64) if states else None,
-        "gradients": draw.floats((len(states) * tokens, width)) if states else None,
+        "gradients": draw.floats((len(states), tokens, width)) if states else None,
         "logits": draw.choice([None, draw.floats((supervised, 32))]),
         **_masks(draw),
     }
@@ -158,7 +152,7 @@ def _generate(model: _core.Model, draw: Draw) -> Arguments:
     return {
         "input_ids": given["input_ids"],
         "offsets": given["offsets"],
-        "max_new_tokens": draw.few(0, 5),
+        "max_new_tokens": draw.few(1, 5),
         "temperature": draw.choice([0.0, 0.0, 0.5, 1.0, 1e-308, 1e30]),
         "top_p": draw.choice([1.0, 0.5, 1e-9]),
         "seed": draw.few(0, 9),
@@ -169,7 +163,7 @@ def _generate(model: _core.Model, draw: Draw) -> Arguments:
 
 def _log_probabilities(model: _core.Model, draw: Draw) -> Arguments:
     given = batch(draw)
-    return given | {"rows": int((given["labels"] >= 0).sum())}
+    return given | {"rows": supervised_count(given)}
 
 
 Builder = Callable[[Any, Draw], Arguments]
@@ -193,7 +187,7 @@ METHODS: dict[str, Builder] = {
     "forward_backward": _forward_backward,
     "backward_from": _backward_from,
     "log_probabilities": _log_probabilities,
-    "attention_gradients": lambda model, draw: batch(draw) | _masks(draw),
+    "attention_gradients": _attention_gradients,
     "attention_gradient_states": lambda model, draw: {},
     "zero_gradients": lambda model, draw: {},
     "perturbations": lambda model, draw: {},
@@ -256,6 +250,6 @@ FUNCTIONS: dict[str, Callable[[Draw], Arguments]] = {
         "total_steps": draw.few(1, 20),
     },
     "set_num_threads": lambda draw: {"n": draw.few(1, 4)},
-    "Model": lambda draw: {"configuration": configuration(**draw.choice(SHAPES))},
+    "Model": lambda draw: {"configuration": dict(draw.choice(DESCRIPTIONS))},
     "Turn": lambda draw: {"owner": draw.choice(["model", "x"])},
 }

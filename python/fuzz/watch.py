@@ -18,6 +18,9 @@ __all__ = ["Finding", "Total", "run"]
 
 WORKER = ["-m", "fuzz.worker"]
 PATIENCE = 10.0
+"""Seconds of the processor that one case may take."""
+STANDSTILL = 6
+"""So many times longer it may take by the clock: others are at work, too."""
 STARTING = 180.0
 TESTS = Path(__file__).parent.parent / "tests"
 
@@ -93,21 +96,32 @@ def _worker(
 
 def _wait(worker: subprocess.Popen[bytes], place: Path, end: float) -> str:
     """Wait for the worker's end; how it ended where that is a finding."""
-    known, since = b"", time.monotonic()
+    known, since, used = b"", time.monotonic(), 0.0
     while worker.poll() is None:
         time.sleep(0.05)
         now, content = time.monotonic(), place.read_bytes()
         if content != known:
-            known, since = content, now
+            known, since, used = content, now, _processor_seconds(worker.pid)
         patience = STARTING if content[16] == 2 else PATIENCE
         if now > end and content[16] != 2:
             worker.kill()
             worker.wait()
             return ""
-        if now - since > patience:
+        worked = _processor_seconds(worker.pid) - used
+        if worked > patience or now - since > STANDSTILL * patience:
             worker.send_signal(signal.SIGABRT)
             worker.wait()
             return f"no end after {patience:.0f} s"
     if worker.returncode < 0:
         return f"ended by {signal.Signals(-worker.returncode).name}"
     return "" if worker.returncode == 0 else f"exit status {worker.returncode}"
+
+
+def _processor_seconds(process: int) -> float:
+    """What a process has used of the processors; 0 where it is gone."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return 0.0
+    user, system = text.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -9,9 +10,42 @@ import pytest
 
 from fuzz import watch
 from fuzz.calls import missing
+from fuzz.draw import Draw
+from fuzz.models import DESCRIPTIONS, new_model
+from fuzz.targets import METHODS
 from fuzz.watch import Finding, run
+from vaccine_swift.families import FAMILIES
 
 SEEDS = Path(watch.__file__).with_name("seeds.txt").read_text().splitlines()
+
+
+def test_drawing_itself_raises_nothing() -> None:
+    """What the generator did wrong would be taken for a documented refusal."""
+    for seed in range(4000):
+        draw = Draw(f"drawing {seed}")
+        value = draw.anything()
+        for _ in range(6):
+            value = draw.spoilt(value)
+
+
+def test_most_calls_of_a_training_step_get_past_its_checks() -> None:
+    passed = dict.fromkeys(("forward_backward", "attention_gradients", "generate"), 0)
+    for seed in range(60):
+        draw = Draw(f"steps {seed}")
+        model = new_model(draw)
+        for name in passed:
+            options = METHODS[name](model, draw)
+            with contextlib.suppress(ValueError):
+                getattr(model, name)(**options)
+                passed[name] += 1
+    assert min(passed.values()) > 10, passed
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_called(family: str) -> None:
+    words = FAMILIES[family].modules.keys()
+    known = [{n for n in d if n.startswith("names.")} for d in DESCRIPTIONS]
+    assert {f"names.{word}" for word in words} in known
 
 
 def test_every_function_and_method_is_called() -> None:
