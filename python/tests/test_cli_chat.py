@@ -63,6 +63,18 @@ def test_draws_differ_from_turn_to_turn_and_not_from_run_to_run(chat) -> None:
     assert chat(lines, *options)[1] == printed
 
 
+def test_without_an_option_the_answer_fits_the_context(
+    model_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Hi\n"))
+    words = ["chat", "--model", str(model_path), "--dtype", "float32"]
+    assert main([*words, "--temperature", "1", "--seed", "2"]) == 0
+    model = vs.CausalLM.from_pretrained(model_path)
+    answer = model.chat("Hi", temperature=1.0, seed=2)
+    assert answer
+    assert capsys.readouterr().out == f"{answer}\n"
+
+
 def test_what_is_beyond_the_context_is_told_of_and_forgotten(chat) -> None:
     status, printed = chat(["Hi", "Hello " * 500, "Hi"])
     assert status == 0

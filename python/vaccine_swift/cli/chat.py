@@ -17,6 +17,7 @@ from vaccine_swift.cli.model_options import (
     load_model,
 )
 from vaccine_swift.cli.terminal import say, shown, status
+from vaccine_swift.models.chat import LONGEST_ANSWER
 
 __all__ = ["add_parser", "run"]
 
@@ -48,7 +49,7 @@ def add_parser(commands: Any) -> None:
     add_engine_options(group, "auto")
     add_thread_option(group)
     group = parser.add_argument_group("answers")
-    add_sampling_options(group, longest=256)
+    add_sampling_options(group, longest=LONGEST_ANSWER, bounded=True)
     parser.set_defaults(run=run)
 
 

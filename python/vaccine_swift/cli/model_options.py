@@ -87,14 +87,21 @@ def add_overwrite_option(group: argparse._ActionsContainer, what: str) -> None:
     group.add_argument("--overwrite", action="store_true", help=f"replace {what}")
 
 
-def add_sampling_options(group: argparse._ActionsContainer, *, longest: int) -> None:
-    """``--max-new-tokens``, ``--temperature``, ``--top-p`` and ``--seed``."""
+def add_sampling_options(
+    group: argparse._ActionsContainer, *, longest: int, bounded: bool = False
+) -> None:
+    """``--max-new-tokens``, ``--temperature``, ``--top-p`` and ``--seed``.
+
+    `bounded`: where the option is not given it is None, and the API takes what the
+    context leaves of `longest`.
+    """
+    rest = f" (default: {longest}, or what the context leaves)" if bounded else ""
     group.add_argument(
         "--max-new-tokens",
         type=int,
-        default=longest,
+        default=None if bounded else longest,
         metavar="N",
-        help="longest answer",
+        help=f"longest answer{rest}",
     )
     group.add_argument(
         "--temperature",

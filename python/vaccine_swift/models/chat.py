@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from vaccine_swift.data.chat_segments import apply_template, check_rendered
 from vaccine_swift.data.items import Conversation
 from vaccine_swift.data.messages import read_messages
 from vaccine_swift.models.generation import Generation
 
-__all__ = ["Chat"]
+__all__ = ["LONGEST_ANSWER", "Chat"]
+
+LONGEST_ANSWER: Final = 256
+"""New tokens of an answer where nobody says otherwise and the context has room."""
 
 
 class Chat(Generation):
@@ -19,7 +22,7 @@ class Chat(Generation):
     def chat(
         self,
         messages: str | Sequence[Mapping[str, Any]],
-        max_new_tokens: int = 256,
+        max_new_tokens: int | None = None,
         temperature: float = 0.0,
         *,
         system: str | None = None,
@@ -36,7 +39,9 @@ class Chat(Generation):
         messages : str or list of dict
             A request; or messages with ``role`` and ``content``, oldest first, the
             last one the user's or a tool's.
-        max_new_tokens, temperature, top_p, seed, first_prompt
+        max_new_tokens : int, optional
+            As in `generate`. Left out: 256, or as many as the context leaves.
+        temperature, top_p, seed, first_prompt
             As in `generate`.
         system : str, optional
             The system prompt, before all messages.
@@ -102,6 +107,10 @@ class Chat(Generation):
         conversation = Conversation(read, unlearned, schemas, variables)
         check_rendered(conversation, tokenizer, "messages")
         prompt = apply_template(conversation, tokenizer, "messages", generation=True)
+        if max_new_tokens is None:
+            asked = len(tokenizer.encode_prompt(prompt, add_special_tokens=False))
+            left = self._model.configuration["context_length"] - asked
+            max_new_tokens = min(LONGEST_ANSWER, max(left, 1))
         (answer,) = self.generate(
             [prompt],
             max_new_tokens,
