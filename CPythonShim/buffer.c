@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "buffer.h"
@@ -8,22 +7,9 @@ enum { ELEMENT_BYTES = 4, ALIGNMENT = 64 };
 _Static_assert(sizeof(float) == ELEMENT_BYTES && sizeof(int) == ELEMENT_BYTES,
     "the formats 'f' and 'i' are of four bytes");
 
-// Requests below this are left to malloc alone.
+// Requests below this are left to malloc alone, which promises more than there is: the process
+// would be killed on the first touch.
 static const Py_ssize_t CHECKED_BYTES = 64 << 20;
-
-// What the kernel can give without swapping; unlimited where it does not say. malloc itself
-// promises more than there is, and the process would be killed on the first touch.
-static int64_t available_bytes(void) {
-    FILE *file = fopen("/proc/meminfo", "r");
-    if (file == NULL) return INT64_MAX;
-    char line[128];
-    long long kilobytes;
-    int64_t available = INT64_MAX;
-    while (fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "MemAvailable: %lld kB", &kilobytes) == 1) available = kilobytes * 1024;
-    fclose(file);
-    return available;
-}
 
 // The bytes of the shape, or -1 if they overflow.
 static Py_ssize_t size_of(int dimensions, const int64_t *shape) {
@@ -34,7 +20,7 @@ static Py_ssize_t size_of(int dimensions, const int64_t *shape) {
 }
 
 static void *allocate(Py_ssize_t bytes) {
-    if (bytes < 0 || (bytes > CHECKED_BYTES && bytes > available_bytes())) return NULL;
+    if (bytes < 0 || (bytes > CHECKED_BYTES && bytes > vaccine_available_memory())) return NULL;
     const size_t rounded = ((size_t)bytes / ALIGNMENT + 1) * ALIGNMENT;
     return aligned_alloc(ALIGNMENT, rounded);
 }

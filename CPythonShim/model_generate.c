@@ -36,7 +36,10 @@ typedef struct Prompts {
 static PyObject *generate(
     ModelObject *self, const Prompts *prompts, VaccineGenerationOptions options) {
     const int64_t count = prompts->offsets.count > 1 ? prompts->offsets.count - 1 : 0;
-    const int64_t width = options.maximum_new_tokens;
+    // The core refuses what goes beyond the context; nothing is taken for it before.
+    const int64_t width = options.maximum_new_tokens < self->sizes.context_length
+        ? options.maximum_new_tokens
+        : self->sizes.context_length;
     options.end_tokens = input_as_integers(&prompts->end_tokens);
     // calloc checks the product; one element more, so that nothing is not NULL.
     int64_t *lengths = calloc((size_t)count + 1, sizeof *lengths);

@@ -108,10 +108,11 @@ public func vaccine_model_generate(
     _ lengths: UnsafeMutablePointer<Int64>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(
+    let context = (try? ModelHandle.at(model).decoder.configuration.contextLength) ?? 0
+    return status(
         message,
         bytes: arraysOf(input_ids.count)
-            + arraysOf(offsets.count, Int64(options.maximum_new_tokens))
+            + arraysOf(offsets.count, Int64(min(Int(options.maximum_new_tokens), context)))
     ) { () throws(VaccineError) in
         let decoder = try ModelHandle.at(model).decoder
         let prompts = try PackedBatch(

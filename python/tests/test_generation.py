@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import types
 import warnings
 from pathlib import Path
 from typing import Any
@@ -295,6 +296,44 @@ def test_chat_is_generation_from_the_template(talking: vs.CausalLM) -> None:
     drawn: dict[str, Any] = {"temperature": 1.0, "top_p": 0.9, "seed": 4}
     (text,) = talking.generate([prompt], 12, add_special_tokens=False, **drawn)
     assert talking.chat(talk, 12, system="Be brief.", **drawn) == text.strip()
+
+
+@pytest.mark.parametrize("request_text", ["Hi", "Hello there, " * 9])
+def test_an_answer_takes_what_the_context_leaves_where_nobody_says_more(
+    talking: vs.CausalLM, request_text: str
+) -> None:
+    prompt = f"<user> {request_text}</s>\n<assistant> "
+    asked = len(talking.tokenizer.encode(prompt, add_special_tokens=False))
+    left = talking.config["max_position_embeddings"] - asked
+    assert 0 < left < 256
+    assert talking.chat(request_text) == talking.chat(request_text, left)
+    with pytest.raises(ValueError, match="256 new ones exceed the context of 256"):
+        talking.chat(request_text, 256)
+
+
+def test_an_answer_is_of_256_tokens_where_the_context_has_more(
+    talking: vs.CausalLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[int] = []
+    config = talking._model.configuration | {"context_length": 4096}
+    monkeypatch.setattr(
+        type(talking),
+        "generate",
+        lambda self, prompts, limit, *_, **__: limits.append(limit) or [""],
+    )
+    monkeypatch.setattr(talking, "_model", types.SimpleNamespace(configuration=config))
+    talking.chat("Hi")
+    assert limits == [256]
+
+
+def test_new_tokens_beyond_the_context_take_no_memory(model: vs.CausalLM) -> None:
+    # 10,000 prompts of 2^31 - 1 new tokens would be 86 TB.
+    for count in (1, 10_000):
+        with pytest.raises(ValueError, match="exceed the context of 256"):
+            model.generate_ids([[1]] * count, 2**31 - 1)
+        with pytest.raises(ValueError, match="exceed the context of 256"):
+            model.generate_ids([[1]] * count, 256)
+    assert len(model.generate_ids([[1]], 255, end_tokens=[])[0]) == 255
 
 
 @pytest.mark.parametrize(

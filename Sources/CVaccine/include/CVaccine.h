@@ -360,8 +360,9 @@ typedef struct VaccineGenerationOptions {
     VaccineIntegers end_tokens;
 } VaccineGenerationOptions;
 
-// Prompts packed as in VaccineBatch. `output` is [B, maximum_new_tokens] int32, `lengths` [B]
-// counts the tokens written for each prompt (an end token, if met, is the last one).
+// Prompts packed as in VaccineBatch. `output` is [B, maximum_new_tokens] int32, and is not touched
+// where those exceed the context; `lengths` [B] counts the tokens written for each prompt (an end
+// token, if met, is the last one).
 VaccineStatus vaccine_model_generate(VaccineModel *model, VaccineIntegers input_ids,
     VaccineIntegers offsets, VaccineGenerationOptions options, int32_t *output, int64_t *lengths,
     VaccineInterrupt interrupt, VaccineMessage *message);
