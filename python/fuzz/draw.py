@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import random
 from typing import Any
 
@@ -56,11 +57,13 @@ class Reentrant:
 
     def __index__(self) -> int:
         self.action()
-        return int(self.value)
+        return operator.index(self.value)
 
     def __float__(self) -> float:
         self.action()
-        return float(self.value)
+        if isinstance(self.value, float):
+            return self.value
+        raise TypeError("not a number")
 
     def __len__(self) -> int:
         self.action()

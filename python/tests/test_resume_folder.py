@@ -8,6 +8,7 @@ import json
 import math
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -200,6 +201,22 @@ def test_a_shorter_max_steps_is_refused(tmp_path) -> None:
         run_of(tmp_path, max_steps=3).train(
             resume_from_checkpoint=tmp_path / "checkpoint-2"
         )
+
+
+@pytest.mark.parametrize("length", ["4", [4], {}, None])
+def test_a_length_that_is_none_is_a_difference(tmp_path, length) -> None:
+    run_of(tmp_path, max_steps=2).train()
+    path = tmp_path / "checkpoint-2"
+    (path / "SHA256SUMS").unlink()
+    file = path / "training_args.json"
+    content = json.loads(file.read_text())
+    del content["id"]
+    name = next(key for key in content["run"] if key.startswith("max_steps"))
+    content["run"][name] = length
+    file.write_text(json.dumps(content))
+    told = re.escape(f"(in steps) was {length!r}, is 3")
+    with pytest.raises(ValueError, match=told):
+        run_of(tmp_path, max_steps=3).train(resume_from_checkpoint=path)
 
 
 # MARK: Whole to the bit

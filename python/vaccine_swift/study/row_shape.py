@@ -31,7 +31,8 @@ _POINT: Final[Shape] = {
 }
 
 ROW: Final[Shape] = {
-    **dict.fromkeys(("method", "label", "task", "lora"), (TEXT, OPTIONAL)),
+    **dict.fromkeys(("method", "label"), TEXT),
+    **dict.fromkeys(("task", "lora"), (TEXT, OPTIONAL)),
     **dict.fromkeys(("rho", "variance", "every", "poison"), (NUMBER, OPTIONAL)),
     "samples": (INTEGER, OPTIONAL),
     "seed": INTEGER,

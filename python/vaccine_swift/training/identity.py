@@ -128,7 +128,7 @@ def going_on(
     saved = checkpoint.identity
     result = dict(present)
     was, now = saved.get(_LENGTH), present.get(_LENGTH)
-    is_longer = was is not None and now is not None and args.max_steps > was
+    is_longer = isinstance(was, int) and now is not None and args.max_steps > was
     if is_longer:
         result[_LENGTH] = was
     if _WARMUP in saved and 0 < args.warmup_steps < 1:
