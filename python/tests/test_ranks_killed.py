@@ -9,41 +9,13 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import numpy as np
 from launched import check_it_goes_on
+from pipe_ranks import PipeRank
 from ranks_run import job
 
 import vaccine_swift as vs
 
 SIZE = 3
-
-
-class PipeRank:
-    """Rank 0 has a pipe to each of the others, which have one to it."""
-
-    def __init__(self, rank: int, pipes: dict[int, Connection]) -> None:
-        self.rank, self.size = rank, SIZE
-        self._pipes = pipes
-
-    def allreduce(self, array: np.ndarray) -> None:
-        for other, pipe in self._pipes.items():
-            try:
-                if self.rank == 0:
-                    array += np.frombuffer(pipe.recv_bytes(), array.dtype).reshape(
-                        array.shape
-                    )
-                else:
-                    pipe.send_bytes(array.tobytes())
-                    told = np.frombuffer(pipe.recv_bytes(), array.dtype)
-                    array[...] = told.reshape(array.shape)
-            except (EOFError, OSError) as error:
-                raise ConnectionError(f"rank {other} has ended") from error
-        if self.rank == 0:
-            for pipe in self._pipes.values():
-                pipe.send_bytes(array.tobytes())
-
-    def barrier(self) -> None:
-        self.allreduce(np.zeros(1))
 
 
 class Telling(vs.TrainerCallback):
@@ -59,7 +31,7 @@ def work(
     folder: Path, rank: int, pipes: dict[int, Connection], steps: Connection
 ) -> None:
     vs.set_num_threads(1)
-    job(folder / "job", PipeRank(rank, pipes), Telling(steps)).train()
+    job(folder / "job", PipeRank(rank, SIZE, pipes), Telling(steps)).train()
 
 
 def test_a_killed_rank_ends_the_job_by_name(tmp_path: Path, capfd) -> None:
