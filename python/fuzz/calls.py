@@ -18,7 +18,7 @@ from vaccine_swift import _core
 __all__ = ["DOCUMENTED", "calls_case", "missing", "threads_case"]
 
 DOCUMENTED = (TypeError, ValueError, MemoryError, RuntimeError)
-ENDING = ("remove_adapter", "merge_adapter", "add_adapter")
+ENDING = ("remove_adapter", "merge_adapter", "add_adapter", "freeze_adapter")
 """After which most calls have nothing to do without an adapter."""
 FOLLOWING = {
     "forward_backward": "perturbations",

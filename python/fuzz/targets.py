@@ -14,7 +14,7 @@ from vaccine_swift import _core
 __all__ = ["FUNCTIONS", "METHODS", "OPTIMISER", "VECTOR"]
 
 Arguments = dict[str, Any]
-KINDS = ("weight", "adapter", "gradient")
+KINDS = ("weight", "adapter", "gradient", "frozen")
 
 
 def batch(draw: Draw) -> Arguments:
@@ -177,6 +177,9 @@ METHODS: dict[str, Builder] = {
     "lend": _lend,
     "add_adapter": _add_adapter,
     "remove_adapter": lambda model, draw: {},
+    "freeze_adapter": lambda model, draw: {},
+    "remove_frozen_adapters": lambda model, draw: {},
+    "read_merged": lambda model, draw: {"name": _name(model, draw, "weight")[0]},
     "merge_adapter": lambda model, draw: {},
     "set_frozen": lambda model, draw: {"names": [_name(model, draw, "adapter")[0]]},
     "reserve": _reserve,
