@@ -15,7 +15,7 @@ from typing import Any
 import golden
 import numpy as np
 import pytest
-from random_cases import packed, random_case
+from random_cases import FAMILIES, packed, random_case
 from study_support import tiny_study, write_study_model
 
 import vaccine_swift as vs
@@ -79,7 +79,10 @@ def by_torch(model: vs.CausalLM, lora: vs.LoRAConfig, **options: Any) -> vs.Caus
     return twin
 
 
-@pytest.fixture(params=[("llama", 0), ("llama", 3), ("opt", 0), ("opt", 1)], ids=str)
+CASES = [("llama", 3), *((family, seed) for family in FAMILIES for seed in (0, 1))]
+
+
+@pytest.fixture(params=CASES, ids=str)
 def twins(
     request: pytest.FixtureRequest, oracle: SimpleNamespace
 ) -> tuple[Any, vs.CausalLM]:
@@ -90,6 +93,19 @@ def twins(
     return case, by_torch(case.model, case.model.adapter)
 
 
+def assert_gradients_agree(found: Any, expected: Any) -> None:
+    """Nothing but rounding where one is zero, as of q in a window of one token."""
+    total = np.linalg.norm([np.linalg.norm(each) for each in expected.values()])
+    silent = [name for name, values in expected.items() if not values.any()]
+    for name in silent:
+        assert np.linalg.norm(found[name]) <= 1e-7 * total, name
+    told, known = (
+        {name: each for name, each in side.items() if name not in silent}
+        for side in (found, expected)
+    )
+    golden.assert_states_agree(told, known, GRADIENTS)
+
+
 @pytest.mark.parametrize("kind", ["sft", "vaccine"])
 def test_both_engines_give_one_gradient(twins, kind: str) -> None:
     case, other = twins
@@ -97,7 +113,7 @@ def test_both_engines_give_one_gradient(twins, kind: str) -> None:
     batch = packed(case.sequences(4, 40))
     reports = [each.forward_backward(batch, method) for each in (case.model, other)]
     assert reports[1].loss == pytest.approx(reports[0].loss, rel=1e-5)
-    golden.assert_states_agree(other.gradients(), case.model.gradients(), GRADIENTS)
+    assert_gradients_agree(other.gradients(), case.model.gradients())
     if kind == "vaccine":
         shifts = [each.perturbations() for each in (case.model, other)]
         assert golden.relative_error(shifts[1], shifts[0]) <= GRADIENTS
@@ -108,6 +124,35 @@ def test_both_engines_give_one_gradient(twins, kind: str) -> None:
     assert golden.relative_error(states[1], states[0]) <= GRADIENTS
 
 
+@pytest.mark.parametrize("what", ["attention", "residual", "mlp"])
+@pytest.mark.parametrize("pool", ["tokens", "mean"])
+def test_both_engines_see_the_same_states(twins, what: str, pool: str) -> None:
+    case, other = twins
+    batch = packed(case.sequences(3, 40))
+    ours, theirs = (
+        each.hidden_states(batch, what=what, pool=pool) for each in (case.model, other)
+    )
+    assert golden.relative_error(theirs, ours) <= GRADIENTS
+
+
+def test_both_engines_continue_with_the_same_tokens(twins) -> None:
+    """Prompts longer than a window and shorter; greedy, and drawn from one seed."""
+    case, other = twins
+    prompts = [ids.tolist() for ids, _ in case.sequences(3, 60)]
+    for options in ({}, {"temperature": 0.8, "seed": 5}):
+        ours, theirs = (
+            each.generate_ids(prompts, max_new_tokens=12, **options)
+            for each in (case.model, other)
+        )
+        assert theirs == ours
+
+
+# Not with a window of one token: AdamW makes whole steps of what rounding leaves of a
+# gradient that is zero.
+TRAINED = [("llama", 3), ("opt", 0), *((family, 1) for family in FAMILIES)]
+
+
+@pytest.mark.parametrize("twins", TRAINED, indirect=True, ids=str)
 def test_both_trainers_give_one_adapter_after_twenty_steps(twins, tmp_path) -> None:
     case, other = twins
     data = [vs.Example(*pair) for pair in case.sequences(12, 24)]
@@ -222,11 +267,13 @@ def test_files_adapters_and_drift_are_the_same(oracle, tmp_path) -> None:
     assert adapter is not None
 
 
-def test_the_same_study_comes_of_both(tmp_path) -> None:
+@pytest.mark.parametrize("preset", ["tiny", "smoke"])
+def test_the_same_study_comes_of_both(tmp_path, preset: str) -> None:
+    made = tiny_study if preset == "tiny" else smoke_study
     model = write_study_model(tmp_path / "model")
     results = {
         engine: study.run(
-            tiny_study(
+            made(
                 model,
                 engine=engine,
                 device=None if engine == "swift" else DEVICE,
@@ -241,6 +288,11 @@ def test_the_same_study_comes_of_both(tmp_path) -> None:
     assert len(rows[0]) == len(rows[1]) > 0
     for ours, theirs in zip(*rows, strict=True):
         assert_close(dict(ours), dict(theirs), "row")
+
+
+def smoke_study(model: Path, **changes: Any) -> study.StudyConfig:
+    """The preset, with a rank that the tiny model has room for."""
+    return study.preset("smoke", model=str(model), rank=2, **changes)
 
 
 def assert_close(ours: Any, theirs: Any, place: str) -> None:

@@ -85,6 +85,8 @@ class Generation(TorchModelBase):
             do_sample=False,
             eos_token_id=ends or None,
             pad_token_id=_PADDING,
+            # transformers' cache of a window of one token keeps every token.
+            use_cache=getattr(self._model.config, "sliding_window", None) != 1,
         )
         with torch.no_grad():
             output = self._model.generate(
