@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -18,8 +19,12 @@ from launched import (
     start,
     weights,
 )
+from study_support import tiny_study, without_clock, write_study_model
+from test_drift_merging import measured, numbers
 from training_support import relative_error
 
+import vaccine_swift as vs
+from vaccine_swift import drift, study
 from vaccine_swift.cli import main
 from vaccine_swift.training.checkpoint import Checkpoint
 
@@ -99,3 +104,21 @@ def test_a_sum_is_that_of_all_types(tmp_path: Path) -> None:
     )
     lines = finished([*MPIRUN, str(script)]).split("\n")
     assert sorted(filter(None, lines)) == ["0 2", "1 2"]
+
+
+def test_workers_of_mpi4py_do_a_study_and_a_tree_of_drift(tmp_path: Path) -> None:
+    model = write_study_model(tmp_path / "model")
+    script = str(Path(__file__).with_name("mpi_futures.py"))
+    three = ["3" if word == "2" else word for word in MPIRUN]
+    printed = finished([*three, script, str(model), str(tmp_path / "job")])
+    assert json.loads(printed) == numbers(drift.merge_tree(map(measured, range(7))))
+    vs.set_num_threads(1)
+    alone = study.run(tiny_study(model), tmp_path / "alone", progress=False)
+    found = study.StudyResult.load(tmp_path / "job")
+    assert without_clock(found.rows) == without_clock(alone.rows)
+    stages = tmp_path / "alone" / "stages"
+    files = sorted(stages.glob("*/adapter_model.safetensors"))
+    assert files
+    for path in files:
+        other = tmp_path / "job" / path.relative_to(tmp_path / "alone")
+        assert other.read_bytes() == path.read_bytes()
