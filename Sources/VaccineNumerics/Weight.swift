@@ -11,6 +11,13 @@ public enum Precision: Sendable, Equatable {
 
     /// Whether this processor multiplies in this format.
     public var isAvailable: Bool { self != .bfloat16 || vaccine_has_bfloat16() }
+
+    /// A finite number as a tensor of weights in this format would hold it.
+    public func nearest(_ x: Float) -> Float {
+        guard self == .bfloat16 else { return x }
+        let bits = x.bitPattern
+        return Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000)
+    }
 }
 
 /// A frozen matrix [rows, columns], row-major, in one of the precisions.

@@ -3,7 +3,8 @@ internal import VaccineNumerics
 /// One layer of the decoder: attention and feed-forward, each with a norm and a residual add around it.
 ///
 /// ```
-/// middle = x + attention(norm(x)),   norm(x + attention(x))   or   x + norm(attention(x))
+/// middle = x + attention(norm(x)),   norm(x + attention(x)),   x + norm(attention(x))   or
+///          x + norm(attention(norm(x)))
 /// y      = middle + feedForward(norm(middle))   and so on
 /// ```
 /// Where norms and adds stand is told by `ResidualNorm`, and what the blocks compute in their own files.
@@ -29,23 +30,17 @@ extension DecoderLayer {
         let normed = pass.scratch.normed
 
         try attention.forward(
-            attentionNorm.input(
-                input, statistics: kept.attentionStatistics, in: normed.rows(all)),
+            attentionNorm.input(input, kept.attentionNorm, in: normed.rows(all)),
             pass, layer: index, kept.attention, into: middle)
         visit(.attention, index, middle)
-        attentionNorm.add(
-            input, rows: pass.rows(of: index), to: middle, statistics: kept.attentionStatistics,
-            taken: kept.attentionTaken?.rows(rows))
+        attentionNorm.add(input, rows: pass.rows(of: index), to: middle, kept.attentionNorm)
         try pass.interruption.check()
 
         try feedForward.forward(
-            feedForwardNorm.input(
-                middle, statistics: kept.feedForwardStatistics, in: normed.rows(rows)),
+            feedForwardNorm.input(middle, kept.feedForwardNorm, in: normed.rows(rows)),
             pass, masks: pass.masks(of: index), kept.feedForward, into: y)
         visit(.feedForward, index, y)
-        feedForwardNorm.add(
-            middle, to: y, statistics: kept.feedForwardStatistics,
-            taken: kept.feedForwardTaken?.rows(rows))
+        feedForwardNorm.add(middle, to: y, kept.feedForwardNorm)
         visit(.residual, index, y)
     }
 
@@ -66,20 +61,17 @@ extension DecoderLayer {
         if let own = extra?[.residual, index] { dStream.add(own, rows: chosen) }
         visit(.residual, index, dStream)
         let dOutput = feedForwardNorm.backwardToOutput(
-            dStream, statistics: kept.feedForwardStatistics,
-            taken: kept.feedForwardTaken?.rows(rows),
-            in: dNormed
+            dStream, kept.feedForwardNorm, in: dNormed
         ).plus(extra?[.feedForward, index], rows: chosen, in: dNormed)
         visit(.feedForward, index, dOutput)
         let x =
             weights
-            ? feedForwardNorm.inputAgain(
-                middle, statistics: kept.feedForwardStatistics, in: normed) : nil
+            ? feedForwardNorm.inputAgain(middle, kept.feedForwardNorm, in: normed) : nil
         try feedForward.backward(
             x, dY: dOutput, pass, masks: pass.masks(of: index), kept.feedForward, backward,
             weights: weights, into: dNormed)
         feedForwardNorm.backwardOfInput(
-            middle, statistics: kept.feedForwardStatistics, dInput: dNormed, addingTo: dStream)
+            middle, kept.feedForwardNorm, dInput: dNormed, addingTo: dStream)
     }
 
     /// The gradient at the attention output, from that at `middle`.
@@ -92,8 +84,7 @@ extension DecoderLayer {
         let rows = 0..<dStream.rows
         let dNormed = backward.dNormed.rows(rows)
         let dOutput = attentionNorm.backwardToOutput(
-            dStream, statistics: kept.attentionStatistics, taken: kept.attentionTaken?.rows(rows),
-            in: dNormed
+            dStream, kept.attentionNorm, in: dNormed
         ).plus(extra?[.attention, index], rows: pass.rows(of: index), in: dNormed)
         visit(.attention, index, dOutput)
         return dOutput
@@ -115,8 +106,7 @@ extension DecoderLayer {
         let (input, normed) = (kept.input.rows(rows), pass.scratch.normed.rows(rows))
         let x =
             weights
-            ? attentionNorm.inputAgain(input, statistics: kept.attentionStatistics, in: normed)
-            : nil
+            ? attentionNorm.inputAgain(input, kept.attentionNorm, in: normed) : nil
         let dNormed = wantsInput ? backward.dNormed.rows(rows) : nil
         try attention.backward(
             x, dY: dOutput, pass, layer: index, kept.attention, backward, weights: weights,
@@ -124,7 +114,7 @@ extension DecoderLayer {
         if let chosen = pass.rows(of: index) { dStream.scatter(chosen) }
         if let dNormed {
             attentionNorm.backwardOfInput(
-                input, statistics: kept.attentionStatistics, dInput: dNormed, addingTo: dStream)
+                input, kept.attentionNorm, dInput: dNormed, addingTo: dStream)
         }
     }
 }

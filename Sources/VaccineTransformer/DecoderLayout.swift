@@ -15,7 +15,8 @@ struct DecoderLayout {
         embedding = Embedding(
             weight: arena.weight(rows: vocabulary, columns: width, precision),
             projection: isProjected
-                ? arena.weight(rows: hidden, columns: width, precision) : nil)
+                ? arena.weight(rows: hidden, columns: width, precision) : nil,
+            scale: precision.nearest(configuration.embeddingScale))
         let positions = configuration.positions.layOut(configuration, in: arena)
         layers = (0..<configuration.layerCount).map {
             DecoderLayer(configuration, index: $0, positions: positions, in: arena)
@@ -26,7 +27,8 @@ struct DecoderLayout {
             projection: isProjected
                 ? arena.weight(rows: width, columns: hidden, precision) : nil,
             weight: configuration.tiedEmbeddings
-                ? embedding.weight : arena.weight(rows: vocabulary, columns: width, precision))
+                ? embedding.weight : arena.weight(rows: vocabulary, columns: width, precision),
+            cap: configuration.logitCap)
         self.positions = positions
     }
 }
@@ -55,9 +57,7 @@ extension DecoderLayer {
                 bias: bias ? arena.matrix(rows: 1, columns: start) : nil, parts: parts)
         }
         self.index = index
-        attentionNorm = ResidualNorm(
-            norm: configuration.norm.layOut(width: hidden, in: arena),
-            placement: configuration.placement)
+        attentionNorm = ResidualNorm(configuration, in: arena)
         attention = AttentionBlock(
             queryKeyValue: projection(
                 [
@@ -70,11 +70,8 @@ extension DecoderLayer {
             norm: settings.queryKeyNorm.map {
                 QueryKeyNorm($0, settings, configuration.norm, in: arena)
             },
-            attention: Attention(settings, layer: index),
-            positions: configuration.positions.turns(layer: index) ? positions : NoPositions())
-        feedForwardNorm = ResidualNorm(
-            norm: configuration.norm.layOut(width: hidden, in: arena),
-            placement: configuration.placement)
+            attention: Attention(settings, layer: index), positions: positions.ofLayer(index))
+        feedForwardNorm = ResidualNorm(configuration, in: arena)
         feedForward = FeedForwardBlock(
             inner: projection(
                 inner.activation.modules.map { ($0, inner.width) }, input: hidden,

@@ -22,13 +22,11 @@ struct BatchCapacity: Equatable {
 /// What one decoder layer keeps from its forward pass for its backward pass.
 struct LayerActivations {
     let input: Matrix  // [T, C] the residual stream entering the layer
-    let attentionStatistics: Matrix  // [T, statistics of the norm]
+    let attentionNorm: ResidualNormActivations
     let attention: AttentionActivations
-    let attentionTaken: Matrix?  // [T, C] what a norm after attention takes
     let middle: Matrix  // [T, C] the residual stream after attention
-    let feedForwardStatistics: Matrix  // [T, statistics of the norm]
+    let feedForwardNorm: ResidualNormActivations
     let feedForward: FeedForwardActivations
-    let feedForwardTaken: Matrix?  // [T, C] what a norm after the feed-forward block takes
 
     /// - Parameter sharedInner: as in `FeedForwardActivations`.
     init(
@@ -37,17 +35,15 @@ struct LayerActivations {
     ) {
         let (hidden, statistics) = (configuration.hiddenSize, configuration.norm.statisticsWidth)
         input = arena.matrix(rows: tokens, columns: hidden)
-        attentionStatistics = arena.matrix(rows: tokens, columns: statistics)
+        attentionNorm = ResidualNormActivations(configuration, tokens: tokens, in: arena)
         attention = AttentionActivations(
             configuration.attention, statisticsWidth: statistics, tokens: tokens, rank: rank,
             in: arena)
-        attentionTaken = configuration.placement.taken(tokens: tokens, width: hidden, in: arena)
         middle = arena.matrix(rows: tokens, columns: hidden)
-        feedForwardStatistics = arena.matrix(rows: tokens, columns: statistics)
+        feedForwardNorm = ResidualNormActivations(configuration, tokens: tokens, in: arena)
         feedForward = FeedForwardActivations(
             configuration.feedForward, tokens: tokens, rank: rank, sharedInner: sharedInner,
             in: arena)
-        feedForwardTaken = configuration.placement.taken(tokens: tokens, width: hidden, in: arena)
     }
 }
 
@@ -62,6 +58,7 @@ struct Scratch {
     let attention: [Matrix]  // per worker, [64, longest]
     let rounded: Weight?  // [T, (H + 2K)·D] unless products are float32
     let logits: Matrix  // [chunk, V]
+    let capped: Matrix?  // [part of a chunk, V] where logits are capped and have gradients
     let losses: Matrix  // [T, 1] of the supervised rows, in their order
     let dUs: [Matrix]  // per part of a projection, [T, r]
 
@@ -91,6 +88,11 @@ struct Scratch {
         }
         rounded = arena.rounded(
             rows: tokens, columns: attention.queryKeyValueWidth, configuration.precision)
+        capped =
+            capacity.training && configuration.logitCap != nil
+            ? arena.matrix(
+                rows: min(LanguageHead.rowsCapped, tokens), columns: configuration.vocabularySize)
+            : nil
         losses = arena.matrix(rows: tokens, columns: 1)
         dUs = (0..<Projection.maximumParts).map { _ in arena.matrix(rows: tokens, columns: rank) }
     }

@@ -48,13 +48,27 @@ import _TestSupport
         ),
         ("precision", "'float32', 'bfloat16', 'gguf'"),
         ("rotary_scaling", "'default', 'linear', 'llama3'"),
-        ("norm_placement", "'before', 'after', 'output'"),
+        ("norm_placement", "'before', 'after', 'output', 'around'"),
         ("query_key_norm", "'head', 'all_heads'"),
     ])
     func anUnknownKindListsTheKnown(key: String, known: String) {
         #expect(
             error([key: "other", "other_setting": 1])
                 == .value("\(key) must be one of \(known), got 'other'"))
+    }
+
+    @Test(arguments: [
+        ("embedding_scale", 0), ("logit_cap", -1), ("attention_cap", .infinity),
+        ("attention_scale", .nan), ("rotary_local_base", 0),
+    ])
+    func aScaleACapOrABaseIsPositive(key: String, value: Double) {
+        #expect(error([key: .real(value)]) == .value("\(key) must be positive, got \(value)"))
+    }
+
+    @Test func layersAreTurnedByASecondBaseWhereThereIsOne() {
+        let layers: [String: ModelDescription.Value] = ["rotary_layers": .numbers([2, 0, 1])]
+        #expect(error(layers) == .value("rotary_layers must be in [0, 1], got 2"))
+        #expect(error(layers.merging(["rotary_local_base": 100.0]) { $1 }) == nil)
     }
 
     @Test(arguments: [

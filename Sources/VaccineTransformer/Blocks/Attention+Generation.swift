@@ -31,7 +31,7 @@ extension Attention {
                 project(heads(qkv).rows(block), onto: keys, scale: 1, into: scores)
                 for head in 0..<block.count {
                     var weights = scores.mutable(head)
-                    _ = softmax(&weights, visible: seen.rows, scale: scale)
+                    _ = probabilities(&weights, visible: seen.rows)
                 }
                 expand(scores, over: values, addingTo: heads(context).rows(block))
             }

@@ -3,9 +3,9 @@ internal import VaccineNumerics
 /// Causal softmax attention within each sequence of a packed batch, with grouped keys and values.
 ///
 /// ```
-/// P = softmax(causal(Q · Kᵀ / √D)),   context = P · V
+/// P = softmax(causal(cap(scale · Q · Kᵀ))),   context = P · V
 /// ```
-/// With a window of w, a position sees itself and the w − 1 before it.
+/// The scale is 1 / √D and there is no cap in most models. With a window of w, a position sees itself and the w − 1 before it.
 /// Queries are taken in blocks of 64, so scratch is [64, sequence] and never [T, T]. The logarithm of
 /// every softmax denominator is kept, from which the backward pass computes P again.
 /// - SeeAlso: Vaswani et al. 2017, arXiv:1706.03762, Eq. 1; Dao et al. 2022, arXiv:2205.14135, for the
@@ -16,10 +16,13 @@ struct Attention {
     let headSize: Int
     /// Positions that one sees, itself included.
     let window: Int
+    /// Multiplies the scores.
+    let scale: Float
+    /// Of the scores; nil: none.
+    let cap: SoftCap?
 
     static let queryBlock = 64
 
-    var scale: Float { 1 / Float(headSize).squareRoot() }
     var group: Int { headCount / keyValueHeadCount }
 
     /// - Parameter layer: whose window it has.
@@ -28,6 +31,8 @@ struct Attention {
         keyValueHeadCount = settings.keyValueHeadCount
         headSize = settings.headSize
         window = settings.window(ofLayer: layer)
+        scale = settings.scale
+        cap = settings.cap
     }
 
     /// The positions that one sees.
@@ -81,8 +86,8 @@ struct Attention {
                         let own = self.seen(from: position)
                         let visible = p.hiding(own.lowerBound - seen.lowerBound, of: row)
                         var weights = visible.mutable(row)
-                        logSums[queryHead, rows.lowerBound + position] = softmax(
-                            &weights, visible: own.count, scale: scale)
+                        logSums[queryHead, rows.lowerBound + position] = probabilities(
+                            &weights, visible: own.count)
                     }
                     multiply(
                         p, by: values.rows(seen), into: output.rows(block), parallel: false)
@@ -94,7 +99,7 @@ struct Attention {
     /// The gradient of `forward` with respect to queries, keys and values.
     ///
     /// ```
-    /// dP = dO · Vᵀ,  dS = P ⊙ (dP − rowsum(P ⊙ dP)) / √D,
+    /// dP = dO · Vᵀ,  dS = scale · cap′(scale · S) ⊙ P ⊙ (dP − rowsum(P ⊙ dP)),
     /// dQ = dS · K,  dK = dSᵀ · Q,  dV = Pᵀ · dO
     /// ```
     /// - Parameters:
@@ -138,8 +143,8 @@ struct Attention {
                         let visibleGradient = dS.hiding(hidden, of: row)
                         var weights = visible.mutable(row)
                         var gradient = visibleGradient.mutable(row)
-                        softmaxBackward(
-                            &weights, &gradient, visible: own.count, scale: scale,
+                        scoreGradient(
+                            &weights, &gradient, visible: own.count,
                             logSum: logSums[queryHead, rows.lowerBound + position])
                     }
                     multiply(
@@ -153,6 +158,29 @@ struct Attention {
                 }
             }
         }
+    }
+
+    /// Softmax over the first `visible` of a row of scores; the rest become 0.
+    ///
+    /// - Returns: as `softmax`.
+    func probabilities(_ row: inout MutableSpan<Float>, visible: Int) -> Float {
+        guard let cap else { return softmax(&row, visible: visible, scale: scale) }
+        cap.apply(to: &row, scale: scale)
+        return softmax(&row, visible: visible, scale: 1)
+    }
+
+    /// Turns a row of scores into P and a row of dP into dS.
+    private func scoreGradient(
+        _ row: inout MutableSpan<Float>, _ gradient: inout MutableSpan<Float>, visible: Int,
+        logSum: Float
+    ) {
+        guard let cap else {
+            return softmaxBackward(
+                &row, &gradient, visible: visible, scale: scale, logSum: logSum)
+        }
+        cap.apply(to: &row, scale: scale)
+        cappedSoftmaxBackward(
+            &row, &gradient, visible: visible, cap, scale: scale, logSum: logSum)
     }
 
     /// Calls `body` for each key/value head of every sequence, so that dK and dV have one writer; between
@@ -211,7 +239,7 @@ func softmax(_ row: inout MutableSpan<Float>, visible: Int, scale: Float) -> Flo
     return maximum + logarithm(sum)
 }
 
-/// Turns a row of scores into P and a row of dP into dS. The sum is of the dP that there is: where products
+/// Turns a row of scores into P and a row of dP into dS, without a cap. The sum is of the dP that there is: where products
 /// round, dS still adds up to 0, which dO ⊙ O would miss by what dP was rounded by.
 private func softmaxBackward(
     _ row: inout MutableSpan<Float>, _ gradient: inout MutableSpan<Float>, visible: Int,
@@ -220,6 +248,35 @@ private func softmaxBackward(
     exponentiate(&row, visible: visible, scale: scale, minus: logSum)
     let along = dot(row.span, gradient.span)
     for index in row.indices { gradient[index] = row[index] * (gradient[index] - along) * scale }
+}
+
+/// As `softmaxBackward`, of scores that were scaled and capped.
+private func cappedSoftmaxBackward(
+    _ row: inout MutableSpan<Float>, _ gradient: inout MutableSpan<Float>, visible: Int,
+    _ cap: SoftCap, scale: Float, logSum: Float
+) {
+    for index in visible..<row.count { gradient[index] = 0 }
+    var sums = Lanes.zero
+    sweep(row.count) {
+        sums.addProduct((row.lanes(at: $0) - logSum).exponential(), gradient.lanes(at: $0))
+    } tail: {
+        sums.addProduct((row.lanesTail(at: $0) - logSum).exponential(), gradient.lanesTail(at: $0))
+    }
+    let along = sums.sum()
+    @inline(__always) func turned(_ capped: Lanes, _ dP: Lanes) -> (p: Lanes, dS: Lanes) {
+        let p = (capped - logSum).exponential()
+        return (p, p * (dP - along) * cap.slope(atOutput: capped) * scale)
+    }
+    sweep(row.count) {
+        let (p, dS) = turned(row.lanes(at: $0), gradient.lanes(at: $0))
+        row.setLanes(p, at: $0)
+        gradient.setLanes(dS, at: $0)
+    } tail: {
+        let (p, dS) = turned(row.lanesTail(at: $0), gradient.lanesTail(at: $0))
+        row.setLanesTail(p, at: $0)
+        gradient.setLanesTail(dS, at: $0)
+    }
+    for index in visible..<row.count { (row[index], gradient[index]) = (0, 0) }
 }
 
 /// row = exp(scale · row − shift) in the first `visible` places, 0 in the others.

@@ -11,6 +11,10 @@ struct AttentionSettings: Sendable {
     private var windows: [Int]
     /// Nil: queries and keys are not normalised.
     var queryKeyNorm: QueryKeyNormScope?
+    /// Multiplies the scores; nil: 1 / √D.
+    private var givenScale: Float?
+    /// Of the scores; nil: none.
+    var cap: SoftCap?
 
     /// The model's words for the linear maps, in the order of the computation.
     static let modules = ["query", "key", "value", "attention_output"]
@@ -23,7 +27,11 @@ struct AttentionSettings: Sendable {
         outputBias = reader.flag("attention_output_bias")
         windows = reader.has("windows") ? reader.integers("windows") : []
         queryKeyNorm = QueryKeyNormScope(&reader)
+        givenScale = reader.has("attention_scale") ? Float(reader.real("attention_scale")) : nil
+        cap = SoftCap(&reader, "attention_cap")
     }
+
+    var scale: Float { givenScale ?? 1 / Float(headSize).squareRoot() }
 
     func window(ofLayer layer: Int) -> Int {
         windows.indices.contains(layer) && windows[layer] > 0 ? windows[layer] : Int.max
@@ -43,6 +51,8 @@ struct AttentionSettings: Sendable {
         faults.expect("head_count", headCount, in: sizes)
         faults.expect("key_value_head_count", keyValueHeadCount, in: sizes)
         faults.expect("head_size", headSize, in: sizes)
+        if let givenScale { faults.expectPositive("attention_scale", Double(givenScale)) }
+        cap?.check("attention_cap", &faults)
         guard sizes.contains(headCount), sizes.contains(keyValueHeadCount) else { return }
         if sizes.contains(headSize), !sizes.contains(queryWidth) {
             faults.add(

@@ -3,17 +3,21 @@ internal import VaccineNumerics
 /// The final norm and the vocabulary projection, through a narrower space where the embedding is narrower.
 ///
 /// ```
-/// logits = norm(x) · weightᵀ   or   norm(x) · projectionᵀ · weightᵀ
+/// logits = cap(norm(x) · weightᵀ)   or   cap(norm(x) · projectionᵀ · weightᵀ)
 /// ```
-/// Of many rows, logits exist for at most `rowsAtOnce` at a time.
+/// Most models have no cap. Of many rows, logits exist for at most `rowsAtOnce` at a time.
 struct LanguageHead {
     let norm: any Norm
     /// Shape [E, C]; nil: E is C.
     let projection: Weight?
     /// Shape [V, E], the embedding if they are tied.
     let weight: Weight
+    /// Of the logits; nil: none.
+    let cap: SoftCap?
 
     static let rowsAtOnce = 256
+    /// Rows whose capped logits are kept beside their gradients.
+    static let rowsCapped = 32
 
     /// - Parameters:
     ///   - x: rows of the residual stream leaving the last layer, [S, C].
@@ -26,17 +30,23 @@ struct LanguageHead {
         let scratch = pass.scratch
         for rows in Blocks(of: x.rows, size: LanguageHead.rowsAtOnce) {
             try pass.interruption.check()
-            let size = 0..<rows.count
             normalise(x.rows(rows), pass)
-            let logits = output?.rows(rows) ?? scratch.logits.rows(size)
-            var final = scratch.normed.rows(size)
-            if let projection, let narrow = scratch.narrow?.rows(size) {
-                multiply(final, transposing: projection, into: narrow)
-                final = narrow
-            }
-            multiply(final, transposing: weight, into: logits)
+            let logits = output?.rows(rows) ?? scratch.logits.rows(0..<rows.count)
+            projectNormalised(pass, into: logits)
             try body(rows, logits)
         }
+    }
+
+    /// The logits of the rows that `normalise` was last called with.
+    private func projectNormalised(_ pass: Pass, into logits: Matrix) {
+        let (scratch, size) = (pass.scratch, 0..<logits.rows)
+        var final = scratch.normed.rows(size)
+        if let projection, let narrow = scratch.narrow?.rows(size) {
+            multiply(final, transposing: projection, into: narrow)
+            final = narrow
+        }
+        multiply(final, transposing: weight, into: logits)
+        cap?.apply(to: logits)
     }
 
     /// ∂/∂x of rows from the gradient at their logits.
@@ -49,8 +59,14 @@ struct LanguageHead {
         for rows in Blocks(of: x.rows, size: LanguageHead.rowsAtOnce) {
             try pass.interruption.check()
             normalise(x.rows(rows), pass)
-            backwardOfNormalised(
-                x.rows(rows), dLogits: dLogits.rows(rows), pass, addingTo: dX.rows(rows))
+            var dScores = dLogits.rows(rows)
+            if let cap {
+                let capped = pass.scratch.logits.rows(0..<rows.count)
+                projectNormalised(pass, into: capped)
+                cap.backward(capped, dY: dScores, into: capped)
+                dScores = capped
+            }
+            backwardOfNormalised(x.rows(rows), dLogits: dScores, pass, addingTo: dX.rows(rows))
         }
     }
 
@@ -76,6 +92,22 @@ struct LanguageHead {
         let scale = gradient == nil ? nil : weight / Float(count)
         try forward(x, pass) { (rows, logits) throws(VaccineError) in
             let losses = pass.scratch.losses.rows(rows)
+            rowLosses(logits, targets, terms, rows, scale, pass)
+            for row in 0..<rows.count { total += Double(losses[row, 0]) }
+            guard let gradient else { return }
+            backwardOfNormalised(
+                x.rows(rows), dLogits: logits, pass, addingTo: gradient.rows(rows))
+        }
+        return count == 0 ? 0 : total / Double(count)
+    }
+
+    /// The rows' own losses, and with a scale their gradients in place of the logits.
+    private func rowLosses(
+        _ logits: Matrix, _ targets: [Int32], _ terms: LossTerms?, _ rows: Range<Int>,
+        _ scale: Float?, _ pass: Pass
+    ) {
+        func losses(_ logits: Matrix, _ rows: Range<Int>) {
+            let losses = pass.scratch.losses.rows(rows)
             if let terms {
                 weightedLoss(
                     logits, targets: targets[rows], terms: terms, rows: rows, gradientScale: scale,
@@ -83,12 +115,16 @@ struct LanguageHead {
             } else {
                 crossEntropy(logits, targets: targets[rows], gradientScale: scale, losses: losses)
             }
-            for row in 0..<rows.count { total += Double(losses[row, 0]) }
-            guard let gradient else { return }
-            backwardOfNormalised(
-                x.rows(rows), dLogits: logits, pass, addingTo: gradient.rows(rows))
         }
-        return count == 0 ? 0 : total / Double(count)
+        guard let cap, scale != nil, let memory = pass.scratch.capped else {
+            return losses(logits, rows)
+        }
+        for part in Blocks(of: rows.count, size: LanguageHead.rowsCapped) {
+            let (logits, capped) = (logits.rows(part), memory.rows(0..<part.count))
+            capped.copy(from: logits)
+            losses(logits, rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound)
+            cap.backward(capped, dY: logits, into: logits)
+        }
     }
 
     private func normalise(_ x: Matrix, _ pass: Pass) {

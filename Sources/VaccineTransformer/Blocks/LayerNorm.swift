@@ -25,6 +25,7 @@ struct LayerNorm: Norm {
 struct LayerNormSettings: NormSettings {
     var epsilon: Float
     let statisticsWidth = 2
+    let neutralWeight: Float = 1
 
     init(_ reader: inout DescriptionReader) { epsilon = Float(reader.real("norm_epsilon")) }
 

@@ -6,6 +6,8 @@ protocol NormSettings: Sendable {
     func check(_ faults: inout Faults)
     /// Numbers that a forward pass keeps of every row.
     var statisticsWidth: Int { get }
+    /// The weights that change nothing.
+    var neutralWeight: Float { get }
     func layOut(width: Int, in arena: Arena) -> any Norm
 }
 

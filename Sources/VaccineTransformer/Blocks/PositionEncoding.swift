@@ -6,8 +6,6 @@ protocol PositionSettings: Sendable {
     /// The model's words for its modules with weights.
     var modules: [String] { get }
     func check(_ attention: AttentionSettings, layerCount: Int, _ faults: inout Faults)
-    /// Whether queries and keys of a layer are turned.
-    func turns(layer: Int) -> Bool
     func layOut(_ configuration: ModelConfiguration, in arena: Arena) -> any PositionEncoding
 }
 
@@ -18,6 +16,8 @@ protocol PositionEncoding: Sendable {
     var weights: [(ending: String, values: Weight)] { get }
     /// Computes what was only laid out.
     func fill()
+    /// What turns queries and keys of a layer.
+    func ofLayer(_ index: Int) -> any PositionEncoding
     /// - Parameter x: embeddings [T, C], changed in place.
     func add(to x: Matrix, at positions: Positions)
     /// - Parameters:
@@ -28,12 +28,12 @@ protocol PositionEncoding: Sendable {
 
 extension PositionSettings {
     var modules: [String] { [] }
-    func turns(layer: Int) -> Bool { true }
 }
 
 extension PositionEncoding {
     var weights: [(ending: String, values: Weight)] { [] }
     func fill() {}
+    func ofLayer(_ index: Int) -> any PositionEncoding { self }
     func add(to x: Matrix, at positions: Positions) {}
     func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool) {}
 }

@@ -15,7 +15,9 @@ enum RotaryScaling: Sendable, Equatable {
 struct RotarySettings: PositionSettings {
     var base = 10_000.0
     var scaling = RotaryScaling.none
-    /// For each layer whether it is turned, 0 or 1; empty: all are.
+    /// Another base, without scaling, of the layers that see no further than a window; nil: they have the same.
+    private var localBase: Double?
+    /// For each layer what turns it: 0 nothing, 1 `base` with its scaling, 2 `localBase`; empty: 1 for all.
     private var layers: [Int] = []
 
     init() {}
@@ -37,13 +39,14 @@ struct RotarySettings: PositionSettings {
             ),
         ]
         layers = reader.has("rotary_layers") ? reader.integers("rotary_layers") : []
+        localBase = reader.has("rotary_local_base") ? reader.real("rotary_local_base") : nil
         scaling = reader.choice("rotary_scaling", among: kinds) ?? .none
     }
 
-    func turns(layer: Int) -> Bool { !layers.indices.contains(layer) || layers[layer] == 1 }
-
     func check(_ attention: AttentionSettings, layerCount: Int, _ faults: inout Faults) {
-        faults.expectOne("rotary_layers", layers, forEachOf: layerCount, in: 0...1)
+        faults.expectOne(
+            "rotary_layers", layers, forEachOf: layerCount, in: 0...(localBase == nil ? 1 : 2))
+        if let localBase { faults.expectPositive("rotary_local_base", localBase) }
         if attention.headSize % 2 != 0 {
             faults.add("head_size must be even, got \(attention.headSize)", about: "head_size")
         }
@@ -52,14 +55,24 @@ struct RotarySettings: PositionSettings {
     }
 
     func layOut(_ configuration: ModelConfiguration, in arena: Arena) -> any PositionEncoding {
-        RotaryEmbedding(
-            frequencies: frequencies(headSize: configuration.attention.headSize),
-            positions: configuration.contextLength, in: arena)
+        func table(_ frequencies: [Double]) -> RotaryEmbedding {
+            RotaryEmbedding(
+                frequencies: frequencies, positions: configuration.contextLength, in: arena)
+        }
+        let headSize = configuration.attention.headSize
+        let everywhere = table(frequencies(headSize: headSize))
+        guard !layers.isEmpty else { return everywhere }
+        let local = localBase.map { table(plainFrequencies($0, headSize: headSize)) }
+        return LayeredRotary(tables: [everywhere] + (local.map { [$0] } ?? []), layers: layers)
+    }
+
+    private func plainFrequencies(_ base: Double, headSize: Int) -> [Double] {
+        (0..<headSize / 2).map { pow(base, -2 * Double($0) / Double(headSize)) }
     }
 
     /// The D/2 frequencies with their scaling.
     func frequencies(headSize: Int) -> [Double] {
-        let plain = (0..<headSize / 2).map { pow(base, -2 * Double($0) / Double(headSize)) }
+        let plain = plainFrequencies(base, headSize: headSize)
         switch scaling {
         case .none: return plain
         case .linear(let factor): return plain.map { $0 / factor }

@@ -41,6 +41,11 @@ package struct DescriptionReader {
     }
 
     /// - Parameter otherwise: where the description has no such key.
+    mutating func real(_ key: String, otherwise: Double) -> Double {
+        value(key) == nil ? otherwise : real(key)
+    }
+
+    /// - Parameter otherwise: where the description has no such key.
     mutating func integer(_ key: String, otherwise: Int) -> Int {
         value(key) == nil ? otherwise : integer(key)
     }

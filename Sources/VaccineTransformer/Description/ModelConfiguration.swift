@@ -8,6 +8,8 @@ package struct ModelConfiguration: Sendable {
     package var contextLength: Int
     /// E, of the embedding and the vocabulary projection; where it differs from C, linear maps lie between.
     package var embeddingSize: Int
+    /// Multiplies the embedding of every token.
+    var embeddingScale: Float
     var norm: any NormSettings
     var placement: NormPlacement
     /// Whether a norm stands before the vocabulary projection.
@@ -17,6 +19,8 @@ package struct ModelConfiguration: Sendable {
     var feedForward: FeedForwardSettings
     /// Whether the vocabulary projection is the embedding.
     var tiedEmbeddings: Bool
+    /// Of the logits; nil: none.
+    var logitCap: SoftCap?
     /// Of the linear maps and the embedding; norms, biases and the adapter are float32.
     package var precision: Precision
     var names: ModuleNames
@@ -29,6 +33,7 @@ package struct ModelConfiguration: Sendable {
         layerCount = reader.integer("layer_count")
         contextLength = reader.integer("context_length")
         embeddingSize = reader.integer("embedding_size", otherwise: hiddenSize)
+        embeddingScale = Float(reader.real("embedding_scale", otherwise: 1))
         norm = Kinds.norm(&reader)
         placement = NormPlacement(&reader)
         finalNorm = reader.flag("final_norm", otherwise: true)
@@ -36,6 +41,7 @@ package struct ModelConfiguration: Sendable {
         attention = AttentionSettings(&reader)
         feedForward = FeedForwardSettings(&reader)
         tiedEmbeddings = reader.flag("tied_embeddings")
+        logitCap = SoftCap(&reader, "logit_cap")
         precision = reader.choice("precision", among: Kinds.precisions) ?? .float32
         names = ModuleNames()
         let own = modules.once + modules.inLayers
@@ -50,7 +56,7 @@ package struct ModelConfiguration: Sendable {
     private static let sometimes =
         [
             "positions", "embedding_projection", "head_projection", "final_norm",
-        ] + QueryKeyNormScope.modules
+        ] + QueryKeyNormScope.modules + NormPlacement.outputModules
 
     var hasEmbeddingProjection: Bool { embeddingSize != hiddenSize }
 
@@ -59,7 +65,7 @@ package struct ModelConfiguration: Sendable {
         var once = ["embedding"] + positions.modules
         if hasEmbeddingProjection { once += ["embedding_projection", "head_projection"] }
         if finalNorm { once.append("final_norm") }
-        var inLayers = ["attention_norm", "feed_forward_norm"]
+        var inLayers = placement.modules
         if attention.queryKeyNorm != nil { inLayers += QueryKeyNormScope.modules }
         return (
             once + ["head"], inLayers + AttentionSettings.modules + feedForward.modules
@@ -86,6 +92,8 @@ package struct ModelConfiguration: Sendable {
             faults.expect(key, size, in: sizes)
         }
         faults.expect("layer_count", layerCount, in: 1...1 << 13)
+        faults.expectPositive("embedding_scale", Double(embeddingScale))
+        logitCap?.check("logit_cap", &faults)
         norm.check(&faults)
         attention.check(layerCount: layerCount, &faults)
         positions.check(attention, layerCount: layerCount, &faults)

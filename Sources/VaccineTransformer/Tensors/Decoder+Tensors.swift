@@ -84,16 +84,17 @@ extension Decoder {
         }
     }
 
-    /// Random weights for tests and small experiments: N(0, 0.02²) for matrices, 1 for norms, 0 for
-    /// biases.
+    /// Random weights for tests and small experiments: N(0, 0.02²) for matrices, 0 for biases, what changes
+    /// nothing for norms.
     package func initialise(seed: UInt64, interruption: Interruption) throws(VaccineError) {
+        let neutral = configuration.norm.neutralWeight
         for (index, tensor) in tensors(.weight).enumerated() {
             guard tensor.blocks == nil else { throw Decoder.frozenBlocks(tensor.name) }
             let stream = RandomStream(seed, UInt64(index))
             switch tensor.layout {
             case .vector:
                 try tensor.fillInOrder(interruption) { _ in
-                    tensor.name.hasSuffix(".bias") ? 0 : 1
+                    tensor.name.hasSuffix(".bias") ? 0 : neutral
                 }
             case .matrix, .transposed:
                 try tensor.fillInOrder(interruption) { 0.02 * stream.normal(at: $0) }

@@ -25,6 +25,13 @@ func weightTable(
     for layer in layers {
         add(layer.attentionNorm.norm, names.name(of: "attention_norm", layer: layer.index))
         add(layer.feedForwardNorm.norm, names.name(of: "feed_forward_norm", layer: layer.index))
+        for (norm, module) in zip(
+            [layer.attentionNorm.outputNorm, layer.feedForwardNorm.outputNorm],
+            NormPlacement.outputModules)
+        {
+            guard let norm else { continue }
+            add(norm, names.name(of: module, layer: layer.index))
+        }
         for (projection, part) in layer.parts {
             tensors.append(
                 NamedTensor(
