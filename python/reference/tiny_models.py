@@ -119,6 +119,55 @@ def smollm3_config(**overrides: Any) -> dict[str, Any]:
     return config | overrides
 
 
+def gemma_config(**overrides: Any) -> dict[str, Any]:
+    """A `config.json` of a tiny Gemma: one key/value head, wide heads."""
+    config = llama_config(
+        architectures=["GemmaForCausalLM"],
+        model_type="gemma",
+        hidden_size=24,
+        intermediate_size=40,
+        num_attention_heads=3,
+        num_key_value_heads=1,
+        head_dim=10,
+        hidden_act="gelu_pytorch_tanh",
+        pad_token_id=0,
+    )
+    del config["mlp_bias"]
+    return config | overrides
+
+
+def gemma2_config(**overrides: Any) -> dict[str, Any]:
+    """A `config.json` of a tiny Gemma 2, whose caps bend scores and logits."""
+    config = gemma_config(
+        architectures=["Gemma2ForCausalLM"],
+        model_type="gemma2",
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        hidden_activation="gelu_pytorch_tanh",
+        query_pre_attn_scalar=6,
+        sliding_window=5,
+        attn_logit_softcapping=2.0,
+        final_logit_softcapping=3.0,
+    )
+    del config["hidden_act"]
+    return config | overrides
+
+
+def gemma3_config(**overrides: Any) -> dict[str, Any]:
+    """A `config.json` of a tiny Gemma 3, whose second layer sees everything."""
+    config = gemma2_config(
+        architectures=["Gemma3ForCausalLM"],
+        model_type="gemma3_text",
+        sliding_window_pattern=2,
+        rope_theta=1e6,
+        rope_local_base_freq=10000.0,
+        rope_scaling={"rope_type": "linear", "factor": 8.0},
+        attn_logit_softcapping=None,
+        final_logit_softcapping=None,
+    )
+    return config | overrides
+
+
 OPT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
 
@@ -168,6 +217,8 @@ def build(
     with torch.no_grad():
         for name, parameter in base.named_parameters():
             values = _draw(name, tuple(parameter.shape), generator)
+            if parameter.ndim == 1 and "Gemma" in type(base).__name__:
+                values -= 1  # which its norms add
             parameter.copy_(torch.from_numpy(values))
             weights[name] = values
     assert tied == ("lm_head.weight" not in weights)

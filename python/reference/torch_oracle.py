@@ -21,6 +21,8 @@ from unittest import mock
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
+from transformers import AttentionInterface
+from transformers.masking_utils import AttentionMaskInterface, eager_mask
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 IGNORED = -100
@@ -194,45 +196,86 @@ def step(
 def as_float64(model: torch.nn.Module) -> torch.nn.Module:
     """Make a model compute in float64 throughout.
 
-    Normalisations and rotary tables are written in float32 in transformers whatever the
-    model's dtype; they are replaced by the same formulas in the dtype of their input,
-    with frequencies computed in float64.
+    Normalisations, rotary tables and the softmax of eager attention are written in
+    float32 in transformers whatever the model's dtype; they are replaced by the same
+    formulas in the dtype of their input, with frequencies computed in float64.
     """
 
     def normalise(self: Any, hidden: torch.Tensor) -> torch.Tensor:
         variance = hidden.square().mean(-1, keepdim=True)
+        if type(self).__name__.startswith("Gemma"):
+            return (1 + self.weight) * (hidden * torch.rsqrt(variance + self.eps))
         return self.weight * (hidden * torch.rsqrt(variance + self.variance_epsilon))
 
-    def rotate(self: Any, hidden: torch.Tensor, position_ids: torch.Tensor) -> Any:
-        angles = position_ids[..., None].to(hidden.dtype) * self.inv_freq.to(
-            hidden.dtype
-        )
+    def rotate(
+        self: Any,
+        hidden: torch.Tensor,
+        position_ids: torch.Tensor,
+        layer_type: str | None = None,
+    ) -> Any:
+        prefix = "" if layer_type is None else f"{layer_type}_"
+        frequencies = getattr(self, f"{prefix}inv_freq")
+        scaling = getattr(self, f"{prefix}attention_scaling")
+        angles = position_ids[..., None].to(hidden.dtype) * frequencies.to(hidden.dtype)
         angles = torch.cat((angles, angles), dim=-1)
-        return (
-            angles.cos() * self.attention_scaling,
-            angles.sin() * self.attention_scaling,
-        )
+        return angles.cos() * scaling, angles.sin() * scaling
 
     model = model.double()
+    if model.config._attn_implementation == "eager":
+        model.config._attn_implementation = _EAGER
     for module in model.modules():
         kind = type(module).__name__
         if kind.endswith("RMSNorm"):
             module.forward = types.MethodType(normalise, module)
         elif kind.endswith("RotaryEmbedding"):
             module.forward = types.MethodType(rotate, module)
-            module.inv_freq = _exact_frequencies(module)
+            _set_exact_frequencies(module)
     return model
 
 
-def _exact_frequencies(module: Any) -> torch.Tensor:
-    """The rotary frequencies of transformers, computed in float64."""
-    kind = module.rope_type
+def _set_exact_frequencies(module: Any) -> None:
+    """Replace the rotary frequencies by those of transformers computed in float64."""
+    if isinstance(module.rope_type, str):
+        module.inv_freq = _exact_frequencies(module, module.rope_type)
+        return
+    for layer, kind in module.rope_type.items():
+        frequencies = _exact_frequencies(module, kind, layer_type=layer)
+        setattr(module, f"{layer}_inv_freq", frequencies)
+
+
+def _exact_frequencies(module: Any, kind: str, **options: Any) -> torch.Tensor:
     compute = (
         module.compute_default_rope_parameters
         if kind == "default"
         else ROPE_INIT_FUNCTIONS[kind]
     )
     with mock.patch.object(torch, "float", torch.float64):
-        frequencies, _ = compute(module.config, device=None)
+        frequencies, _ = compute(module.config, device=None, **options)
     assert frequencies.dtype == torch.float64
     return frequencies
+
+
+def _eager(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float,
+    softcap: float | None = None,
+    **_options: Any,
+) -> tuple[torch.Tensor, None]:
+    """Eager attention of transformers, its softmax in the dtype of the scores."""
+    groups = query.shape[1] // key.shape[1]
+    key, value = (part.repeat_interleave(groups, dim=1) for part in (key, value))
+    scores = query @ key.transpose(2, 3) * scaling
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    return (scores.softmax(-1) @ value).transpose(1, 2).contiguous(), None
+
+
+_EAGER = "eager_in_own_dtype"
+AttentionInterface.register(_EAGER, _eager)
+AttentionMaskInterface.register(_EAGER, eager_mask)

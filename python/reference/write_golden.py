@@ -28,6 +28,9 @@ from tiny_models import (
     OPT_TARGETS,
     AdapterSettings,
     build,
+    gemma2_config,
+    gemma3_config,
+    gemma_config,
     llama_config,
     mistral_config,
     olmo2_config,
@@ -152,6 +155,15 @@ CASES = (
     ),
     Case("smollm3", smollm3_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=10),
     Case("olmo2", olmo2_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=11),
+    Case(
+        "gemma",
+        gemma_config(),
+        AdapterSettings(r=2, lora_alpha=0.5),
+        seed=12,
+        training=TrainingSettings(max_grad_norm=0.8),
+    ),
+    Case("gemma2", gemma2_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=13),
+    Case("gemma3", gemma3_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=14),
 )
 
 

@@ -22,6 +22,9 @@ _ARCHITECTURES = {
     "smollm3": (gguf.MODEL_ARCH.SMOLLM3, True),
     "olmo2": (gguf.MODEL_ARCH.OLMO2, False),
     "qwen3": (gguf.MODEL_ARCH.QWEN3, False),
+    "gemma": (gguf.MODEL_ARCH.GEMMA, False),
+    "gemma2": (gguf.MODEL_ARCH.GEMMA2, False),
+    "gemma3_text": (gguf.MODEL_ARCH.GEMMA3, False),
 }
 # Above the single bytes, as GPT-2 spells them.
 MERGES = ["h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "l d", "Ġwor ld"]
@@ -177,6 +180,7 @@ def write_gguf(
     else:
         writer.add_key_length(size)
         writer.add_value_length(size)
+    _add_gemma_fields(writer, config)
     for key, value in (metadata or {}).items():
         add_field(writer, key, value)
     for name, values in weights.items():
@@ -184,6 +188,8 @@ def write_gguf(
             values = gguf_rows(values, heads)
         elif reordered and ".k_proj." in name:
             values = gguf_rows(values, groups)
+        if config["model_type"].startswith("gemma") and name.endswith("norm.weight"):
+            values = values + np.float32(1)
         kind = gguf.GGMLQuantizationType[quantization if values.ndim > 1 else "F32"]
         stored = gguf.quantize(values, kind)
         writer.add_tensor(gguf_name(name, architecture), stored, raw_dtype=kind)
@@ -195,6 +201,21 @@ def write_gguf(
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def _add_gemma_fields(writer: gguf.GGUFWriter, config: dict[str, Any]) -> None:
+    """Caps, windows and rotary scaling, of those that have them."""
+    if config.get("sliding_window"):
+        writer.add_sliding_window(config["sliding_window"])
+    if pattern := config.get("sliding_window_pattern"):
+        writer.add_sliding_window_pattern(pattern)
+    if cap := config.get("attn_logit_softcapping"):
+        writer.add_attn_logit_softcapping(cap)
+    if cap := config.get("final_logit_softcapping"):
+        writer.add_final_logit_softcapping(cap)
+    if (scaling := config.get("rope_scaling")) and config["model_type"] != "llama":
+        writer.add_rope_scaling_type(gguf.RopeScalingType(scaling["rope_type"]))
+        writer.add_rope_scaling_factor(scaling["factor"])
 
 
 def add_field(writer: gguf.GGUFWriter, key: str, value: Any) -> None:

@@ -24,6 +24,9 @@ NAMES = (
     "mistral_window",
     "smollm3",
     "olmo2",
+    "gemma",
+    "gemma2",
+    "gemma3",
 )
 
 Array = npt.NDArray[Any]

@@ -73,7 +73,8 @@ def random_llama(
         head_dim=2 * int(generator.integers(2, 20)),
         max_position_embeddings=512,
         rope_theta=float(generator.choice([500.0, 10000.0])),
-        rope_scaling=ROPE_SCALINGS[seed % len(ROPE_SCALINGS)],
+        # transformers adds keys to what it is given.
+        rope_scaling=copy.copy(ROPE_SCALINGS[seed % len(ROPE_SCALINGS)]),
         attention_bias=bool(generator.random() < 0.5),
         mlp_bias=bool(generator.random() < 0.5),
         tie_word_embeddings=bool(generator.random() < 0.5),
@@ -181,6 +182,50 @@ def random_olmo2(
     return oracle.models.olmo2_config(**config), targets
 
 
+def random_gemma(
+    oracle: SimpleNamespace, generator: np.random.Generator, seed: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """As `random_llama`; every second has the activation's old name."""
+    config, targets = random_llama(oracle, generator, seed)
+    for key in ("architectures", "model_type", "mlp_bias", "hidden_act"):
+        del config[key]
+    if seed % 2:
+        config["hidden_act"] = "gelu"
+    return oracle.models.gemma_config(**config), targets
+
+
+def random_gemma2(
+    oracle: SimpleNamespace, generator: np.random.Generator, seed: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """As `random_llama`, with caps from tight to none and windows of many lengths."""
+    config, targets = random_gemma(oracle, generator, seed)
+    for key in ("architectures", "model_type", "hidden_act"):
+        del config[key]
+    config |= {
+        "query_pre_attn_scalar": int(generator.integers(2, 60)),
+        "sliding_window": (2, 5, 40, 64, 65, 130)[seed % 6],
+        "attn_logit_softcapping": (None, 1.0, 5.0, 50.0)[seed % 4],
+        "final_logit_softcapping": (2.0, 30.0, None)[seed % 3],
+    }
+    return oracle.models.gemma2_config(**config), targets
+
+
+def random_gemma3(
+    oracle: SimpleNamespace, generator: np.random.Generator, seed: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """As `random_gemma2`, with up to seven layers of which one in a few is global."""
+    config, targets = random_gemma2(oracle, generator, seed)
+    for key in ("architectures", "model_type", "attn_logit_softcapping"):
+        del config[key]
+    config |= {
+        "num_hidden_layers": int(generator.integers(1, 8)),
+        "sliding_window_pattern": (6, 2, 3, 1)[seed % 4],
+        "rope_local_base_freq": float(generator.choice([100.0, 10000.0])),
+        "rope_theta": float(generator.choice([500.0, 1e6])),
+    }
+    return oracle.models.gemma3_config(**config), targets
+
+
 FAMILIES = {
     "llama": random_llama,
     "opt": random_opt,
@@ -189,6 +234,9 @@ FAMILIES = {
     "qwen3": random_qwen3,
     "smollm3": random_smollm3,
     "olmo2": random_olmo2,
+    "gemma": random_gemma,
+    "gemma2": random_gemma2,
+    "gemma3_text": random_gemma3,
 }
 
 

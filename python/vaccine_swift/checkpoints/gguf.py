@@ -113,7 +113,10 @@ class GGUFFile:
         tensor = self._tensors[name]
         heads = self._paired_heads(name)
         rows = tensor.data if heads is None else _halves_apart(tensor.data, heads)
-        return _dequantised(tensor, rows)
+        values = _dequantised(tensor, rows)
+        if gguf_names(self._family).norms_with_offset and name.endswith("norm.weight"):
+            return values - 1
+        return values
 
     def blocks(self, name: str) -> Blocks:
         """One matrix as the file has it, a view of the file.

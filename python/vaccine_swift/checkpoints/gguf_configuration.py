@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from vaccine_swift.checkpoints.gguf_metadata import Kind, read_field
 from vaccine_swift.families import GGUF_FAMILIES, Family, GGUFNames
+from vaccine_swift.families.blocks import FULL, MOST_LAYERS, SLIDING
+from vaccine_swift.families.reader import shortened
 from vaccine_swift.families.rotary import llama3_frequency_factors, rotary_configuration
 
 __all__ = [
@@ -47,6 +49,7 @@ _KEYS: Final = {
     "embedding_scale": "embedding_multiplier",
     "residual_scale": "residual_multiplier",
 }
+_PATTERN: Final = "attention.sliding_window_pattern"
 _ROTARY_KINDS: Final[dict[str, Kind]] = {
     "rope.dimension_count": "integer",
     "rope.scaling.type": "text",
@@ -134,13 +137,15 @@ def hugging_face_configuration(
     """
     family = family_of_metadata(metadata)
     names = family.modules
-    prefix = f"{gguf_names(family).architecture}."
+    own = gguf_names(family)
+    prefix = f"{own.architecture}."
+    kinds = _KINDS | dict.fromkeys(own.numbers, "number")
     values: dict[str, Any] = {}
     for key, value in metadata.items():
         if key.startswith(prefix):
             name = key.removeprefix(prefix)
-            if name in _KINDS:
-                value = read_field(metadata, key, _KINDS[name])
+            if name in kinds:
+                value = read_field(metadata, key, kinds[name])
             values[name] = _plain(value)
     if missing := [prefix + key for key in _SIZES if key not in values]:
         raise ValueError(f"missing keys: {', '.join(missing)}")
@@ -155,9 +160,13 @@ def hugging_face_configuration(
             config[key] = any(part in n and n.endswith("bias") for n in shapes)
     if "hidden_act" in family.defaults:
         config["hidden_act"] = family.defaults["hidden_act"]
+    keys = _KEYS | dict(own.numbers)
+    if (pattern := values.pop(_PATTERN, None)) is not None:
+        layers = values["block_count"]
+        config["layer_types"] = _layer_types(prefix + _PATTERN, pattern, layers)
     for key, value in values.items():
         if key not in _ROTARY_KINDS:
-            config[_KEYS.get(key, prefix + key)] = value
+            config[keys.get(key, prefix + key)] = value
     for key in _OFF_WHEN_ZERO:
         if config.get(key) == 0:
             del config[key]
@@ -178,7 +187,24 @@ def hugging_face_configuration(
     for key, value in _absent(config).items():
         if family.defaults.get(key) is not None:
             config.setdefault(key, value)
-    return config
+    return {**config, **own.derived(config)}
+
+
+def _layer_types(key: str, pattern: object, layers: int) -> list[str]:
+    """Which layers have a window: all but each n-th, or as an array of flags says."""
+    if isinstance(pattern, list) and all(flag in (0, 1) for flag in pattern):
+        slides = [bool(flag) for flag in pattern]
+    elif type(pattern) is int and pattern >= 0:
+        slides = [
+            pattern == 0 or (layer + 1) % pattern != 0
+            for layer in range(min(layers, MOST_LAYERS))
+        ]
+    else:
+        raise ValueError(
+            f"{key} must be an integer from 0 or an array of flags, got "
+            f"{shortened(pattern)}"
+        )
+    return [SLIDING if each else FULL for each in slides]
 
 
 def _absent(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vaccine_swift.families.family import Family, GGUFNames
+from vaccine_swift.families.gemma import GEMMA
+from vaccine_swift.families.gemma2 import GEMMA2
+from vaccine_swift.families.gemma3 import GEMMA3
 from vaccine_swift.families.llama import LLAMA
 from vaccine_swift.families.mistral import MISTRAL
 from vaccine_swift.families.olmo2 import OLMO2
@@ -31,7 +34,10 @@ __all__ = [
 
 FAMILIES: Final[dict[str, Family]] = {
     family.model_type: family
-    for family in (LLAMA, MISTRAL, OPT, QWEN2, QWEN3, SMOLLM3, OLMO2)
+    for family in (
+        *(LLAMA, MISTRAL, OPT, QWEN2, QWEN3, SMOLLM3, OLMO2),
+        *(GEMMA, GEMMA2, GEMMA3),
+    )
 }
 """By ``model_type``."""
 

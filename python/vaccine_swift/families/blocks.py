@@ -7,12 +7,20 @@ from typing import Any, Final
 
 from vaccine_swift.families.reader import ConfigurationReader
 
-__all__ = ["grouped_heads", "layer_windows", "sizes"]
+__all__ = [
+    "FULL",
+    "MOST_LAYERS",
+    "SLIDING",
+    "grouped_heads",
+    "layer_kinds",
+    "layer_windows",
+    "sizes",
+]
 
-_FULL: Final = "full_attention"
-_SLIDING: Final = "sliding_attention"
-# As many as the core takes.
-_MOST_LAYERS: Final = 1 << 13
+FULL: Final = "full_attention"
+SLIDING: Final = "sliding_attention"
+MOST_LAYERS: Final = 1 << 13
+"""As many as the core takes."""
 
 
 def sizes(reader: ConfigurationReader) -> dict[str, Any]:
@@ -85,40 +93,46 @@ def layer_windows(
     slides : callable
         Whether the layer of an index has the window where no ``layer_types`` say it.
     """
-    layers, context = (
-        reader.value("num_hidden_layers"),
-        reader.value("max_position_embeddings"),
-    )
-    kinds = _layer_kinds(reader, layers)
+    context = reader.value("max_position_embeddings")
     if window is None:
-        if _SLIDING in kinds:
-            reader.faults.append(f"layer_types: {_SLIDING} without a sliding window")
+        if SLIDING in layer_kinds(reader, lambda _layer: False):
+            reader.faults.append(f"layer_types: {SLIDING} without a sliding window")
         return {}
-    if not reader.is_size("sliding_window", window) or not _is_count(layers):
+    kinds = layer_kinds(reader, slides)
+    if not reader.is_size("sliding_window", window) or SLIDING not in kinds:
         return {}
     if not isinstance(context, int) or window >= context:
         return {}
-    if not kinds:
-        kinds = [
-            _SLIDING if slides(layer) else _FULL
-            for layer in range(min(layers, _MOST_LAYERS))
-        ]
-    if _SLIDING not in kinds:
-        return {}
-    return {"windows": [window if kind == _SLIDING else 0 for kind in kinds]}
+    return {"windows": [window if kind == SLIDING else 0 for kind in kinds]}
 
 
-def _layer_kinds(reader: ConfigurationReader, layers: Any) -> list[str]:
-    """``layer_types``, checked; nothing where there are none."""
+def layer_kinds(
+    reader: ConfigurationReader, slides: Callable[[int], bool]
+) -> list[str]:
+    """`FULL` or `SLIDING` for each layer, by ``layer_types`` where they are given.
+
+    Parameters
+    ----------
+    reader : ConfigurationReader
+        Of ``num_hidden_layers`` and ``layer_types``.
+    slides : callable
+        Whether the layer of an index slides where no ``layer_types`` say it.
+    """
+    layers = reader.value("num_hidden_layers")
     reader.knows(("layer_types",))
     kinds = reader.names("layer_types")
-    if other := sorted(set(kinds) - {_FULL, _SLIDING}):
+    if other := sorted(set(kinds) - {FULL, SLIDING}):
         reader.faults.append(f"layer_types {', '.join(other)} are not implemented")
     if kinds and _is_count(layers) and len(kinds) != layers:
         reader.faults.append(
             f"layer_types must have num_hidden_layers = {layers} entries, "
             f"got {len(kinds)}"
         )
+    if not kinds and _is_count(layers):
+        return [
+            SLIDING if slides(layer) else FULL
+            for layer in range(min(layers, MOST_LAYERS))
+        ]
     return kinds
 
 

@@ -25,11 +25,21 @@ class GGUFNames:
     paired_rows : mapping of str to str
         Modules whose rows llama.cpp reorders so that rotary pairs lie side by side,
         each with the configuration's key for its number of heads.
+    numbers : mapping of str to str
+        From metadata keys of this family alone, all numbers, to the configuration's.
+    derived : callable
+        From a configuration that was read from metadata to the keys that llama.cpp
+        sets by it and files do not hold.
+    norms_with_offset : bool
+        Whether files hold the weights of norms with the 1 that the model adds.
     """
 
     architecture: str
     modules: Mapping[str, str]
     paired_rows: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    derived: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _config: {}
+    norms_with_offset: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

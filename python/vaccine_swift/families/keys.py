@@ -29,6 +29,7 @@ UNIMPLEMENTED_KEYS: Final[dict[str, Any]] = {
     "quantization_config": None,
     "residual_multiplier": 1,
     "rope_interleaved": False,
+    "use_bidirectional_attention": False,
     "use_qk_norm": False,
 }
 # Keys that change nothing in the logits of a forward pass: of dropout, only LoRA's is
@@ -42,6 +43,7 @@ IRRELEVANT_KEYS: Final = frozenset(
         "bad_words_ids",
         "begin_suppress_tokens",
         "bos_token_id",
+        "cache_implementation",
         "chunk_size_feed_forward",
         "cross_attention_hidden_size",
         "decoder_start_token_id",
@@ -88,6 +90,7 @@ IRRELEVANT_KEYS: Final = frozenset(
         "suppress_tokens",
         "task_specific_params",
         "temperature",
+        "sliding_window_size",
         "tf_legacy_loss",
         "tie_encoder_decoder",
         "tokenizer_class",

@@ -5,6 +5,7 @@ Defaults and meanings follow transformers' `LlamaConfig`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from vaccine_swift.families.blocks import grouped_heads, sizes
@@ -23,6 +24,8 @@ def described_llama(
     query_key_value_bias: bool,
     attention_output_bias: bool,
     feed_forward_bias: bool,
+    feed_forward: str = "gated_silu",
+    rotary: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The description of a Llama and of its relatives, which differ in biases.
 
@@ -32,19 +35,27 @@ def described_llama(
         Of a family with Llama's keys.
     query_key_value_bias, attention_output_bias, feed_forward_bias : bool
         Which linear maps have one.
+    feed_forward : str
+        The core's word for the activation; another than Llama's is the caller's to
+        check.
+    rotary : mapping, optional
+        The rotary fields; None: they are read as Llama spells them.
     """
-    reader.only("hidden_act", "silu", "swish")
+    if feed_forward == "gated_silu":
+        reader.only("hidden_act", "silu", "swish")
     reader.knows(ROTARY_KEYS)
+    if rotary is None:
+        rotary = rotary_configuration(reader.values, reader.faults)
     return {
         **sizes(reader),
         "norm": "rms",
         "norm_epsilon": reader.positive("rms_norm_eps"),
         "positions": "rotary",
-        **rotary_configuration(reader.values, reader.faults),
+        **rotary,
         **grouped_heads(reader, even=True),
         "query_key_value_bias": query_key_value_bias,
         "attention_output_bias": attention_output_bias,
-        "feed_forward": "gated_silu",
+        "feed_forward": feed_forward,
         "feed_forward_size": reader.size("intermediate_size"),
         "feed_forward_bias": feed_forward_bias,
     }
