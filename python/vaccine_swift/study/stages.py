@@ -14,7 +14,6 @@ from vaccine_swift.models.loading import GGUF
 from vaccine_swift.study.alignment import alignment_method
 from vaccine_swift.study.arms import method_source
 from vaccine_swift.study.config import SETTINGS, named_judge
-from vaccine_swift.study.inputs import KINDS
 from vaccine_swift.study.measuring import drift_curve, drift_numbers, measured
 from vaccine_swift.study.store import Stage, Store, digest
 from vaccine_swift.study.training import examples, train
@@ -133,7 +132,7 @@ class Workshop:
         self, trial: Trial, align: Stage | None, attack: Stage | None
     ) -> Stage:
         task = self._inputs.task(trial)
-        rows = {kind: self._inputs.held_out(trial, kind) for kind in KINDS}
+        rows = self._inputs.evaluated(trial)
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
             return measured(self._model(trial, align, attack), task, rows, trial)
