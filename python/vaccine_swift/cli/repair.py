@@ -46,8 +46,8 @@ def add_parser(commands: Any) -> None:
         type=float,
         default=0.5,
         metavar="X",
-        help="project updates whose cosine with their projection is at most this: 1 for "
-        "all, -1 for none",
+        help="project updates whose cosine with their projection is at most this; 1: "
+        "all, -1: none",
     )
     parser.add_argument(
         "--projection",

@@ -59,7 +59,7 @@ _PROBLEMS: Final = 40
 
 
 class _Entry(NamedTuple):
-    """A question, its answer, and the entry that decides the split, if none is given."""
+    """A question, its answer, and the entry that decides the split if none is given."""
 
     key: str
     topic: str
