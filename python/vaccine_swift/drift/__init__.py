@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vaccine_swift._lazy import lazy_names
 from vaccine_swift.drift.accumulator import Accumulator, load
+from vaccine_swift.drift.detector import DriftDetector
 from vaccine_swift.drift.gate import DriftExceeded
 from vaccine_swift.drift.harmful_embedding_drift import hed
 from vaccine_swift.drift.kernel_tests import energy_distance, mmd
@@ -56,6 +57,7 @@ __getattr__ = lazy_names(
 __all__ = [
     "Accumulator",
     "Captured",
+    "DriftDetector",
     "DriftExceeded",
     "FeatureTests",
     "Monitor",
