@@ -167,10 +167,10 @@ def test_bad_arguments_name_themselves(models, arguments, error, words) -> None:
     assert words in str(caught.value)
 
 
-def test_models_of_another_size_are_refused(models) -> None:
-    wide = vs.CausalLM.from_config(vs.tiny_config(hidden_size=64))
-    with pytest.raises(ValueError, match="2 layers of width 32, got 2 of width 64"):
-        drift.compare(models[0], wide, DATA)
+def test_models_of_another_depth_are_refused(models) -> None:
+    deep = vs.CausalLM.from_config(vs.tiny_config(num_hidden_layers=3))
+    with pytest.raises(ValueError, match="2 layers, got 3: choose by layers"):
+        drift.compare(models[0], deep, DATA)
 
 
 def test_a_response_that_is_missing_is_named(models) -> None:

@@ -147,12 +147,15 @@ def run(options: argparse.Namespace) -> None:
     if options.junit is not None and not options.conditions:
         raise ValueError("--junit needs a condition here: give --assert")
     measured = compared_models(options) if from_models else compared_files(options)
-    report = measured.report(
-        tests=_tests(options.tests),
-        permutations=999 if options.permutations is None else options.permutations,
-        confidence=options.confidence,
-        floor=_floor(options.floor),
-    )
+    if isinstance(measured, drift.PairedRows):
+        report = measured.report(confidence=options.confidence)
+    else:
+        report = measured.report(
+            tests=_tests(options.tests),
+            permutations=999 if options.permutations is None else options.permutations,
+            confidence=options.confidence,
+            floor=_floor(options.floor),
+        )
     print(shown(summary(report)), flush=True)
     if options.json is not None:
         report.to_json(options.json)

@@ -35,8 +35,10 @@ _PAIRED_ONLY: Final = (
 )
 
 
-def compared_files(options: argparse.Namespace) -> drift.Accumulator:
-    """An accumulator of two files' rows.
+def compared_files(
+    options: argparse.Namespace,
+) -> drift.Accumulator | drift.PairedRows:
+    """An accumulator of two files' rows; where their widths differ, the rows.
 
     Raises
     ------
@@ -46,12 +48,14 @@ def compared_files(options: argparse.Namespace) -> drift.Accumulator:
     _refuse(options, "paired files", ("data", "group_by", "template", "level", "state"))
     _prepare(options)
     first, second = _read(options)
-    if first.values.shape != second.values.shape:
+    if first.values.shape[:-1] != second.values.shape[:-1]:
         raise ValueError(
             f"{options.files[1]} must have the shape of {options.files[0]}, "
             f"{list(first.values.shape)}, got {list(second.values.shape)}; {_UNPAIRED}"
         )
     ids = _ids(options, first.ids, second.ids, first.values.shape[-2])
+    if first.values.shape[-1] != second.values.shape[-1]:
+        return _of_two_widths(options, first, second, ids)
     layers = first.values.shape[0] if first.values.ndim == 3 else 1
     accumulator = drift.Accumulator(
         layers=layers,
@@ -68,6 +72,27 @@ def compared_files(options: argparse.Namespace) -> drift.Accumulator:
         first.values, second.values, ids=ids, groups=_groups(options.group or [], ids)
     )
     return accumulator
+
+
+def _of_two_widths(
+    options: argparse.Namespace,
+    first: EmbeddingFile,
+    second: EmbeddingFile,
+    ids: npt.NDArray[Any],
+) -> drift.PairedRows:
+    refused = ("tests", "permutations", "floor", "group", "baseline")
+    _refuse(options, "files of different width", refused)
+    if options.tier != "light":
+        raise ValueError("--tier has no meaning for embeddings of different width")
+    return drift.PairedRows(
+        first.values,
+        second.values,
+        ids=ids,
+        metadata={
+            "reference": options.files[0].name,
+            "current": options.files[1].name,
+        },
+    )
 
 
 def two_files(options: argparse.Namespace) -> drift.TwoSampleReport:
@@ -157,8 +182,10 @@ def _read_unpaired(options: argparse.Namespace) -> list[EmbeddingFile]:
     return files
 
 
-def compared_models(options: argparse.Namespace) -> drift.Accumulator:
-    """An accumulator of two models' states.
+def compared_models(
+    options: argparse.Namespace,
+) -> drift.Accumulator | drift.PairedRows:
+    """An accumulator of two models' states; where their widths differ, the rows.
 
     Raises
     ------
@@ -192,10 +219,10 @@ def compared_models(options: argparse.Namespace) -> drift.Accumulator:
         pool=options.pool,
         groups=options.group_by,
         tier=options.tier,
-        seed=options.seed,
         batch_size=options.batch_size,
         metadata={"data": options.data.name},
         progress=sys.stderr.isatty(),
+        **({"seed": options.seed} if options.seed else {}),
     )
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from vaccine_swift.drift import Report, TwoSampleReport, WindowsReport
+from vaccine_swift.drift.page_tables import ordered_metrics
 from vaccine_swift.drift.report_schema import (
     estimate,
     metric,
     shown,
     shown_ends,
     shown_interval,
+    widths_text,
 )
 
 __all__ = ["summary", "two_sample_summary", "windows_summary"]
@@ -20,8 +24,10 @@ def summary(report: Report) -> str:
     """Metrics of all layers together, the layer that moved most, groups, tests."""
     content = report.content
     settings = content["settings"]
-    size = f"{settings['layers']} layers of width {settings['width']}"
+    size = f"{settings['layers']} layers of width {widths_text(settings)}"
     rows = f"{settings['prompts']} prompts, {settings['rows']} rows"
+    if "left_out" in content:
+        return "\n".join([f"{rows}, {size}", "", *_alike(content)])
     lines = [f"{rows}, {size}, tier {settings['tier']}", ""]
     for name, entry in content["overall"].items():
         lines.append(_line(metric(name).label, name, entry))
@@ -96,6 +102,23 @@ def windows_summary(report: WindowsReport) -> str:
     lines += ["", f"an alarm: evidence of {threshold:g} or more; p: the last window by"]
     lines[-1] += " itself, after Holm's correction"
     return "\n".join(lines)
+
+
+def _alike(content: Mapping[str, Any]) -> list[str]:
+    """A line for each metric with its least layer, and what is left out."""
+    lines = []
+    for name in ordered_metrics(content):
+        entries = [layer[name] for layer in content["layers"]]
+        known = [each for each in entries if math.isfinite(estimate(each)[0])]
+        least = min(known, key=lambda each: estimate(each)[0], default=entries[0])
+        where = f", least in layer {entries.index(least)}" if len(entries) > 1 else ""
+        lines.append(_line(metric(name).label, name, least) + where)
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in content["left_out"].items():
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        lines += ["", f"left out: {reason}:", ", ".join(names)]
+    return lines
 
 
 def _line(text: str, name: str, entry: dict[str, float] | None) -> str:

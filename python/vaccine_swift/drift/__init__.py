@@ -11,6 +11,8 @@ from vaccine_swift.drift.gate import DriftExceeded
 from vaccine_swift.drift.harmful_embedding_drift import hed
 from vaccine_swift.drift.kernel_tests import energy_distance, mmd
 from vaccine_swift.drift.merging import merge_tree
+from vaccine_swift.drift.neighbours import recall_at_k
+from vaccine_swift.drift.paired_rows import PairedRows
 from vaccine_swift.drift.report import Report
 from vaccine_swift.drift.result import Similarity, TestResult
 from vaccine_swift.drift.segments import two_sample
@@ -61,6 +63,7 @@ __all__ = [
     "DriftExceeded",
     "FeatureTests",
     "Monitor",
+    "PairedRows",
     "Report",
     "Similarity",
     "TestResult",
@@ -86,6 +89,7 @@ __all__ = [
     "principal_angle",
     "procrustes",
     "pwcca",
+    "recall_at_k",
     "sliced_wasserstein",
     "subspace_overlap",
     "svcca",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from vaccine_swift.batches import Example
 from vaccine_swift.drift.accumulator import Accumulator
+from vaccine_swift.drift.paired_rows import PairedRows
 from vaccine_swift.drift.probe import Capture, Groups, Ids, Probe
 from vaccine_swift.models import CausalLM
 from vaccine_swift.models.held import HeldLM, is_module
@@ -31,18 +33,19 @@ def compare(
     metadata: Mapping[str, Any] | None = None,
     progress: bool = False,
     **options: Any,
-) -> Accumulator:
+) -> Accumulator | PairedRows:
     """Run both models over the same prompts and accumulate how their states differ.
 
     States are read batch by batch and dropped, so the memory does not grow with the
-    data set, apart from the accumulator's table of prompts.
+    data set, apart from the accumulator's table of prompts. Of models of different
+    width all states are kept, and compared by what needs equal rows only.
 
     Parameters
     ----------
     reference_model, current_model : CausalLM or torch.nn.Module
         Causal language models of this package, or of transformers, PEFT's included.
-        Of one width and, with ``layers="all"``, one depth. They have to share the
-        tokeniser, which is not checked.
+        With ``layers="all"``, of one depth. They have to share the tokeniser, which is
+        not checked.
     dataset : sequence of Example
         The prompts, such as `vaccine_swift.data.load` returns.
     layers : "all" or sequence of int
@@ -73,14 +76,16 @@ def compare(
 
     Returns
     -------
-    Accumulator
+    Accumulator or PairedRows
         Its `report` gives metrics and tests; merge it with those of other shards.
+        `PairedRows` where the widths differ.
 
     Raises
     ------
     TypeError, ValueError
-        When an argument is not of its kind, the models differ in width or depth, ids
-        repeat, or a state is not finite (names row, column and layer).
+        When an argument is not of its kind, the models differ in depth, ids repeat, or
+        a state is not finite (names row, column and layer). Where widths differ, when
+        groups, a tier or options of an accumulator are given.
     KeyboardInterrupt
         On Ctrl-C, within a second.
 
@@ -103,24 +108,35 @@ def compare(
     reference_model = _readable("reference", reference_model)
     current_model = _readable("current", current_model)
     size, other = capture.size(reference_model), capture.size(current_model)
-    if size != other:
+    if size[0] != other[0]:
         raise ValueError(
-            f"current_model must have the reference's {size[0]} layers of width "
-            f"{size[1]}, got {other[0]} of width {other[1]}"
+            f"current_model must have the reference's {size[0]} layers, got "
+            f"{other[0]}: choose by layers"
         )
     probe = Probe.of(dataset, ids=ids, groups=groups, pool=pool, batch_size=batch_size)
+    told = {
+        "reference": repr(reference_model),
+        "current": repr(current_model),
+        "what": what,
+        "pool": pool,
+        "layers": layers if isinstance(layers, str) else [int(k) for k in layers],
+        **(metadata or {}),
+    }
+    if size[1] != other[1]:
+        given = [*options, *([] if tier == "light" else ["tier"])]
+        given += [] if groups is None else ["groups"]
+        if given:
+            raise TypeError(
+                f"{given[0]} is of an accumulator's, and models of width {size[1]} and "
+                f"{other[1]} have none: leave it out"
+            )
+        models = reference_model, current_model
+        return _paired_rows(capture, models, probe, told, progress=progress)
     accumulator = Accumulator(
         layers=size[0],
         width=size[1],
         tier=tier,
-        metadata={
-            "reference": repr(reference_model),
-            "current": repr(current_model),
-            "what": what,
-            "pool": pool,
-            "layers": layers if isinstance(layers, str) else [int(k) for k in layers],
-            **(metadata or {}),
-        },
+        metadata=told,
         **options,
     )
     with tqdm(total=len(probe.examples), unit="prompt", disable=not progress) as bar:
@@ -134,6 +150,27 @@ def compare(
             )
             bar.update(len(chosen))
     return accumulator
+
+
+def _paired_rows(
+    capture: Capture,
+    models: tuple[Any, Any],
+    probe: Probe,
+    metadata: Mapping[str, Any],
+    *,
+    progress: bool,
+) -> PairedRows:
+    """All states of both models."""
+    sides: tuple[list[Any], list[Any]] = ([], [])
+    ids = []
+    with tqdm(total=len(probe.examples), unit="prompt", disable=not progress) as bar:
+        for batch, chosen in probe.batches():
+            ids.append(probe.rows(batch, chosen, capture.pool)[0])
+            for model, side in zip(models, sides, strict=True):
+                side.append(capture.states(model, batch))
+            bar.update(len(chosen))
+    first, second = (np.concatenate(side, axis=1) for side in sides)
+    return PairedRows(first, second, ids=np.concatenate(ids), metadata=metadata)
 
 
 def _readable(name: str, model: Any) -> Any:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.drift.report import Report
+from vaccine_swift.drift.rounding import floor_value
 
 __all__ = ["floor_content"]
-
-_FLOORS: Final = {"float16": 2.1e-4, "bfloat16": 1.7e-3}
 
 
 def floor_content(
@@ -26,17 +24,10 @@ def floor_content(
     """
     if floor is None:
         return None
-    if isinstance(floor, str):
-        if floor not in _FLOORS:
-            hint = nearest(floor, _FLOORS)
-            raise ValueError(
-                f"floor must be one of {', '.join(_FLOORS)}, a number or a repeat run, "
-                f"got {floor!r}.{hint}"
-            )
-        source, values = floor, [_FLOORS[floor]] * len(layers)
-    elif isinstance(floor, int | float | np.number):
-        check_range("floor", floor, minimum=0.0)
-        source, values = f"{float(floor):g}", [float(floor)] * len(layers)
+    if isinstance(floor, str | int | float | np.number):
+        value = floor_value(floor)  # type: ignore[arg-type]
+        source = floor if isinstance(floor, str) else f"{value:g}"
+        values = [value] * len(layers)
     else:
         source, values = "repeat run", _repeat_run(floor, len(layers))
     drifts = [layer["relative_drift"]["value"] for layer in layers]

@@ -9,14 +9,20 @@ from typing import Any, Final
 
 from vaccine_swift.drift import drawings
 from vaccine_swift.drift import page_tables as tables
-from vaccine_swift.drift.report_schema import estimate, shown, shown_interval
+from vaccine_swift.drift.report_schema import (
+    estimate,
+    metric,
+    shown,
+    shown_interval,
+    widths_text,
+)
 from vaccine_swift.pages.rendering import rendered
 
 __all__ = ["fragment", "page"]
 
 _SPECTRA: Final = 4
 _PROMPTS: Final = 8
-_MAIN: Final = ("relative_drift", "cosine")
+_LIKENESS: Final = ("cka", "knn_overlap")
 
 Content = Mapping[str, Any]
 
@@ -48,6 +54,8 @@ def page(content: Content, baseline: Content | None, title: str) -> str:
 def fragment(content: Content) -> str:
     """What a notebook shows: the sentence, the numbers, the main picture, the tests."""
     main = [drawings.layer_drawing(content, "relative_drift")]
+    if "left_out" in content:
+        main = [drawings.layer_drawing(content, name) for name in _LIKENESS]
     if len(content["layers"]) == 1:
         main = [drawings.distribution_drawing(content, "cosine")]
     if content["groups"]:
@@ -117,11 +125,37 @@ def _summary(content: Content, baseline: Content | None) -> dict[str, Any]:
         most = f", most in layer {top}: {shown('relative_drift', drifts[top])}"
     return {
         "drift": shown("relative_drift", value) if math.isfinite(value) else "",
+        "instead": _instead(content),
+        "left_out": _left_out(content),
         "share": f"{100 * confidence:g} % interval" if confidence else "interval",
         "interval": shown_interval("relative_drift", low, high),
         "most": most,
         "tiles": _tiles(content, baseline),
     }
+
+
+def _instead(content: Content) -> str:
+    """What is said where there is no drift."""
+    found = [estimate(layer.get("cka"))[0] for layer in content["layers"]]
+    known = [place for place, value in enumerate(found) if math.isfinite(value)]
+    if "left_out" not in content or not known:
+        return "The drift could not be computed."
+    least = min(known, key=lambda place: found[place])
+    where = f", in layer {least}" if len(found) > 1 else ""
+    widths = widths_text(content["settings"])
+    return (
+        f"The states have {widths} columns, so how alike they are is measured rather "
+        f"than drift: CKA is {'at least ' if where else ''}"
+        f"{shown('cka', found[least])}{where}."
+    )
+
+
+def _left_out(content: Content) -> list[tuple[str, str]]:
+    """Names of metrics that are not there, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in content.get("left_out", {}).items():
+        by_reason.setdefault(reason, []).append(metric(name).label)
+    return [(reason, "; ".join(names)) for reason, names in by_reason.items()]
 
 
 def _tiles(content: Content, baseline: Content | None) -> list[tuple[str, str]]:
@@ -134,6 +168,13 @@ def _tiles(content: Content, baseline: Content | None) -> list[tuple[str, str]]:
     ):
         if name in overall:
             tiles.append((shown(name, estimate(overall[name])[0]), label))
+    if "left_out" in content:
+        for name in (*_LIKENESS, "recall_at_k"):
+            values = [estimate(each.get(name))[0] for each in content["layers"]]
+            least = min(filter(math.isfinite, values), default=math.nan)
+            label = metric(name).label.replace("at k", f"at {settings['k']}")
+            where = ", least of the layers" if len(values) > 1 else ""
+            tiles.append((shown(name, least), f"{label}{where}"))
     if baseline is not None:
         other = estimate(baseline["overall"].get("relative_drift"))[0]
         tiles.append((shown("relative_drift", other), "relative drift of the baseline"))
@@ -150,7 +191,8 @@ def _tiles(content: Content, baseline: Content | None) -> list[tuple[str, str]]:
         tiles.append((f"{below} of {len(floor['below'])}", text))
     prompts, rows = settings.get("prompts"), settings.get("rows")
     tiles.append((f"{prompts:,}".replace(",", "\u202f"), f"prompts, {rows} rows"))
-    size = (f"{settings.get('layers')} × {settings.get('width')}", "layers × width")
+    width = widths_text(settings)
+    size = (f"{settings.get('layers')} × {width}", "layers × width")
     if settings.get("layers") == 1:
-        size = (str(settings.get("width")), "width of a row")
+        size = (width, "width of a row")
     return [*tiles, size]

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vaccine_swift._arguments import check_range
+from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.drift.gate import Bound, Condition, check_conditions
 from vaccine_swift.drift.junit import Check, junit_text
-from vaccine_swift.drift.report_schema import checked, estimate, shown, shown_ends
+from vaccine_swift.drift.report_schema import (
+    checked,
+    estimate,
+    shown,
+    shown_ends,
+    widths_text,
+)
+from vaccine_swift.drift.rounding import floor_value
 from vaccine_swift.files import write_text
 from vaccine_swift.files.plain_json import json_text, plain
 from vaccine_swift.files.strict_json import parse_json
@@ -255,6 +262,70 @@ class Report:
         parsed = [Condition.parse(text) for text in conditions]
         check_conditions(self.content, parsed, bound)
 
+    def first_layer_above(
+        self, floor: str | float, *, metric: str = "relative_drift"
+    ) -> tuple[int, float] | None:
+        """The first layer whose value is above a floor: where two models part.
+
+        Parameters
+        ----------
+        floor : {"float16", "bfloat16"} or float
+            A dtype's name stands for the relative drift that its rounding shows.
+        metric : str
+            Of the layers.
+
+        Returns
+        -------
+        (int, float) or None
+            Place among the report's layers, and value; None where there is no such
+            layer. A value that is NaN is above nothing.
+
+        Raises
+        ------
+        ValueError
+            When the floor is none, or the report has no such metric.
+        """
+        limit = floor_value(floor)
+        return self._first(metric, lambda value: value > limit)
+
+    def first_layer_below(
+        self, limit: float, *, metric: str = "cka"
+    ) -> tuple[int, float] | None:
+        """The first layer whose value is below a limit, of metrics of likeness.
+
+        Parameters
+        ----------
+        limit : float
+        metric : str
+            Such as ``"cka"``, ``"cosine"`` or ``"knn_overlap"``.
+
+        Returns
+        -------
+        (int, float) or None
+            As of `first_layer_above`.
+
+        Raises
+        ------
+        ValueError
+            When the report has no such metric.
+        """
+        check_range("limit", limit)
+        return self._first(metric, lambda value: value < limit)
+
+    def _first(
+        self, name: str, holds: Callable[[float], bool]
+    ) -> tuple[int, float] | None:
+        known = {key for layer in self.content["layers"] for key in layer}
+        if name not in known:
+            reason = self.content.get("left_out", {}).get(name)
+            why = f": {reason}" if reason else f".{nearest(name, known)}"
+            raise ValueError(f"the report has no metric {name!r}{why}")
+        for place, layer in enumerate(self.content["layers"]):
+            value = estimate(layer.get(name))[0]
+            if holds(value):
+                return place, value
+        return None
+
     def to_junit(
         self,
         path: str | os.PathLike[str] | None = None,
@@ -300,6 +371,13 @@ class Report:
 
     def __repr__(self) -> str:
         settings = self.content["settings"]
+        layers = len(self.content["layers"])
+        if "left_out" in self.content:
+            widths = widths_text(settings)
+            return (
+                f"Report({settings.get('prompts')} prompts, {layers} layers, "
+                f"widths {widths})"
+            )
         entry = self.content["overall"].get("relative_drift")
         drift, *ends = estimate(entry)
         value = shown("relative_drift", drift)

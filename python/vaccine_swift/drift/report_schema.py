@@ -13,7 +13,7 @@ from vaccine_swift.drift.metrics import METRICS as CORE_METRICS
 from vaccine_swift.pages.numbers import digits, interval_digits
 
 __all__ = ["METRICS", "SCHEMA", "Metric", "checked", "estimate", "metric", "shown"]
-__all__ += ["shown_ends", "shown_interval"]
+__all__ += ["shown_ends", "shown_interval", "widths_text"]
 
 SCHEMA: Final = "vaccine_swift.drift/1"
 
@@ -47,9 +47,12 @@ class Metric:
     unit: str = ""
 
 
-METRICS: Final = {
+METRICS: Final[dict[str, Metric]] = {
     each.name: Metric(each.label, "%" if each.unit == "share" else "")
     for each in CORE_METRICS
+} | {
+    "knn_overlap": Metric("kNN overlap", "%"),
+    "recall_at_k": Metric("Recall at k", "%"),
 }
 """Known metrics in the order of presentation."""
 
@@ -61,6 +64,12 @@ def metric(name: str) -> Metric:
     if name.startswith("energy_"):
         return Metric(f"Drift energy in {name.removeprefix('energy_')}", "%")
     return Metric(name.replace("_", " ").capitalize())
+
+
+def widths_text(settings: Mapping[str, Any]) -> str:
+    """The width of a report's rows, or those of both sides where they differ."""
+    width = settings.get("width")
+    return " and ".join(map(str, width)) if isinstance(width, list) else str(width)
 
 
 def shown(name: str, value: float | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,9 +15,11 @@ from vaccine_swift.drift.ids import checked_ids, keys_of
 from vaccine_swift.drift.metrics import estimates, numbers_of
 from vaccine_swift.drift.result import Similarity
 from vaccine_swift.drift.rows import NOT_PAIRS, rows
+from vaccine_swift.drift.widths import same_width
 from vaccine_swift.statistics import student_quantile
 
 __all__ = [
+    "FREE_OF_BASIS",
     "cca",
     "cka",
     "effective_rank",
@@ -27,11 +29,29 @@ __all__ = [
     "principal_angle",
     "procrustes",
     "pwcca",
+    "similarities",
     "subspace_overlap",
     "svcca",
 ]
 
 _FOLDS: Final = 10
+_OTHER_WIDTH: Final = "sides of different width are compared by PairedRows"
+
+FREE_OF_BASIS: Final = (
+    "cka",
+    "cka_biased",
+    "cca",
+    "svcca",
+    "pwcca",
+    "linear_residual",
+    "procrustes",
+    "procrustes_angle",
+    "effective_rank_reference",
+    "effective_rank_current",
+    "participation_ratio_reference",
+    "participation_ratio_current",
+)
+"""Metrics that stay the same when either side is turned by itself."""
 
 
 def cka(
@@ -52,7 +72,8 @@ def cka(
     Parameters
     ----------
     x, y : array [n, d]
-        Rows of the same prompts; float16, bfloat16, float32 or float64.
+        Rows of the same prompts; float16, bfloat16, float32 or float64. Of different
+        widths, `PairedRows` gives it.
     debiased : bool
     ids : sequence of n str or int, optional
         The prompt of each row. With them the result has an `interval`, by leaving out
@@ -244,16 +265,38 @@ def _paired(
 ) -> Similarity:
     first, second = rows(x, "x"), rows(y, "y")
     if first.shape != second.shape:
+        other = _OTHER_WIDTH if len(first) == len(second) else NOT_PAIRS
         raise ValueError(
             f"y must have the shape of x, {list(first.shape)}, got "
-            f"{list(second.shape)}; {NOT_PAIRS}"
+            f"{list(second.shape)}; {other}"
         )
+    return similarities(first, second, [metric], ids, confidence)[metric]
+
+
+def similarities(
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    metrics: Sequence[str],
+    ids: Iterable[str | int] | None,
+    confidence: float,
+) -> dict[str, Similarity]:
+    """Metrics of the second moments of paired rows, by name.
+
+    Parameters
+    ----------
+    x, y : array [n, dx] and [n, dy], as `rows` gives them
+        Of one width where a metric is none of `FREE_OF_BASIS`.
+    metrics : sequence of str
+    ids, confidence
+        As of `cka`.
+    """
     check_range("confidence", confidence, above=0.0, below=1.0)
+    first, second = same_width(x, y)
     states = _moments(first, second, ids)
     width = first.shape[1]
     used = _core.drift_paired_folds(states, len(states), width)
     t = student_quantile(confidence, used - 1) if used > 1 else math.nan
-    return _metric(states, width, metric, t)
+    return _metrics(states, width, metrics, t)
 
 
 def _unpaired(
@@ -263,7 +306,7 @@ def _unpaired(
     width = x.shape[1]
     state = np.empty((1, _core.drift_state_counts(width)[1]))
     _core.drift_unpaired(x, y, state)
-    return _metric(state, width, metric, math.nan)
+    return _metrics(state, width, [metric], math.nan)[metric]
 
 
 def _moments(
@@ -285,17 +328,17 @@ def _moments(
     return states
 
 
-def _metric(
-    states: npt.NDArray[np.float64], width: int, metric: str, t: float
-) -> Similarity:
-    """One metric of the folds' moments; `t`: Student's quantile of its interval."""
+def _metrics(
+    states: npt.NDArray[np.float64], width: int, metrics: Sequence[str], t: float
+) -> dict[str, Similarity]:
+    """Metrics of the folds' moments; `t`: Student's quantile of their intervals."""
     folds = len(states)
-    values = np.empty((1, 4))
+    values = np.empty((len(metrics), 4))
     _core.drift_paired_metrics(
         states,
         folds,
         width,
-        numbers_of([metric]),
+        numbers_of(metrics),
         t,
         folds > 1,
         np.zeros(0),
@@ -303,7 +346,7 @@ def _metric(
         values,
         np.zeros(0),
     )
-    found = estimates([metric], values)[metric]
-    return Similarity(
-        found["value"], (found["low"], found["high"]), found.get("reason")
-    )
+    return {
+        name: Similarity(each["value"], (each["low"], each["high"]), each.get("reason"))
+        for name, each in estimates(metrics, values).items()
+    }

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
-from vaccine_swift.drift.ids import checked_ids
 from vaccine_swift.drift.kernel_tests import group_numbers, relabelling
+from vaccine_swift.drift.neighbours import mean_over_prompts
 from vaccine_swift.drift.result import Similarity, TestResult
 from vaccine_swift.drift.rows import NOT_PAIRS, float64_rows, rows
+from vaccine_swift.drift.widths import same_width
 from vaccine_swift.statistics import benjamini_hochberg, holm
 
 __all__ = ["FeatureTests", "classifier_auc", "knn_overlap", "ks", "sliced_wasserstein"]
@@ -142,8 +143,9 @@ def knn_overlap(
 
     Parameters
     ----------
-    x, y : array [n, d]
-        Rows of the same prompts, n > k.
+    x : array [n, dx]
+    y : array [n, dy]
+        Rows of the same prompts, n > k; the widths may differ.
     k : int
     ids : sequence of n str or int, optional
         The prompt of each row; with them the result has an interval, by 999 bootstrap
@@ -161,7 +163,7 @@ def knn_overlap(
     TypeError, ValueError
         For arguments that do not fit; names the argument.
     """
-    first, second = _pair(x, y)
+    first, second = rows(x, "x"), rows(y, "y")
     if len(first) != len(second):
         raise ValueError(
             f"y must have the {len(first)} rows of x, got {len(second)}; {NOT_PAIRS}"
@@ -169,20 +171,8 @@ def knn_overlap(
     check_range("k", k, minimum=1, maximum=len(first) - 1, integer=True)
     check_range("confidence", confidence, above=0.0, below=1.0)
     shares = np.empty(len(first))
-    _core.drift_neighbour_overlap(first, second, int(k), shares)
-    if ids is None:
-        return Similarity(shares.mean())
-    _, owner = np.unique(
-        [str(each) for each in checked_ids(ids, len(first))], return_inverse=True
-    )
-    sums, counts = np.bincount(owner, shares), np.bincount(owner)
-    drawn = np.random.default_rng(seed).multinomial(
-        len(counts), np.full(len(counts), 1 / len(counts)), 999
-    )
-    means = (drawn @ sums) / (drawn @ counts)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(means, (tail, 1 - tail))
-    return Similarity(shares.mean(), (float(low), float(high)))
+    _core.drift_neighbour_overlap(*same_width(first, second), int(k), shares)
+    return mean_over_prompts(shares, ids, confidence, seed)
 
 
 def classifier_auc(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from vaccine_swift import drift
 from vaccine_swift.study.evaluation import evaluate
@@ -96,9 +96,8 @@ def drift_numbers(
         drift, its interval and p-value; ``floor``: what rounding alone shows, for each
         layer, or None.
     """
-    report = drift.compare(
-        reference, current, probe, pool="mean", groups="kind"
-    ).report(
+    measured = drift.compare(reference, current, probe, pool="mean", groups="kind")
+    report = cast(drift.Accumulator, measured).report(
         tests=["contrast"],
         contrast=_GROUPS,
         floor="bfloat16" if reference.dtype == "bfloat16" else None,
