@@ -12,11 +12,13 @@ The table for 8 to 256 ranks is on paper. A step of `rows` rows on R ranks takes
 
 that of a ring for the gradient, and of a tree for each of the small sums. `compute` is
 measured for SmolLM2 on one process, and grows with the parameters for the 1B and 7B
-Llamas, whose bytes are those of the same adapter. Each rank is a machine like this one.
+Llamas, whose bytes are those of the same adapter. A rank is as fast as that process, or
+`FASTER` times so, as a server is.
 
-Writes `results/<date>-distributed.json`.
+Writes `results/<date>-distributed.json`. Methods can be measured apart and are put
+together in one file.
 
-    python python/benchmarks/distributed.py [--threads 1] [--smoke]
+    python python/benchmarks/distributed.py [--threads 1] [--methods vaccine] [--smoke]
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ METHODS = {"vaccine": vs.Vaccine(workload.RHO), "sft": vs.SFT()}
 RANKS = (8, 16, 32, 64, 128, 256)
 GIGABITS = (1, 10, 100)
 LATENCY = 50e-6
+FASTER = (1, 64)
 ROWS = 256
 # Parameters, and trained numbers of rank 8 on all seven projections.
 MODELS = {
@@ -174,6 +177,7 @@ def worker(arguments: argparse.Namespace) -> None:
     found = {
         name: measured(collective, method, smoke=arguments.smoke)
         for name, method in METHODS.items()
+        if name in arguments.methods
     }
     if collective.rank == 0:
         print(json.dumps(found))
@@ -183,6 +187,7 @@ def main() -> None:
     """Measure, work out the table, and write both."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS])
     parser.add_argument("--smoke", action="store_true", help="a tiny model, no file")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -192,20 +197,42 @@ def main() -> None:
     if shutil.which("mpirun") is None:
         sys.exit("needs mpirun (Debian: openmpi-bin) and mpi4py")
     vs.set_num_threads(arguments.threads)
-    results = recording.heading() | {
-        "threads": arguments.threads,
-        "rows": ROWS,
-        "latency": LATENCY,
-        "one": {
-            name: measured(Alone(), method, smoke=arguments.smoke)
-            for name, method in METHODS.items()
-        },
-    }
+    settings = {"threads": arguments.threads, "rows": ROWS, "latency": LATENCY}
+    if arguments.smoke:
+        results = recording.heading() | settings
+    else:
+        results = recording.continued(Path(__file__).stem, **settings)
+    one, two = (results.setdefault(name, {}) for name in ("one", "two"))
+    for name in arguments.methods:
+        one[name] = measured(Alone(), METHODS[name], smoke=arguments.smoke)
     options = [word for word in sys.argv[1:] if word != "--worker"]
     command = [*MPIRUN, "-n", "2", sys.executable, __file__, "--worker", *options]
     printed = subprocess.run(command, check=True, capture_output=True, text=True)
-    results["two"] = json.loads(printed.stdout)
-    results["paper"] = {}
+    two |= json.loads(printed.stdout)
+    results["paper"] = {
+        f"{name}, {model}": estimates(one[name], two[name], *sizes)
+        for name in one
+        for model, sizes in MODELS.items()
+    }
+    tell(results)
+    if not arguments.smoke:
+        recording.save(results, Path(__file__).stem)
+
+
+def estimates(
+    one: dict[str, Any], two: dict[str, Any], parameters: int, numbers: int
+) -> dict[str, Any]:
+    """`on_paper` of a model by how fast a rank is."""
+    per_row = one["seconds"] / workload.BATCH_SIZE / MODELS["SmolLM2 135M"][0]
+    compute = per_row * parameters * ROWS
+    return {
+        f"{faster} times as fast": on_paper(compute / faster, numbers, two["calls"] - 1)
+        for faster in FASTER
+    }
+
+
+def tell(results: dict[str, Any]) -> None:
+    """Print what was measured and what follows."""
     for name, one in results["one"].items():
         two = results["two"][name]
         share = two["seconds_summing"] / two["seconds"]
@@ -213,21 +240,14 @@ def main() -> None:
             f"{name}: {one['seconds']:.3f} s on one process, {two['seconds']:.3f} s on "
             f"two; {two['bytes']:,} bytes in {two['calls']} sums, {share:.1%} of a step"
         )
-        per_row = one["seconds"] / workload.BATCH_SIZE / MODELS["SmolLM2 135M"][0]
-        for model, (parameters, numbers) in MODELS.items():
-            compute = per_row * parameters * ROWS
-            table = on_paper(compute, numbers, two["calls"] - 1)
-            results["paper"][f"{name}, {model}"] = table
-            if arguments.smoke:
-                continue
+    for title, by_speed in results["paper"].items():
+        for speed, table in by_speed.items():
             for bandwidth, row in table.items():
                 told = ", ".join(f"{r}: {x:.1f}" for r, x in row["speedup"].items())
                 print(
-                    f"  {model}, {bandwidth}: {told}; as much time for sums at "
-                    f"{row['crossover_ranks']:.0f} ranks"
+                    f"  {title}, ranks {speed}, {bandwidth}: {told}; as much time for "
+                    f"sums at {row['crossover_ranks']:.0f} ranks"
                 )
-    if not arguments.smoke:
-        recording.save(results, Path(__file__).stem)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from launched import (
 from study_support import tiny_study, without_clock, write_study_model
 from test_drift_merging import measured, numbers
 from training_support import relative_error
+from two_hosts import ADDRESSES, agent, on, sent, two_hosts
 
 import vaccine_swift as vs
 from vaccine_swift import drift, study
@@ -122,3 +123,18 @@ def test_workers_of_mpi4py_do_a_study_and_a_tree_of_drift(tmp_path: Path) -> Non
     for path in files:
         other = tmp_path / "job" / path.relative_to(tmp_path / "alone")
         assert other.read_bytes() == path.read_bytes()
+
+
+def test_hosts_that_share_a_network_alone_train_as_one(tmp_path: Path) -> None:
+    """No loopback and no shared memory is between them."""
+    with two_hosts() as (here, there):
+        starter = agent(tmp_path / "agent", there)
+        launcher = ["mpirun", "-n", "2", "--bind-to", "none"]
+        launcher += ["--host", ",".join(f"{each}:1" for each in ADDRESSES)]
+        launcher += ["--mca", "plm_rsh_agent", str(starter)]
+        launcher += ["--mca", "pml", "ob1", "--mca", "btl", "tcp,self"]
+        launcher += ["-x", "PYTHONPATH", "-x", "OMP_NUM_THREADS"]
+        run = [*on(here), *launcher, sys.executable, SCRIPT, "mpi"]
+        check_a_job_is_the_run_of_one_process(run, tmp_path)
+        assert sent(here) > 100_000
+        assert sent(there) > 100_000

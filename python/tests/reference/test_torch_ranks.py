@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +13,11 @@ from launched import (
     check_a_failing_rank_ends_the_job,
     check_a_job_is_the_run_of_one_process,
     check_a_killed_rank_ends_the_job,
+    weights,
 )
+from ranks_run import STEPS, job
+from training_support import relative_error
+from two_hosts import ADDRESSES, on, sent, two_hosts
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.reference
@@ -32,3 +38,46 @@ def test_a_killed_rank_ends_the_job_by_name(tmp_path: Path) -> None:
 def test_a_rank_that_fails_ends_the_job_by_name(tmp_path: Path) -> None:
     message = r"(?s)ZeroDivisionError: of a callback.*rank\s*: 1 "
     check_a_failing_rank_ends_the_job(RUN, tmp_path, message)
+
+
+def test_hosts_that_share_a_network_alone_train_as_one(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """As two machines: torchrun on each, which meet at the address of the first."""
+    with two_hosts() as hosts:
+        path = os.pathsep.join([str(Path(SCRIPT).parent), *filter(None, sys.path)])
+        monkeypatch.setenv("PYTHONPATH", path)
+        runs = [
+            [
+                *on(host),
+                *(
+                    "bash",
+                    "-c",
+                    'GLOO_SOCKET_IFNAME=$(ls /sys/class/net | grep wire) exec "$@"',
+                    "-",
+                ),
+                *(sys.executable, "-m", "torch.distributed.run", "--nnodes", "2"),
+                *("--node-rank", str(rank), "--nproc-per-node", "1"),
+                *("--master-addr", ADDRESSES[0], "--master-port", "29511", SCRIPT),
+                "torch",
+            ]
+            for rank, host in enumerate(hosts)
+        ]
+        processes = [
+            subprocess.Popen(
+                [*run, str(tmp_path / "job")],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for run in runs
+        ]
+        for rank, process in enumerate(processes):
+            said, _ = process.communicate(timeout=120)
+            assert process.returncode == 0, said
+            assert f"rank {rank} process" in said
+        assert all(sent(host) > 100_000 for host in hosts)
+    job(tmp_path / "alone", None).train()
+    last = f"checkpoint-{STEPS}"
+    found, expected = (weights(tmp_path / each / last) for each in ("job", "alone"))
+    assert relative_error(found, expected) < 1e-5
