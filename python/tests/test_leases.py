@@ -212,3 +212,53 @@ def test_a_sign_of_life_is_json_of_one_length(tmp_path):
         sizes.add(leases._sign.stat().st_size)
         assert json.loads(leases._sign.read_text())["doing"] == "x" * 300
     assert sizes == {2048}
+
+
+WATCHED = """
+import json, sys, time
+from pathlib import Path
+from vaccine_swift.files.leases import Leases, members
+
+folder, seen = sys.argv[1], set()
+
+
+def watch(event, arguments):
+    kind = event.partition(".")[0]
+    if kind in ("fcntl", "os", "shutil", "tempfile"):
+        seen.add((event, Path(str(arguments[event == "os.link"])).name))
+    elif event == "open" and str(arguments[0]).startswith(folder):
+        seen.add((f"open {arguments[1]}", Path(arguments[0]).name))
+
+
+sys.addaudithook(watch)
+with Leases(Path(folder), {}, expiry=0.4) as one:
+    assert one.take("a") and one.take("b")
+    time.sleep(0.3)
+with Leases(Path(folder), {}) as other:
+    assert other.take("a")
+    members(Path(folder))
+print(json.dumps(sorted(seen)))
+"""
+
+
+def test_a_file_system_is_asked_for_links_whole_writes_and_nothing_else(tmp_path):
+    """No lock, rename, deletion or append: what NFS is weak in is not used."""
+    folder = tmp_path / "shared"
+    told = subprocess.run(
+        [sys.executable, "-c", WATCHED, str(folder)],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    events: dict[str, set[str]] = {}
+    for event, name in json.loads(told):
+        kind = "sign" if name.startswith("member-") else name
+        kind = "name" if name.endswith(".name") else kind
+        events.setdefault(kind, set()).add(event)
+    assert events.pop("shared") <= {"os.mkdir", "os.scandir"}
+    assert events.pop("name") == {"open w"}
+    # Made by touch(), then written over in place.
+    assert events.pop("sign") == {"os.utime", "open None", "open r", "open r+"}
+    assert events.keys() == {"a.1", "a.2", "b.1"}
+    for name, found in events.items():
+        assert found == {"os.link", "open r"}, name
