@@ -10,11 +10,17 @@ from vaccine_swift.files.shapes import (
     NUMBER,
     OPTIONAL,
     TEXT,
+    Whole,
     check_shape,
     fits,
 )
 
-ROW = {"seed": INTEGER, "units": ([NUMBER], OPTIONAL), "by": {"*": (TEXT, NUMBER)}}
+ROW = {
+    "seed": INTEGER,
+    "units": ([NUMBER], OPTIONAL),
+    "by": {"*": (TEXT, NUMBER)},
+    "whole": Whole(a=TEXT, b=bool),
+}
 
 
 @pytest.mark.parametrize(
@@ -23,7 +29,7 @@ ROW = {"seed": INTEGER, "units": ([NUMBER], OPTIONAL), "by": {"*": (TEXT, NUMBER
         {},
         {"seed": 3, "units": None, "more": object()},
         {"seed": np.int64(3), "units": [1, 2.5, np.float32(3)]},
-        {"by": {"a": "x", "b": 1}},
+        {"by": {"a": "x", "b": 1}, "whole": {"a": "", "b": False, "c": 1}},
     ],
 )
 def test_what_has_the_shape_passes(value) -> None:
@@ -41,6 +47,8 @@ def test_what_has_the_shape_passes(value) -> None:
         ({"units": [float("nan")]}, r"units\[0\] must be a finite number, got nan"),
         ({"units": [10**400]}, r"units\[0\] must be a finite number, got 1000"),
         ({"units": "12"}, "row: units must be a list or null, got '12'"),
+        ({"whole": {"a": "x"}}, "row: whole must have 'b', got {'a': 'x'}"),
+        ({"whole": {"a": "x", "b": "y"}}, "whole.b must be true or false, got 'y'"),
         ({"by": {"a": None}}, "by.a must be text or a finite number, got None"),
     ],
 )

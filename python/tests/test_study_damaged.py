@@ -99,7 +99,7 @@ def test_a_line_of_results_that_is_no_row_is_refused(
     [
         ('{"a": {"cost": null}}', "a.cost must be a finite number, got None"),
         ('{"a": {"cost": -1}}', "'a' must have a cost"),
-        ('{"a": {}}', "'a' must have a cost"),
+        ('{"a": {}}', "a must have 'cost'"),
         ('{"a": 3}', "a must be an object, got 3"),
     ],
 )

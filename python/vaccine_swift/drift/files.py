@@ -138,7 +138,8 @@ def _array_column(name: str, array: npt.NDArray[Any] | None) -> Column:
     if array is None or array.ndim == 0:
         return Column(name, "other")
     whole = array.dtype.kind in "iu"
-    if not whole and array.dtype.kind != "f" and array.dtype.name != "bfloat16":
+    real = array.dtype.name in ("float16", "float32", "float64", "bfloat16")
+    if not whole and not real:
         return Column(name, "other")
     return Column(name, "numbers" if array.ndim == 1 else "vectors", whole)
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy.typing as npt
+
 from vaccine_swift.drift.embedding_file import Wanted
 from vaccine_swift.drift.files import read_embeddings
 from vaccine_swift.drift.sides import Held, Piece, Read, Side
@@ -190,10 +192,21 @@ def _pieces(columns: TableColumns, batches: Any, kind: str) -> Iterator[Piece]:
     start = 0
     with _reading(columns.source, kind):
         for batch in batches:
+            # Arrow ends the process over a slice of a batch whose lengths lie.
+            batch.validate(full=True)
             if len(batch):
                 file = columns.rows(batch, start=start)
+                _check_ids(columns, file.ids)
                 yield Piece(file.values, file.ids, file.labels)
                 start += len(batch)
+
+
+def _check_ids(columns: TableColumns, ids: npt.NDArray[Any] | None) -> None:
+    if ids is not None and (ids.ndim != 1 or ids.dtype.kind not in "iuU"):
+        raise ValueError(
+            f"{columns.source}: {columns.ids!r} must hold a string or a whole number "
+            "in each row, as ids are"
+        )
 
 
 @contextmanager
@@ -202,5 +215,7 @@ def _reading(source: str, kind: str) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{source} cannot be read as {kind}: {error}") from error
+    except (pa.ArrowException, OSError, KeyError) as error:
+        # KeyError: a file of a folder lacks a column; its text is in quotes.
+        said = error.args[0] if isinstance(error, KeyError) else error
+        raise ValueError(f"{source} cannot be read as {kind}: {said}") from error

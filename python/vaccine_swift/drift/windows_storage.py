@@ -13,10 +13,29 @@ from vaccine_swift.drift.archive import read_archive, write_archive
 from vaccine_swift.drift.segment_tests import checked_tests
 from vaccine_swift.drift.two_sample_content import ALL
 from vaccine_swift.drift.windows_state import Part, WindowsState
+from vaccine_swift.files.shapes import (
+    INTEGER,
+    NUMBER,
+    OPTIONAL,
+    TEXT,
+    Whole,
+    check_shape,
+)
 
 __all__ = ["load_state", "save"]
 
 _FORMAT: Final = "vaccine_swift.drift.windows/1"
+_NUMBER: Final = (NUMBER, OPTIONAL)
+_LINE: Final = Whole(
+    reference=INTEGER,
+    current=INTEGER,
+    mean_shift=_NUMBER,
+    reason=(TEXT, OPTIONAL),
+    tests={"*": {"*": _NUMBER}},
+    p_value=_NUMBER,
+    rank=([INTEGER], OPTIONAL),
+)
+_TESTED: Final = Whole(name=TEXT, rows=INTEGER, lines={"*": _LINE}, new={"*": INTEGER})
 _SETTINGS: Final = ("tests", "level", "permutations", "most_rows", "seed", "lines")
 
 
@@ -102,8 +121,9 @@ def _check(settings: dict[str, Any], header: dict[str, Any]) -> None:
     for name in ("labels", "waiting"):
         if not all(isinstance(each, str) for each in header[name]):
             raise ValueError(f"{name} must be strings")
+    check_shape(header["tested"], [_TESTED], "tested")
     for window in header["tested"]:
-        if not isinstance(window["name"], str) or list(window["lines"]) != lines:
+        if list(window["lines"]) != lines:
             raise ValueError("each window that was tested must have the lines")
         for entry in window["lines"].values():
             _check_rank(entry["rank"])

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from vaccine_swift.files.shapes import NUMBER, TEXT, Shape, fits
+from vaccine_swift.files.shapes import NUMBER, TEXT, Whole, fits
 from vaccine_swift.files.strict_json import parse_json
 from vaccine_swift.machine.processes import is_gone, process_identity
 
@@ -40,14 +40,9 @@ _LENGTH: Final = 2048
 """Bytes of a member's file, written in one piece."""
 _IDENTITY: Final = 4
 """Parts of what tells a process from all others."""
-_TOLD: Final[Shape] = {
-    "member": TEXT,
-    "host": TEXT,
-    "process": [TEXT],
-    "beat": NUMBER,
-    "left": bool,
-    "time": NUMBER,
-}
+_TOLD: Final = Whole(
+    member=TEXT, host=TEXT, process=[TEXT], beat=NUMBER, left=bool, time=NUMBER
+)
 
 
 class Leases:
@@ -223,7 +218,7 @@ def _parsed(text: str | None) -> dict[str, Any] | None:
         told = parse_json(text or "null")
     except ValueError:
         return None
-    if not fits(told, _TOLD) or not told.keys() >= _TOLD.keys():
+    if not fits(told, _TOLD):
         return None
     process = told["process"]
     known = not process or (len(process) == _IDENTITY and process[2].isdecimal())

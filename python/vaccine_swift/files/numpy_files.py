@@ -18,6 +18,8 @@ from vaccine_swift import _core
 __all__ = ["map_npy", "read_npz"]
 
 _SUFFIX = ".npy"
+_WIDEST = 8
+"""Bytes of the longest number that anything here computes with."""
 
 
 def map_npy(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
@@ -32,8 +34,12 @@ def map_npy(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     """
     with _naming(path, "npy"):
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        if array.dtype.kind not in "biuf" and array.dtype.str != "|V2":
-            raise ValueError(f"it must hold numbers, got dtype {array.dtype}")
+        known = array.dtype.kind in "biuf" and array.dtype.itemsize <= _WIDEST
+        if not known and array.dtype.str != "|V2":
+            raise ValueError(
+                f"it must hold numbers of at most {8 * _WIDEST} bits, got dtype "
+                f"{array.dtype}"
+            )
         return array
 
 

@@ -1,8 +1,9 @@
 """What a value out of JSON must look like, said once and checked before it is used.
 
 A shape is a type or a tuple of types; ``[shape]`` for a list of any length;
-``{name: shape}`` for an object that may lack some of these names and have others;
-``{"*": shape}`` for one whose values are all alike. `OPTIONAL` in a tuple admits null.
+``{name: shape}`` for an object that may lack some of these names and have others, a
+`Whole` of them for one that lacks none; ``{"*": shape}`` for one whose values are all
+alike. `OPTIONAL` in a tuple admits null.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from numbers import Integral, Real
 from types import NoneType
 from typing import Any, Final, TypeAlias
 
-__all__ = ["INTEGER", "NUMBER", "OPTIONAL", "TEXT", "Shape", "check_shape", "fits"]
+__all__ = ["INTEGER", "NUMBER", "OPTIONAL", "TEXT", "Shape", "Whole"]
+__all__ += ["check_shape", "fits"]
 
 Shape: TypeAlias = Any
 
@@ -32,6 +34,10 @@ _NAMES: Final = {
     list: "a list",
     dict: "an object",
 }
+
+
+class Whole(dict[str, Shape]):
+    """The shape of an object that has each of these names."""
 
 
 def check_shape(value: object, shape: Shape, where: str) -> None:
@@ -61,7 +67,7 @@ def check_shape(value: object, shape: Shape, where: str) -> None:
     if wrong is not None:
         place, expected, found = wrong
         named = f"{place.removeprefix('.')} " if place else ""
-        raise ValueError(f"{where}: {named}must be {expected}, got {found!r:.60}")
+        raise ValueError(f"{where}: {named}must {expected}, got {found!r:.60}")
 
 
 def fits(value: object, shape: Shape) -> bool:
@@ -78,15 +84,17 @@ def _fault(value: Any, shape: Shape, place: str) -> tuple[str, str, object] | No
         deepest = max(filter(None, faults), key=lambda fault: len(fault[0]))
         if len(deepest[0]) > len(place):
             return deepest
-        return place, " or ".join(map(_named, shape)), value
+        return place, "be " + " or ".join(map(_named, shape)), value
     if isinstance(shape, list):
         if isinstance(value, str) or not isinstance(value, Sequence):
-            return place, _named(shape), value
+            return place, f"be {_named(shape)}", value
         items = ((f"{place}[{index}]", each) for index, each in enumerate(value))
         return _first((_fault(each, shape[0], at) for at, each in items))
     if isinstance(shape, dict):
         if not isinstance(value, Mapping):
-            return place, _named(shape), value
+            return place, f"be {_named(shape)}", value
+        if isinstance(shape, Whole) and (missing := shape.keys() - value.keys()):
+            return place, f"have {min(missing)!r}", value
         if "*" in shape:
             shape = dict.fromkeys(value, shape["*"])
         return _first(
@@ -97,7 +105,7 @@ def _fault(value: Any, shape: Shape, place: str) -> tuple[str, str, object] | No
     fits = isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
     if fits and shape is Real:
         fits = _is_finite(value)
-    return None if fits else (place, _named(shape), value)
+    return None if fits else (place, f"be {_named(shape)}", value)
 
 
 def _is_finite(value: Any) -> bool:
@@ -113,5 +121,5 @@ def _first(faults: Any) -> Any:
 
 def _named(shape: Shape) -> str:
     if isinstance(shape, list | dict):
-        return _NAMES[type(shape)]
+        return _NAMES[list if isinstance(shape, list) else dict]
     return _NAMES[shape]

@@ -16,6 +16,7 @@ from vaccine_swift.files.shapes import (
     OPTIONAL,
     TEXT,
     Shape,
+    Whole,
     check_shape,
     fits,
 )
@@ -138,9 +139,9 @@ def _plan(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     plan = read_json(path)
-    check_shape(plan, {"*": {"cost": NUMBER}}, str(path))
+    check_shape(plan, {"*": Whole(cost=NUMBER)}, str(path))
     for folder, stage in plan.items():
-        if stage.get("cost", -1) < 0:
+        if stage["cost"] < 0:
             raise ValueError(f"{path}: {folder!r} must have a cost of at least 0")
     return plan
 
