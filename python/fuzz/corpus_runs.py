@@ -102,6 +102,9 @@ def _reports(directory: Path) -> list[Kind]:
         accumulator = filled(tier)
         accumulator.save(path)
         kinds.append(Kind(f"accumulator {tier}", path, _report))
+    windows = directory / "windows.npz"
+    _windows().save(windows)
+    kinds.append(Kind("windows", windows, _look_on))
     report = directory / "report.json"
     accumulator.report().to_json(report)
     kinds.append(
@@ -165,6 +168,21 @@ def _small_study(beside: Path) -> study.StudyConfig:
     if not model.exists():
         study_support.write_study_model(model)
     return study_support.tiny_study(model, methods=("sft",), limit=1)
+
+
+def _windows() -> drift.Windows:
+    """One window was tested, one waits."""
+    rows = np.random.default_rng(0).normal(size=(40, 3))
+    labels = ["a", "b"] * 20
+    windows = drift.Windows(rows, segments=labels, permutations=399)
+    windows.add("monday", rows[:20] + 0.1, segments=labels[:20]).report()
+    return windows.add("tuesday", rows[:8], segments=labels[:8])
+
+
+def _look_on(path: Path) -> None:
+    windows = drift.Windows.load(path)
+    windows.add("new", np.zeros((4, 3)), segments=["a"] * 4)
+    windows.report().to_html(path.parent / "windows.html")
 
 
 def _report(path: Path) -> None:

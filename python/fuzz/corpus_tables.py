@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import data_files
 import numpy as np
@@ -44,7 +45,30 @@ def _embeddings(directory: Path) -> list[Kind]:
     np.savetxt(directory / "e.csv", rows, delimiter=",", header=header, comments="")
     names = ("e.npy", "e.npz", "packed.npz", "e.safetensors", "e.parquet", "e.arrow")
     names += ("packed.feather", "fixed.arrow", "fixed.parquet", "e.csv")
-    return [Kind(f"embeddings {name}", directory / name, _compare) for name in names]
+    whole = [Kind(f"embeddings {name}", directory / name, _compare) for name in names]
+    return [*whole, *_pieces(directory, table)]
+
+
+def _pieces(directory: Path, table: Any) -> list[Kind]:
+    """Files and a folder that are read piece by piece."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with pa.ipc.new_file(directory / "pieces.arrow", table.schema) as file:
+        file.write_table(table, max_chunksize=5)
+    folder = directory / "pieces"
+    for part in (0, 1):
+        (folder / f"part={part}").mkdir(parents=True, exist_ok=True)
+        rows = table.slice(6 * part, 6)
+        parquet.write_table(rows, folder / f"part={part}" / "rows.parquet")
+    names = ("pieces.arrow", "fixed.parquet", "pieces")
+    return [Kind(f"rows of {name}", directory / name, _accumulate) for name in names]
+
+
+def _accumulate(path: Path) -> None:
+    accumulator = drift.Accumulator(width=5)
+    accumulator.extend(path, path)
+    accumulator.report()
 
 
 def _compare(path: Path) -> None:

@@ -196,6 +196,7 @@ class Drift(Job):
             accumulator.update(rows, rows + 0.1, ids=[number] * 3)
             accumulator.save(file)
             folder.with_suffix(".told").write_text(str(number + 1))
+        accumulator.save(file)  # clears what a kill after the last one left
 
     def look(self, whole: Path, broken: Path) -> None:
         told, file = broken.with_suffix(".told"), broken / "state.npz"

@@ -20,14 +20,15 @@ from fuzz.draw import Draw
 from fuzz.files import files_case
 
 CASES = {"calls": calls_case, "threads": threads_case, "files": files_case}
-MEMORY = 4 << 30
+MEMORY = {"files": 4 << 30, "calls": 3 << 29, "threads": 3 << 29}
+"""Bytes of address space; a model that fits takes its time."""
 
 
 def main(kind: str, first: int, step: int, last: int, place: str) -> None:
     """Run cases first, first + step, … below last; findings go to stdout as JSON."""
     faulthandler.enable()
     warnings.simplefilter("ignore")
-    limit = MEMORY if os.environ.get("VACCINE_FUZZ_UNLIMITED") is None else -1
+    limit = MEMORY[kind] if os.environ.get("VACCINE_FUZZ_UNLIMITED") is None else -1
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     with Path(place).open("r+b") as file:
         shared = mmap.mmap(file.fileno(), 24)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
 from fuzz import watch
 from fuzz.calls import missing
+from fuzz.corpus import make_corpus
 from fuzz.draw import Draw
 from fuzz.models import DESCRIPTIONS, new_model
 from fuzz.targets import METHODS
@@ -39,6 +41,14 @@ def test_most_calls_of_a_training_step_get_past_its_checks() -> None:
                 getattr(model, name)(**options)
                 passed[name] += 1
     assert min(passed.values()) > 10, passed
+
+
+def test_every_file_is_read_before_it_is_changed(tmp_path: Path) -> None:
+    kinds = make_corpus(tmp_path / "corpus")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for kind in kinds:
+            kind.read(kind.path)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
