@@ -167,9 +167,9 @@ def test_a_state_of_another_reference_or_tested_window_is_refused(
 def test_options_of_windows_are_refused_elsewhere(files, capsys) -> None:
     pair = ["reference.npz", "w1.npz", "--column", "embedding"]
     assert status([*pair, "--paired", "--state", "s.npz"]) == 2
-    assert "--state has no meaning" in capsys.readouterr().err
+    assert "--state needs --windows" in capsys.readouterr().err
     assert status([*pair, "--unpaired", "--state", "s.npz"]) == 2
-    assert "--state has no meaning" in capsys.readouterr().err
+    assert "--state needs --windows" in capsys.readouterr().err
     assert status([*pair, "--paired", "--level", "0.1"]) == 2
     assert "--level has no meaning" in capsys.readouterr().err
     assert status([*pair, "--paired", "--junit", "r.xml"]) == 2

@@ -97,7 +97,14 @@ def two_samples() -> drift.TwoSampleReport:
     x, y = rng.normal(size=(2, 300, 8))
     names = [f"{LONG}-{k}" if k % 2 else str(k) for k in range(20)]
     labels = np.tile(names, 15)
-    return drift.two_sample(x, y, segments=(labels, labels), tests=["ks"])
+    y[::3] += 3
+    return drift.two_sample(
+        x,
+        y,
+        segments=(labels, labels),
+        tests=["ks"],
+        ids=[f"{LONG}-{k}" for k in labels],
+    )
 
 
 def windows() -> drift.WindowsReport:

@@ -138,6 +138,8 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(
             "give either two files, or --reference and --current with --data"
         )
+    if options.state is not None and not options.windows:
+        raise ValueError("--state needs --windows: only windows have a state to keep")
     if options.windows and not from_models:
         _report_windows(options)
         return

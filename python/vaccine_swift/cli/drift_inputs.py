@@ -45,7 +45,7 @@ def compared_files(
     Exception
         Whatever the API refuses.
     """
-    _refuse(options, "paired files", ("data", "group_by", "template", "level", "state"))
+    _refuse(options, "paired files", ("data", "group_by", "template", "level"))
     _prepare(options)
     first, second = _read(options)
     if first.values.shape[:-1] != second.values.shape[:-1]:
@@ -103,7 +103,7 @@ def two_files(options: argparse.Namespace) -> drift.TwoSampleReport:
     Exception
         Whatever the API refuses.
     """
-    _refuse(options, "files that are not paired", (*_PAIRED_ONLY, "state"))
+    _refuse(options, "files that are not paired", _PAIRED_ONLY)
     _prepare(options)
     first, second = _read_unpaired(options)
     return drift.two_sample(
@@ -193,7 +193,7 @@ def compared_models(
         Whatever the API refuses.
     """
     refused = ("ids", "group", "column", "paired", "unpaired", "windows")
-    _refuse(options, "models", (*refused, "level", "state"))
+    _refuse(options, "models", (*refused, "level"))
     for name in ("reference", "current", "data"):
         if getattr(options, name) is None:
             raise ValueError(f"--{name} must be given to compare models")

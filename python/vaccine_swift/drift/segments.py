@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
+from vaccine_swift.drift.clusters import cluster_shares
 from vaccine_swift.drift.groups import row_labels
 from vaccine_swift.drift.outlying import outlying_rows
 from vaccine_swift.drift.plane import common_map
@@ -66,8 +67,8 @@ def two_sample(
         The prompt of each row where a prompt has several, as in `mmd`; "ks" takes rows
         as independent and is refused with it.
     ids : sequence of m, optional
-        What the current rows are called in the list of those that lie farthest from
-        the reference; by default their numbers.
+        What the current rows are called in the lists of those that lie farthest from
+        the reference, and nearest the middle of a cluster; by default their numbers.
     permutations : int, optional
         B of every permutation test; by default 999, or as many as let the smallest
         p-value, corrected for all tests, be half of `level`.
@@ -144,6 +145,15 @@ def two_sample(
             "columns": _columns(first, second, level) if "ks" in names else None,
             "map": common_map(first, second, parts, seed),
             "outlying": outlying_rows(first, second, of_current, called, seed),
+            "clusters": cluster_shares(
+                first,
+                second,
+                of_current,
+                called,
+                level,
+                seed,
+                independent=owners is None,
+            ),
         }
     )
 

@@ -94,6 +94,17 @@ def _shifts(content: Content) -> Drawing:
     return Drawing("shifts", "Shift by segment", label, "", bars=bars)
 
 
+def _clusters(content: Content) -> Drawing:
+    """How the share of rows in each cluster changed."""
+    found = (content.get("clusters") or {"clusters": []})["clusters"]
+    names = tuple(f"cluster {place}" for place in range(1, len(found) + 1))
+    points = tuple(Point(each["change"], 0) for each in found)
+    title = "Rows gained and lost by cluster"
+    label = "share of the current rows less that of the reference"
+    bars = Bars("a", names, points)
+    return Drawing("clusters", title, label, "", bars=bars, share=True)
+
+
 def _labels(shares: Any) -> tuple[str, str]:
     first, second = (
         f"component {k + 1} ({100 * s:.0f} %)" for k, s in enumerate(shares)
@@ -118,5 +129,6 @@ DRAWINGS: Final[dict[str, Callable[[Content], Drawing]]] = {
     "density": _density,
     "means": _means,
     "shifts": _shifts,
+    "clusters": _clusters,
 }
 """Pictures by name."""

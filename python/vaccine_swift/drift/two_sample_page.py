@@ -35,6 +35,9 @@ def page(content: Content, title: str) -> str:
         details=_details(content),
         columns=content["columns"],
         column_table=_column_table(content),
+        clusters=content.get("clusters"),
+        cluster_table=_cluster_table(content),
+        cluster_drawing=DRAWINGS["clusters"](content),
         outlying=content.get("outlying"),
         outlying_table=_outlying_table(content),
         pictures=[DRAWINGS[kind](content) for kind in ("map", "density", "means")],
@@ -129,6 +132,31 @@ def _outlying_table(content: Content) -> Table | None:
         for each in outlying["rows"]
     ]
     return Table(("row", "segment", "distance"), rows, wrapped=True)
+
+
+def _cluster_table(content: Content) -> Table | None:
+    """Clusters by how much their share changed."""
+    clusters = content.get("clusters")
+    if not clusters:
+        return None
+    n, m = content["settings"]["rows"]
+    level = content["settings"]["level"]
+    rows: list[tuple[str | Cell, ...]] = []
+    for place, each in enumerate(clusters["clusters"], start=1):
+        segment = ""
+        if each["segment"] is not None:
+            segment = f"{100 * each['share']:.0f} % {each['segment']}"
+        changed = each["p_holm"] is not None and each["p_holm"] <= level
+        rows.append(
+            (
+                Cell(f"{place}", segment, below=", ".join(each["nearest"])),
+                Cell(f"{100 * each['reference'] / n:.1f} %", f"{each['reference']}"),
+                Cell(f"{100 * each['current'] / m:.1f} %", f"{each['current']}"),
+                Cell(shown("", each["p_holm"]), strong=changed),
+            )
+        )
+    heads = ("cluster, and current rows near its middle", "reference", "current")
+    return Table((*heads, "Holm p"), rows, wrapped=True)
 
 
 def _column_table(content: Content) -> Table | None:

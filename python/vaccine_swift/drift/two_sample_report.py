@@ -130,9 +130,10 @@ class TwoSampleReport(KeptReport):
 
         Parameters
         ----------
-        kind : {"map", "density", "means", "shifts"}
+        kind : {"map", "density", "means", "shifts", "clusters"}
             Both sets on their two leading principal components; where the current set
-            is denser; how the segments' means went; the size of each segment's shift.
+            is denser; how the segments' means went; the size of each segment's shift;
+            how the share of rows in each cluster changed.
         ax : matplotlib Axes, optional
             Where to draw; a new figure by default.
 

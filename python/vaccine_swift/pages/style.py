@@ -123,6 +123,7 @@ padding:12px 14px;white-space:pre-wrap;overflow-wrap:anywhere;
 font-size:12.5px;margin:0}}
 .vs-report .charts+.soft,.vs-report .scroll+.soft{{margin-top:8px}}
 .vs-report .pair{{display:grid;gap:14px;align-items:start}}
+.vs-report .pair>*{{min-width:0}}
 @media (min-width:800px){{.vs-report .pair{{
 grid-template-columns:minmax(0,1fr) minmax(0,2fr)}}}}
 @media (max-width:480px){{.vs-report main{{padding:18px 12px 32px}}

@@ -9,6 +9,7 @@ whole arrays are the core's.
 from vaccine_swift.statistics.bootstrap import unit_weights
 from vaccine_swift.statistics.corrections import benjamini_hochberg, holm
 from vaccine_swift.statistics.evidence import rank_evidence, rank_log_evidence
+from vaccine_swift.statistics.hypergeometric import fisher_p_value
 from vaccine_swift.statistics.proportions import clopper_pearson_limit, wilson
 from vaccine_swift.statistics.ranks import rank_correlation
 from vaccine_swift.statistics.ratios import ratio_variance
@@ -21,6 +22,7 @@ from vaccine_swift.statistics.student import (
 __all__ = [
     "benjamini_hochberg",
     "clopper_pearson_limit",
+    "fisher_p_value",
     "holm",
     "rank_correlation",
     "rank_evidence",
