@@ -10,6 +10,7 @@
 //   pack_panel                   brings columns of B, which is held transposed, into one panel
 //   transpose                    target[j, i] = source[i, j] for rows × columns words
 //   WORD                         values along k in a word
+//   IN_PLACE                     whether whole columns of rows are read where they lie
 // Both precisions share everything but these.
 
 #include <string.h>
@@ -76,7 +77,7 @@ static void panels(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t k, Left a, Right b,
 // Rows of B as they lie, from row `start` and column `j` on, or packed.
 static Right right(VaccineWeight b, ptrdiff_t start, ptrdiff_t k, ptrdiff_t length, ptrdiff_t j,
     ptrdiff_t columns, Word *packed) {
-    if (WORD == 1 && !b.transposed && columns % TILE_COLUMNS == 0)
+    if (IN_PLACE && !b.transposed && columns % TILE_COLUMNS == 0)
         return (Right){(const Word *)b.values + start * b.stride + j, b.stride, 1};
     if (b.transposed)
         for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL)

@@ -20,6 +20,7 @@ typedef Narrow NarrowWords;
 #define LANES 16
 #define TILE_ROWS 14
 #define TILE_COLUMNS 32
+#define IN_PLACE true
 
 static inline
     __attribute__((always_inline)) Vector multiply_add(Vector sums, float factor, Vector words) {
@@ -32,6 +33,8 @@ static inline __attribute__((always_inline)) Narrow narrow_multiply_add(
 }
 
 #include "pack_float32.h"
+#include "transpose_16.h"
+
 #include "transpose.h"
 
 #include "product.h"

@@ -12,6 +12,8 @@ typedef Vector WordVector, Narrow, NarrowWords;
 #define LANES 8
 #define TILE_ROWS 6
 #define TILE_COLUMNS 16
+// Few rows of a wide weight share a page: packed, a panel stays in a second-level cache of 512 KB.
+#define IN_PLACE false
 
 static inline
     __attribute__((always_inline)) Vector multiply_add(Vector sums, float factor, Vector words) {
@@ -23,18 +25,8 @@ static inline
 
 #include "pack_float32.h"
 
-static void transpose(const AnyWord *source, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,
-    AnyWord *target, ptrdiff_t target_stride) {
-    for (ptrdiff_t i = 0; i < rows; i++)
-        for (ptrdiff_t j = 0; j < columns; j++)
-            target[j * target_stride + i] = source[i * stride + j];
-}
+#include "transpose_8.h"
 
-static void pack_panel(
-    const float *b, ptrdiff_t stride, ptrdiff_t width, ptrdiff_t k, float *panel) {
-    for (ptrdiff_t j = 0; j < VACCINE_PANEL; j++)
-        for (ptrdiff_t i = 0; i < k; i++)
-            panel[i * VACCINE_PANEL + j] = j < width ? b[j * stride + i] : 0;
-}
+#include "transpose.h"
 
 #include "product.h"

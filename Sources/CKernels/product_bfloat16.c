@@ -23,6 +23,7 @@ typedef uint32_t NarrowWords __attribute__((vector_size(32), aligned(4)));
 #define LANES 16
 #define TILE_ROWS 14
 #define TILE_COLUMNS 32
+#define IN_PLACE false
 
 static inline __attribute__((always_inline)) Vector multiply_add(
     Vector sums, uint32_t factor, WordVector words) {
@@ -61,6 +62,8 @@ static void pack_rows(VaccineWeight b, ptrdiff_t start, ptrdiff_t k, ptrdiff_t c
         }
     }
 }
+
+#include "transpose_16.h"
 
 #include "transpose.h"
 

@@ -5,6 +5,7 @@ An instruction that it lacks would end the process without a word.
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 
@@ -13,6 +14,8 @@ _REQUIRED = {
     "x86_64": ("avx2", "fma", "bmi1", "bmi2", "f16c", "movbe", "abm"),
 }
 _CPU_INFORMATION = Path("/proc/cpuinfo")
+_LIMIT = "VACCINE_INSTRUCTIONS"
+"""Variable of the environment that holds back what the processor offers."""
 
 
 def missing_features(machine: str, cpu_information: str) -> list[str]:
@@ -44,8 +47,11 @@ def check_cpu() -> None:
     Raises
     ------
     ImportError
-        Names the missing instruction sets.
+        Names the missing instruction sets, or the limit on them that is not known.
     """
+    limit = os.environ.get(_LIMIT, "")
+    if limit not in ("", "avx2"):
+        raise ImportError(f"{_LIMIT} may be 'avx2' or unset, got {limit!r}")
     try:
         text = _CPU_INFORMATION.read_text()
     except OSError:
