@@ -30,16 +30,26 @@ static PyObject *token_lists(
 }
 
 typedef struct Prompts {
-    Input input_ids, offsets, end_tokens;
+    Input input_ids, offsets, limits, end_tokens;
 } Prompts;
+
+// The largest limit, and no more than the context, beyond which the core refuses.
+static int64_t output_width(const VaccineIntegers limits, int64_t context) {
+    int64_t width = 1;
+    for (int64_t i = 0; i < limits.count; i++) {
+        const int64_t limit = limits.width == 4 ? ((const int32_t *)limits.values)[i]
+                                                : ((const int64_t *)limits.values)[i];
+        if (limit > width) width = limit;
+    }
+    return width < context ? width : context;
+}
 
 static PyObject *generate(
     ModelObject *self, const Prompts *prompts, VaccineGenerationOptions options) {
     const int64_t count = prompts->offsets.count > 1 ? prompts->offsets.count - 1 : 0;
-    // The core refuses what goes beyond the context; nothing is taken for it before.
-    const int64_t width = options.maximum_new_tokens < self->sizes.context_length
-        ? options.maximum_new_tokens
-        : self->sizes.context_length;
+    options.limits = input_as_integers(&prompts->limits);
+    options.width = output_width(options.limits, self->sizes.context_length);
+    const int64_t width = options.width;
     options.end_tokens = input_as_integers(&prompts->end_tokens);
     // calloc checks the product; one element more, so that nothing is not NULL.
     int64_t *lengths = calloc((size_t)count + 1, sizeof *lengths);
@@ -64,11 +74,10 @@ static PyObject *generate(
 PyObject *model_generate(ModelObject *self, PyObject *args, PyObject *keywords) {
     static char *names[] = {"input_ids", "offsets", "max_new_tokens", "temperature", "top_p",
         "seed", "first_prompt", "end_tokens", NULL};
-    PyObject *input_ids, *offsets, *limit, *temperature, *top_p, *seed, *first, *end_tokens;
+    PyObject *input_ids, *offsets, *limits, *temperature, *top_p, *seed, *first, *end_tokens;
     VaccineGenerationOptions options = {0};
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO$OOOOOO:generate", names, &input_ids,
-            &offsets, &limit, &temperature, &top_p, &seed, &first, &end_tokens)
-        || !argument_int32(limit, "max_new_tokens", 1, &options.maximum_new_tokens)
+            &offsets, &limits, &temperature, &top_p, &seed, &first, &end_tokens)
         || !argument_double(temperature, "temperature", &options.temperature)
         || !argument_double(top_p, "top_p", &options.top_p)
         || !argument_uint64(seed, "seed", &options.seed)
@@ -78,10 +87,12 @@ PyObject *model_generate(ModelObject *self, PyObject *args, PyObject *keywords) 
     PyObject *result = NULL;
     if (input_integers(input_ids, "input_ids", &prompts.input_ids)
         && input_integers(offsets, "offsets", &prompts.offsets)
+        && input_integers(limits, "max_new_tokens", &prompts.limits)
         && input_integers(end_tokens, "end_tokens", &prompts.end_tokens))
         result = generate(self, &prompts, options);
     input_release(&prompts.input_ids);
     input_release(&prompts.offsets);
+    input_release(&prompts.limits);
     input_release(&prompts.end_tokens);
     return result;
 }

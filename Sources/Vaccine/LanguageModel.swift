@@ -78,7 +78,7 @@ public final class LanguageModel {
     public func generate(after prompt: [Int32], tokens: Int) throws(VaccineError) -> [Int32] {
         let batch = try PackedBatch([Example(tokens: prompt)], for: decoder)
         return try decoder.generate(
-            batch, limit: tokens, sampling: Sampling(), endTokens: [], interruption: .none)[0]
+            batch, limits: [tokens], sampling: Sampling(), endTokens: [], interruption: .none)[0]
     }
 }
 

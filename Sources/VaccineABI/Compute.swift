@@ -108,19 +108,21 @@ public func vaccine_model_generate(
     _ lengths: UnsafeMutablePointer<Int64>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    let context = (try? ModelHandle.at(model).decoder.configuration.contextLength) ?? 0
-    return status(
+    status(
         message,
-        bytes: arraysOf(input_ids.count)
-            + arraysOf(offsets.count, Int64(min(Int(options.maximum_new_tokens), context)))
+        bytes: arraysOf(input_ids.count) + arraysOf(offsets.count, options.width)
     ) { () throws(VaccineError) in
         let decoder = try ModelHandle.at(model).decoder
         let prompts = try PackedBatch(
             inputIDs: input_ids.tokens("input_ids"), labels: nil,
             offsets: offsets.integers("offsets"), configuration: decoder.configuration)
-        let limit = Int(options.maximum_new_tokens)
+        let limits = try options.limits.integers("max_new_tokens")
+        let width = Int(options.width)
+        guard width >= min(limits.max() ?? 0, decoder.configuration.contextLength) else {
+            throw .value("width must be at least the largest limit, got \(width)")
+        }
         let continuations = try decoder.generate(
-            prompts, limit: limit,
+            prompts, limits: limits,
             sampling: Sampling(
                 temperature: options.temperature, topP: options.top_p, seed: options.seed,
                 firstPrompt: options.first_prompt),
@@ -129,7 +131,7 @@ public func vaccine_model_generate(
         for (prompt, tokens) in continuations.enumerated() {
             lengths[prompt] = Int64(tokens.count)
             for (place, token) in tokens.enumerated() {
-                output[prompt * limit + place] = token
+                output[prompt * width + place] = token
             }
         }
     }

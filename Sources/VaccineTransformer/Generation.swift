@@ -1,95 +1,139 @@
 package import VaccineNumerics
 
 extension Decoder {
-    /// Continues every prompt, greedily or by sampling, until an end token or the limit.
+    /// Continues every prompt, greedily or by sampling, until an end token or its limit.
     ///
-    /// Prompts are read in packed batches, then all advance together, one token a step, without those
-    /// that have ended. Each row of every product is summed by itself and in one order, so a prompt gives
-    /// the same tokens alone and in any batch.
+    /// As many prompts as the cache has places for advance together, one token a step; those that have ended
+    /// leave theirs to prompts that wait, which are read in packed batches. Each row of every product is summed
+    /// by itself and in one order, so a prompt gives the same tokens alone and beside any others.
     /// - Parameters:
     ///   - prompts: B sequences laid end to end.
-    ///   - limit: new tokens per prompt, ≥ 0.
+    ///   - limits: new tokens of each prompt at most, ≥ 1.
     ///   - endTokens: ids that end a continuation; the one met is kept as its last token.
+    ///   - places: of the cache; nil: as many as `KeyValueCache.places` gives.
     /// - Returns: B continuations.
     /// - Throws: `VaccineError.value` when a prompt and its continuation exceed the context.
     package func generate(
-        _ prompts: PackedBatch, limit: Int, sampling: Sampling, endTokens: Set<Int32>,
-        interruption: Interruption
+        _ prompts: PackedBatch, limits: [Int], sampling: Sampling, endTokens: Set<Int32>,
+        places: Int? = nil, interruption: Interruption
     ) throws(VaccineError) -> [[Int32]] {
         try sampling.validate()
-        guard limit >= 0 else { throw .value("max_new_tokens must be at least 0, got \(limit)") }
-        let longest = prompts.longest
-        guard longest + limit <= configuration.contextLength else {
-            throw .value(
-                "max_new_tokens: a prompt of \(longest) tokens and \(limit) new ones exceed the "
-                    + "context of \(configuration.contextLength)")
-        }
-        var continuations = [[Int32]](repeating: [], count: prompts.sequenceCount)
-        guard limit > 0 else { return continuations }
+        let capacity = try capacity(prompts, limits)
         let cache = try KeyValueCache(
-            configuration, sequences: prompts.sequenceCount, capacity: longest + limit)
-        let parts = prompts.parts(ofTokens: Decoder.tokensReadTogether)
+            configuration,
+            sequences: places
+                ?? KeyValueCache.places(
+                    configuration, sequences: prompts.sequenceCount, capacity: capacity),
+            capacity: capacity)
         try reserve(
             tokens: max(
-                prompts.sequenceCount,
-                parts.map { prompts.offsets[$0.upperBound] - prompts.offsets[$0.lowerBound] }
-                    .max() ?? 0),
-            sequences: prompts.sequenceCount, longest: longest + limit, training: false)
+                min(prompts.tokenCount, max(Decoder.tokensReadTogether, prompts.longest)),
+                cache.places),
+            sequences: cache.places, longest: capacity, training: false)
 
-        for part in parts {
+        var continuations = [[Int32]](repeating: [], count: prompts.sequenceCount)
+        var (waiting, active) = (0, [Seated]())
+        func advance(_ seated: [Seated], reading: PackedBatch?) throws(VaccineError) {
+            let batch =
+                reading ?? PackedBatch(next: seated.map { continuations[$0.prompt].last ?? 0 })
+            let draws = seated.map {
+                Draw(prompt: $0.prompt, step: continuations[$0.prompt].count)
+            }
             let chosen = try nextTokens(
-                after: prompts.sequences(part), CachedSequences(cache: cache, numbers: Array(part)),
-                sampling, step: 0, interruption)
-            for (prompt, token) in zip(part, chosen) { continuations[prompt].append(token) }
-        }
-        var step = 1
-        var active = Array(continuations.indices)
-        func removeEnded() {
-            active.removeAll {
-                step == limit || endTokens.contains(continuations[$0][step - 1])
+                after: batch, reading: reading != nil,
+                CachedSequences(cache: cache, numbers: seated.map(\.place)), draws, sampling,
+                interruption)
+            for (one, token) in zip(seated, chosen) {
+                continuations[one.prompt].append(token)
+                if continuations[one.prompt].count == limits[one.prompt]
+                    || endTokens.contains(token)
+                {
+                    cache.free(one.place)
+                } else if reading != nil {
+                    active.append(one)
+                }
             }
         }
-        removeEnded()
-        while !active.isEmpty {
-            let chosen = try nextTokens(
-                after: PackedBatch(next: active.map { continuations[$0][step - 1] }),
-                CachedSequences(cache: cache, numbers: active), sampling, step: step, interruption)
-            for (prompt, token) in zip(active, chosen) { continuations[prompt].append(token) }
-            step += 1
-            removeEnded()
+        while waiting < prompts.sequenceCount || !active.isEmpty {
+            // Few prompts are read as slowly as many: they wait for each other.
+            if active.isEmpty || 4 * cache.freePlaces >= cache.places {
+                let taken = waiting..<min(waiting + cache.freePlaces, prompts.sequenceCount)
+                for part in prompts.parts(taken, ofTokens: Decoder.tokensReadTogether) {
+                    let seated = part.map { Seated(prompt: $0, place: cache.take()) }
+                    try advance(seated, reading: prompts.sequences(part))
+                }
+                waiting = taken.upperBound
+            }
+            guard !active.isEmpty else { continue }
+            try advance(active, reading: nil)
+            active.removeAll { !cache.isTaken($0.place) }
         }
         return continuations
+    }
+
+    /// A prompt, and where its keys and values are.
+    private struct Seated {
+        let prompt, place: Int
     }
 
     /// Prompts are read together up to this many tokens: enough for products at full speed.
     private static let tokensReadTogether = 1024
 
+    /// Tokens of the longest prompt with its continuation.
+    private func capacity(
+        _ prompts: PackedBatch, _ limits: [Int]
+    ) throws(VaccineError) -> Int {
+        guard limits.count == prompts.sequenceCount else {
+            throw .value(
+                "max_new_tokens must have one entry for each of the \(prompts.sequenceCount) "
+                    + "prompts, got \(limits.count)")
+        }
+        var capacity = 0
+        for (prompt, limit) in limits.enumerated() {
+            guard limit >= 1 else {
+                throw .value("max_new_tokens must be at least 1, got \(limit)")
+            }
+            let length = prompts.offsets[prompt + 1] - prompts.offsets[prompt]
+            guard limit <= configuration.contextLength - length else {
+                throw .value(
+                    "max_new_tokens: a prompt of \(length) tokens and \(limit) new ones exceed the "
+                        + "context of \(configuration.contextLength)")
+            }
+            capacity = max(capacity, length + limit)
+        }
+        return capacity
+    }
+
+    /// Which token of which prompt is chosen.
+    private struct Draw {
+        let prompt, step: Int
+    }
+
     /// Runs the next tokens of sequences and keeps their keys and values.
     ///
     /// - Parameters:
-    ///   - batch: whole prompts in step 0, then one token of each sequence.
-    ///   - step: which draw this is.
+    ///   - batch: whole prompts when `reading`, else one token of each sequence.
+    ///   - draws: one for each sequence.
     /// - Returns: the token after each sequence.
     private func nextTokens(
-        after batch: PackedBatch, _ cached: CachedSequences, _ sampling: Sampling, step: Int,
-        _ interruption: Interruption
+        after batch: PackedBatch, reading: Bool, _ cached: CachedSequences, _ draws: [Draw],
+        _ sampling: Sampling, _ interruption: Interruption
     ) throws(VaccineError) -> [Int32] {
         let pass = try pass(
-            batch, positions: step == 0 ? nil : .single(cached.positions),
-            finalRows: step == 0 ? batch.offsets.dropFirst().map { $0 - 1 } : nil, cached: cached,
+            batch, positions: reading ? nil : .single(cached.positions),
+            finalRows: reading ? batch.offsets.dropFirst().map { $0 - 1 } : nil, cached: cached,
             training: false, interruption: interruption)
         let x = try forward(pass)
-        let prompts = cached.numbers
         var chosen: [Double] = []
         try head.forward(x, pass) { (rows, logits) throws(VaccineError) in
             chosen += Threads.map(rows.count) {
-                let prompt = prompts[rows.lowerBound + $0]
-                return sampling.choose(logits[$0], prompt: prompt, step: step).map(Double.init)
-                    ?? .nan
+                let draw = draws[rows.lowerBound + $0]
+                return sampling.choose(logits[$0], prompt: draw.prompt, step: draw.step)
+                    .map(Double.init) ?? .nan
             }
         }
         if let place = chosen.firstIndex(where: \.isNaN) {
-            throw try nonFinite(pass, prompt: prompts[place], step: step)
+            throw try nonFinite(pass, prompt: draws[place].prompt, step: draws[place].step)
         }
         cached.advance(batch)
         return chosen.map { Int32($0) }

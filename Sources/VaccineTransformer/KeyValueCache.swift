@@ -1,11 +1,13 @@
 internal import VaccineNumerics
 
-/// The rotated keys and the values of everything that a batch of sequences has seen.
+/// The rotated keys and the values of everything that sequences have seen, each in a place of its own.
 final class KeyValueCache {
-    /// Tokens that each sequence has room for.
+    /// Tokens that each place has room for.
     let capacity: Int
-    /// Tokens seen by each sequence.
+    /// Tokens seen by the sequence in each place.
     fileprivate(set) var lengths: [Int]
+    private var free: [Int]
+    private var taken: [Bool]
     /// One [B · capacity, 2·K·D] for each layer: keys left, values right.
     private let layers: [Matrix]
     private let arena: Arena
@@ -27,7 +29,35 @@ final class KeyValueCache {
             purpose: "the cache of \(sequences) sequences of up to \(capacity) tokens")
         layers = layOut(arena)
         lengths = Array(repeating: 0, count: sequences)
+        free = Array((0..<sequences).reversed())
+        taken = Array(repeating: false, count: sequences)
         self.capacity = capacity
+    }
+
+    /// Places for all sequences, or for fewer where theirs would take more than 512 MiB, but not for fewer than 16.
+    static func places(
+        _ configuration: ModelConfiguration, sequences: Int, capacity: Int
+    ) -> Int {
+        let (bytes, overflow) = (configuration.layerCount * capacity)
+            .multipliedReportingOverflow(
+                by: 2 * configuration.attention.keyValueWidth * MemoryLayout<Float>.stride)
+        return min(sequences, max(16, overflow ? 0 : (512 << 20) / max(bytes, 1)))
+    }
+
+    var places: Int { lengths.count }
+    var freePlaces: Int { free.count }
+    func isTaken(_ place: Int) -> Bool { taken[place] }
+
+    /// An empty place; there must be a free one.
+    func take() -> Int {
+        let place = free.removeLast()
+        (lengths[place], taken[place]) = (0, true)
+        return place
+    }
+
+    func free(_ place: Int) {
+        taken[place] = false
+        free.append(place)
     }
 
     /// The rows of one sequence in one layer, shape [capacity, 2·K·D].

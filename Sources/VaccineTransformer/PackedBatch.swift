@@ -129,13 +129,16 @@ package struct PackedBatch: Sendable, Equatable {
     }
 
     /// Ranges of neighbouring sequences, each of up to `limit` tokens or of one longer sequence.
-    func parts(ofTokens limit: Int) -> [Range<Int>] {
+    ///
+    /// - Parameter sequences: those that are parted; nil: all.
+    func parts(_ sequences: Range<Int>? = nil, ofTokens limit: Int) -> [Range<Int>] {
+        let all = sequences ?? 0..<sequenceCount
         var parts: [Range<Int>] = []
-        var start = 0
-        for end in 1...sequenceCount
-        where end == sequenceCount || offsets[end + 1] - offsets[start] > limit {
-            parts.append(start..<end)
-            start = end
+        var start = all.lowerBound
+        for last in all
+        where last + 1 == all.upperBound || offsets[last + 2] - offsets[start] > limit {
+            parts.append(start..<last + 1)
+            start = last + 1
         }
         return parts
     }

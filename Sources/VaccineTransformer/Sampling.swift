@@ -47,22 +47,40 @@ package struct Sampling: Sendable {
         let weights = logits.indices.map {
             exponential(Double(logits[$0] - maximum) / temperature)
         }
-        let total = weights.reduce(0, +)
-        let order = weights.indices.sorted {
-            weights[$0] == weights[$1] ? $0 < $1 : weights[$0] > weights[$1]
-        }
-        var nucleus = 0
-        var mass = 0.0
-        while nucleus < order.count && mass < topP * total {
-            mass += weights[order[nucleus]]
-            nucleus += 1
-        }
+        let (order, mass) = nucleus(weights)
         let stream = RandomStream(seed, firstPrompt &+ UInt64(prompt))
         var remaining = stream.uniform(at: step) * mass
-        for index in order.prefix(nucleus) {
+        for index in order {
             remaining -= weights[index]
             if remaining < 0 { return index }
         }
-        return order[nucleus - 1]
+        return order.last { weights[$0] > 0 } ?? order[0]
+    }
+
+    /// The tokens that can be drawn and the sum of their weights: all in the vocabulary's order, or the likeliest
+    /// whose weights reach `topP` of the sum, these first, equal ones in the vocabulary's order.
+    ///
+    /// - Parameter weights: the largest is 1.
+    private func nucleus(_ weights: [Double]) -> (order: [Int], mass: Double) {
+        let total = weights.reduce(0, +)
+        guard topP < 1 else { return (Array(weights.indices), total) }
+        // Only those need to be sorted whose powers of two, and the power below, reach the sum.
+        var sums = [Double](repeating: 0, count: 1 + Int(-Double.leastNonzeroMagnitude.exponent))
+        for weight in weights where weight > 0 { sums[Int(-weight.exponent)] += weight }
+        var (depth, mass) = (0, sums[0])
+        while mass < topP * total, depth + 1 < sums.count {
+            depth += 1
+            mass += sums[depth]
+        }
+        let order = weights.indices.filter { weights[$0].exponent >= -depth - 1 }.sorted {
+            weights[$0] == weights[$1] ? $0 < $1 : weights[$0] > weights[$1]
+        }
+        var count = 0
+        mass = 0
+        while count < order.count, mass < topP * total {
+            mass += weights[order[count]]
+            count += 1
+        }
+        return (Array(order.prefix(count)), mass)
     }
 }

@@ -15,11 +15,12 @@ import _TestSupport
     }
 
     private func generate(
-        _ model: Decoder, _ prompts: [[Int32]], sampling: Sampling = Sampling(),
-        end: Set<Int32> = []
+        _ model: Decoder, _ prompts: [[Int32]], limits: [Int]? = nil,
+        sampling: Sampling = Sampling(), end: Set<Int32> = [], places: Int? = nil
     ) throws -> [[Int32]] {
         try model.generate(
-            pack(prompts), limit: 20, sampling: sampling, endTokens: end, interruption: .none)
+            pack(prompts), limits: limits ?? prompts.map { _ in 20 }, sampling: sampling,
+            endTokens: end, places: places, interruption: .none)
     }
 
     @Test func greedyTokensAreThoseOfTheFullForwardPass() throws {
@@ -61,6 +62,43 @@ import _TestSupport
         for (index, prompt) in many.enumerated() {
             #expect(try generate(model, [prompt]) == [together[index]])
         }
+    }
+
+    @Test(arguments: [1, 2, 3, 8], [0.0, 0.8]) func promptsThatWaitForAPlaceGetWhatEachGetsAlone(
+        places: Int, temperature: Double
+    ) throws {
+        let model = try randomDecoder()
+        let many = (0..<11).map { prompt in
+            (0..<(1 + 5 * prompt % 7)).map { Int32((7 * prompt + 3 * $0) % 61) }
+        }
+        let limits = (0..<11).map { 1 + 3 * $0 % 8 }
+        let sampling = Sampling(temperature: temperature, topP: 0.9, seed: 3)
+        let free = try generate(model, many, limits: limits, sampling: sampling)
+        #expect(free.map(\.count) == limits)
+        let end = free[4][1]
+        let found = try generate(
+            model, many, limits: limits, sampling: sampling, end: [end], places: places)
+        for (index, prompt) in many.enumerated() {
+            var alone = sampling
+            alone.firstPrompt = UInt64(index)
+            let expected = try generate(
+                model, [prompt], limits: [limits[index]], sampling: alone, end: [end])
+            #expect([found[index]] == expected)
+            #expect(found[index] == Array(free[index].prefix(found[index].count)))
+        }
+        #expect(found[4].last == end)
+    }
+
+    @Test func fewerPlacesThanPromptsOnlyWhereTheCacheIsLarge() {
+        let all = KeyValueCache.places(.tiny, sequences: 100, capacity: 64)
+        #expect(all == 100)
+        let bytes =
+            4 * 2 * ModelConfiguration.tiny.attention.keyValueWidth
+            * ModelConfiguration.tiny.layerCount
+        let capacity = (512 << 20) / bytes / 30
+        #expect(KeyValueCache.places(.tiny, sequences: 100, capacity: capacity) == 30)
+        #expect(KeyValueCache.places(.tiny, sequences: 100, capacity: 100 * capacity) == 16)
+        #expect(KeyValueCache.places(.tiny, sequences: 3, capacity: 100 * capacity) == 3)
     }
 
     @Test func partsAreAsLongAsTheLimitAllows() throws {
@@ -117,6 +155,38 @@ import _TestSupport
         }
     }
 
+    /// Against the definition: everything sorted, the least number of tokens whose sum reaches top_p.
+    @Test(arguments: [0.01, 0.3, 0.5, 0.9, 0.999, 1 - 1e-12], [0.2, 1, 50, 1e-300])
+    func drawsAreThoseOfTheWholeVocabularySorted(topP: Double, temperature: Double) throws {
+        let stream = RandomStream(5, 0)
+        for step in 0..<30 {
+            let values = (0..<157).map { index -> Float in
+                let value = Float(12 * stream.uniform(at: 157 * step + index) - 6)
+                return step % 3 == 0 ? value.rounded() : value
+            }
+            let maximum = try #require(values.max())
+            let weights = values.map { exponential(Double($0 - maximum) / temperature) }
+            let total = weights.reduce(0, +)
+            var (nucleus, mass) = ([Int](), 0.0)
+            for index in weights.indices.sorted(by: {
+                (-weights[$0], $0) < (-weights[$1], $1)
+            }) where mass < topP * total {
+                nucleus.append(index)
+                mass += weights[index]
+            }
+            var rest = RandomStream(9, 3).uniform(at: step) * mass
+            let expected = nucleus.first {
+                rest -= weights[$0]
+                return rest < 0
+            }
+            let sampling = Sampling(
+                temperature: temperature, topP: topP, seed: 9, firstPrompt: 1)
+            let row = matrix(values, rows: 1, columns: values.count)
+            let chosen = sampling.choose(row[0], prompt: 2, step: step)
+            #expect(try #require(chosen) == Int32(try #require(expected)))
+        }
+    }
+
     @Test func faultySettingsAreNamed() throws {
         let model = try randomDecoder()
         #expect(throws: VaccineError.value("top_p must be in (0, 1], got 0.0")) {
@@ -124,7 +194,8 @@ import _TestSupport
         }
         #expect(throws: VaccineError.self) {
             try model.generate(
-                pack(prompts), limit: 500, sampling: Sampling(), endTokens: [],
+                pack(prompts), limits: prompts.map { _ in 500 }, sampling: Sampling(),
+                endTokens: [],
                 interruption: .none)
         }
     }

@@ -152,7 +152,7 @@ def _generate(model: _core.Model, draw: Draw) -> Arguments:
     return {
         "input_ids": given["input_ids"],
         "offsets": given["offsets"],
-        "max_new_tokens": draw.few(1, 5),
+        "max_new_tokens": [draw.few(1, 5)] * max(0, len(given["offsets"]) - 1),
         "temperature": draw.choice([0.0, 0.0, 0.5, 1.0, 1e-308, 1e30]),
         "top_p": draw.choice([1.0, 0.5, 1e-9]),
         "seed": draw.few(0, 9),

@@ -62,7 +62,7 @@ CALLS = {
         " rows=[0], bounds=[0, 1])"
     ),
     "generate": (
-        "model.generate(batch[0][:8], np.arange(9), max_new_tokens=500,"
+        "model.generate(batch[0][:8], np.arange(9), max_new_tokens=[500] * 8,"
         " temperature=0.0, top_p=1.0, seed=0, first_prompt=0, end_tokens=[])"
     ),
     "initialise": "spare.initialise(0)",

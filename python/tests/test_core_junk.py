@@ -209,7 +209,7 @@ CALLS: dict[str, dict[str, st.SearchStrategy]] = {
     "generate": {
         "input_ids": ids,
         "offsets": offsets,
-        "max_new_tokens": integers,
+        "max_new_tokens": ids,
         "temperature": reals,
         "top_p": reals,
         "seed": integers,

@@ -127,7 +127,7 @@ def every_call(model, parts, settings, floats) -> None:
     model.backward_from(*parts, states=[], logits=reference, seed=3)
     model.generate(
         *(parts[0], parts[2]),
-        max_new_tokens=2,
+        max_new_tokens=[2] * (len(parts[2]) - 1),
         temperature=0.0,
         top_p=1.0,
         seed=0,

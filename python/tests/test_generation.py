@@ -27,6 +27,15 @@ def test_batched_generation_is_one_by_one_generation(model: vs.CausalLM) -> None
     assert together == [model.generate_ids([prompt], 12)[0] for prompt in prompts]
 
 
+def test_each_prompt_may_have_a_limit_of_its_own(model: vs.CausalLM) -> None:
+    prompts, limits = [[1, 2, 3], [7], [4, 5]], [5, 1, 9]
+    found = model.generate_ids(prompts, limits, 0.8, seed=3)
+    for index, (prompt, limit) in enumerate(zip(prompts, limits, strict=True)):
+        assert len(found[index]) == limit
+        alone = model.generate_ids([prompt], limit, 0.8, seed=3, first_prompt=index)
+        assert alone == [found[index]]
+
+
 def test_greedy_generation_takes_the_largest_logit(model: vs.CausalLM) -> None:
     (found,) = model.generate_ids([IDS], 6)
     ids = list(IDS)
@@ -234,6 +243,13 @@ def test_without_a_tokenizer_texts_are_refused(model: vs.CausalLM) -> None:
         ({"max_new_tokens": 0}, ValueError, "max_new_tokens must be at least 1"),
         ({"max_new_tokens": 1.0}, TypeError, "max_new_tokens must be an int"),
         ({"max_new_tokens": 250}, ValueError, "250"),
+        (
+            {"max_new_tokens": [4, 4]},
+            ValueError,
+            "one for each of the 1 prompts, got 2",
+        ),
+        ({"max_new_tokens": [0]}, ValueError, "max_new_tokens must be at least 1"),
+        ({"max_new_tokens": "4"}, TypeError, "max_new_tokens must be an int"),
         ({"temperature": -1.0}, ValueError, "temperature must be at least 0"),
         ({"temperature": float("nan")}, ValueError, "temperature"),
         ({"top_p": 0.0}, ValueError, "top_p must be above 0"),

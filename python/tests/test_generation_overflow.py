@@ -32,7 +32,7 @@ def tokens(of: _core.Model, **options: Any) -> list[list[int]]:
         [1, 2, 3, 4, 5],
         [0, 3, 5],
         **{
-            "max_new_tokens": 4,
+            "max_new_tokens": [4, 4],
             "temperature": 0.0,
             "top_p": 0.9,
             "seed": 0,
@@ -62,6 +62,6 @@ def test_overflow_of_a_later_token_is_refused() -> None:
     embedding[0] = HUGE
     broken.write("weight", "model.embed_tokens.weight", embedding)
     broken.write("weight", "lm_head.weight", np.zeros_like(embedding))
-    assert tokens(broken, max_new_tokens=1) == [[0], [0]]
+    assert tokens(broken, max_new_tokens=[1, 1]) == [[0], [0]]
     with pytest.raises(ValueError, match="prompt 0 are not finite at new token 1;"):
         tokens(broken)

@@ -13,7 +13,7 @@ from vaccine_swift import _core
 
 HERE = Path(__file__).parent
 
-# Sizes that are no multiple of a tile or a vector; enough rows for every kind of product.
+# Sizes that are no multiple of a tile or a vector, and rows for every kind of product.
 STEP = """
 import hashlib
 import numpy as np

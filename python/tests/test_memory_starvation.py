@@ -11,8 +11,8 @@ CALLS = {
         model = random_model(); count = 2000
         ids = np.tile(np.arange(5), count); offsets = np.arange(count + 1) * 5
         call = lambda: model.generate(
-            ids, offsets, max_new_tokens=20, temperature=1.0, top_p=0.9, seed=0,
-            first_prompt=0, end_tokens=[])""",
+            ids, offsets, max_new_tokens=[20] * count, temperature=1.0, top_p=0.9,
+            seed=0, first_prompt=0, end_tokens=[])""",
     "loss": """
         model = random_model(); count = 10_000
         ids = np.tile(np.arange(7), count); offsets = np.arange(count + 1) * 7

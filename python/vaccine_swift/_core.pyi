@@ -172,7 +172,7 @@ class Model:
         input_ids: _SupportsBuffer,
         offsets: _SupportsBuffer,
         *,
-        max_new_tokens: int,
+        max_new_tokens: _SupportsBuffer,
         temperature: float,
         top_p: float,
         seed: int,

@@ -352,9 +352,10 @@ double vaccine_schedule_factor(
 // MARK: - Generation
 
 typedef struct VaccineGenerationOptions {
-    int32_t maximum_new_tokens;
-    double temperature;  // 0: greedy
-    double top_p;        // (0, 1]
+    VaccineIntegers limits;  // new tokens of each prompt at most
+    int64_t width;           // of a row of the output: the largest limit, or the context's length
+    double temperature;      // 0: greedy
+    double top_p;            // (0, 1]
     uint64_t seed;
     uint64_t first_prompt;  // prompt i draws from stream (seed, first_prompt + i)
     VaccineIntegers end_tokens;

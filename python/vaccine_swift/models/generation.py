@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range
 from vaccine_swift.files.shapes import INTEGER, check_shape
@@ -30,7 +31,7 @@ class Generation(ModelBase):
     def generate(
         self,
         prompts: Sequence[str],
-        max_new_tokens: int = 64,
+        max_new_tokens: int | Sequence[int] = 64,
         temperature: float = 0.0,
         *,
         top_p: float = 1.0,
@@ -46,8 +47,9 @@ class Generation(ModelBase):
             At least one. They are continued as they stand: a model that was made for
             conversations is asked with `chat`, or with prompts that
             `vaccine_swift.data.render_prompt` puts into its template.
-        max_new_tokens : int
-            At least 1; a prompt and its continuation must fit the context.
+        max_new_tokens : int or sequence of int
+            For all prompts, or one number for each; at least 1. A prompt and its
+            continuation must fit the context.
         temperature : float
             0 takes the most likely token; above 0 the logits are divided by it and a
             token is drawn.
@@ -69,6 +71,11 @@ class Generation(ModelBase):
         list of str
             The continuations, without the prompts, special tokens left out. Each is
             the one that the prompt would get alone, with its number as `first_prompt`.
+
+        Notes
+        -----
+        Prompts advance together, as many as have room in 512 MiB of keys and values and
+        at least 16; one that has ended makes room for the next.
 
         Warns
         -----
@@ -131,7 +138,7 @@ class Generation(ModelBase):
     def generate_ids(
         self,
         prompts: Sequence[TokenIds],
-        max_new_tokens: int = 64,
+        max_new_tokens: int | Sequence[int] = 64,
         temperature: float = 0.0,
         *,
         top_p: float = 1.0,
@@ -170,19 +177,13 @@ class Generation(ModelBase):
         >>> alone == model.generate_ids([[1, 2, 3], [7]], 4)[:1]
         True
         """
-        check_range(
-            "max_new_tokens",
-            max_new_tokens,
-            minimum=1,
-            maximum=_INT32_MAX,
-            integer=True,
-        )
         check_range("temperature", temperature, minimum=0)
         check_range("top_p", top_p, above=0, maximum=1)
         for name, value in (("seed", seed), ("first_prompt", first_prompt)):
             check_range(name, value, minimum=0, maximum=2**64 - 1, integer=True)
         if len(prompts) == 0:
             raise ValueError("prompts must hold at least one prompt, got none")
+        limits = _limits(max_new_tokens, len(prompts))
         sequences = [token_ids(f"prompts[{i}]", ids) for i, ids in enumerate(prompts)]
         lengths = [sequence.size for sequence in sequences]
         ends = self._end_tokens() if end_tokens is None else list(end_tokens)
@@ -193,7 +194,7 @@ class Generation(ModelBase):
         return self._model.generate(
             np.concatenate(sequences, dtype=np.int64, casting="unsafe"),
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            max_new_tokens=int(max_new_tokens),
+            max_new_tokens=limits,
             temperature=float(temperature),
             top_p=float(top_p),
             seed=int(seed),
@@ -217,6 +218,25 @@ class Generation(ModelBase):
                 "weights; use generate_ids, or add the file"
             )
         return self._tokenizer
+
+
+def _limits(max_new_tokens: int | Sequence[int], count: int) -> npt.NDArray[np.int64]:
+    """One limit for each of `count` prompts."""
+    limits = (
+        list(max_new_tokens)
+        if isinstance(max_new_tokens, (Sequence, np.ndarray))
+        else [max_new_tokens] * count
+    )
+    if len(limits) != count:
+        raise ValueError(
+            f"max_new_tokens must be a number or one for each of the {count} prompts, "
+            f"got {len(limits)}"
+        )
+    for limit in limits:
+        check_range(
+            "max_new_tokens", limit, minimum=1, maximum=_INT32_MAX, integer=True
+        )
+    return np.asarray(limits, np.int64)
 
 
 def _as_ids(value: Any) -> set[int]:

@@ -29,7 +29,7 @@ class Generation(TorchModelBase):
         input_ids: npt.NDArray[Any],
         offsets: npt.NDArray[Any],
         *,
-        max_new_tokens: int,
+        max_new_tokens: npt.NDArray[Any],
         temperature: float,
         top_p: float,
         seed: int,
@@ -46,25 +46,28 @@ class Generation(TorchModelBase):
         """
         padded(input_ids, None, offsets, self.configuration, torch.device("cpu"))
         prompts = np.split(np.asarray(input_ids).astype(np.int64), offsets[1:-1])
-        longest = max(map(len, prompts))
+        limits = [int(limit) for limit in max_new_tokens]
         context = self.configuration["context_length"]
-        if longest + max_new_tokens > context:
-            raise ValueError(
-                f"max_new_tokens: a prompt of {longest} tokens and {max_new_tokens} "
-                f"new ones exceed the context of {context}"
-            )
+        for prompt, limit in zip(prompts, limits, strict=True):
+            if len(prompt) + limit > context:
+                raise ValueError(
+                    f"max_new_tokens: a prompt of {len(prompt)} tokens and {limit} "
+                    f"new ones exceed the context of {context}"
+                )
         ends = [int(token) for token in end_tokens]
-        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
         results: list[list[int]] = [[] for _ in prompts]
-        for start in range(0, len(order), _TOGETHER):
-            chosen = order[start : start + _TOGETHER]
-            choice = _Choice(
-                temperature, top_p, seed, [first_prompt + index for index in chosen]
-            )
-            rows = [prompts[index] for index in chosen]
-            found = self._continued(rows, max_new_tokens, ends, choice)
-            for index, tokens in zip(chosen, found, strict=True):
-                results[index] = tokens
+        for limit in set(limits):
+            alike = [place for place, own in enumerate(limits) if own == limit]
+            alike.sort(key=lambda place: len(prompts[place]))
+            for start in range(0, len(alike), _TOGETHER):
+                chosen = alike[start : start + _TOGETHER]
+                choice = _Choice(
+                    temperature, top_p, seed, [first_prompt + place for place in chosen]
+                )
+                rows = [prompts[place] for place in chosen]
+                found = self._continued(rows, limit, ends, choice)
+                for place, tokens in zip(chosen, found, strict=True):
+                    results[place] = tokens
         return results
 
     def _continued(
@@ -131,10 +134,14 @@ class _Choice(LogitsProcessor):  # type: ignore[misc]
     def _draw(self, logits: npt.NDArray[np.float32], key: np.uint64) -> int:
         distances = (logits - logits.max()).astype(np.float64)
         weights = np.exp(distances / self._temperature)
-        order = np.argsort(-weights, kind="stable")
+        order = (
+            np.argsort(-weights, kind="stable")
+            if self._top_p < 1
+            else np.arange(len(weights))
+        )
         masses = np.cumsum(weights[order])
         nucleus = int(np.searchsorted(masses, self._top_p * weights.sum())) + 1
-        nucleus = min(nucleus, len(order))
+        nucleus = min(nucleus, len(order)) if self._top_p < 1 else len(order)
         wanted = uniforms(key, self._step, 1)[0] * masses[nucleus - 1]
         place = int(np.searchsorted(masses[:nucleus], wanted, side="right"))
         return int(order[min(place, nucleus - 1)])
