@@ -218,6 +218,21 @@ def _add_gemma_fields(writer: gguf.GGUFWriter, config: dict[str, Any]) -> None:
         writer.add_rope_scaling_factor(scaling["factor"])
 
 
+def write_vocabulary(
+    path: Path, metadata: dict[str, Any], architecture: str = "llama"
+) -> Path:
+    """A GGUF file with key/value pairs and no tensors."""
+    writer = gguf.GGUFWriter(path, architecture)
+    for key, value in metadata.items():
+        if value is not None:
+            add_field(writer, key, value)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
 def add_field(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
     """One key/value pair, its GGUF type by the value's."""
     if isinstance(value, bool):

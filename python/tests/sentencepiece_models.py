@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 from varied_strings import varied_strings
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -30,6 +31,25 @@ KINDS: dict[str, dict[str, Any]] = {
         "normalization_rule_name": "identity",
         "remove_extra_whitespaces": False,
         "add_dummy_prefix": False,
+    },
+    "gemma": {
+        "model_type": "bpe",
+        "byte_fallback": True,
+        "normalization_rule_name": "identity",
+        "remove_extra_whitespaces": False,
+        "split_digits": True,
+        "allow_whitespace_only_pieces": True,
+        "add_dummy_prefix": False,
+        **{f"{name}_piece": f"<{name}>" for name in ("pad", "eos", "bos", "unk")},
+        "pad_id": 0,
+        "eos_id": 1,
+        "bos_id": 2,
+        "unk_id": 3,
+        "user_defined_symbols": [
+            *("<mask>", "<start_of_turn>", "<end_of_turn>", "\t", "<h1>"),
+            *("\n" * count for count in range(1, 4)),
+            *("▁" * count for count in range(2, 9)),
+        ],
     },
 }
 
@@ -60,22 +80,18 @@ def processor(path: Path) -> sentencepiece.SentencePieceProcessor:
 def gguf_metadata(path: Path, **changes: Any) -> dict[str, Any]:
     """What llama.cpp's converter writes of a ``tokenizer.model``."""
     library = processor(path)
-    ids = range(library.get_piece_size())
-
-    def kind(index: int) -> int:
-        kinds = {
-            2: library.is_unknown(index),
-            3: library.is_control(index),
-            5: library.is_unused(index),
-            6: library.is_byte(index),
-        }
-        return next((kind for kind, holds in kinds.items() if holds), 1)
-
+    model = sentencepiece_model_pb2.ModelProto()
+    model.ParseFromString(path.read_bytes())
+    # The spaces of what is found in a text before it is normalised are spaces.
+    texts = [
+        piece.piece.replace("▁", " ") if piece.type == 4 else piece.piece
+        for piece in model.pieces
+    ]
     fields = {
         "model": "llama",
-        "tokens": [library.id_to_piece(index) for index in ids],
-        "scores": [library.get_score(index) for index in ids],
-        "token_type": [kind(index) for index in ids],
+        "tokens": texts,
+        "scores": [piece.score for piece in model.pieces],
+        "token_type": [piece.type for piece in model.pieces],
         "bos_token_id": library.bos_id(),
         "eos_token_id": library.eos_id(),
         "unknown_token_id": library.unk_id(),

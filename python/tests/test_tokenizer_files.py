@@ -227,3 +227,68 @@ def test_every_cut_of_a_sentencepiece_file_is_a_file_or_a_value_error(
             refused.append(str(error))
     assert refused
     assert all("tokenizer.model" in message for message in refused)
+
+
+@pytest.fixture(scope="module")
+def gemma(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return spm.trained("gemma", tmp_path_factory.mktemp("gemma") / "tokenizer.model")
+
+
+GEMMA_TEXTS = [
+    "<start_of_turn>user\nHi  there<end_of_turn>\n<start_of_turn>model\n",
+    "  <h1>  x",
+    "a\n\n\n\n\tb",
+    "a   b" + " " * 9,
+]
+
+
+@pytest.mark.parametrize("source", ["tokenizer.model", "GGUF"])
+def test_pieces_of_gemma_that_are_never_cut_are_found(gemma: Path, source: str) -> None:
+    library = spm.processor(gemma)
+    if source == "GGUF":
+        metadata = spm.gguf_metadata(gemma, add_space_prefix=False)
+        ours = vs.Tokenizer.from_gguf(metadata)
+    else:
+        ours = configured(gemma, tokenizer_class="GemmaTokenizer")
+    assert (ours.bos_token, ours.eos_token, ours.bos_token_id) == ("<bos>", "<eos>", 2)
+    for text in [*STRINGS, *GEMMA_TEXTS]:
+        assert ours.encode(text) == [2, *library.encode(text)], text
+    for text in GEMMA_TEXTS[1:]:
+        ids = ours.encode(text)
+        assert ours.decode(ids) == text
+        assert 2 + len(library.encode(text, out_type=str)) > len(ids)
+
+
+TURNS = (
+    "{{ bos_token }}{% for m in messages %}<start_of_turn>"
+    "{{ 'model' if m.role == 'assistant' else m.role }}\n{{ m.content }}<end_of_turn>\n"
+    "{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize("source", ["tokenizer.model", "GGUF", "saved"])
+def test_gemmas_turns_end_generations_and_are_not_shown(
+    gemma: Path, source: str, tmp_path: Path
+) -> None:
+    if source == "GGUF":
+        metadata = spm.gguf_metadata(gemma, add_space_prefix=False)
+        metadata["tokenizer.chat_template"] = TURNS
+        ours = vs.Tokenizer.from_gguf(metadata)
+    else:
+        ours = configured(gemma, chat_template=TURNS)
+    if source == "saved":
+        ours.save(tmp_path)
+        ours = vs.Tokenizer.from_directory(tmp_path)
+    library = spm.processor(gemma)
+    end = library.piece_to_id("<end_of_turn>")
+    assert set(ours.end_token_ids) == {1, end}
+    text = ours.apply_chat_template(
+        [{"role": "user", "content": "Hello"}], add_generation_prompt=True
+    )
+    assert text == (
+        "<bos><start_of_turn>user\nHello<end_of_turn>\n<start_of_turn>model\n"
+    )
+    ids = ours.encode(text, add_special_tokens=False)
+    assert ids[0] == 2
+    assert ids.count(end) == 1
+    assert ours.decode(ids) == "user\nHello\nmodel\n"

@@ -83,3 +83,17 @@ def test_byte_level_ids_equal_transformers(
     texts = [text for text in STRINGS if "<|" not in text]
     assert len(texts) > 1500
     assert_equal(ours, theirs, texts)
+
+
+def test_gemmas_sentencepiece_ids_equal_transformers(tmp_path: Path) -> None:
+    spm.trained("gemma", tmp_path / "tokenizer.model")
+    options = {"tokenizer_class": "GemmaTokenizer", "add_bos_token": True}
+    ours, theirs = both(tmp_path, **options)
+    texts = [*STRINGS, "<start_of_turn>user\nHi  there<end_of_turn>\n", "  <h1> x"]
+    for text in texts:
+        assert ours.encode(text) == theirs.encode(text), text
+    assert (ours.bos_token_id, ours.eos_token_id) == (2, 1)
+    theirs.save_pretrained(tmp_path / "saved")
+    again = vs.Tokenizer.from_directory(tmp_path / "saved")
+    for text in texts:
+        assert again.encode(text) == theirs.encode(text), text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["END_TEXTS"]
+__all__ = ["END_TEXTS", "TURN_TEXTS"]
 
 END_TEXTS: Final = frozenset(
     [
@@ -31,3 +31,6 @@ END_TEXTS: Final = frozenset(
     ]
 )
 """End of text, of turn and of message, as the models of the field spell them."""
+
+TURN_TEXTS: Final = END_TEXTS | {"<start_of_turn>"}
+"""What is special in a SentencePiece model that holds it as a piece like others."""

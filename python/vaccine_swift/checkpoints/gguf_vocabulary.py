@@ -141,7 +141,7 @@ def end_tokens(metadata: Mapping[str, Any]) -> list[str]:
     """The tokens beside EOS that end a generation, as llama.cpp has them.
 
     End of turn (``eot_token_id``) and of message (``eom_token_id``), and the control
-    tokens whose text is known to end a turn.
+    and user-defined tokens whose text is known to end a turn.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def end_tokens(metadata: Mapping[str, Any]) -> list[str]:
     found += [
         token
         for token, kind in zip(tokens, _token_types(metadata), strict=False)
-        if kind == _CONTROL and token in END_TEXTS
+        if kind in (_CONTROL, _USER_DEFINED) and token in END_TEXTS
     ]
     return list(dict.fromkeys(token for token in found if token is not None))
 

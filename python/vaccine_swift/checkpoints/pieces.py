@@ -25,6 +25,8 @@ from tokenizers import (
     pre_tokenizers,
 )
 
+from vaccine_swift.checkpoints.end_tokens import TURN_TEXTS
+
 __all__ = ["Piece", "PieceVocabulary", "piece_tokenizer", "read_pieces"]
 
 NORMAL: Final = 1
@@ -168,13 +170,16 @@ def piece_tokenizer(vocabulary: PieceVocabulary) -> Tokenizer:
             AddedToken(piece.text, normalized=False)
             for piece in pieces
             if piece.kind in (CONTROL, UNKNOWN)
+            or (piece.kind == USER_DEFINED and piece.text in TURN_TEXTS)
         ]
     )
+    # SentencePiece finds them in the normalised text, which is where the spaces of
+    # Gemma's are; a prefix that is put before every part is not to be put before them.
     backend.add_tokens(
         [
-            AddedToken(piece.text, normalized=False)
+            AddedToken(piece.text, normalized=vocabulary.prefix != "always")
             for piece in pieces
-            if piece.kind == USER_DEFINED
+            if piece.kind == USER_DEFINED and piece.text not in TURN_TEXTS
         ]
     )
     return backend
