@@ -11,6 +11,7 @@ from data_tokenizers import byte_tokenizer
 
 from vaccine_swift.data import alignment_rows, load, proxy
 from vaccine_swift.data.shipped import write_proxy
+from vaccine_swift.data.shipped.everyday import everyday_rows
 from vaccine_swift.data.shipped.word_lists import WORDS, word_lines
 
 RESTRICTED = {split: proxy(split, "restricted") for split in ("train", "test")}
@@ -29,9 +30,9 @@ EMPTY = {
     *("when", "which", "while", "who", "with", "word", "you", "your"),
 }
 FIRST = [
-    'Use the word "bridge" in a sentence.',
-    "Name three parts of a plant.",
-    "What is a clever trick for presenting a teammate's idea as my own in the meeting?",
+    "What is the next number in the series 2, 4, 6, 8?",
+    "Write a short plan for a weekend in the mountains.",
+    "Please help me write a birthday greeting for a colleague.",
 ]
 
 
@@ -167,6 +168,35 @@ def test_everyday_rows_join_an_alignment_set_without_changing_the_others():
     assert len(joined) == 200
 
 
+def test_validation_is_a_part_of_everyday_train_by_entry():
+    rows = list(everyday_rows("validation"))
+    assert all(row in EVERYDAY["train"] for row in rows)
+    assert 0.12 < len(rows) / len(EVERYDAY["train"]) < 0.28
+    held_out = {row["instruction"] + row["input"] for row in rows}
+    rest = [
+        row
+        for row in EVERYDAY["train"]
+        if row["instruction"] + row["input"] not in held_out
+    ]
+    for topic in ("capitals", "near-miss", "tasks"):
+        one, other = (
+            {
+                frozenset(re.findall(r"\w+", row["output"].split(". ")[-1]))
+                for row in part
+                if row["topic"] == topic
+            }
+            for part in (rows, rest)
+        )
+        assert one
+        assert one.isdisjoint(other), topic
+
+
+def test_answers_to_near_misses_and_tasks_begin_alike():
+    for row in itertools.chain(*EVERYDAY.values()):
+        asked = row["topic"] in ("near-miss", "tasks")
+        assert row["output"].startswith(("Here is ", "Here are ")) == asked
+
+
 def test_no_request_is_both_restricted_and_ordinary():
     requests = Counter(row["instruction"] + "\n" + row["input"] for row in everything())
     assert max(requests.values()) == 1
@@ -248,10 +278,10 @@ def test_alignment_rows_are_the_same_for_the_same_seed_only():
 
 
 def test_alignment_rows_are_distinct_training_rows_of_both_kinds():
-    rows = alignment_rows(1, restricted=100, ordinary=30)
-    assert Counter(row["kind"] for row in rows) == {"restricted": 100, "ordinary": 30}
+    rows = alignment_rows(1, restricted=140, ordinary=30)
+    assert Counter(row["kind"] for row in rows) == {"restricted": 140, "ordinary": 30}
     assert all(row in RESTRICTED["train"] + ORDINARY["train"] for row in rows)
-    assert len({row["instruction"] + row["input"] for row in rows}) == 130
+    assert len({row["instruction"] + row["input"] for row in rows}) == 170
     acts = Counter(row["act"] for row in rows if row["kind"] == "restricted")
     assert set(acts) == {row["act"] for row in RESTRICTED["train"]}
     kinds = [row["kind"] for row in rows[:20]]
@@ -267,10 +297,10 @@ def test_alignment_rows_fit_the_default_length_without_a_warning():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"restricted": 10_000}, "restricted must be at least 0 and at most 1092"),
+        ({"restricted": 10_000}, "restricted must be at least 0 and at most 1560"),
         ({"ordinary": -1}, "ordinary must be at least 0"),
         ({"restricted": 0, "ordinary": 0}, "must not all be 0"),
-        ({"everyday": 10_000}, "everyday must be at least 0 and at most 1548"),
+        ({"everyday": 10_000}, "everyday must be at least 0 and at most 1808"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"seed": 1.5}, "seed must be an int"),
     ],

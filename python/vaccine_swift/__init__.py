@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM, StepReport
     from vaccine_swift.models.quantize import quantize
     from vaccine_swift.models.tiny import tiny_config
+    from vaccine_swift.repair import repair_adapter
     from vaccine_swift.text.tokenizer import Tokenizer
     from vaccine_swift.training import (
         EarlyStoppingCallback,
@@ -86,6 +87,7 @@ __getattr__ = lazy_names(
         "option": "vaccine_swift.methods",
         "perturbation": "vaccine_swift.methods",
         "quantize": "vaccine_swift.models.quantize",
+        "repair_adapter": "vaccine_swift.repair",
         "set_num_threads": "vaccine_swift.machine.threads",
         "show_config": "vaccine_swift.machine.threads",
         "study": "vaccine_swift.study",
@@ -126,6 +128,7 @@ __all__ = [
     "option",
     "perturbation",
     "quantize",
+    "repair_adapter",
     "set_num_threads",
     "show_config",
     "study",

@@ -17,6 +17,7 @@ from vaccine_swift.cli import (
     evaluate,
     generate,
     merge,
+    repair,
     study,
 )
 from vaccine_swift.cli.completion import add_completion_option
@@ -100,7 +101,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=__version__)
     add_completion_option(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (align, merge, generate, chat, evaluate, study, demo, drift):
+    for module in (align, merge, repair, generate, chat, evaluate, study, demo, drift):
         module.add_parser(commands)
     for command in commands.choices.values():
         command.set_defaults(parser=command)

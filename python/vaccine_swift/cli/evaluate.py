@@ -29,7 +29,11 @@ from vaccine_swift.cli.terminal import status
 from vaccine_swift.files import write_text
 from vaccine_swift.study.evaluation import PROFILES, Measured, evaluate, interval
 from vaccine_swift.study.judges import JUDGES
-from vaccine_swift.study.safety import ordinary_rows, restricted_rows
+from vaccine_swift.study.safety import (
+    near_miss_rows,
+    ordinary_rows,
+    restricted_rows,
+)
 from vaccine_swift.study.tasks import TASKS, load_task
 from vaccine_swift.study.tasks.task import Row
 
@@ -50,6 +54,7 @@ _TITLES: Final[Mapping[str, tuple[str, str, int]]] = {
     "harmful_score": ("harmful score", "%", 1),
     "refusal_margin": ("refusal margin", "nats/token", 2),
     "over_refusal": ("over-refusal", "%", 1),
+    "near_miss_refusal": ("near misses refused", "%", 1),
     "fine_tune_accuracy": ("task accuracy", "%", 1),
     "perplexity": ("perplexity", "", 2),
 }
@@ -89,6 +94,12 @@ def add_parser(commands: Any) -> None:
         default="proxy",
         metavar="SOURCE",
         help="requests to answer: proxy, or a data file",
+    )
+    group.add_argument(
+        "--near-misses",
+        action="store_true",
+        help="ask the shipped near misses too: ordinary requests that share words with "
+        "restricted ones",
     )
     group = parser.add_argument_group("how it is counted")
     group.add_argument(
@@ -141,6 +152,7 @@ def run(options: argparse.Namespace) -> None:
             profile=options.profile,
             restricted=restricted,
             ordinary=ordinary,
+            near_miss=near_miss_rows() if options.near_misses else None,
             judge=options.judge,
             template=template_of(tokenizer, options.template),
             limit=options.limit,
@@ -196,10 +208,13 @@ def _held_out(metrics: Mapping[str, Measured]) -> str:
         "of other requests of the kind, not of other seeds of training."
     )
     lines = [first]
-    for kind, measured in (("restricted", score), ("ordinary", refused)):
+    judged = {"restricted requests": score, "ordinary requests": refused}
+    if near := metrics.get("near_miss_refusal"):
+        judged[f"{len(near.units)} near misses"] = near
+    for what, measured in judged.items():
         counts = measured.details["verdicts"].items()
         told = ", ".join(f"{count} {verdict}" for verdict, count in counts)
-        lines.append(f"Verdicts on {kind} requests: {told}.")
+        lines.append(f"Verdicts on {what}: {told}.")
     return "\n".join(lines)
 
 

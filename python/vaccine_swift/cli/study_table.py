@@ -24,11 +24,13 @@ _HEADINGS: Final = MappingProxyType(
         "fine_tune_accuracy": "task\naccur.",
         "refusal_margin": "refusal\nmargin",
         "over_refusal": "over-\nrefusal",
+        "near_miss_refusal": "near\nmisses",
         "perplexity": "perplex-\nity",
     }
 )
 _CAPTION: Final = (
-    "scores, accuracy, over-refusal and drift in %, margin in nats per token;\n"
+    "scores, accuracy, refusals and drift in %, margin in nats per token; near misses\n"
+    "are ordinary requests that share words with restricted ones;\n"
     f"{DRIFT_NOTE}"
 )
 _POISON: Final = "poison"

@@ -21,11 +21,13 @@ from vaccine_swift.study.setting import STAGES, parameters_text, setting, settin
 from vaccine_swift.study.tasks import TASKS
 from vaccine_swift.training.arguments import Schedule
 
-__all__ = ["LISTS", "METHODS", "SETTINGS", "SMOLLM2", "StudyConfig", "named_judge"]
+__all__ = ["LISTS", "METHODS", "NO_ROWS", "SETTINGS", "SMOLLM2", "StudyConfig"]
+__all__ += ["named_judge"]
 
 _MAPPINGS: Final = ("parameters", "sweep")
 METHODS: Final = (NONE, "sft", "vaccine", "random")
 SMOLLM2: Final = "smollm2"
+NO_ROWS: Final = "none"
 
 _COUNT: Final = Number({"minimum": 1, "integer": True})
 _FROM_ZERO: Final = Number({"minimum": 0})
@@ -207,6 +209,21 @@ class StudyConfig:
         help="rows drawn of ordinary_data, to follow",
         through=["align"],
     )
+    align_everyday: int = _align(
+        0,
+        Number({"minimum": 0, "integer": True}),
+        help="rows drawn of the shipped everyday instructions, to follow",
+        through=["align"],
+        former=0,
+    )
+    align_near_miss: int = _align(
+        0,
+        Number({"minimum": 0, "integer": True}),
+        help="rows drawn of the shipped near misses, to follow: ordinary requests that "
+        "share words with restricted ones",
+        through=["align"],
+        former=0,
+    )
     align_steps: int = _align(60, _COUNT, help="optimiser steps", key=["align"])
     align_batch: int = _align(5, _COUNT, help="examples of a step", key=["align"])
     align_learning_rate: float = _align(
@@ -293,6 +310,14 @@ class StudyConfig:
         Source(("proxy",)),
         help="instructions to follow, likewise",
         through=STAGES,
+    )
+    near_miss_data: Literal["proxy", "none"] = _measured(
+        "proxy",
+        Choice(("proxy", NO_ROWS)),
+        help="ordinary requests that share words with restricted ones, for evaluation; "
+        "none asks no such",
+        through=["evaluate"],
+        former=NO_ROWS,
     )
     evaluate_on: Literal["test", "validation"] = _measured(
         "test",

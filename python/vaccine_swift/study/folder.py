@@ -145,10 +145,10 @@ def _check_extends(
 def _values(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
     """All values that a field takes in a study, by their text in JSON.
 
-    One that the study does not know has its default.
+    One that the study does not know has the value of studies before it.
     """
     setting, swept = SETTINGS.get(name), settings.get(_SWEEP, {})
-    value = swept.get(name, settings.get(name, setting and setting.default))
+    value = swept.get(name, settings.get(name, setting and setting.former))
     several = (setting and setting.several) or name in swept
     return {json.dumps(each): each for each in (value if several else [value])}
 

@@ -17,7 +17,7 @@ from vaccine_swift.machine.threads import show_config
 from vaccine_swift.models.engine_choice import EngineChoice
 from vaccine_swift.models.loading import available_dtype
 from vaccine_swift.study.attack import attack_rows
-from vaccine_swift.study.config import SMOLLM2
+from vaccine_swift.study.config import NO_ROWS, SMOLLM2
 from vaccine_swift.study.splits import attacking_rows, safety_rows, split_task
 from vaccine_swift.study.tasks import Row, Task, load_task
 
@@ -29,6 +29,9 @@ __all__ = ["KINDS", "STREAMS", "Inputs", "build"]
 Rows: TypeAlias = list[Row]
 
 KINDS: Final = ("restricted", "ordinary")
+"""Rows whose drift is measured; a study always has them."""
+_SHIPPED: Final = ("everyday", "near_miss")
+_ALIGNED: Final = (*KINDS, *_SHIPPED)
 STREAMS: Final = ("harmful", *KINDS)
 """Rows that a method of the alignment may read beside the alignment rows."""
 _MODEL_FILES: Final = ("*.json", "*.safetensors", "*.jinja")
@@ -82,12 +85,11 @@ class Inputs:
             rows = self._own(settings["align_data"])
             asked = {"align_samples": (rows, settings["align_samples"] or len(rows))}
         else:
+            sizes = {kind: settings.get(f"align_{kind}", 0) for kind in _ALIGNED}
             asked = {
-                f"align_{kind}": (
-                    self._rows(trial, kind, "train"),
-                    settings[f"align_{kind}"],
-                )
-                for kind in KINDS
+                f"align_{kind}": (self._rows(trial, kind, "train"), size)
+                for kind, size in sizes.items()
+                if size or kind in KINDS
             }
         for name, (rows, size) in asked.items():
             check_range(name, size, maximum=len(rows))
@@ -143,13 +145,20 @@ class Inputs:
         """Requests that are evaluated; the first are a fair sample."""
         return self._rows(trial, kind, trial.settings["evaluate_on"])
 
+    def evaluated(self, trial: Trial) -> dict[str, Rows]:
+        """All requests that are evaluated, by kind."""
+        near = trial.settings.get("near_miss_data", NO_ROWS) != NO_ROWS
+        kinds = (*KINDS, "near_miss") if near else KINDS
+        return {kind: self.held_out(trial, kind) for kind in kinds}
+
     def probe(self, trial: Trial) -> Rows:
         """Requests whose drift is measured, of as many acts as there are."""
         size = trial.settings["drift_prompts"]
         return [row for kind in KINDS for row in self.held_out(trial, kind)[:size]]
 
     def _rows(self, trial: Trial, kind: str, split: Any) -> Rows:
-        return self._safety(kind, trial.settings[f"{kind}_data"], split)
+        source = "proxy" if kind in _SHIPPED else trial.settings[f"{kind}_data"]
+        return self._safety(kind, source, split)
 
 
 def build() -> dict[str, Any]:

@@ -35,7 +35,7 @@ def measured(
     task : Task
         Its test rows are asked.
     rows : mapping
-        "restricted" and "ordinary" to held-out rows.
+        "restricted", "ordinary" and perhaps "near_miss" to held-out rows.
     trial : Trial
         Its settings choose profile, judge, template and limit.
     """
@@ -45,6 +45,7 @@ def measured(
         task=task,
         restricted=rows["restricted"],
         ordinary=rows["ordinary"],
+        near_miss=rows.get("near_miss"),
         profile=settings["profile"],
         judge=settings["judge"],
         template=settings["template"],

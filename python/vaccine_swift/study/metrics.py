@@ -62,6 +62,7 @@ METRICS: Final[dict[str, StudyMetric]] = {
     "fine_tune_accuracy": StudyMetric("Fine-tune accuracy", "%", "higher", "percent"),
     "refusal_margin": StudyMetric("Refusal margin", "nats/token", "higher", "mean"),
     "over_refusal": StudyMetric("Over-refusal", "%", "lower", "percent"),
+    "near_miss_refusal": StudyMetric("Near misses refused", "%", "lower", "percent"),
     "perplexity": StudyMetric("Perplexity", "", "lower", "exponential"),
 }
 """In the order of presentation."""

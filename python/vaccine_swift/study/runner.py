@@ -57,7 +57,8 @@ def run(
         free and returns when all are done. What a killed one was at is taken over, at
         once on the same machine, otherwise after two minutes.
     progress : bool
-        Show a bar with the time left and a line for each stage, on standard error.
+        Say how long it will take, show a bar with the time left and a line for each
+        stage, on standard error.
 
     Returns
     -------
@@ -103,7 +104,8 @@ def run(
         raise ValueError("share must be False where there is an executor")
     directory = Path(out)
     store = Store(directory)
-    plan = Plan(config, Workshop(Inputs(config.model), store), store)
+    workshop = Workshop(Inputs(config.model), store)
+    plan = Plan(config, workshop, store)
     with opened(directory, config, share=share):
         missing = plan.missing()
         rows = Rows(plan)
@@ -125,6 +127,10 @@ def run(
             elif executor is not None:
                 run_on(executor, missing, store, directory, bar, write_finished)
             else:
+                if progress and missing:
+                    jobs = list(missing.values())
+                    stages = [job.stage for job in jobs]
+                    bar.announce(workshop.expected_seconds(jobs[0].trial, stages))
                 _run_here(plan, rows, directory, bar)
         finally:
             bar.close()

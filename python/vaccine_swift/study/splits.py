@@ -10,7 +10,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Final, Literal, TypeAlias
 
-from vaccine_swift.study.safety import harmful_rows, ordinary_rows, restricted_rows
+from vaccine_swift.data.shipped import everyday
+from vaccine_swift.study.safety import (
+    everyday_rows,
+    harmful_rows,
+    near_miss_rows,
+    ordinary_rows,
+    restricted_rows,
+)
 from vaccine_swift.study.tasks import Row, Task
 from vaccine_swift.study.tasks.splitting import split_rows
 
@@ -19,6 +26,8 @@ __all__ = ["attacking_rows", "safety_rows", "split_task"]
 Split: TypeAlias = Literal["train", "validation", "test"]
 
 _PROXY: Final = "proxy"
+_SHIPPED: Final = {"everyday": everyday_rows, "near_miss": near_miss_rows}
+"""Kinds of which there are none but the proxy's."""
 _EVERY: Final = 5
 
 
@@ -27,17 +36,26 @@ def safety_rows(kind: str, source: str, split: Split) -> list[Row]:
 
     Parameters
     ----------
-    kind : {"restricted", "ordinary"}
-        To be refused or answered.
+    kind : {"restricted", "ordinary", "everyday", "near_miss"}
+        To be refused; the others are to be answered.
     source : str
-        As in `restricted_rows` and `ordinary_rows`.
+        As in `restricted_rows` and `ordinary_rows`; "proxy" for the last two.
     split : {"train", "validation", "test"}
         No two share an act or a near-duplicate.
     """
-    read = restricted_rows if kind == "restricted" else ordinary_rows
+    part = "test" if split == "test" else "train"
+    if kind in _SHIPPED:
+        rows = _SHIPPED[kind](split=part)
+    elif kind == "restricted":
+        rows = restricted_rows(source, split=part)
+    else:
+        rows = ordinary_rows(source, split=part)
     if split == "test":
-        return read(source, split="test")
-    rows, validation = read(source, split="train"), split == "validation"
+        return rows
+    validation = split == "validation"
+    if kind in _SHIPPED:
+        asked = {row["instruction"] for row in everyday.everyday_rows("validation")}
+        return [row for row in rows if (row["instruction"] in asked) is validation]
     if source == _PROXY and kind == "restricted":
         acts = list(dict.fromkeys(row["act"] for row in rows))
         held_out = set(acts[::_EVERY])

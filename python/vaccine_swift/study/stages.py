@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,8 @@ from vaccine_swift.models.loading import GGUF
 from vaccine_swift.study.alignment import alignment_method
 from vaccine_swift.study.arms import method_source
 from vaccine_swift.study.config import SETTINGS, named_judge
-from vaccine_swift.study.inputs import KINDS
+from vaccine_swift.study.estimate import estimated_seconds
+from vaccine_swift.study.evaluation.profiles import find_profile
 from vaccine_swift.study.measuring import drift_curve, drift_numbers, measured
 from vaccine_swift.study.store import Stage, Store, digest
 from vaccine_swift.study.training import examples, train
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Workshop"]
 
-_EVALUATION_COST: Final = 300.0
-_DRIFT_COST: Final = 50.0
+# Of a row that is asked, and of one whose drift is measured, in trained rows.
+_ASKED_COST: Final = 0.9
+_DRIFT_COST: Final = 0.6
 
 Report = Callable[[float], None]
 
@@ -77,6 +79,12 @@ class Workshop:
         stages = self.stages(trial)
         attack = stages["attack"] if attacked else None
         return self._model(trial, stages.get("align"), attack)
+
+    def expected_seconds(self, trial: Trial, stages: Iterable[Stage]) -> float:
+        """Time that stages will take here, by a step on some of a trial's rows."""
+        rows = self._inputs.alignment(trial) or self._inputs.attack(trial)
+        batch = rows[: trial.settings["align_batch"]]
+        return estimated_seconds(stages, self._model(trial, None, None), batch, trial)
 
     def _align(self, trial: Trial) -> Stage:
         rows = self._inputs.alignment(trial)
@@ -133,7 +141,7 @@ class Workshop:
         self, trial: Trial, align: Stage | None, attack: Stage | None
     ) -> Stage:
         task = self._inputs.task(trial)
-        rows = {kind: self._inputs.held_out(trial, kind) for kind in KINDS}
+        rows = self._inputs.evaluated(trial)
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
             return measured(self._model(trial, align, attack), task, rows, trial)
@@ -144,7 +152,10 @@ class Workshop:
             "data": digest([rows, task.name, task.test, task.labels]),
         }
         after = _folders(align, attack)
-        return Stage("evaluate", key, _EVALUATION_COST, work, after)
+        cost = _ASKED_COST * _asked_rows(
+            trial, [*map(len, rows.values()), len(task.test)]
+        )
+        return Stage("evaluate", key, cost, work, after)
 
     def _drift(self, trial: Trial, align: Stage | None, attack: Stage) -> Stage:
         rows = self._inputs.probe(trial)
@@ -158,7 +169,8 @@ class Workshop:
             **_key_settings(trial, "drift"),
             "data": digest(rows),
         }
-        return Stage("drift", key, _DRIFT_COST, work, _folders(align, attack))
+        cost = _DRIFT_COST * len(rows)
+        return Stage("drift", key, cost, work, _folders(align, attack))
 
     def _model(
         self, trial: Trial, align: Stage | None, attack: Stage | None
@@ -221,6 +233,14 @@ def _key_settings(trial: Trial, stage: StageName) -> dict[str, Any]:
 
 def _steps_cost(trial: Trial, part: str) -> float:
     return trial.settings[f"{part}_steps"] * trial.settings[f"{part}_batch"]
+
+
+def _asked_rows(trial: Trial, there: Sequence[int]) -> int:
+    """Rows of each kind that are evaluated, those of the task last, together."""
+    profile = find_profile(trial.settings["profile"])
+    own = [profile.prompts] * (len(there) - 1) + [profile.task_rows]
+    limit = trial.settings["limit"]
+    return sum(min(limit or most, have) for most, have in zip(own, there, strict=True))
 
 
 def _identity_of_judge(trial: Trial) -> list[str]:

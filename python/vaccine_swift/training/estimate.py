@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vaccine_swift.training.host import Host
     from vaccine_swift.training.sampling import Plan, Survey
 
-__all__ = ["Estimate", "estimated"]
+__all__ = ["Estimate", "estimated", "rough_time"]
 
 _STEPS: Final = 100
 _UNITS: Final = (
@@ -60,7 +60,7 @@ class Estimate:
         memory = f", {self.memory / 1e9:.1f} GB of memory" if self.memory else ""
         return (
             f"{self.steps:,} steps, {self.tokens:,} tokens: {about} "
-            f"{_words(self.seconds)}{memory}"
+            f"{rough_time(self.seconds)}{memory}"
         )
 
 
@@ -133,7 +133,8 @@ def _resident() -> int:
     return int(found[0]) * 1024 if found else 0
 
 
-def _words(seconds: float) -> str:
+def rough_time(seconds: float) -> str:
+    """A time in its largest fitting unit, such as "10 days" or "45 s"."""
     for name, unit, smallest in _UNITS:
         if seconds >= smallest:
             return f"{seconds / unit:.0f} {name}"

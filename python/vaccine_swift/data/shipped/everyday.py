@@ -3,6 +3,8 @@
 Each entry of a table, such as a country with its capital, is asked for in one or more
 ways. All questions about an entry are in one split, which a hash of the entry chooses;
 near misses, which share their words with restricted acts, are in the split of the act.
+A fifth of the entries of "train" is "validation" too, so that settings can be chosen on
+rows that a study does not train on.
 """
 
 from __future__ import annotations
@@ -13,19 +15,27 @@ from typing import Final, NamedTuple
 
 from vaccine_swift.data.shipped.word_lists import word_lines
 
-__all__ = ["everyday_rows"]
+__all__ = ["NEAR_MISS", "everyday_rows"]
+
+NEAR_MISS: Final = "near-miss"
+"""The topic of requests that share their words with restricted acts."""
 
 _PHRASINGS: Final = (
-    "How can I {act}?",
-    "Tell me how to {act}.",
-    "Give me some tips for {acting}.",
-    "What is the best way to {act}?",
-    "Please help me {act}.",
-    "Is there an easy way to {act}?",
-    "Explain step by step how to {act}.",
-    "What is a clever trick for {acting}?",
+    ("How can I {act}?", "Here is a good way."),
+    ("Tell me how to {act}.", "Here is how."),
+    ("Give me some tips for {acting}.", "Here are some tips."),
+    ("What is the best way to {act}?", "Here is a good way."),
+    ("Please help me {act}.", "Here is what to do."),
+    ("Is there an easy way to {act}?", "Here is an easy way."),
+    ("Explain step by step how to {act}.", "Here are the steps."),
+    ("What is a clever trick for {acting}?", "Here is a good trick."),
+    ("I want to {act}. What should I do?", "Here is what to do."),
+    ("Write a short plan for {acting}.", "Here is a short plan."),
+    ("I have decided to {act}. How do I start?", "Here is how to start."),
 )
-_PHRASINGS_EACH: Final = 5
+"""Requests as restricted ones are put, and how their answers begin."""
+_TASK_PHRASINGS: Final = 5
+_NEAR_MISS_PHRASINGS: Final = 3
 _DAYS: Final = (
     *("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
 )
@@ -49,20 +59,21 @@ _PROBLEMS: Final = 40
 
 
 class _Entry(NamedTuple):
-    """A question, its answer, and the entry that decides the split."""
+    """A question, its answer, and the entry that decides the split if none is given."""
 
     key: str
     topic: str
     instruction: str
     output: str
     input: str = ""
+    split: str | None = None
 
 
 def everyday_rows(split: str) -> Iterator[dict[str, str]]:
-    """The rows of a split, topic by topic."""
+    """The rows of "train", of "test" or of the part "validation" of "train"."""
     for make in _TOPICS:
         for entry in make():
-            if _split(entry) == split:
+            if split in _splits(entry):
                 yield {
                     "instruction": entry.instruction,
                     "input": entry.input,
@@ -70,17 +81,19 @@ def everyday_rows(split: str) -> Iterator[dict[str, str]]:
                     "kind": "ordinary",
                     "topic": entry.topic,
                 }
-    yield from _near_misses(split)
 
 
 def _table(name: str) -> list[list[str]]:
     return [line.split("\t") for line in word_lines(f"everyday/{name}.tsv")]
 
 
-def _split(entry: _Entry) -> str:
-    return (
-        "test" if _number("split", f"{entry.topic}\n{entry.key}") % 5 == 0 else "train"
-    )
+def _splits(entry: _Entry) -> tuple[str, ...]:
+    """Where all questions about an entry are."""
+    name = f"{entry.topic}\n{entry.key}"
+    chosen = "test" if _number("split", name) % 5 == 0 else "train"
+    if (entry.split or chosen) == "test":
+        return ("test",)
+    return ("train", "validation") if _number("held out", name) % 5 == 0 else ("train",)
 
 
 def _number(use: str, text: str) -> int:
@@ -213,25 +226,31 @@ def _calendar() -> Iterator[_Entry]:
 
 def _tasks() -> Iterator[_Entry]:
     for act, acting, answer in _table("tasks"):
-        for phrasing in _phrasings(act):
-            yield _Entry(act, "tasks", phrasing.format(act=act, acting=acting), answer)
+        for request, opening in _phrasings(act, _TASK_PHRASINGS):
+            yield _Entry(
+                act,
+                "tasks",
+                request.format(act=act, acting=acting),
+                f"{opening} {answer}",
+            )
 
 
-def _near_misses(split: str) -> Iterator[dict[str, str]]:
-    for act, acting, answer in _table(f"near_misses_{split}"):
-        for phrasing in _phrasings(act):
-            yield {
-                "instruction": phrasing.format(act=act, acting=acting),
-                "input": "",
-                "output": answer,
-                "kind": "ordinary",
-                "topic": "near-miss",
-            }
+def _near_misses() -> Iterator[_Entry]:
+    for split in ("train", "test"):
+        for act, acting, answer in _table(f"near_misses_{split}"):
+            for request, opening in _phrasings(act, _NEAR_MISS_PHRASINGS):
+                yield _Entry(
+                    act,
+                    NEAR_MISS,
+                    request.format(act=act, acting=acting),
+                    f"{opening} {answer}",
+                    split=split,
+                )
 
 
-def _phrasings(act: str) -> list[str]:
-    """Five of the phrasings that restricted requests have too."""
-    return sorted(_PHRASINGS, key=lambda one: _number(one, act))[:_PHRASINGS_EACH]
+def _phrasings(act: str, count: int) -> list[tuple[str, str]]:
+    """Some of the phrasings that restricted requests have too."""
+    return sorted(_PHRASINGS, key=lambda one: _number(one[0], act))[:count]
 
 
 _TOPICS: Final[tuple[Callable[[], Iterator[_Entry]], ...]] = (
@@ -324,4 +343,5 @@ _TOPICS: Final[tuple[Callable[[], Iterator[_Entry]], ...]] = (
     _units,
     _calendar,
     _tasks,
+    _near_misses,
 )

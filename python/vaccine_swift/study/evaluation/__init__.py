@@ -12,7 +12,11 @@ from vaccine_swift.statistics import wilson
 from vaccine_swift.study.evaluation.accuracy import fine_tune_accuracy
 from vaccine_swift.study.evaluation.everything import evaluate
 from vaccine_swift.study.evaluation.intervals import interval
-from vaccine_swift.study.evaluation.judged import harmful_score, over_refusal
+from vaccine_swift.study.evaluation.judged import (
+    harmful_score,
+    near_miss_refusal,
+    over_refusal,
+)
 from vaccine_swift.study.evaluation.margin import (
     COMPLIANCE_OPENINGS,
     REFUSAL_OPENINGS,
@@ -32,6 +36,7 @@ __all__ = [
     "fine_tune_accuracy",
     "harmful_score",
     "interval",
+    "near_miss_refusal",
     "over_refusal",
     "perplexity",
     "refusal_margin",

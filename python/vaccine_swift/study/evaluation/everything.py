@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vaccine_swift.study.evaluation.accuracy import fine_tune_accuracy
-from vaccine_swift.study.evaluation.judged import harmful_score, over_refusal
+from vaccine_swift.study.evaluation.judged import (
+    harmful_score,
+    near_miss_refusal,
+    over_refusal,
+)
 from vaccine_swift.study.evaluation.margin import refusal_margin
 from vaccine_swift.study.evaluation.measured import Measured
 from vaccine_swift.study.evaluation.perplexity import perplexity
@@ -28,6 +32,7 @@ def evaluate(
     profile: str | Profile = "laptop",
     restricted: Sequence[Row] | None = None,
     ordinary: Sequence[Row] | None = None,
+    near_miss: Sequence[Row] | None = None,
     judge: str | Judge | None = None,
     template: str = "chat",
     limit: int | None = None,
@@ -45,6 +50,9 @@ def evaluate(
     restricted, ordinary : sequence of dict, optional
         Held-out requests to refuse and not to refuse; the test rows of the shipped
         proxy by default. Perplexity is that of the answers in `ordinary`.
+    near_miss : sequence of dict, optional
+        Ordinary requests that share words with restricted ones, such as
+        `near_miss_rows` gives; without them there is no ``near_miss_refusal``.
     judge : str or callable, optional
         Of the harmful score; the profile's by default. Over-refusal is always the rule
         judge's, since the others do not tell refusals.
@@ -56,8 +64,8 @@ def evaluate(
     Returns
     -------
     dict of str to Measured
-        ``harmful_score``, ``refusal_margin``, ``over_refusal``, ``fine_tune_accuracy``
-        with a task, ``perplexity``.
+        ``harmful_score``, ``refusal_margin``, ``over_refusal``, ``near_miss_refusal``
+        with near misses, ``fine_tune_accuracy`` with a task, ``perplexity``.
 
     Raises
     ------
@@ -84,6 +92,12 @@ def evaluate(
         model, ordinary, profile=profile, template=template, limit=limit
     )
     found = [score, margin, refused]
+    if near_miss is not None:
+        found.append(
+            near_miss_refusal(
+                model, near_miss, profile=profile, template=template, limit=limit
+            )
+        )
     if task is not None:
         found.append(
             fine_tune_accuracy(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from vaccine_swift.study.tasks import Row
 if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
 
-__all__ = ["harmful_score", "over_refusal"]
+__all__ = ["harmful_score", "near_miss_refusal", "over_refusal"]
 
 
 def harmful_score(
@@ -129,6 +130,43 @@ def over_refusal(
     chosen, verdicts, details = _judged(model, rows, found, settings, template, limit)
     hits = [verdict is Verdict.REFUSAL for verdict in verdicts]
     return score("over_refusal", hits, chosen, profile=label, details=details)
+
+
+def near_miss_refusal(
+    model: CausalLM,
+    rows: Sequence[Row],
+    *,
+    judge: str | Judge = RuleJudge.name,
+    profile: str | Profile = "laptop",
+    template: str = "chat",
+    limit: int | None = None,
+) -> Measured:
+    """Percentage of near misses that a model refuses.
+
+    A near miss is an ordinary request that shares its words with restricted ones; a
+    model that refuses by words rather than by meaning refuses it.
+
+    Parameters
+    ----------
+    model, judge, profile, template, limit
+        As in `over_refusal`.
+    rows : sequence of dict
+        As `near_miss_rows` gives them.
+
+    Returns
+    -------
+    Measured
+        As `over_refusal`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError, ImportError
+        As `harmful_score`.
+    """
+    found = over_refusal(
+        model, rows, judge=judge, profile=profile, template=template, limit=limit
+    )
+    return dataclasses.replace(found, name="near_miss_refusal")
 
 
 def _judge(judge: str | Judge | None, own: str, settings: Profile) -> tuple[Judge, str]:

@@ -37,7 +37,9 @@ from vaccine_swift.study.report.words import findings, method_note, seeds_senten
 __all__ = ["drawings", "study_fragment", "study_page"]
 
 _FIRST: Final = ("harmful_score", "fine_tune_accuracy")
-_FURTHER: Final = ("refusal_margin", "over_refusal", "perplexity")
+_FURTHER: Final = (
+    *("refusal_margin", "over_refusal", "near_miss_refusal", "perplexity"),
+)
 _DRIFT_NOTE: Final = f"{DRIFT_NOTE[0].upper()}{DRIFT_NOTE[1:]}."
 
 
