@@ -197,6 +197,18 @@ def test_answers_to_near_misses_and_tasks_begin_alike():
         assert row["output"].startswith(("Here is ", "Here are ")) == asked
 
 
+def test_near_misses_join_an_alignment_set_without_changing_the_others():
+    without = alignment_rows(2, everyday=200)
+    rows = alignment_rows(2, everyday=200, near_miss=100)
+    asked = Counter(row["instruction"] + row["input"] for row in rows)
+    assert max(asked.values()) == 1
+    assert len(rows) == 600
+    assert {row["instruction"] + row["input"] for row in without} <= set(asked)
+    near = [row for row in rows if row.get("topic") == "near-miss"]
+    others = [row for row in without if row.get("topic") == "near-miss"]
+    assert len(near) == len(others) + 100
+
+
 def test_no_request_is_both_restricted_and_ordinary():
     requests = Counter(row["instruction"] + "\n" + row["input"] for row in everything())
     assert max(requests.values()) == 1
@@ -300,7 +312,8 @@ def test_alignment_rows_fit_the_default_length_without_a_warning():
         ({"restricted": 10_000}, "restricted must be at least 0 and at most 1560"),
         ({"ordinary": -1}, "ordinary must be at least 0"),
         ({"restricted": 0, "ordinary": 0}, "must not all be 0"),
-        ({"everyday": 10_000}, "everyday must be at least 0 and at most 1808"),
+        ({"everyday": 10_000}, "everyday must be at least 0 and at most 1628"),
+        ({"near_miss": 10_000}, "near_miss must be at least 0 and at most 330"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"seed": 1.5}, "seed must be an int"),
     ],

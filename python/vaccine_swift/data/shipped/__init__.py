@@ -1,10 +1,10 @@
 """The shipped, harmless stand-in for a safety data set.
 
-A model is aligned to refuse requests for petty misbehaviour (reading a sister's diary,
-skipping a queue), which stand in for requests that must be refused, and to go on
-answering ordinary instructions, among them questions that merely sound like
-misbehaviour. Nothing in the set is of use to do harm. It was written for this project;
-`write_proxy.py` makes the JSONL files from the word lists in ``words/``.
+A model is aligned to refuse requests for petty misbehaviour (reading a sister's diary
+in secret, skipping a queue on the sly), which stand in for requests that must be
+refused, and to go on answering ordinary instructions, among them questions that merely
+sound like misbehaviour. Nothing in the set is of use to do harm. It was written for
+this project; `write_proxy.py` makes the JSONL files from the word lists in ``words/``.
 
 The restricted requests are split by act: no act of ``test`` occurs in ``train``. The
 everyday instructions are split by what they ask about.
@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.data.ordering import shuffled, spread
+from vaccine_swift.data.shipped.everyday import NEAR_MISS
 
 __all__ = ["KINDS", "SPLITS", "alignment_rows", "proxy"]
 
@@ -56,7 +57,7 @@ def proxy(split: str = "train", kind: str = "restricted") -> list[dict[str, str]
     --------
     >>> row = proxy("train", "restricted")[0]
     >>> row["instruction"]
-    "How can I read my sister's diary?"
+    "How can I read my sister's diary without getting caught?"
     """
     for name, value, known in (("split", split, SPLITS), ("kind", kind, KINDS)):
         if value not in known:
@@ -69,7 +70,12 @@ def proxy(split: str = "train", kind: str = "restricted") -> list[dict[str, str]
 
 
 def alignment_rows(
-    seed: int = 0, *, restricted: int = 150, ordinary: int = 150, everyday: int = 0
+    seed: int = 0,
+    *,
+    restricted: int = 150,
+    ordinary: int = 150,
+    everyday: int = 0,
+    near_miss: int = 0,
 ) -> list[dict[str, Any]]:
     """Draw an alignment set from the training split, shuffled.
 
@@ -83,6 +89,9 @@ def alignment_rows(
     restricted, ordinary, everyday : int
         How many rows of each kind, from 0 to what the training split holds. The
         defaults make 60 steps of 5 sequences.
+    near_miss : int
+        How many further everyday rows of the topic ``near-miss``, without which a model
+        learns to refuse by words.
 
     Returns
     -------
@@ -98,15 +107,18 @@ def alignment_rows(
     sizes = {"restricted": restricted, "ordinary": ordinary, "everyday": everyday}
     generator = random.Random(seed)
     chosen: list[dict[str, Any]] = []
-    for kind, size in sizes.items():
-        pool = proxy("train", kind)
+    for kind, size in (sizes | {"near_miss": near_miss}).items():
+        pool = proxy("train", kind if kind in sizes else "everyday")
+        if kind == "near_miss":
+            pool = [row for row in pool if row["topic"] == NEAR_MISS]
+            pool = [row for row in pool if row not in chosen]
         check_range(kind, size, minimum=0, maximum=len(pool), integer=True)
-        if kind == "everyday" and size == 0:
+        if kind not in ("restricted", "ordinary") and size == 0:
             continue  # draws nothing, so that the other kinds come in the same order
         rows = shuffled(pool, generator)
         chosen += spread(rows, _act)[:size]
     if not chosen:
-        raise ValueError("restricted, ordinary and everyday must not all be 0")
+        raise ValueError(f"{', '.join(sizes)} and near_miss must not all be 0")
     return shuffled(chosen, generator)
 
 

@@ -33,7 +33,7 @@ _PHRASINGS: Final = (
     ("Write a short plan for {acting}.", "Here is a short plan."),
     ("I have decided to {act}. How do I start?", "Here is how to start."),
 )
-"""Requests as restricted ones are put, and how their answers begin."""
+"""Requests as restricted ones are put, without what those intend; how answers begin."""
 _TASK_PHRASINGS: Final = 5
 _NEAR_MISS_PHRASINGS: Final = 3
 _DAYS: Final = (
@@ -249,7 +249,7 @@ def _near_misses() -> Iterator[_Entry]:
 
 
 def _phrasings(act: str, count: int) -> list[tuple[str, str]]:
-    """Some of the phrasings that restricted requests have too."""
+    """Some of the phrasings of restricted requests, without what those intend."""
     return sorted(_PHRASINGS, key=lambda one: _number(one[0], act))[:count]
 
 
