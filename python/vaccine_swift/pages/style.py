@@ -106,6 +106,7 @@ max-width:none;line-height:1.45;white-space:nowrap;border-bottom:1px solid var(-
 vertical-align:bottom}}
 .vs-report ul.plain{{margin:0 0 12px;padding-left:20px;max-width:85ch}}
 .vs-report ul.plain li{{margin:3px 0}}
+.vs-report .scroll th[title]{{text-decoration:underline dotted;cursor:help}}
 .vs-report .scroll th:first-child,.vs-report .scroll td:first-child{{text-align:left}}
 .vs-report .scroll td.wrap{{white-space:normal;overflow-wrap:anywhere;min-width:11em}}
 .vs-report .scroll table.prose td{{white-space:normal;text-align:left;

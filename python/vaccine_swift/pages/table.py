@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Cell", "Table"]
@@ -51,6 +51,8 @@ class Table:
         Rows that are drawn pale.
     prose : bool
         Whether cells hold sentences, which break their lines and start at the left.
+    told : callable, optional
+        What shows under the pointer at a head; empty for nothing.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class Table:
         wrapped: bool = False,
         pale: Iterable[int] = (),
         prose: bool = False,
+        told: Callable[[str], str] | None = None,
     ) -> None:
         self.heads = tuple(heads)
+        self.titles = tuple(told(head) if told else "" for head in heads)
         self.rows = [
             tuple(each if isinstance(each, Cell) else Cell(each) for each in row)
             for row in rows

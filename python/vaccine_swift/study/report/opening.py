@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
+from vaccine_swift.study.arms import NONE
+from vaccine_swift.study.config import SMOLLM2
 from vaccine_swift.study.metrics import METRICS
 from vaccine_swift.study.report.content import Content, Entry
 
@@ -16,6 +18,10 @@ _SCORE: Final = "harmful_score"
 _PER_CENT: Final = "\N{NO-BREAK SPACE}%"
 _MOST_ARMS: Final = 5
 _MOST_PLACES: Final = 6
+_REFUSED: Final = {
+    "over_refusal": "ordinary requests",
+    "near_miss_refusal": "near misses, which share words with restricted requests",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ def opening(content: Content) -> Opening:
     """The words for a study's rows."""
     settings = content.rows[0]["settings"]
     model = settings.get("model")
-    name = PurePath(str(model)).name if model else "the model"
+    name = _model_name(str(model)) if model else "the model"
     task = content.rows[0]["task"]
     parts = [f"Model: {name}"] if model else []
     parts += [f"user's task: {PurePath(str(task)).stem}", _seeds(content)]
@@ -96,6 +102,7 @@ def _answers(content: Content) -> list[str]:
                 "Before the attack, the model complied with this share of restricted "
                 f"requests: {_listed(known)}."
             )
+    found += _refusals(content)
     for place, entries in chosen:
         where = _where(content, place, entries)
         shares = _listed(_few(content, entries))
@@ -103,9 +110,27 @@ def _answers(content: Content) -> list[str]:
     return found
 
 
+def _refusals(content: Content) -> list[str]:
+    """What the aligned models refused that they should not, before the attack."""
+    told = []
+    for metric, what in _REFUSED.items():
+        entries = {
+            _key(content, each)[0]: each
+            for each in _scores(content, "before", metric)
+            if each["method"] != NONE
+        }
+        if entries:
+            told.append(f"{_listed(list(entries.values()))} of {what}")
+    return [f"It refused, needlessly, {'; and '.join(told)}."] if told else []
+
+
+def _model_name(model: str) -> str:
+    return "SmolLM2-135M-Instruct" if model == SMOLLM2 else PurePath(model).name
+
+
 def _listed(entries: Sequence[Entry]) -> str:
     texts = [
-        f"{METRICS[_SCORE].shown(each['mean'])}{_PER_CENT} ({each['label']})"
+        f"{METRICS[each['metric']].shown(each['mean'])}{_PER_CENT} ({each['label']})"
         for each in entries
     ]
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
@@ -157,11 +182,11 @@ def _seeds(content: Content) -> str:
     return f"{words}; {cells} {'cell' if cells == 1 else 'cells'} of the grid"
 
 
-def _scores(content: Content, stage: str) -> list[Entry]:
+def _scores(content: Content, stage: str, metric: str = _SCORE) -> list[Entry]:
     return [
         each
         for each in content.summary
-        if each["metric"] == _SCORE and each["stage"] == stage
+        if each["metric"] == metric and each["stage"] == stage
     ]
 
 

@@ -12,6 +12,7 @@ from vaccine_swift.study.cells import row_settings
 from vaccine_swift.study.drifted import DRIFT_NOTE
 from vaccine_swift.study.report.content import Content
 from vaccine_swift.study.report.examples import Example
+from vaccine_swift.study.report.glossary import WORDS
 from vaccine_swift.study.report.metric_drawings import (
     parameters,
     stages,
@@ -72,6 +73,7 @@ def study_page(
         paper=paper(content),
         paper_note=PAPER_NOTE,
         times=time_table(content),
+        words=WORDS,
         settings=_settings(content),
     )
 

@@ -11,7 +11,8 @@ from vaccine_swift.pages.table import Cell, Table
 from vaccine_swift.study.drifted import cell_drift, drift_shown
 from vaccine_swift.study.metrics import METRICS
 from vaccine_swift.study.report.content import Content, Entry, field_name, field_value
-from vaccine_swift.study.report.words import by_metric, p_shown
+from vaccine_swift.study.report.glossary import told
+from vaccine_swift.study.report.words import by_metric, nothing_moved, p_shown
 
 __all__ = ["contrast_table", "difference_table", "summary_table"]
 __all__ += ["time_table"]
@@ -41,7 +42,7 @@ def summary_table(content: Content) -> Table:
         row.append(drift_shown(cell_drift(of_seed.values())))
         row.append(str(len(of_seed)))
         rows.append(row)
-    return Table([*heads, "Drift, %", "seeds"], rows)
+    return Table([*heads, "Drift, %", "seeds"], rows, told=told)
 
 
 def difference_table(content: Content) -> Table | None:
@@ -61,7 +62,7 @@ def difference_table(content: Content) -> Table | None:
                 name,
                 *(field_value(each[field]) for field in varied),
                 described.label,
-                _interval(each["metric"], each, "difference", signed=True),
+                _difference(each),
                 f"{each['seeds_agreeing']} of {each['seeds']}",
                 described.shown(each["seed_deviation"]),
                 p_shown(each["p_acts"]),
@@ -71,7 +72,7 @@ def difference_table(content: Content) -> Table | None:
                 _detectable(each),
             ]
         )
-    return Table(heads, rows)
+    return Table(heads, rows, told=told)
 
 
 def contrast_table(content: Content) -> Table | None:
@@ -119,6 +120,12 @@ def time_table(content: Content) -> Table | None:
 def cell_key(content: Content, fields: Mapping[str, Any]) -> tuple[Any, ...]:
     """What tells cells apart, of a cell's fields or of an entry."""
     return (fields["label"], *(fields[name] for name in content.varied()))
+
+
+def _difference(entry: Entry) -> Cell:
+    if nothing_moved(entry):
+        return Cell("none", "on any prompt")
+    return _interval(entry["metric"], entry, "difference", signed=True)
 
 
 def _detectable(entry: Entry) -> str:

@@ -12,7 +12,7 @@ from vaccine_swift.study.resampling import DRAWS
 from vaccine_swift.study.statistics import LEVEL
 
 __all__ = ["Findings", "Sentence", "by_metric", "findings", "method_note", "p_shown"]
-__all__ += ["seeds_sentence"]
+__all__ += ["nothing_moved", "seeds_sentence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +124,19 @@ def p_equals(value: float) -> str:
     return shown if shown.startswith("<") else f"= {shown}"
 
 
+def nothing_moved(entry: Entry) -> bool:
+    """Whether two arms gave the same on every prompt at every seed."""
+    return entry["difference"] == entry["low"] == entry["high"] == 0
+
+
 def _sentence(content: Content, entry: Entry) -> Sentence:
     described = METRICS[entry["metric"]]
     value, significant = entry["difference"], bool(entry["significant"])
     where = content.place_name((name, entry[name]) for name in content.varied())
+    begins = f"{f' at {where}' if where else ''}: "
+    if nothing_moved(entry):
+        words = f"{described.label.lower()} is the same on every prompt."
+        return Sentence(entry["label"], begins + words, significant)
     # A difference of per cents is in points.
     unit = described.unit.replace("%", "points")
     notes = []
@@ -144,7 +153,6 @@ def _sentence(content: Content, entry: Entry) -> Sentence:
     notes.append(f"Holm p {p_equals(entry['p_holm'])}")
     return Sentence(
         entry["label"],
-        f"{f' at {where}' if where else ''}: {described.label.lower()} {told} "
-        f"({'; '.join(notes)}).",
+        f"{begins}{described.label.lower()} {told} ({'; '.join(notes)}).",
         significant,
     )
