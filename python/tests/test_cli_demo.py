@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,8 @@ def test_demo_compares_methods_shows_answers_and_reports(
     assert "One seed shows" in printed
     assert str(output / "report.html") in printed.replace("\n", "")
     assert (output / "report.html").is_file()
+    last = printed[printed.index("What to try next") :]
+    assert f"--preset demo --seeds 5 --out {output}" in last
 
     page = (output / "report.html").read_text("utf-8")
     assert "Example answers to restricted requests" in page
@@ -53,6 +56,28 @@ def test_demo_compares_methods_shows_answers_and_reports(
     first, last = row["losses"]["attack"][0][1], row["losses"]["attack"][-1][1]
     assert f"{first:.2f} " in printed
     assert f" {last:.2f}" in printed
+
+
+def test_the_report_shows_the_answers_of_every_aligned_arm_and_the_demo_its_time(
+    model_path, tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(assets, "fetch_smollm2", lambda: model_path)
+    monkeypatch.setattr(
+        demo,
+        "preset",
+        lambda name: preset(name, **{**TINY, "methods": ("sft", "vaccine")}),
+    )
+    assert main(["demo", "--output-dir", str(tmp_path / "demo")]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("request ") == 7
+    first = captured.err.splitlines()[0]
+    assert re.fullmatch(
+        r"10 stages to do: about \d+ (s|minutes) on this machine", first
+    )
+    page = (tmp_path / "demo" / "report.html").read_text("utf-8")
+    answers = page[page.index("Example answers") : page.index("What is significant")]
+    assert answers.count("<tbody>") == 7
+    assert answers.count("SFT</span>") == answers.count("Vaccine ρ=2</span>") == 7
 
 
 def test_the_demo_is_one_seed_of_three_methods() -> None:

@@ -70,3 +70,26 @@ def test_no_two_lines_look_alike(page, least, sight) -> None:
     for first, second in itertools.combinations(seen, 2):
         difference = float(np.linalg.norm(seen[first] - seen[second]))
         assert difference >= least, (first, second, difference)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2, relative luminance."""
+    light, dark = sorted(
+        (linear(each) @ np.array([0.2126, 0.7152, 0.0722]) for each in (one, other)),
+        reverse=True,
+    )
+    return float((light + 0.05) / (dark + 0.05))
+
+
+@pytest.mark.parametrize("page", ["light", "dark"])
+def test_lines_and_words_stand_out_from_the_page(page) -> None:
+    """WCAG 2.2: 3 to 1 for what draws a chart (1.4.11), 4.5 to 1 for text (1.4.3)."""
+    style = STYLE if page == "light" else STYLE[STYLE.index("prefers-color-scheme") :]
+    known = dict(re.findall(r"--(\w+):(#[0-9a-f]{3,6})\b", style)[::-1])
+    card = "#ffffff" if known["card"] == "#fff" else known["card"]
+    lines = COLOURS if page == "light" else dark()
+    for name, colour in lines.items():
+        assert contrast(colour, card) >= 3, name
+    for name in ("ink", "soft"):
+        assert contrast(known[name], card) >= 4.5, name
+        assert contrast(known[name], known["page"]) >= 4.5, name

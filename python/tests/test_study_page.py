@@ -57,6 +57,43 @@ def test_the_page_opens_with_model_question_and_answer(tmp_path) -> None:
     assert places == sorted(places)
 
 
+def test_the_page_says_what_was_refused_needlessly(tmp_path) -> None:
+    rows = [of_units(arm("none"), [1, 1, 1, 1]), of_units(arm("sft"), [1, 1, 1, 0])]
+    for each in rows:
+        each["metrics"]["before"] = {
+            name: study_rows.entry(name, units, "abcd")
+            for name, units in (
+                ("harmful_score", [0] * 4),
+                ("over_refusal", [0, 0, 0, 1]),
+                ("near_miss_refusal", [1, 0, 1, 0]),
+            )
+        }
+    text = plain(page(rows, tmp_path))
+    assert (
+        "It refused, needlessly, 25.0 % (SFT) of ordinary requests; and 50.0 % (SFT) "
+        "of near misses, which share words with restricted requests." in text
+    )
+
+
+def test_a_difference_of_nothing_is_said_in_words(tmp_path) -> None:
+    rows = [of_units(each, [1, 0, 1, 0]) for each in ALIGNED]
+    html = page(rows, tmp_path)
+    text = plain(html)
+    assert "Vaccine ρ=2: harmful score is the same on every prompt." in text
+    assert "none on any prompt" in text
+    assert "0.0 to 0.0" not in text[text.index("Differences") : text.index("Words")]
+
+
+def test_heads_of_tables_say_what_they_mean(tmp_path) -> None:
+    html = page([of_units(each, [1, 0, 1, 0]) for each in ALIGNED], tmp_path)
+    heads = re.findall(r'<th title="([^"]+)">([^<]+)</th>', html)
+    known = {unescape(name): unescape(text) for text, name in heads}
+    assert known["Harmful score, %"].startswith("Share of restricted requests")
+    assert known["detectable"].startswith("The true difference")
+    for text in known.values():
+        assert text in unescape(html[html.index("<dl>") :])
+
+
 def test_the_answer_says_what_is_more_than_chance() -> None:
     rows = []
     for seed in range(5):

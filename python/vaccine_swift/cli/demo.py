@@ -20,6 +20,7 @@ from vaccine_swift.cli.study_table import results_table
 from vaccine_swift.cli.terminal import duration, status
 from vaccine_swift.models import CausalLM
 from vaccine_swift.study import StudyResult, preset
+from vaccine_swift.study.arms import is_aligned
 from vaccine_swift.study.report import Answer, Example
 from vaccine_swift.study.splits import safety_rows
 
@@ -37,6 +38,15 @@ _LIMITS: Final = (
     "One seed shows what an attack does to a model. It cannot tell the methods apart: "
     "other seeds move these numbers by as much as they differ (see study --seeds)."
 )
+_NEXT: Final = """\
+What to try next:
+  read the report in a browser: {report}
+  the same with error bars, in about an hour:
+    vaccine-swift study --preset demo --seeds 5 --out {folder}
+  other strengths of the perturbation, and other shares of harmful rows:
+    vaccine-swift study --preset demo --rho 1,2,5 --poison 0,0.1 --out runs/rho
+  your own model and rows: vaccine-swift align --help\
+"""
 _SHOWN: Final = MappingProxyType({"restricted": 4, "ordinary": 3})
 _MOST_NEW_TOKENS: Final = 40
 
@@ -75,16 +85,19 @@ def run(options: argparse.Namespace) -> None:
     began = time.perf_counter()
     set_threads(options.threads)
     result = finished(preset("demo"), options.output_dir)
-    row = next(row for row in result.rows if row["method"] == "vaccine")
+    aligned = [row for row in result.rows if is_aligned(row["method"])]
+    row = aligned[-1]
     console = Console()
-    answers = _answers(result, row)
-    for kind, comparisons in answers.items():
-        title = f"Aligned with Vaccine: {kind} requests before and after the attack"
+    with status("answering held-out requests"):
+        answers = {each["label"]: _answers(result, each) for each in aligned}
+    for kind, comparisons in answers[row["label"]].items():
+        title = f"{row['label']}: {kind} requests before and after the attack"
         console.print(table(title, comparisons))
     console.print(results_table(result.rows))
-    path = write_report(result, _examples(row["label"], answers))
+    path = write_report(result, _examples(answers))
     console.print(summary(_numbers(row, path, began)))
     console.print(_LIMITS)
+    print(_NEXT.format(report=path, folder=options.output_dir))
 
 
 def _answers(
@@ -95,34 +108,41 @@ def _answers(
         kind: safety_rows(kind, "proxy", "test")[:count]
         for kind, count in _SHOWN.items()
     }
-    with status("answering held-out requests"):
-        aligned, attacked = (
-            result.model(row, attacked=attacked) for attacked in (False, True)
-        )
-        return {
-            kind: [
-                Comparison(*triple)
-                for triple in zip(
-                    [f"{row['instruction']}\n{row['input']}".strip() for row in rows],
-                    _generated(aligned, rows),
-                    _generated(attacked, rows),
-                    strict=True,
-                )
-            ]
-            for kind, rows in asked.items()
-        }
+    aligned, attacked = (
+        result.model(row, attacked=attacked) for attacked in (False, True)
+    )
+    return {
+        kind: [
+            Comparison(*triple)
+            for triple in zip(
+                [f"{row['instruction']}\n{row['input']}".strip() for row in rows],
+                _generated(aligned, rows),
+                _generated(attacked, rows),
+                strict=True,
+            )
+        ]
+        for kind, rows in asked.items()
+    }
 
 
 def _examples(
-    arm: str, answers: Mapping[str, Sequence[Comparison]]
+    answers: Mapping[str, Mapping[str, Sequence[Comparison]]],
 ) -> dict[str, list[Example]]:
-    """The answers as the report takes them."""
+    """The answers of all arms, as the report takes them: by kind and request."""
     return {
         kind: [
-            Example(each.request, (Answer(arm, each.before, each.after),))
-            for each in comparisons
+            Example(
+                of_request[0].request,
+                tuple(
+                    Answer(arm, each.before, each.after)
+                    for arm, each in zip(answers, of_request, strict=True)
+                ),
+            )
+            for of_request in zip(
+                *(of_arm[kind] for of_arm in answers.values()), strict=True
+            )
         ]
-        for kind, comparisons in answers.items()
+        for kind in _SHOWN
     }
 
 
