@@ -107,6 +107,25 @@ def test_a_sum_is_that_of_all_types(tmp_path: Path) -> None:
     assert sorted(filter(None, lines)) == ["0 2", "1 2"]
 
 
+@pytest.mark.parametrize(
+    "name", ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"]
+)
+def test_processes_that_do_not_see_each_other_are_refused(monkeypatch, name) -> None:
+    """As with another library's mpirun, or srun without a plugin for MPI."""
+    made = "from vaccine_swift.distributed.mpi import MPICollective as M; "
+    alone = [sys.executable, "-c", made + "print(M().size)"]
+    monkeypatch.setenv(name, "1")
+    assert finished(alone) == "1\n"
+    monkeypatch.setenv(name, "3")
+    process = start(alone)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"MPI sees one process, but {name} says that 3 were started" in errors
+    given = "from mpi4py import MPI; "
+    chosen = [sys.executable, "-c", made + given + "print(M(MPI.COMM_SELF).size)"]
+    assert finished(chosen) == "1\n"
+
+
 def test_workers_of_mpi4py_do_a_study_and_a_tree_of_drift(tmp_path: Path) -> None:
     model = write_study_model(tmp_path / "model")
     script = str(Path(__file__).with_name("mpi_futures.py"))

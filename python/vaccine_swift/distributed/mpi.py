@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Any
+from typing import Any, Final
 
 import numpy.typing as npt
 
 __all__ = ["MPICollective"]
+
+_STARTED: Final = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")
+"""Where Open MPI's and MPICH's mpirun and srun say how many processes there are."""
 
 
 class MPICollective:
@@ -22,6 +26,9 @@ class MPICollective:
     ------
     ImportError
         When mpi4py or an MPI library is not installed.
+    RuntimeError
+        When the launcher has started several processes, and each sees itself alone:
+        they would all train the whole and write to one folder.
 
     Examples
     --------
@@ -42,6 +49,8 @@ class MPICollective:
             ) from error
         self._mpi = MPI
         self._communicator = MPI.COMM_WORLD if communicator is None else communicator
+        if communicator is None and self.size == 1:
+            _check_alone()
 
     @property
     def rank(self) -> int:
@@ -70,3 +79,13 @@ class MPICollective:
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         print(f"rank {self.rank}: {what}", file=sys.stderr, flush=True)
         self._communicator.Abort(1)
+
+
+def _check_alone() -> None:
+    told = next((name for name in _STARTED if name in os.environ), None)
+    if told is not None and int(os.environ[told]) > 1:
+        raise RuntimeError(
+            f"MPI sees one process, but {told} says that {os.environ[told]} were "
+            "started: take the mpirun of mpi4py's library, or srun with --mpi=pmix or "
+            "--mpi=pmi2 (srun --mpi=list)"
+        )
