@@ -1,3 +1,4 @@
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -18,7 +19,10 @@ static int64_t now(void) {
 static atomic_int calls;
 static atomic_bool closing;
 
-void call_begin(Call *call) {
+void call_begin(Call *call) { call_begin_told(call, NULL); }
+
+void call_begin_told(Call *call, PyObject *progress) {
+    call->progress = progress == Py_None ? NULL : progress;
     call->message.text[0] = '\0';
     call->stopped = false;
     call->next_poll = now() + POLL_NANOSECONDS;
@@ -26,12 +30,20 @@ void call_begin(Call *call) {
     call->thread = PyEval_SaveThread();
 }
 
-static bool poll(void *context) {
+// False with an exception set when it raised one.
+static bool tell(PyObject *progress, double done) {
+    if (progress == NULL || isnan(done)) return true;
+    PyObject *answer = PyObject_CallFunction(progress, "d", done);
+    Py_XDECREF(answer);
+    return answer != NULL;
+}
+
+static bool poll(void *context, double done) {
     Call *call = context;
     if (call->stopped || atomic_load(&closing)) return call->stopped = true;
     if (now() < call->next_poll) return false;
     PyEval_RestoreThread(call->thread);
-    call->stopped = PyErr_CheckSignals() < 0;
+    call->stopped = PyErr_CheckSignals() < 0 || !tell(call->progress, done);
     call->thread = PyEval_SaveThread();
     call->next_poll = now() + POLL_NANOSECONDS;
     return call->stopped;

@@ -11,12 +11,15 @@
 typedef struct Call {
     VaccineMessage message;
     PyThreadState *thread;
-    int64_t next_poll;  // nanoseconds of the monotonic clock
+    PyObject *progress;  // borrowed: what is told the share that is done, or NULL
+    int64_t next_poll;   // nanoseconds of the monotonic clock
     bool stopped;
 } Call;
 
 // Between `call_begin` and `call_end` no Python object may be touched.
 void call_begin(Call *call);
+// The same, and `progress`, unless it is NULL or None, is called with the share that is done.
+void call_begin_told(Call *call, PyObject *progress);
 // Polled by the core on the calling thread; `call` must not move meanwhile.
 VaccineInterrupt call_interrupt(Call *call);
 // False with an exception set if the core failed or a signal handler raised.

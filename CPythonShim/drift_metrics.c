@@ -76,13 +76,13 @@ static PyObject *drift_reasons(PyObject *module, PyObject *nothing) {
 
 static PyObject *drift_table_metrics(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *a[8];
+    PyObject *a[9] = {NULL};
     Arrays arrays = {.count = 0};
     int64_t layers, width, draws;
     double confidence;
     uint64_t seed;
-    if (!PyArg_ParseTuple(args, "OOOOOOOO:drift_table_metrics", &a[0], &a[1], &a[2], &a[3], &a[4],
-            &a[5], &a[6], &a[7])
+    if (!PyArg_ParseTuple(args, "OOOOOOOO|O:drift_table_metrics", &a[0], &a[1], &a[2], &a[3], &a[4],
+            &a[5], &a[6], &a[7], &a[8])
         || !size(a[2], "layers", 1, MOST, &layers) || !size(a[3], "width", 1, MOST, &width)
         || !size(a[4], "draws", 0, 1 << 20, &draws)
         || !argument_share(a[5], "confidence", &confidence)
@@ -97,7 +97,7 @@ static PyObject *drift_table_metrics(PyObject *module, PyObject *args) {
         : NULL;
     if (estimates == NULL) return failed(&arrays);
     Call call;
-    call_begin(&call);
+    call_begin_told(&call, a[8]);
     const VaccineStatus status = vaccine_drift_table_metrics(table, keys, prompts, layers, width,
         draws, confidence, seed, estimates, call_interrupt(&call), &call.message);
     return finish(&call, &arrays, status);
@@ -150,13 +150,13 @@ static PyObject *drift_vector_metrics(PyObject *module, PyObject *args) {
 
 static PyObject *drift_paired_metrics(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *a[10];
+    PyObject *a[11] = {NULL};
     Arrays arrays = {.count = 0};
     int64_t folds, width, spectrum, rows = 0;
     double t;
     bool intervals;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOOO:drift_paired_metrics", &a[0], &a[1], &a[2], &a[3],
-            &a[4], &a[5], &a[6], &a[7], &a[8], &a[9])
+    if (!PyArg_ParseTuple(args, "OOOOOOOOOO|O:drift_paired_metrics", &a[0], &a[1], &a[2], &a[3],
+            &a[4], &a[5], &a[6], &a[7], &a[8], &a[9], &a[10])
         || !size(a[1], "folds", 1, MOST, &folds) || !size(a[2], "width", 1, MOST, &width)
         || !argument_double(a[4], "t", &t) || !argument_bool(a[5], "intervals", &intervals))
         return NULL;
@@ -189,16 +189,43 @@ static PyObject *drift_paired_metrics(PyObject *module, PyObject *args) {
         return failed(&arrays);
     }
     Call call;
-    call_begin(&call);
+    call_begin_told(&call, a[10]);
     const VaccineStatus status = vaccine_drift_paired_metrics(states, folds, width, metrics, wanted,
         t, intervals, directions, set_rows, sets, spectrum, estimates, spectra,
         call_interrupt(&call), &call.message);
     return finish(&call, &arrays, status);
 }
 
+static PyObject *drift_row_metrics(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *a[4];
+    Arrays arrays = {.count = 0};
+    VaccineEmbeddings x, y;
+    if (!PyArg_ParseTuple(args, "OOOO:drift_row_metrics", &a[0], &a[1], &a[2], &a[3])) return NULL;
+    const int64_t wanted = PyObject_Length(a[2]);
+    if (wanted < 0 || !array_embeddings(&arrays, a[0], "reference", &x)
+        || !array_embeddings(&arrays, a[1], "current", &y))
+        return failed(&arrays);
+    if (x.rows != y.rows || x.width != y.width) {
+        PyErr_SetString(PyExc_ValueError, "reference and current must have one shape");
+        return failed(&arrays);
+    }
+    const int64_t *metrics = array_copy(&arrays, a[2], "metrics", 'l', wanted);
+    for (int64_t i = 0; metrics != NULL && i < wanted; i++)
+        if (!check_metric(metrics[i], TABLE)) return failed(&arrays);
+    double *values = metrics ? array_write(&arrays, a[3], "values", 'd', wanted) : NULL;
+    if (values == NULL) return failed(&arrays);
+    Call call;
+    call_begin(&call);
+    const VaccineStatus status = vaccine_drift_row_metrics(
+        &x, &y, metrics, wanted, values, call_interrupt(&call), &call.message);
+    return finish(&call, &arrays, status);
+}
+
 PyMethodDef drift_metric_functions[] = {
     {"drift_metrics", drift_metrics, METH_NOARGS, NULL},
     {"drift_reasons", drift_reasons, METH_NOARGS, NULL},
+    FUNCTION(drift_row_metrics),
     FUNCTION(drift_table_metrics),
     FUNCTION(drift_prompt_metric),
     FUNCTION(drift_vector_metrics),

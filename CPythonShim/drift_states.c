@@ -116,25 +116,6 @@ static PyObject *drift_unpaired(PyObject *module, PyObject *args) {
     return finish(&call, &arrays, status);
 }
 
-static PyObject *drift_squared_distance(PyObject *module, PyObject *args) {
-    (void)module;
-    PyObject *a[2];
-    Arrays arrays = {.count = 0};
-    VaccineEmbeddings x, y;
-    double result = 0;
-    if (!PyArg_ParseTuple(args, "OO:drift_squared_distance", &a[0], &a[1])) return NULL;
-    if (!array_embeddings(&arrays, a[0], "reference", &x)
-        || !array_embeddings(&arrays, a[1], "current", &y) || !same_shape(&x, &y))
-        return failed(&arrays);
-    Call call;
-    call_begin(&call);
-    const VaccineStatus status
-        = vaccine_drift_squared_distance(&x, &y, &result, call_interrupt(&call), &call.message);
-    const bool done = call_end(&call, status);
-    arrays_release(&arrays);
-    return done ? PyFloat_FromDouble(result) : NULL;
-}
-
 typedef VaccineStatus (*Merge)(double *, const double *, int64_t, int64_t, VaccineMessage *);
 
 static PyObject *merge(
@@ -212,7 +193,6 @@ PyMethodDef drift_state_functions[] = {
     FUNCTION(drift_table),
     FUNCTION(drift_paired),
     FUNCTION(drift_unpaired),
-    FUNCTION(drift_squared_distance),
     FUNCTION(drift_merge_vector),
     FUNCTION(drift_merge_paired),
     FUNCTION(drift_vector_folds),

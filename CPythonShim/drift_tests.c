@@ -6,12 +6,12 @@
 
 static PyObject *drift_sign_flips(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *a[7];
+    PyObject *a[8] = {NULL};
     Arrays arrays = {.count = 0};
     int64_t layers, directions, draws;
     uint64_t seed;
-    if (!PyArg_ParseTuple(
-            args, "OOOOOOO:drift_sign_flips", &a[0], &a[1], &a[2], &a[3], &a[4], &a[5], &a[6])
+    if (!PyArg_ParseTuple(args, "OOOOOOO|O:drift_sign_flips", &a[0], &a[1], &a[2], &a[3], &a[4],
+            &a[5], &a[6], &a[7])
         || !size(a[2], "layers", 1, MOST, &layers)
         || !size(a[3], "directions", 1, MOST, &directions)
         || !size(a[4], "draws", 0, 1 << 20, &draws) || !argument_uint64(a[5], "seed", &seed))
@@ -26,7 +26,7 @@ static PyObject *drift_sign_flips(PyObject *module, PyObject *args) {
         : NULL;
     if (norms == NULL) return failed(&arrays);
     Call call;
-    call_begin(&call);
+    call_begin_told(&call, a[7]);
     const VaccineStatus status = vaccine_drift_sign_flips(deltas, keys, prompts, layers, directions,
         draws, seed, norms, call_interrupt(&call), &call.message);
     return finish(&call, &arrays, status);
@@ -34,13 +34,13 @@ static PyObject *drift_sign_flips(PyObject *module, PyObject *args) {
 
 static PyObject *drift_contrast(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *a[9];
+    PyObject *a[10] = {NULL};
     Arrays arrays = {.count = 0};
     int64_t measures, draws;
     double confidence;
     uint64_t seed;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOO:drift_contrast", &a[0], &a[1], &a[2], &a[3], &a[4],
-            &a[5], &a[6], &a[7], &a[8])
+    if (!PyArg_ParseTuple(args, "OOOOOOOOO|O:drift_contrast", &a[0], &a[1], &a[2], &a[3], &a[4],
+            &a[5], &a[6], &a[7], &a[8], &a[9])
         || !size(a[3], "measures", 1, MOST, &measures) || !size(a[4], "draws", 0, 1 << 20, &draws)
         || !argument_share(a[5], "confidence", &confidence)
         || !argument_uint64(a[6], "seed", &seed))
@@ -57,7 +57,7 @@ static PyObject *drift_contrast(PyObject *module, PyObject *args) {
     double *bounds = statistics ? array_write(&arrays, a[8], "bounds", 'd', measures * 2) : NULL;
     if (bounds == NULL) return failed(&arrays);
     Call call;
-    call_begin(&call);
+    call_begin_told(&call, a[9]);
     const VaccineStatus status = vaccine_drift_contrast(values, first, keys, prompts, measures,
         draws, confidence, seed, statistics, bounds, call_interrupt(&call), &call.message);
     return finish(&call, &arrays, status);

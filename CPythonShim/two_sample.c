@@ -13,13 +13,13 @@ static bool two_sets(
 
 static PyObject *drift_two_sample(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *a[13];
+    PyObject *a[14] = {NULL};
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
     VaccineTwoSample options = {.groups = NULL};
     int64_t relabelling;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOO:drift_two_sample", &a[0], &a[1], &a[2], &a[3], &a[4],
-            &a[5], &a[6], &a[7], &a[8], &a[9], &a[10], &a[11], &a[12])
+    if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOO|O:drift_two_sample", &a[0], &a[1], &a[2], &a[3],
+            &a[4], &a[5], &a[6], &a[7], &a[8], &a[9], &a[10], &a[11], &a[12], &a[13])
         || !size(a[3], "relabelling", 0, 2, &relabelling)
         || !size(a[5], "draws", 0, 1 << 20, &options.draws)
         || !argument_bool(a[6], "unbiased", &options.unbiased)
@@ -57,7 +57,7 @@ static PyObject *drift_two_sample(PyObject *module, PyObject *args) {
     double *used = means ? array_write(&arrays, a[12], "used", 'd', options.bandwidth_count) : NULL;
     if (used == NULL) return failed(&arrays);
     Call call;
-    call_begin(&call);
+    call_begin_told(&call, a[13]);
     const VaccineStatus status = vaccine_drift_two_sample(
         &x, &y, &options, statistics, means, used, call_interrupt(&call), &call.message);
     return finish(&call, &arrays, status);
@@ -65,31 +65,32 @@ static PyObject *drift_two_sample(PyObject *module, PyObject *args) {
 
 static PyObject *drift_kolmogorov_smirnov(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *a[4];
+    PyObject *a[5] = {NULL};
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
-    if (!PyArg_ParseTuple(args, "OOOO:drift_kolmogorov_smirnov", &a[0], &a[1], &a[2], &a[3]))
+    if (!PyArg_ParseTuple(
+            args, "OOOO|O:drift_kolmogorov_smirnov", &a[0], &a[1], &a[2], &a[3], &a[4]))
         return NULL;
     if (!two_sets(&arrays, a[0], a[1], &x, &y)) return failed(&arrays);
     double *statistics = array_write(&arrays, a[2], "statistics", 'd', x.width);
     double *p_values = statistics ? array_write(&arrays, a[3], "p_values", 'd', x.width) : NULL;
     if (p_values == NULL) return failed(&arrays);
     Call call;
-    call_begin(&call);
-    const VaccineStatus status
-        = vaccine_drift_kolmogorov_smirnov(&x, &y, statistics, p_values, &call.message);
+    call_begin_told(&call, a[4]);
+    const VaccineStatus status = vaccine_drift_kolmogorov_smirnov(
+        &x, &y, statistics, p_values, call_interrupt(&call), &call.message);
     return finish(&call, &arrays, status);
 }
 
 static PyObject *drift_sliced_wasserstein(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *a[6];
+    PyObject *a[7] = {NULL};
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
     int64_t projections, p;
     uint64_t seed;
-    if (!PyArg_ParseTuple(
-            args, "OOOOOO:drift_sliced_wasserstein", &a[0], &a[1], &a[2], &a[3], &a[4], &a[5])
+    if (!PyArg_ParseTuple(args, "OOOOOO|O:drift_sliced_wasserstein", &a[0], &a[1], &a[2], &a[3],
+            &a[4], &a[5], &a[6])
         || !size(a[2], "projections", 1, 1 << 20, &projections) || !size(a[3], "p", 1, 2, &p)
         || !argument_uint64(a[4], "seed", &seed))
         return NULL;
@@ -97,7 +98,7 @@ static PyObject *drift_sliced_wasserstein(PyObject *module, PyObject *args) {
     double *powers = array_write(&arrays, a[5], "powers", 'd', projections);
     if (powers == NULL) return failed(&arrays);
     Call call;
-    call_begin(&call);
+    call_begin_told(&call, a[6]);
     const VaccineStatus status = vaccine_drift_sliced_wasserstein(
         &x, &y, projections, p, seed, powers, call_interrupt(&call), &call.message);
     return finish(&call, &arrays, status);
@@ -105,11 +106,11 @@ static PyObject *drift_sliced_wasserstein(PyObject *module, PyObject *args) {
 
 static PyObject *drift_neighbour_overlap(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *a[4];
+    PyObject *a[5] = {NULL};
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
     int64_t k;
-    if (!PyArg_ParseTuple(args, "OOOO:drift_neighbour_overlap", &a[0], &a[1], &a[2], &a[3])
+    if (!PyArg_ParseTuple(args, "OOOO|O:drift_neighbour_overlap", &a[0], &a[1], &a[2], &a[3], &a[4])
         || !size(a[2], "k", 1, MOST_ROWS, &k))
         return NULL;
     if (!two_sets(&arrays, a[0], a[1], &x, &y)) return failed(&arrays);
@@ -120,7 +121,7 @@ static PyObject *drift_neighbour_overlap(PyObject *module, PyObject *args) {
     double *shares = array_write(&arrays, a[3], "shares", 'd', x.rows);
     if (shares == NULL) return failed(&arrays);
     Call call;
-    call_begin(&call);
+    call_begin_told(&call, a[4]);
     const VaccineStatus status
         = vaccine_drift_neighbour_overlap(&x, &y, k, shares, call_interrupt(&call), &call.message);
     return finish(&call, &arrays, status);

@@ -69,6 +69,18 @@ typedef struct RowSums {
     Eight xx, yy, xy, dd;
 } RowSums;
 
+INLINE void add_row(RowSums row, double *sums) {
+    const double xx = total(row.xx), yy = total(row.yy), xy = total(row.xy), dd = total(row.dd);
+    const double norms = sqrt(xx) * sqrt(yy);
+    sums[0] += 1;
+    sums[1] += dd;
+    sums[2] += xx;
+    sums[3] += yy;
+    sums[4] += xy;
+    sums[5] += sqrt(dd);
+    sums[6] += norms > 0 ? xy / norms : (xx == yy ? 1 : 0);
+}
+
 // Rows of one side that share a sweep, and those that come next.
 typedef struct Sweep {
     const char *rows[TOGETHER], *next[TOGETHER];
@@ -125,18 +137,7 @@ INLINE void add_rows(VaccineRows x, VaccineRows y, const ptrdiff_t *order, ptrdi
         add_block(&from_x, &from_y, rows, column, 8, columns, of_rows);
     if (column < width) add_block(&from_x, &from_y, rows, column, width - column, columns, of_rows);
     UNROLL
-    for (ptrdiff_t row = 0; row < rows; row++) {
-        const double xx = total(of_rows[row].xx), yy = total(of_rows[row].yy);
-        const double xy = total(of_rows[row].xy), dd = total(of_rows[row].dd);
-        const double norms = sqrt(xx) * sqrt(yy);
-        sums[0] += 1;
-        sums[1] += dd;
-        sums[2] += xx;
-        sums[3] += yy;
-        sums[4] += xy;
-        sums[5] += sqrt(dd);
-        sums[6] += norms > 0 ? xy / norms : (xx == yy ? 1 : 0);
-    }
+    for (ptrdiff_t row = 0; row < rows; row++) add_row(of_rows[row], sums);
 }
 
 INLINE void add_all(VaccineRows x, VaccineRows y, VaccineRowOrder order,
@@ -163,6 +164,64 @@ void NAME(drift_rows)(VaccineRows x, VaccineRows y, VaccineRowOrder order,
     ADD(VACCINE_ROWS_BFLOAT16)
 #undef ADD
     add_all(x, y, order, columns, sums);
+}
+
+INLINE void add_products(const char *const *x, VaccineRowFormat x_format, const char *const *y,
+    VaccineRowFormat y_format, ptrdiff_t rows, ptrdiff_t column, ptrdiff_t left, RowSums *sums) {
+    UNROLL
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const Eight a = read(x[row], x_format, column, left);
+        const Eight b = read(y[row], y_format, column, left);
+        const Eight delta = b - a;
+        sums[row].xx = multiply_add(a, a, sums[row].xx);
+        sums[row].yy = multiply_add(b, b, sums[row].yy);
+        sums[row].xy = multiply_add(a, b, sums[row].xy);
+        sums[row].dd = multiply_add(delta, delta, sums[row].dd);
+    }
+}
+
+// `rows` is a constant where this is called, so that `of_rows` stays in registers.
+INLINE void sums_of_rows(
+    VaccineRows x, VaccineRows y, ptrdiff_t first, ptrdiff_t rows, double *sums) {
+    const char *from_x[TOGETHER], *from_y[TOGETHER];
+    RowSums of_rows[TOGETHER] = {0};
+    UNROLL
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        from_x[row] = (const char *)x.values + (first + row) * x.width * size_of(x.format);
+        from_y[row] = (const char *)y.values + (first + row) * y.width * size_of(y.format);
+    }
+    ptrdiff_t column = 0;
+    for (; column + 8 <= x.width; column += 8)
+        add_products(from_x, x.format, from_y, y.format, rows, column, 8, of_rows);
+    if (column < x.width)
+        add_products(from_x, x.format, from_y, y.format, rows, column, x.width - column, of_rows);
+    UNROLL
+    for (ptrdiff_t row = 0; row < rows; row++) add_row(of_rows[row], sums);
+}
+
+INLINE void sums_of_all(
+    VaccineRows x, VaccineRows y, ptrdiff_t first, ptrdiff_t count, double *sums) {
+    const ptrdiff_t end = first + count;
+    ptrdiff_t row = first;
+    for (; row + TOGETHER <= end; row += TOGETHER) sums_of_rows(x, y, row, TOGETHER, sums);
+    for (; row < end; row++) sums_of_rows(x, y, row, 1, sums);
+}
+
+// With the formats as constants where both sides have one.
+void NAME(row_sums)(VaccineRows x, VaccineRows y, ptrdiff_t first, ptrdiff_t count,
+    double sums[VACCINE_DRIFT_SUMS]) {
+#define ADD(known)                                                                                 \
+    if (x.format == known && y.format == known) {                                                  \
+        x.format = y.format = known;                                                               \
+        sums_of_all(x, y, first, count, sums);                                                     \
+        return;                                                                                    \
+    }
+    ADD(VACCINE_ROWS_FLOAT32)
+    ADD(VACCINE_ROWS_FLOAT64)
+    ADD(VACCINE_ROWS_FLOAT16)
+    ADD(VACCINE_ROWS_BFLOAT16)
+#undef ADD
+    sums_of_all(x, y, first, count, sums);
 }
 
 INLINE void add_squares(const char *x, VaccineRowFormat x_format, const char *const *y,

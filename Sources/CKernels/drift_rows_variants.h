@@ -8,6 +8,8 @@
 #define DECLARE(suffix)                                                                            \
     void drift_rows_##suffix(VaccineRows x, VaccineRows y, VaccineRowOrder order,                  \
         VaccineDriftColumns columns, double sums[VACCINE_DRIFT_SUMS]);                             \
+    void row_sums_##suffix(VaccineRows x, VaccineRows y, ptrdiff_t first, ptrdiff_t count,         \
+        double sums[VACCINE_DRIFT_SUMS]);                                                          \
     void squared_distances_##suffix(VaccineRows x, ptrdiff_t row, VaccineRows y, ptrdiff_t first,  \
         ptrdiff_t count, double *distances);
 

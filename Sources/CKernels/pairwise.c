@@ -23,3 +23,12 @@ ptrdiff_t vaccine_pairwise_close(float share, float norm, const float *norms, co
 #endif
     return pairwise_close_baseline(share, norm, norms, products, count, places);
 }
+
+ptrdiff_t vaccine_pairwise_within(float limit, float slack, float norm, const float *norms,
+    const float *products, ptrdiff_t count, ptrdiff_t *places) {
+#ifdef __x86_64__
+    if (has_avx512())
+        return pairwise_within_avx512(limit, slack, norm, norms, products, count, places);
+#endif
+    return pairwise_within_baseline(limit, slack, norm, norms, products, count, places);
+}

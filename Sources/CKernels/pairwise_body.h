@@ -63,3 +63,19 @@ ptrdiff_t NAME(pairwise_close)(float share, float norm, const float *norms, cons
     }
     return found;
 }
+
+ptrdiff_t NAME(pairwise_within)(float limit, float slack, float norm, const float *norms,
+    const float *products, ptrdiff_t count, ptrdiff_t *places) {
+    const Lanes share = all(1 - (slack + 0x1p-21f));  // more than all rounding here
+    ptrdiff_t found = 0;
+    for (ptrdiff_t j = 0; j < count; j += LANES) {
+        const ptrdiff_t some = count - j < LANES ? count - j : LANES;
+        const Lanes other = some < LANES ? load_some(norms + j, some) : load(norms + j);
+        const Lanes product = some < LANES ? load_some(products + j, some) : load(products + j);
+        const Integers within = (other + norm) * share - 2 * product <= limit;
+        if (__builtin_reduce_or(within) == 0) continue;
+        for (ptrdiff_t lane = 0; lane < some; lane++)
+            if (within[lane]) places[found++] = j + lane;
+    }
+    return found;
+}

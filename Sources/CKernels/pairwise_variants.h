@@ -9,6 +9,8 @@
     void pairwise_##suffix(VaccinePairwise function, float scale, float offset, float norm,        \
         const float *norms, float *products, ptrdiff_t count);                                     \
     ptrdiff_t pairwise_close_##suffix(float share, float norm, const float *norms,                 \
+        const float *products, ptrdiff_t count, ptrdiff_t *places);                                \
+    ptrdiff_t pairwise_within_##suffix(float limit, float slack, float norm, const float *norms,   \
         const float *products, ptrdiff_t count, ptrdiff_t *places);
 
 DECLARE(baseline)

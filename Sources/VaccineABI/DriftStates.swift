@@ -123,15 +123,17 @@ public func vaccine_drift_unpaired(
 }
 
 @c @implementation
-public func vaccine_drift_squared_distance(
+public func vaccine_drift_row_metrics(
     _ reference: UnsafePointer<VaccineEmbeddings>!, _ current: UnsafePointer<VaccineEmbeddings>!,
-    _ result: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
-    _ message: UnsafeMutablePointer<VaccineMessage>!
+    _ metrics: UnsafePointer<Int64>!, _ wanted: Int64, _ values: UnsafeMutablePointer<Double>!,
+    _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message, products: true) { () throws(VaccineError) in
-        result.pointee = try squaredDistance(
+    status(message) { () throws(VaccineError) in
+        let found = try rowMetrics(
+            integers(metrics, wanted).map { DriftMetric.all[$0] },
             EmbeddingRows(reference, "reference"), EmbeddingRows(current, "current"),
             interruption: interrupt.interruption)
+        copy(found, to: values)
     }
 }
 

@@ -21,7 +21,7 @@ public func vaccine_drift_two_sample(
             case VACCINE_RELABEL_SWAPS: .swaps(groups)
             default: .rows
             }
-        let pairs = try PairSums(x, y)
+        let pairs = try PairSums(x, y, interruption: interrupt.interruption)
         var kernels: [PairwiseKernel] = []
         for (index, given) in array(o.bandwidths, o.bandwidth_count).enumerated() {
             let bandwidth =
@@ -37,7 +37,8 @@ public func vaccine_drift_two_sample(
             let test = try TwoSampleTest(
                 pairs, countX: x.rows, kernel: kernel, relabelling: relabelling,
                 draws: Int(o.draws), unbiased: o.unbiased, paired: o.paired, seed: o.seed,
-                memory: Int(o.memory), interruption: interrupt.interruption)
+                memory: Int(o.memory),
+                interruption: interrupt.interruption.part(index, of: kernels.count))
             copy(test.statistics, to: statistics + index * Int(o.draws + 1))
             copy([test.means.x, test.means.y, test.means.between], to: means + 3 * index)
         }
@@ -48,10 +49,11 @@ public func vaccine_drift_two_sample(
 public func vaccine_drift_kolmogorov_smirnov(
     _ x: UnsafePointer<VaccineEmbeddings>!, _ y: UnsafePointer<VaccineEmbeddings>!,
     _ statistics: UnsafeMutablePointer<Double>!, _ p_values: UnsafeMutablePointer<Double>!,
-    _ message: UnsafeMutablePointer<VaccineMessage>!
+    _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message, products: true) { () throws(VaccineError) in
-        let result = try kolmogorovSmirnov(EmbeddingRows(x, "x"), EmbeddingRows(y, "y"))
+        let result = try kolmogorovSmirnov(
+            EmbeddingRows(x, "x"), EmbeddingRows(y, "y"), interruption: interrupt.interruption)
         copy(result.statistics, to: statistics)
         copy(result.pValues, to: p_values)
     }

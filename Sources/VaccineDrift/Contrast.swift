@@ -25,7 +25,7 @@ public struct Contrast: Sendable {
     ) throws(VaccineError) {
         let prompts = keys.count
         let size = isFirst.count { $0 }
-        let streams = keys.map { PromptKey(value: $0) }
+        let streams = keys.map { PromptKey(value: $0).orders(seed) }
         let totals = (0..<measures).map { measure in
             (0..<prompts).reduce(0) { $0 + values[$1 * measures + measure] }
         }
@@ -34,40 +34,51 @@ public struct Contrast: Sendable {
                 log((sums[$0] / Double(size)) / ((totals[$0] - sums[$0]) / Double(prompts - size)))
             }
         }
-        @Sendable func sums(of members: [Int]) -> [Double] {
+        // In the order of the prompts whatever the draw, so that equal sets tie exactly.
+        @Sendable func sums(_ isMember: (_ prompt: Int) -> Bool) -> [Double] {
             var sums = [Double](repeating: 0, count: measures)
-            for prompt in members {
+            for prompt in 0..<prompts where isMember(prompt) {
                 for measure in 0..<measures { sums[measure] += values[prompt * measures + measure] }
             }
             return sums
         }
         let results = Results<[Double]>(count: draws)
-        let wave = 64 * Threads.count
-        for start in stride(from: 0, to: draws, by: wave) {
-            try interruption.check()
-            Threads.forEach(min(wave, draws - start)) { index, _ in
-                let draw = start + index
-                let order = streams.indices.sorted {
-                    let (a, b) = (
-                        streams[$0].order(seed, draw: draw), streams[$1].order(seed, draw: draw)
-                    )
-                    return (a, $0) < (b, $1)
-                }
-                // Added in the order of the observed sums, so that equal sets tie exactly.
-                results[draw] = logRatios(sums(of: order.prefix(size).sorted()))
+        let permuting = interruption.part(0, of: 2)
+        for wave in Blocks(of: draws, size: Threads.wave(of: prompts * (measures + 32))) {
+            try permuting.check(wave.lowerBound, of: draws)
+            Threads.forEach(wave.count) { index, _ in
+                let draw = wave.lowerBound + index
+                let words = streams.map { $0.word(at: draw) }
+                var (last, ties) = Contrast.smallest(size, of: words)
+                results[draw] = logRatios(
+                    sums { prompt in
+                        guard words[prompt] == last else { return words[prompt] < last }
+                        ties -= 1
+                        return ties >= 0
+                    })
             }
         }
-        let observed = logRatios(sums(of: isFirst.indices.filter { isFirst[$0] }))
+        let observed = logRatios(sums { isFirst[$0] })
         statistics = observed + (0..<draws).flatMap { results[$0] ?? [] }
         intervals = try Contrast.ratios(
-            values, measures, isFirst, keys, draws, confidence, seed, interruption)
+            values, measures, isFirst, keys, draws, confidence, seed, interruption.part(1, of: 2))
+    }
+
+    /// The largest of the `count` smallest words, and how many of these are equal to it.
+    private static func smallest(_ count: Int, of words: [UInt64]) -> (last: UInt64, ties: Int) {
+        guard count > 0 else { return (0, 0) }
+        var ordered = words
+        select(count - 1, &ordered)
+        let last = ordered[count - 1]
+        return (last, count - words.count { $0 < last })
     }
 
     private static func ratios(
         _ values: [Double], _ measures: Int, _ isFirst: [Bool], _ keys: [UInt64], _ draws: Int,
         _ confidence: Double, _ seed: UInt64, _ interruption: Interruption
     ) throws(VaccineError) -> [(low: Double, high: Double)] {
-        func means(of group: Bool) throws(VaccineError) -> [[Double]] {
+        func means(of group: Bool, _ interruption: Interruption) throws(VaccineError) -> [[Double]]
+        {
             let members = isFirst.indices.filter { isFirst[$0] == group }
             let table = members.flatMap { prompt in
                 [1] + values[prompt * measures..<(prompt + 1) * measures]
@@ -80,7 +91,8 @@ public struct Contrast: Sendable {
                 return row.dropFirst().map { $0 / row[row.startIndex] }
             }
         }
-        let (a, b) = (try means(of: true), try means(of: false))
+        let a = try means(of: true, interruption.part(0, of: 2))
+        let b = try means(of: false, interruption.part(1, of: 2))
         return (0..<measures).map { measure in
             let drawn = (0..<draws).map { a[$0][measure] / b[$0][measure] }
                 .filter(\.isFinite).sorted()

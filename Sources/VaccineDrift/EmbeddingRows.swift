@@ -128,6 +128,16 @@ public import VaccineNumerics
         }
     }
 
+    /// The sums of `PromptTable` of rows of self, x, and of another set, y.
+    func sums(_ chosen: Range<Int>, with other: EmbeddingRows) -> [Double] {
+        precondition(
+            width == other.width && rows == other.rows && chosen.lowerBound >= 0
+                && chosen.upperBound <= rows, "shapes differ")
+        var sums = [Double](repeating: 0, count: PromptSums.count)
+        unsafe vaccine_row_sums(forC, other.forC, chosen.lowerBound, chosen.count, &sums)
+        return sums
+    }
+
     /// |y − x|² of one row x of self and rows y of another set of this width, exact to rounding.
     ///
     /// - Parameter target: overwritten from `start`.
@@ -167,9 +177,22 @@ public import VaccineNumerics
         return unsafe VaccineRows(values: base, width: width, format: format)
     }
 
+    private func isFinite(_ chosen: Range<Int>) -> Bool {
+        var values = [SIMD8<Double>](repeating: .zero, count: (width + 7) / 8)
+        var zeros = SIMD8<Double>.zero
+        for row in chosen {
+            read(row, into: &values)
+            for eight in values { zeros += eight * 0 }
+        }
+        return zeros == .zero
+    }
+
     /// - Parameter name: the argument in the message.
     /// - Throws: `VaccineError.value` that counts NaN and infinite elements and locates the first.
     public func checkFinite(_ name: String) throws(VaccineError) {
+        let bands = Array(Blocks(of: rows, size: max(1, (1 << 16) / width)))
+        let fine = Threads.map(bands.count) { isFinite(bands[$0]) ? 1 : 0 }
+        guard fine.contains(0) else { return }
         let counts = Threads.map(rows) { row in
             var count = 0.0
             for column in 0..<width where !self[row, column].isFinite { count += 1 }

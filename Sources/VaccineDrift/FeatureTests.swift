@@ -6,16 +6,25 @@ public import VaccineNumerics
 /// ```
 /// D = max |F_x − F_y|,   p = Q(√(nm / (n + m)) · D),   Q(λ) = 2 Σ (−1)^(k−1) exp(−2 k² λ²)
 /// ```
-/// - Complexity: O(d · (n + m) · log(n + m)).
-/// - Throws: `VaccineError.value` for elements that are not finite.
+/// - Complexity: O(d · (n + m)) above 1024 rows.
+/// - Throws: `VaccineError.value` for elements that are not finite, `.interrupted`.
 public func kolmogorovSmirnov(
-    _ x: EmbeddingRows, _ y: EmbeddingRows
+    _ x: EmbeddingRows, _ y: EmbeddingRows, interruption: Interruption
 ) throws(VaccineError) -> (statistics: [Double], pValues: [Double]) {
     try x.checkFinite("x")
     try y.checkFinite("y")
     let (n, m) = (Double(x.rows), Double(y.rows))
-    let statistics = Threads.map(x.width) { column in
-        largestGap(x.sortedColumn(column), y.sortedColumn(column))
+    var statistics: [Double] = []
+    let columns = EmbeddingRows.columnsTogether(rows: x.rows + y.rows)
+    let groups = Array(Blocks(of: x.width, size: columns))
+    for wave in Blocks(of: groups.count, size: Threads.wave(of: 64 * columns * (x.rows + y.rows))) {
+        try interruption.check(wave.lowerBound, of: groups.count)
+        let gaps = Results<[Double]>(count: wave.count)
+        Threads.forEach(wave.count) { index, _ in
+            let group = groups[wave.lowerBound + index]
+            gaps[index] = zip(x.sortedColumns(group), y.sortedColumns(group)).map(largestGap)
+        }
+        statistics += (0..<wave.count).flatMap { gaps[$0] ?? [] }
     }
     let pValues = statistics.map { kolmogorovTail((n * m / (n + m)).squareRoot() * $0) }
     return (statistics, pValues)
@@ -46,60 +55,18 @@ private func kolmogorovTail(_ lambda: Double) -> Double {
     return min(1, max(0, 2 * sum))
 }
 
-/// W_p^p of the projections of both samples on seeded random directions, one number each.
-///
-/// - Parameters:
-///   - power: p, 1 or 2.
-/// - Complexity: O(projections · (n + m) · (d + log(n + m))).
-/// - SeeAlso: Bonneel et al. 2015, doi:10.1007/s10851-014-0506-3.
-public func slicedWasserstein(
-    _ x: EmbeddingRows, _ y: EmbeddingRows, projections: Int, power: Int, seed: UInt64,
-    interruption: Interruption
-) throws(VaccineError) -> [Double] {
-    try x.checkFinite("x")
-    try y.checkFinite("y")
-    var results: [Double] = []
-    let wave = 4 * Threads.count
-    for start in stride(from: 0, to: projections, by: wave) {
-        try interruption.check()
-        results += Threads.map(min(wave, projections - start)) { index in
-            let stream = RandomStream(seed, 0x736C_6963, UInt64(start + index))
-            let draws = (0..<x.width).map { Double(stream.normal(at: $0)) }
-            let norm = dot(draws, draws).squareRoot()
-            let direction = draws.map { $0 / norm }
-            return wassersteinPower(
-                x.projected(direction).sorted(), y.projected(direction).sorted(), power)
-        }
-    }
-    return results
-}
-
-/// ∫ |F⁻¹(u) − G⁻¹(u)|^p du of sorted samples.
-private func wassersteinPower(_ a: [Double], _ b: [Double], _ power: Int) -> Double {
-    var (i, j, place, sum) = (0, 0, 0.0, 0.0)
-    while i < a.count && j < b.count {
-        let next = min(Double(i + 1) / Double(a.count), Double(j + 1) / Double(b.count))
-        let distance = abs(a[i] - b[j])
-        sum += (next - place) * (power == 1 ? distance : distance * distance)
-        // The comparison in whole numbers, so that equal steps end together.
-        let (endA, endB) = ((i + 1) * b.count, (j + 1) * a.count)
-        if endA <= endB { i += 1 }
-        if endB <= endA { j += 1 }
-        place = next
-    }
-    return sum
-}
-
 extension EmbeddingRows {
-    fileprivate func sortedColumn(_ column: Int) -> [Double] {
-        (0..<rows).map { self[$0, column] }.sorted()
+    /// Columns that are read in one sweep over the rows: those of a cache line, or as many as 8 MB hold.
+    fileprivate static func columnsTogether(rows: Int) -> Int {
+        max(1, min(16, (1 << 20) / max(1, rows)))
     }
 
-    fileprivate func projected(_ direction: [Double]) -> [Double] {
-        var row = [Double](repeating: 0, count: width)
-        return (0..<rows).map {
-            read($0, into: &row, from: 0)
-            return dot(row, direction)
+    fileprivate func sortedColumns(_ chosen: Range<Int>) -> [[Double]] {
+        var columns = [[Double]](
+            repeating: [Double](repeating: 0, count: rows), count: chosen.count)
+        for row in 0..<rows {
+            for (place, column) in chosen.enumerated() { columns[place][row] = self[row, column] }
         }
+        return columns.map { sortedNumbers($0, asSingles: element != .float64) }
     }
 }

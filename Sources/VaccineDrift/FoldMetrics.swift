@@ -60,21 +60,30 @@ public enum FoldMetrics {
             DoubleMatrix(rows: $0.count / width, columns: width, $0)
         }
         let tasks = intervals && folds.count > 1 ? folds.count + 1 : 1
-        let results = Results<Evaluation>(count: tasks)
-        let wave = max(1, Threads.count)
-        for start in stride(from: 0, to: tasks, by: wave) {
-            try interruption.check()
-            Threads.forEach(min(wave, tasks - start)) { index, _ in
+        var evaluations: [Evaluation] = []
+        for wave in Blocks(of: tasks, size: max(1, Threads.count)) {
+            let parts = Results<Evaluation>(count: wave.count)
+            try interruption.check(wave.lowerBound, of: tasks)
+            Threads.forEach(wave.count) { index, _ in
                 var total = PairedMoments(width: width)
-                for (fold, moments) in folds.enumerated() where fold != start + index - 1 {
+                for (fold, moments) in folds.enumerated() where fold != wave.lowerBound + index - 1
+                {
                     total.merge(moments)
                 }
-                results[start + index] = Evaluation(
-                    total, metrics, directions,
-                    spectrumCount: start + index == 0 ? spectrumCount : 0)
+                parts[index] = Evaluation(total)
             }
+            // Metric by metric, for the sake of the interruption.
+            for (place, metric) in metrics.enumerated() {
+                let done = Double(wave.count) * Double(place) / Double(metrics.count)
+                try interruption.check((Double(wave.lowerBound) + done) / Double(tasks))
+                Threads.forEach(wave.count) { index, _ in parts[index]?.evaluate(metric) }
+            }
+            Threads.forEach(wave.count) { index, _ in
+                let isWhole = wave.lowerBound + index == 0
+                parts[index]?.finish(directions, spectrumCount: isWhole ? spectrumCount : 0)
+            }
+            evaluations += (0..<wave.count).compactMap { parts[$0] }
         }
-        let evaluations = (0..<tasks).compactMap { results[$0] }
         guard let whole = evaluations.first else { preconditionFailure("one task at least") }
         func estimate(
             in range: ClosedRange<Double>, _ value: (Evaluation) -> Result<Double, Undefined>
@@ -96,23 +105,26 @@ public enum FoldMetrics {
 
 /// What was asked for of one pair of moments.
 private struct Evaluation {
-    var metrics: [Result<Double, Undefined>]
-    var energies: [Result<Double, Undefined>]
-    var spectra: (reference: [Double], current: [Double])
+    private let moments: MomentMetrics
+    var metrics: [Result<Double, Undefined>] = []
+    var energies: [Result<Double, Undefined>] = []
+    var spectra: (reference: [Double], current: [Double]) = ([], [])
 
-    init(
-        _ moments: PairedMoments, _ metrics: [DriftMetric], _ directions: [DoubleMatrix],
-        spectrumCount: Int
-    ) {
-        let evaluated = MomentMetrics(moments)
-        self.metrics = metrics.map { metric in
-            result { () throws(Undefined) in try evaluated.value(metric) }
-        }
+    init(_ moments: PairedMoments) { self.moments = MomentMetrics(moments) }
+
+    /// Adds the next of the metrics.
+    mutating func evaluate(_ metric: DriftMetric) {
+        let moments = moments
+        metrics.append(result { () throws(Undefined) in try moments.value(metric) })
+    }
+
+    mutating func finish(_ directions: [DoubleMatrix], spectrumCount: Int) {
+        let moments = moments
         energies = directions.map { directions in
-            result { () throws(Undefined) in try evaluated.energy(along: directions) }
+            result { () throws(Undefined) in try moments.energy(along: directions) }
         }
         let missing = [Double](repeating: .nan, count: spectrumCount)
-        spectra = (try? evaluated.spectra(spectrumCount)) ?? (missing, missing)
+        spectra = (try? moments.spectra(spectrumCount)) ?? (missing, missing)
     }
 }
 

@@ -50,7 +50,8 @@ public enum FoldStates {
                 try interruption.check()
                 let part = Array(rows[start..<min(start + block, rows.count)])
                 for band in fill(x, y, part, left, right, times: projection) { sums.add(band) }
-                state.addProducts(x, y, rows: part.count, add: start > 0)
+                try state.addProducts(
+                    x, y, rows: part.count, add: start > 0, interruption: interruption)
             }
             state.mirror()
             state.set(
@@ -108,8 +109,9 @@ public enum FoldStates {
                     values.setRow(row, found, from: place * rows.width)
                 }
             }
-            state.addProducts(
-                values, values, rows: part.count, add: part.lowerBound > 0, of: [product])
+            try state.addProducts(
+                values, values, rows: part.count, add: part.lowerBound > 0, of: [product],
+                interruption: interruption)
         }
         return centred.mean(times: nil)
     }

@@ -90,7 +90,7 @@ func median(_ values: inout [Double]) -> Double {
 }
 
 /// Puts the value of this rank in its place, none larger before it and none smaller after it (Hoare 1961).
-func select(_ rank: Int, _ values: inout [Double]) {
+func select<Value: Comparable>(_ rank: Int, _ values: inout [Value]) {
     var (low, high) = (0, values.count - 1)
     while low < high {
         let pivot = values[low + (high - low) / 2]

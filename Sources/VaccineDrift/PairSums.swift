@@ -25,9 +25,11 @@ public final class PairSums: @unchecked Sendable {
     /// Tasks for each thread between two looks at the interruption, at most.
     private static let wave = 64
 
-    /// - Throws: `VaccineError.value` for elements that are not finite; `.memory`.
-    public init(_ x: EmbeddingRows, _ y: EmbeddingRows) throws(VaccineError) {
-        let pool = try PooledRows([("x", x), ("y", y)])
+    /// - Throws: `VaccineError.value` for elements that are not finite; `.memory`, `.interrupted`.
+    public init(
+        _ x: EmbeddingRows, _ y: EmbeddingRows, interruption: Interruption = .none
+    ) throws(VaccineError) {
+        let pool = try PooledRows([("x", x), ("y", y)], interruption: interruption)
         self.pool = pool
         let chosen = Array(stride(from: 0, to: pool.count, by: max(1, pool.count / 64)))
         sample = chosen.indices.flatMap { place in
@@ -115,7 +117,7 @@ public final class PairSums: @unchecked Sendable {
         let scratch = try precision == .single ? SingleScratch(tiles, workers: workers) : nil
         let all = tasks()
         for chunk in Blocks(of: all.count, size: wave(weightings: weights.columns) * workers) {
-            try interruption.check()
+            try interruption.check(chunk.lowerBound, of: all.count)
             let parts = Results<TileSums>(count: chunk.count)
             Threads.withFixedCount(workers) {
                 Threads.forEach(chunk.count) { index, worker in

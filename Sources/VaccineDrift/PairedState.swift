@@ -40,10 +40,11 @@ internal import VaccineNumerics
     /// Adds some products of the first `count` rows; of the symmetric ones only upper triangles are written.
     ///
     /// - Complexity: 4·count·width² operations.
+    /// - Throws: `.interrupted`.
     func addProducts(
         _ x: RowBlock, _ y: RowBlock, rows count: Int, add: Bool,
-        of wanted: [Product] = Product.allCases
-    ) {
+        of wanted: [Product] = Product.allCases, interruption: Interruption
+    ) throws(VaccineError) {
         let tiles = stride(from: 0, to: width, by: PairedState.tile).map {
             $0..<min($0 + PairedState.tile, width)
         }
@@ -60,11 +61,15 @@ internal import VaccineNumerics
             tasks += wanted.filter { $0 != .xy }.map { ($0, rows, rows) }
         }
         let chosen = tasks
-        Threads.forEach(chosen.count) { index, _ in
-            let (product, rows, columns) = chosen[index]
-            let (left, right) = (product == .yy ? y : x, product == .xx ? x : y)
-            unsafe left.multiply(
-                rows, by: right, columns, rows: count, into: self.product(product), add: add)
+        let work = PairedState.tile * PairedState.tile * count / 8
+        for wave in Blocks(of: chosen.count, size: Threads.wave(of: work)) {
+            try interruption.check()
+            Threads.forEach(wave.count) { index, _ in
+                let (product, rows, columns) = chosen[wave.lowerBound + index]
+                let (left, right) = (product == .yy ? y : x, product == .xx ? x : y)
+                unsafe left.multiply(
+                    rows, by: right, columns, rows: count, into: self.product(product), add: add)
+            }
         }
     }
 

@@ -61,3 +61,23 @@ func closePairs(
         }
     }
 }
+
+/// The pairs, from dot products with one row, whose squared distance less `slack` of |a|² + |b|² may be at most
+/// `limit`.
+///
+/// - Parameter places: as many as `products` at least; the first that the result counts are written.
+func pairs(
+    within limit: Double, slack: Double, _ products: Span<Float>, norm: Float, norms: Span<Float>,
+    places: inout [Int]
+) -> Int {
+    precondition(norms.count == products.count && places.count >= norms.count, "counts differ")
+    return unsafe norms.withUnsafeBufferPointer { norms in
+        unsafe products.withUnsafeBufferPointer { products in
+            unsafe places.withUnsafeMutableBufferPointer { places in
+                unsafe vaccine_pairwise_within(
+                    Float(limit).nextUp, Float(slack).nextUp, norm, norms.baseAddress,
+                    products.baseAddress, products.count, places.baseAddress)
+            }
+        }
+    }
+}

@@ -23,8 +23,11 @@ final class PooledRows: @unchecked Sendable {
     private static let comfortable = 0x1p-30...0x1p50
 
     /// - Parameter sides: each with its name in messages; of one width.
-    /// - Throws: `VaccineError.value` for elements that are not finite, or whose squares overflow; `.memory`.
-    init(_ sides: [(name: String, rows: EmbeddingRows)]) throws(VaccineError) {
+    /// - Throws: `VaccineError.value` for elements that are not finite, or whose squares overflow; `.memory`,
+    ///   `.interrupted`.
+    init(
+        _ sides: [(name: String, rows: EmbeddingRows)], interruption: Interruption
+    ) throws(VaccineError) {
         let pool = sides.map(\.rows)
         let (count, width) = (pool.reduce(0) { $0 + $1.rows }, pool[0].width)
         precondition(pool.allSatisfy { $0.width == width }, "widths differ")
@@ -48,35 +51,44 @@ final class PooledRows: @unchecked Sendable {
                 body(row, values)
             }
         }
-        let sums = Results<[Double]>(count: bands)
-        Threads.forEach(bands) { band, _ in
-            var sum = [Double](repeating: 0, count: width)
-            forEachRow(of: band) { _, values in addEach(values, to: &sum) }
-            sums[band] = sum
-        }
+        let waves = Array(Blocks(of: bands, size: Threads.wave(of: 8 * PooledRows.band * width)))
         var total = [Double](repeating: 0, count: width)
-        for band in 0..<bands { addEach(sums[band] ?? [], to: &total) }
+        for wave in waves {
+            try interruption.check()
+            let sums = Results<[Double]>(count: wave.count)
+            Threads.forEach(wave.count) { index, _ in
+                var sum = [Double](repeating: 0, count: width)
+                forEachRow(of: wave.lowerBound + index) { _, values in addEach(values, to: &sum) }
+                sums[index] = sum
+            }
+            for index in 0..<wave.count { addEach(sums[index] ?? [], to: &total) }
+        }
         let mean = total.map { $0 / Double(count) }
         /// Writes `rows` and `norms`; returns the largest distance from the mean in a column, NaN included.
-        func fill(_ scale: Double) -> Double {
-            Threads.map(bands) { band in
-                var (largest, finite) = (0.0, true)
-                forEachRow(of: band) { row, values in
-                    var target = rows.mutable(row)
-                    var square = 0.0
-                    for column in target.indices {
-                        let value = values[column] - mean[column]
-                        target[column] = Float(value * scale)
-                        square += Double(target[column]) * Double(target[column])
-                        largest = max(largest, abs(value))
+        func fill(_ scale: Double) throws(VaccineError) -> Double {
+            var found: [Double] = []
+            for wave in waves {
+                try interruption.check()
+                found += Threads.map(wave.count) { index in
+                    var (largest, finite) = (0.0, true)
+                    forEachRow(of: wave.lowerBound + index) { row, values in
+                        var target = rows.mutable(row)
+                        var square = 0.0
+                        for column in target.indices {
+                            let value = values[column] - mean[column]
+                            target[column] = Float(value * scale)
+                            square += Double(target[column]) * Double(target[column])
+                            largest = max(largest, abs(value))
+                        }
+                        norms[0, row] = Float(square)
+                        finite = finite && !square.isNaN
                     }
-                    norms[0, row] = Float(square)
-                    finite = finite && !square.isNaN
+                    return finite ? largest : .nan
                 }
-                return finite ? largest : .nan
-            }.reduce(0) { $0.isNaN || $1 <= $0 ? $0 : $1 }
+            }
+            return found.reduce(0) { $0.isNaN || $1 <= $0 ? $0 : $1 }
         }
-        let largest = fill(1)
+        let largest = try fill(1)
         guard largest < 1e150 else {
             for side in sides { try side.rows.checkFinite(side.name) }
             let names = sides.map(\.name).joined(separator: " and ")
@@ -86,7 +98,7 @@ final class PooledRows: @unchecked Sendable {
             scale = 1
         } else {
             scale = Double(sign: .plus, exponent: -max(largest.exponent, -500), significand: 1)
-            _ = fill(scale)
+            _ = try fill(scale)
         }
         let square = scale * scale
         let all = norms[0]

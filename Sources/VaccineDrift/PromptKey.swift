@@ -16,29 +16,12 @@ struct PromptKey {
         Int(stream(.fold, 0).word(at: 0) % UInt64(count))
     }
 
-    /// The sign, ±1, of a draw.
-    func sign(_ seed: UInt64, draw: Int) -> Float {
-        stream(.sign, seed).word(at: draw / 64) >> UInt64(draw % 64) & 1 == 0 ? 1 : -1
-    }
+    /// The signs of draws 64 · block ..< 64 · block + 64, a bit each: 0 for 1, 1 for −1.
+    func signs(_ seed: UInt64, block: Int) -> UInt64 { stream(.sign, seed).word(at: block) }
 
-    /// The Poisson(1) weight of a draw, by inversion.
-    func weight(_ seed: UInt64, draw: Int) -> Double {
-        poisson(stream(.weight, seed).uniform(at: draw))
-    }
+    /// From which Poisson(1) weights are drawn, one uniform number each.
+    func weights(_ seed: UInt64) -> RandomStream { stream(.weight, seed) }
 
-    /// What prompts are sorted by when a draw permutes their labels.
-    func order(_ seed: UInt64, draw: Int) -> UInt64 { stream(.label, seed).word(at: draw) }
-}
-
-/// The Poisson(1) variate of a uniform number.
-private func poisson(_ uniform: Double) -> Double {
-    var probability = 0.36787944117144233  // 1 / e
-    var cumulative = probability
-    var count = 0.0
-    while uniform >= cumulative && count < 20 {
-        count += 1
-        probability /= count
-        cumulative += probability
-    }
-    return count
+    /// What prompts are sorted by when a draw permutes their labels: the draw's word.
+    func orders(_ seed: UInt64) -> RandomStream { stream(.label, seed) }
 }

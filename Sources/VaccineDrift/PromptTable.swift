@@ -49,7 +49,7 @@ public import VaccineNumerics
         let signs = columnSigns(width: width, seed: seed)
         let bands = PromptTable.bands(starts: starts, keys: keys, folds: folds)
         let parts = Results<VectorMoments>(count: bands.count)
-        Threads.forEach(bands.count) { index, _ in
+        @Sendable func fill(_ index: Int) {
             var band = FoldBand(reference, current, directions: directions, signs: signs)
             let prompts = bands[index].prompts
             var rows = prompts.flatMap { order[starts[$0]..<starts[$0 + 1]] }[...]
@@ -62,7 +62,11 @@ public import VaccineNumerics
             }
             parts[index] = band.moments(width: width)
         }
-        try interruption.check()
+        for wave in Blocks(of: bands.count, size: Threads.wave(of: 512 * width)) {
+            try interruption.check(wave.lowerBound, of: bands.count)
+            Threads.forEach(wave.count) { index, _ in fill(wave.lowerBound + index) }
+        }
+        try interruption.check(1)
         let sumsAreFinite = (0..<keys.count * PromptTable.sumCount).allSatisfy {
             unsafe sums[$0].isFinite
         }
@@ -210,33 +214,4 @@ private func spread(
         }
         sketch[component] = eight
     }
-}
-
-/// Σ|y − x|² of rows of both sides.
-///
-/// - Throws: as `PromptTable.fill`.
-public func squaredDistance(
-    _ reference: EmbeddingRows, _ current: EmbeddingRows, interruption: Interruption
-) throws(VaccineError) -> Double {
-    let directions = 8
-    var sums = [Double](repeating: 0, count: PromptSums.count)
-    var sketches = [Float](repeating: 0, count: 2 * directions)
-    var moments = [Double](
-        repeating: 0, count: VectorMoments.stateCount(width: reference.width))
-    try unsafe sums.withUnsafeMutableBufferPointer { (sums) throws(VaccineError) in
-        try unsafe sketches.withUnsafeMutableBufferPointer { (sketches) throws(VaccineError) in
-            try unsafe moments.withUnsafeMutableBufferPointer { (moments) throws(VaccineError) in
-                guard let sums = sums.baseAddress, let sketches = sketches.baseAddress,
-                    let moments = moments.baseAddress
-                else { return }
-                let table = unsafe PromptTable(
-                    sums: sums, sketches: sketches, moments: moments, directions: directions,
-                    folds: 1)
-                try table.fill(
-                    reference: reference, current: current, order: Array(0..<reference.rows),
-                    starts: [0, reference.rows], keys: [0], seed: 0, interruption: interruption)
-            }
-        }
-    }
-    return PromptSums(sums[...]).squaredDistance
 }

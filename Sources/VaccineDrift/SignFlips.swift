@@ -21,9 +21,10 @@ public func signFlipNorms(
     let flips = try SignFlips(deltas, layers: layers, keys: keys)
     let prompts = Double(keys.count)
     var norms = [Double](repeating: 0, count: (draws + 1) * (layers + 1))
-    for draws in Blocks(of: draws + 1, size: SignFlips.block) {
-        try interruption.check()
-        let squares = flips.squares(draws, seed: seed)
+    let total = draws + 1
+    for draws in Blocks(of: total, size: SignFlips.block) {
+        try interruption.check(draws.lowerBound, of: total)
+        let squares = try flips.squares(draws, seed: seed, interruption)
         for (place, draw) in draws.enumerated() {
             let own = squares[place * layers..<(place + 1) * layers]
             let start = draw * (layers + 1)
@@ -40,17 +41,17 @@ public func signFlipNorms(
 private final class SignFlips {
     static let block = 64
 
-    private let streams: [PromptKey]
+    private let keys: [PromptKey]
     private let (layers, directions): (Int, Int)
     private let (delta, signs, sums): (Matrix, Matrix, Matrix)
-    /// The layers' differences, where float32 sums would lose the small ones beside the large.
-    private let exact: [DoubleMatrix]
+    /// Whether float32 sums would lose the small differences of a layer beside the large.
+    private let needsDouble: Bool
     private let arena: Arena
 
     init(_ deltas: [Float], layers: Int, keys: [UInt64]) throws(VaccineError) {
         let (prompts, block) = (keys.count, SignFlips.block)
         let width = deltas.count / max(prompts, 1)
-        streams = keys.map { PromptKey(value: $0) }
+        self.keys = keys.map { PromptKey(value: $0) }
         (self.layers, directions) = (layers, width / layers)
         arena = try Arena(
             byteCount: 4 * (prompts * (width + 16) + block * (prompts + 16) + block * (width + 16))
@@ -60,36 +61,35 @@ private final class SignFlips {
         delta.copy(from: deltas.span)
         signs = arena.matrix(rows: block, columns: prompts)
         sums = arena.matrix(rows: block, columns: width)
-        let size = directions
-        let parts = (0..<layers).map { layer in
-            DoubleMatrix(
-                rows: prompts, columns: size,
-                (0..<prompts).flatMap { prompt in
-                    let start = prompt * width + layer * size
-                    return deltas[start..<start + size].map(Double.init)
-                })
+        needsDouble = !(0..<layers).allSatisfy { [delta, directions] layer in
+            SignFlips.isEven(delta, layer * directions..<(layer + 1) * directions)
         }
-        exact = parts.allSatisfy(SignFlips.isEven) ? [] : parts
     }
 
-    /// Whether no row is above 1024 times the median row.
-    private static func isEven(_ rows: DoubleMatrix) -> Bool {
-        var squares = rows.squaredRowNorms
+    /// Whether no row of these columns is above 1024 times the median row.
+    private static func isEven(_ rows: Matrix, _ columns: Range<Int>) -> Bool {
+        var squares = Threads.map(rows.rows) { row in
+            let values = rows[row]
+            return columns.reduce(0) { $0 + Double(values[$1]) * Double(values[$1]) }
+        }
         let largest = squares.max() ?? 0
         return largest <= 0x1p20 * median(&squares)
     }
 
-    /// The squared norm of every layer's sum, [draws, layers].
-    func squares(_ draws: Range<Int>, seed: UInt64) -> [Double] {
-        let (streams, signs) = (streams, signs)
-        Threads.forEachRange(of: streams.count) { range in
+    /// The squared norm of every layer's sum, [draws, layers]; `draws` are of one block.
+    func squares(
+        _ draws: Range<Int>, seed: UInt64, _ interruption: Interruption
+    ) throws(VaccineError) -> [Double] {
+        let (keys, signs) = (keys, signs)
+        Threads.forEachRange(of: keys.count) { range in
             for prompt in range {
+                let bits = keys[prompt].signs(seed, block: draws.lowerBound / SignFlips.block)
                 for (row, draw) in draws.enumerated() {
-                    signs[row, prompt] = draw == 0 ? 1 : streams[prompt].sign(seed, draw: draw)
+                    signs[row, prompt] = draw == 0 || bits >> UInt64(row) & 1 == 0 ? 1 : -1
                 }
             }
         }
-        return exact.isEmpty ? single(draws.count) : double(draws.count)
+        return try needsDouble ? double(draws.count, interruption) : single(draws.count)
     }
 
     private func single(_ rows: Int) -> [Double] {
@@ -105,15 +105,28 @@ private final class SignFlips {
         return squares
     }
 
-    private func double(_ rows: Int) -> [Double] {
-        let flips = DoubleMatrix(
-            rows: rows, columns: streams.count,
-            (0..<rows).flatMap { row in streams.indices.map { Double(signs[row, $0]) } })
-        let (exact, layers) = (exact, layers)
-        let ofLayers = Results<[Double]>(count: layers)
-        Threads.forEach(layers) { layer, _ in
-            ofLayers[layer] = product(flips, exact[layer]).squaredRowNorms
+    private func double(
+        _ rows: Int, _ interruption: Interruption
+    ) throws(VaccineError) -> [Double] {
+        let (delta, signs, layers, directions) = (delta, signs, layers, directions)
+        let ofLayers = Results<DoubleMatrix>(count: layers)
+        let parts = Blocks(of: keys.count, size: 1 << 14)
+        for part in parts {
+            try interruption.check()
+            let flips = DoubleMatrix(
+                rows: rows, columns: part.count,
+                (0..<rows).flatMap { row in part.map { Double(signs[row, $0]) } })
+            Threads.forEach(layers) { layer, _ in
+                let columns = layer * directions..<(layer + 1) * directions
+                let own = DoubleMatrix(
+                    rows: part.count, columns: directions,
+                    part.flatMap { row in columns.map { Double(delta[row, $0]) } })
+                var sums = ofLayers[layer] ?? DoubleMatrix(zeros: rows, directions)
+                sums.add(product(flips, own))
+                ofLayers[layer] = sums
+            }
         }
-        return (0..<rows).flatMap { row in (0..<layers).map { ofLayers[$0]?[row] ?? 0 } }
+        let squares = (0..<layers).map { ofLayers[$0]?.squaredRowNorms ?? [] }
+        return (0..<rows).flatMap { row in squares.map { $0[row] } }
     }
 }

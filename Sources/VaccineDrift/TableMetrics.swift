@@ -1,4 +1,3 @@
-internal import COpenBLAS
 public import VaccineNumerics
 
 /// Table metrics of every layer and of all layers together, with bootstrap intervals over prompts.
@@ -64,34 +63,6 @@ public func promptMetric(
             return part.rows > 0 ? metric.table?(part, width) ?? .nan : .nan
         }
     }
-}
-
-/// Weighted sums of every column over prompts, [draws, columns].
-func bootstrapSums(
-    table: [Double], columns: Int, keys: [UInt64], draws: Int, seed: UInt64,
-    interruption: Interruption
-) throws(VaccineError) -> [Double] {
-    let prompts = keys.count
-    let block = 32
-    let blocks = (draws + block - 1) / block
-    let values = DoubleMatrix(rows: prompts, columns: columns, table)
-    let results = Results<DoubleMatrix>(count: blocks)
-    let wave = 4 * Threads.count
-    for start in stride(from: 0, to: blocks, by: wave) {
-        try interruption.check()
-        Threads.forEach(min(wave, blocks - start)) { index, _ in
-            let first = (start + index) * block
-            let rows = min(block, draws - first)
-            var weights = DoubleMatrix(zeros: rows, prompts)
-            for (prompt, key) in keys.enumerated() {
-                for row in 0..<rows {
-                    weights[row, prompt] = PromptKey(value: key).weight(seed, draw: first + row)
-                }
-            }
-            results[start + index] = product(weights, values)
-        }
-    }
-    return (0..<blocks).flatMap { results[$0]?.elements ?? [] }
 }
 
 /// The rows of all layers, then their sum.

@@ -33,17 +33,23 @@ public struct TwoSampleTest: Sendable {
         let weights = arena.matrix(rows: count, columns: width)
         for start in stride(from: 0, through: draws, by: width) {
             let size = min(width, draws + 1 - start)
-            let sizes = Threads.map(size) { offset in
-                let labels = relabelling.labels(
-                    draw: start + offset, countX: countX, count: count, seed: seed)
-                for row in 0..<count {
-                    weights[row, offset] = labels[row] ? 1 : (paired ? -1 : 0)
+            let part = interruption.part(start / width, of: (draws + width) / width)
+            var sizes: [Double] = []
+            for wave in Blocks(of: size, size: Threads.wave(of: 32 * count)) {
+                try part.check(0)
+                sizes += Threads.map(wave.count) { index in
+                    let offset = wave.lowerBound + index
+                    let labels = relabelling.labels(
+                        draw: start + offset, countX: countX, count: count, seed: seed)
+                    for row in 0..<count {
+                        weights[row, offset] = labels[row] ? 1 : (paired ? -1 : 0)
+                    }
+                    return Double(labels.count { $0 })
                 }
-                return Double(labels.count { $0 })
             }
             let sums = try pairs.sums(
                 kernel, weights: weights.columns(0..<size), partner: paired ? countX : 0,
-                interruption: interruption)
+                interruption: part)
             for offset in 0..<size {
                 if paired {
                     let pairCount = Double(countX)

@@ -28,27 +28,55 @@ public struct Blocks: Sequence, IteratorProtocol {
     }
 }
 
-/// A caller's wish to stop, asked for between layers and between tiles of long calls.
+/// A caller's wish to stop, asked for between layers and between tiles of long calls; it is told meanwhile how
+/// much is done.
 @safe public struct Interruption {
     /// Returns true to stop.
-    public typealias Poll = @convention(c) (_ context: UnsafeMutableRawPointer?) -> Bool
+    ///
+    /// - Parameter done: the share of the call that is done, or NaN.
+    public typealias Poll =
+        @convention(c) (_ context: UnsafeMutableRawPointer?, _ done: Double) ->
+        Bool
 
     private let poll: Poll?
     private let context: UnsafeMutableRawPointer?
+    /// Of the call: where this part of it begins, and its share.
+    private let (start, share): (Double, Double)
 
     /// - Parameters:
     ///   - poll: called on the caller's own thread only; nil: never stops.
     ///   - context: handed to `poll`; must outlive this value.
     public init(_ poll: Poll?, context: UnsafeMutableRawPointer?) {
+        unsafe self.init(poll, context, start: 0, share: 1)
+    }
+
+    private init(
+        _ poll: Poll?, _ context: UnsafeMutableRawPointer?, start: Double, share: Double
+    ) {
         unsafe self.poll = poll
         unsafe self.context = context
+        (self.start, self.share) = (start, share)
     }
 
     /// Never stops.
     public static var none: Interruption { unsafe Interruption(nil, context: nil) }
 
+    /// For the `index`-th of `count` parts of equal length: all of one is a share of this.
+    public func part(_ index: Int, of count: Int) -> Interruption {
+        unsafe Interruption(
+            poll, context, start: start + share * Double(index) / Double(count),
+            share: share / Double(count))
+    }
+
+    /// - Parameter done: the share that is done, where that is known.
     /// - Throws: `VaccineError.interrupted` when the caller wants to stop.
-    public func check() throws(VaccineError) {
-        if let poll = unsafe poll, unsafe poll(context) { throw .interrupted }
+    public func check(_ done: Double = .nan) throws(VaccineError) {
+        guard let poll = unsafe poll else { return }
+        if unsafe poll(context, start + share * done) { throw .interrupted }
+    }
+
+    /// The same after `done` of `total` steps.
+    public func check(_ done: Int, of total: Int) throws(VaccineError) {
+        try check(Double(done) / Double(max(1, total)))
     }
 }

@@ -74,6 +74,14 @@ public enum Threads {
         return Array(results)
     }
 
+    /// How many tasks run between two looks at an interruption: a tenth of a second or so on slow cores, one for
+    /// each thread at least.
+    ///
+    /// - Parameter work: multiply-adds, or what costs as much, of a task.
+    public static func wave(of work: Int) -> Int {
+        count * max(1, min(64, (1 << 27) / max(1, work)))
+    }
+
     /// Splits `0..<count` into one contiguous range for each thread, borders at multiples of `unit`.
     public static func forEachRange(
         of count: Int, unit: Int = 1, _ body: @Sendable (_ range: Range<Int>) -> Void

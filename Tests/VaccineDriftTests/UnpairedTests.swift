@@ -13,11 +13,11 @@ import VaccineNumerics
         let first = Sample(rows: 4, width: 1, [1, 2, 2, 5])
         let second = Sample(rows: 5, width: 1, [2, 3, 4, 4, 6])
         // At 2: 3/4 against 1/5.
-        let found = try kolmogorovSmirnov(first.embeddings, second.embeddings)
+        let found = try kolmogorovSmirnov(first.embeddings, second.embeddings, interruption: .none)
         expectNear(found.statistics, [0.55], within: 1e-15)
         // Q(λ) = 2 Σ (−1)^(k−1) exp(−2 k² λ²) at λ = √(20/9) · 0.55 is 0.512144…
         expectNear(found.pValues, [0.5121439569893602], within: 1e-9)
-        let same = try kolmogorovSmirnov(first.embeddings, first.embeddings)
+        let same = try kolmogorovSmirnov(first.embeddings, first.embeddings, interruption: .none)
         #expect(same.statistics == [0] && same.pValues == [1])
     }
 
@@ -26,8 +26,8 @@ import VaccineNumerics
             Sample(rows: s.rows, width: 3, s.values.map { $0 * $0 * $0 + 5 * $0 })
         }
         let (first, second) = (grown(x), grown(y))
-        let found = try kolmogorovSmirnov(first.embeddings, second.embeddings)
-        let plain = try kolmogorovSmirnov(x.embeddings, y.embeddings)
+        let found = try kolmogorovSmirnov(first.embeddings, second.embeddings, interruption: .none)
+        let plain = try kolmogorovSmirnov(x.embeddings, y.embeddings, interruption: .none)
         #expect(found.statistics == plain.statistics)
     }
 

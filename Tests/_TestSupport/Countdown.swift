@@ -11,7 +11,7 @@ public func withInterruption<Result>(
 }
 
 /// Stops when the integer at `context` has been counted down to 0.
-private let countDown: Interruption.Poll = { context in
+private let countDown: Interruption.Poll = { context, _ in
     guard let left = unsafe context?.assumingMemoryBound(to: Int.self) else { return true }
     defer { unsafe left.pointee -= 1 }
     return unsafe left.pointee <= 0

@@ -86,6 +86,12 @@ def _paired(draw: Draw) -> list[Any]:
     return [x, y, keys, folds, sketch, draw.few(0, 9), np.zeros((folds, count))]
 
 
+def _row_metrics(draw: Draw) -> list[Any]:
+    chosen = draw.sample(TABLE, draw.few(0, len(TABLE)))
+    numbers = np.array([METRICS.index(m) for m in chosen], np.int64)
+    return [*_pair(draw), numbers, np.zeros(len(chosen))]
+
+
 def _unpaired(draw: Draw) -> list[Any]:
     x = _rows(draw)
     y = draw.choice([None, _rows(draw, None, x.shape[1])])
@@ -214,7 +220,7 @@ DRIFT: dict[str, Callable[[Draw], list[Any]]] = {
     "drift_table": _table,
     "drift_paired": _paired,
     "drift_unpaired": _unpaired,
-    "drift_squared_distance": lambda draw: [*_pair(draw)],
+    "drift_row_metrics": _row_metrics,
     "drift_merge_vector": lambda draw: _merge(draw, paired=False),
     "drift_merge_paired": lambda draw: _merge(draw, paired=True),
     "drift_vector_folds": lambda draw: _folds(draw, paired=False),

@@ -242,6 +242,6 @@ def test_elements_of_no_bytes_are_refused(array: np.ndarray) -> None:
     with pytest.raises(ValueError, match="states must hold"):
         _core.drift_vector_folds(array, 1, 2)
     with pytest.raises((TypeError, ValueError), match="reference must be"):
-        _core.drift_squared_distance(array, rows)
+        _core.drift_row_metrics(array, rows, np.zeros(0, np.int64), np.zeros(0))
     with pytest.raises(TypeError, match="gradients"):
         _core.perturbation([array], 1.0)

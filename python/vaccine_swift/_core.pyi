@@ -5,7 +5,7 @@ memory; wrap it with `numpy.asarray`. Every long call releases the GIL and honou
 Ctrl-C. A model serves one thread at a time: others wait for their turn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, final
 
 import numpy.typing as npt
@@ -285,9 +285,13 @@ def drift_paired(
 def drift_unpaired(
     x: _SupportsBuffer, y: _SupportsBuffer | None, state: _SupportsBuffer, /
 ) -> None: ...
-def drift_squared_distance(
-    reference: _SupportsBuffer, current: _SupportsBuffer, /
-) -> float: ...
+def drift_row_metrics(
+    reference: _SupportsBuffer,
+    current: _SupportsBuffer,
+    metrics: _SupportsBuffer,
+    values: _SupportsBuffer,
+    /,
+) -> None: ...
 def drift_merge_vector(
     a: _SupportsBuffer, b: _SupportsBuffer, count: int, width: int, /
 ) -> None: ...
@@ -307,6 +311,7 @@ def drift_table_metrics(
     confidence: float,
     seed: int,
     estimates: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
     /,
 ) -> None: ...
 def drift_prompt_metric(
@@ -337,6 +342,7 @@ def drift_paired_metrics(
     set_rows: _SupportsBuffer,
     estimates: _SupportsBuffer,
     spectra: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
     /,
 ) -> None: ...
 def drift_sign_flips(
@@ -347,6 +353,7 @@ def drift_sign_flips(
     draws: int,
     seed: int,
     norms: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
     /,
 ) -> None: ...
 def drift_contrast(
@@ -359,6 +366,7 @@ def drift_contrast(
     seed: int,
     statistics: _SupportsBuffer,
     bounds: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
     /,
 ) -> None: ...
 def drift_layer_map(
@@ -383,6 +391,7 @@ def drift_two_sample(
     statistics: _SupportsBuffer,
     means: _SupportsBuffer,
     used: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
     /,
 ) -> None: ...
 def drift_kolmogorov_smirnov(
@@ -390,6 +399,7 @@ def drift_kolmogorov_smirnov(
     y: _SupportsBuffer,
     statistics: _SupportsBuffer,
     p_values: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
     /,
 ) -> None: ...
 def drift_sliced_wasserstein(
@@ -399,10 +409,16 @@ def drift_sliced_wasserstein(
     p: int,
     seed: int,
     powers: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
     /,
 ) -> None: ...
 def drift_neighbour_overlap(
-    x: _SupportsBuffer, y: _SupportsBuffer, k: int, shares: _SupportsBuffer, /
+    x: _SupportsBuffer,
+    y: _SupportsBuffer,
+    k: int,
+    shares: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
+    /,
 ) -> None: ...
 def drift_classifier_scores(
     x: _SupportsBuffer,

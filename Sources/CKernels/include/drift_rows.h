@@ -45,6 +45,10 @@ typedef struct VaccineRowOrder {
 void vaccine_drift_rows(VaccineRows x, VaccineRows y, VaccineRowOrder order,
     VaccineDriftColumns columns, double sums[VACCINE_DRIFT_SUMS]);
 
+// The same without columns, of rows `first` ..< `first` + `count`.
+void vaccine_row_sums(VaccineRows x, VaccineRows y, ptrdiff_t first, ptrdiff_t count,
+    double sums[VACCINE_DRIFT_SUMS]);
+
 // distances[j] ← |y_(first + j) - x_row|² for 0 ≤ j < count, both sides of one width. Differences
 // are squared, not norms subtracted: exact to rounding however close the rows are.
 void vaccine_squared_distances(VaccineRows x, ptrdiff_t row, VaccineRows y, ptrdiff_t first,

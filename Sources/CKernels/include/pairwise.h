@@ -22,4 +22,9 @@ void vaccine_pairwise(VaccinePairwise function, float scale, float offset, float
 ptrdiff_t vaccine_pairwise_close(float share, float norm, const float *norms, const float *products,
     ptrdiff_t count, ptrdiff_t *places);
 
+// Writes the places j where d² less `slack` of norm + norms[j] is at most `limit`, and perhaps some
+// more within rounding of it; returns how many there are. `places` has room for `count`.
+ptrdiff_t vaccine_pairwise_within(float limit, float slack, float norm, const float *norms,
+    const float *products, ptrdiff_t count, ptrdiff_t *places);
+
 #endif

@@ -20,7 +20,8 @@ typedef struct VaccineMessage {
 } VaccineMessage;
 
 typedef struct VaccineInterrupt {
-    bool (*poll)(void *context);  // true: stop now
+    // True: stop now. `done`: the share of the call that is done, or NaN.
+    bool (*poll)(void *context, double done);
     void *context;
 } VaccineInterrupt;
 

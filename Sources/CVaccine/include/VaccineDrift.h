@@ -64,10 +64,11 @@ VaccineStatus vaccine_drift_paired(const VaccineEmbeddings *reference,
 VaccineStatus vaccine_drift_unpaired(const VaccineEmbeddings *x, const VaccineEmbeddings *y,
     double *state, VaccineInterrupt interrupt, VaccineMessage *message);
 
-// Σ|current - reference|². Out: `result`.
-VaccineStatus vaccine_drift_squared_distance(const VaccineEmbeddings *reference,
-    const VaccineEmbeddings *current, double *result, VaccineInterrupt interrupt,
-    VaccineMessage *message);
+// Metrics of tables of all rows together, by their numbers. Out: `values` [wanted], NaN where one
+// is not defined.
+VaccineStatus vaccine_drift_row_metrics(const VaccineEmbeddings *reference,
+    const VaccineEmbeddings *current, const int64_t *metrics, int64_t wanted, double *values,
+    VaccineInterrupt interrupt, VaccineMessage *message);
 
 // Merge `count` states of this width, b into a. VACCINE_VALUE for counts that are not those of
 // rows; a is then as before.
@@ -137,7 +138,8 @@ VaccineStatus vaccine_drift_two_sample(const VaccineEmbeddings *x, const Vaccine
 
 // Out: `statistics` [d], `p_values` [d].
 VaccineStatus vaccine_drift_kolmogorov_smirnov(const VaccineEmbeddings *x,
-    const VaccineEmbeddings *y, double *statistics, double *p_values, VaccineMessage *message);
+    const VaccineEmbeddings *y, double *statistics, double *p_values, VaccineInterrupt interrupt,
+    VaccineMessage *message);
 // Out: `powers` [projections]: W_p^p of each; p 1 or 2.
 VaccineStatus vaccine_drift_sliced_wasserstein(const VaccineEmbeddings *x,
     const VaccineEmbeddings *y, int64_t projections, int64_t p, uint64_t seed, double *powers,

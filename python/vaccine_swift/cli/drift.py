@@ -157,6 +157,7 @@ def run(options: argparse.Namespace) -> None:
             permutations=999 if options.permutations is None else options.permutations,
             confidence=options.confidence,
             floor=_floor(options.floor),
+            progress=True,
         )
     print(shown(summary(report)), flush=True)
     if options.json is not None:

@@ -15,6 +15,7 @@ from vaccine_swift.drift.neighbours import recall_at_k
 from vaccine_swift.drift.paired_rows import PairedRows
 from vaccine_swift.drift.report import Report
 from vaccine_swift.drift.result import Similarity, TestResult
+from vaccine_swift.drift.row_metrics import cosine, mean_l2, relative_drift
 from vaccine_swift.drift.segments import two_sample
 from vaccine_swift.drift.similarity import (
     cca,
@@ -75,6 +76,7 @@ __all__ = [
     "cka",
     "classifier_auc",
     "compare",
+    "cosine",
     "effective_rank",
     "energy_distance",
     "frechet_distance",
@@ -83,6 +85,7 @@ __all__ = [
     "ks",
     "linear_residual",
     "load",
+    "mean_l2",
     "merge_tree",
     "mmd",
     "participation_ratio",
@@ -90,6 +93,7 @@ __all__ = [
     "procrustes",
     "pwcca",
     "recall_at_k",
+    "relative_drift",
     "sliced_wasserstein",
     "subspace_overlap",
     "svcca",

@@ -16,7 +16,7 @@ from vaccine_swift.drift.directions import orthonormal_sets
 from vaccine_swift.drift.report import Report
 from vaccine_swift.drift.state import State
 from vaccine_swift.drift.updates import checked_update, read_part
-from vaccine_swift.drift.watch import Progress
+from vaccine_swift.drift.watch import Progress, Watch
 
 __all__ = ["Accumulator", "Tier", "load"]
 
@@ -261,6 +261,7 @@ class Accumulator:
         seed: int = 0,
         intervals: bool = True,
         metadata: Mapping[str, Any] | None = None,
+        progress: Progress = False,
     ) -> Report:
         """Metrics with confidence intervals, and tests.
 
@@ -287,6 +288,11 @@ class Accumulator:
             their metrics.
         metadata : mapping, optional
             Added to the accumulator's own.
+        progress : bool or callable
+            True: a bar on standard error where that is a terminal. A callable gets the
+            stage ("intervals over prompts", "second moments", "sign flips",
+            "contrast"), the share of it that is done, and 1.0, 20 times a second at
+            most.
 
         Returns
         -------
@@ -298,10 +304,12 @@ class Accumulator:
             For an unknown test or group, or an argument out of range.
         RuntimeError
             When nothing was added yet.
+        KeyboardInterrupt
+            Within a second.
         """
         if isinstance(floor, Accumulator):
             floor = floor.report(tests=[], permutations=0)
-        with self._turn:
+        with self._turn, Watch(progress) as watch:
             content = report_content(
                 self._state,
                 tests=tests,
@@ -312,6 +320,7 @@ class Accumulator:
                 seed=seed,
                 intervals=intervals,
                 metadata={**self.metadata, **(metadata or {})},
+                watch=watch,
             )
         return Report(content)
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from tqdm import tqdm  # type: ignore[import-untyped]
 
 from vaccine_swift.batches import Example
 from vaccine_swift.drift.accumulator import Accumulator
 from vaccine_swift.drift.paired_rows import PairedRows
 from vaccine_swift.drift.probe import Capture, Groups, Ids, Probe
+from vaccine_swift.drift.watch import Progress, Watch
 from vaccine_swift.models import CausalLM
 from vaccine_swift.models.held import HeldLM, is_module
 
@@ -31,7 +31,7 @@ def compare(
     tier: Literal["light", "sketch", "full"] = "light",
     batch_size: int = 8,
     metadata: Mapping[str, Any] | None = None,
-    progress: bool = False,
+    progress: Progress = False,
     **options: Any,
 ) -> Accumulator | PairedRows:
     """Run both models over the same prompts and accumulate how their states differ.
@@ -69,8 +69,9 @@ def compare(
         Examples at a time.
     metadata : mapping, optional
         Added to what the report says of its origin.
-    progress : bool
-        Show a bar on standard error.
+    progress : bool or callable
+        True: a bar on standard error where that is a terminal. A callable gets
+        ``("prompts", done, total)``.
     **options
         Further arguments of `Accumulator`.
 
@@ -139,7 +140,9 @@ def compare(
         metadata=told,
         **options,
     )
-    with tqdm(total=len(probe.examples), unit="prompt", disable=not progress) as bar:
+    with Watch(progress) as watch:
+        done, total = 0, len(probe.examples)
+        move = watch.stage("prompts", float(total))
         for batch, chosen in probe.batches():
             row_ids, masks = probe.rows(batch, chosen, pool)
             accumulator.update(
@@ -148,7 +151,9 @@ def compare(
                 ids=row_ids,
                 groups=masks,
             )
-            bar.update(len(chosen))
+            done += len(chosen)
+            if move is not None:
+                move(done)
     return accumulator
 
 

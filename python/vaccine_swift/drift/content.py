@@ -24,6 +24,7 @@ from vaccine_swift.drift.metrics import (
 from vaccine_swift.drift.permutation_tests import run_tests
 from vaccine_swift.drift.prompts import Prompts
 from vaccine_swift.drift.report_schema import SCHEMA
+from vaccine_swift.drift.watch import Told, Watch
 from vaccine_swift.statistics import student_quantile
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def report_content(
     seed: int,
     intervals: bool,
     metadata: Mapping[str, Any],
+    watch: Watch,
 ) -> dict[str, Any]:
     """The dict of schema ``vaccine_swift.drift/1``."""
     check_range("permutations", permutations, minimum=0, maximum=2**20, integer=True)
@@ -56,8 +58,18 @@ def report_content(
         raise RuntimeError("nothing was added yet; call update first")
     prompts = Prompts.of(state)
     draws = _Draws(int(permutations), float(confidence), int(seed))
-    layers, overall = _table_metrics(prompts, state.width, draws)
-    spectra = _add_moment_metrics(layers, state, confidence, intervals=intervals)
+    count = 1 + len(prompts.groups)
+    told, *told_of_groups = watch.parts("intervals over prompts", count)
+    layers, overall = _table_metrics(prompts, state.width, draws, told)
+    groups = {
+        name: _group(prompts.chosen(mask), state.width, draws, told)
+        for (name, mask), told in zip(
+            prompts.groups.items(), told_of_groups, strict=True
+        )
+    }
+    spectra = _add_moment_metrics(
+        layers, state, confidence, intervals=intervals, watch=watch
+    )
     for layer, norm in zip(layers, state.booster.tolist(), strict=True):
         layer["hed_booster_code"] = _plain(norm)
     overall["hed_booster_code"] = _plain(float(state.booster.sum()))
@@ -83,12 +95,9 @@ def report_content(
         },
         "layers": layers,
         "overall": overall,
-        "groups": {
-            name: _group(prompts.chosen(mask), state.width, draws)
-            for name, mask in prompts.groups.items()
-        },
+        "groups": groups,
         "tests": run_tests(
-            prompts, state.width, tests, contrast, draws.count, confidence, seed
+            prompts, state.width, tests, contrast, draws.count, confidence, seed, watch
         ),
         "floor": floor_content(floor, layers),
         "spectra": spectra,
@@ -111,7 +120,7 @@ def _plain(value: float) -> dict[str, Any]:
 
 
 def _table_metrics(
-    prompts: Prompts, width: int, draws: _Draws
+    prompts: Prompts, width: int, draws: _Draws, told: Told
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     layers = prompts.table.shape[1]
     values = np.empty((layers + 1, len(TABLE_METRICS), 4))
@@ -124,20 +133,26 @@ def _table_metrics(
         draws.confidence,
         draws.seed,
         values,
+        told,
     )
     found = [estimates(TABLE_METRICS, each) for each in values]
     return found[:-1], found[-1]
 
 
-def _group(prompts: Prompts, width: int, draws: _Draws) -> dict[str, Any]:
+def _group(prompts: Prompts, width: int, draws: _Draws, told: Told) -> dict[str, Any]:
     if not prompts.ids:
         return {"prompts": 0, "overall": {}, "layers": []}
-    layers, overall = _table_metrics(prompts, width, draws)
+    layers, overall = _table_metrics(prompts, width, draws, told)
     return {"prompts": len(prompts.ids), "overall": overall, "layers": layers}
 
 
 def _add_moment_metrics(
-    layers: list[dict[str, Any]], state: State, confidence: float, *, intervals: bool
+    layers: list[dict[str, Any]],
+    state: State,
+    confidence: float,
+    *,
+    intervals: bool,
+    watch: Watch,
 ) -> list[dict[str, list[float]]] | None:
     """Adds vector and second-moment metrics to every layer; returns spectra."""
     used = _core.drift_vector_folds(state.vector[0], state.folds, state.width)
@@ -160,7 +175,8 @@ def _add_moment_metrics(
     counts = np.array([len(rows) for rows in state.energy.values()], np.int64)
     values = np.empty((len(names), 4))
     spectra: list[dict[str, list[float]]] = []
-    for layer, states in zip(layers, state.paired, strict=True):
+    parts = watch.parts("second moments", len(layers))
+    for layer, states, told in zip(layers, state.paired, parts, strict=True):
         pair = np.zeros((2, min(_SPECTRUM, width)))
         _core.drift_paired_metrics(
             states,
@@ -173,6 +189,7 @@ def _add_moment_metrics(
             counts,
             values,
             pair.reshape(-1),
+            told,
         )
         layer |= estimates(names, values)
         spectra.append({"reference": pair[0].tolist(), "current": pair[1].tolist()})

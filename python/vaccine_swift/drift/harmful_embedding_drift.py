@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.drift.row_metrics import row_metric
 from vaccine_swift.drift.rows import NOT_PAIRS, rows
 from vaccine_swift.drift.vectors import plain_array
 
@@ -85,7 +85,11 @@ def hed(
             continue
         if not part.all():
             part_x, part_y = part_x[part], part_y[part]
-        square = _squared_distance(_flat(part_x), _flat(part_y))
+        square = row_metric(
+            rows(_flat(part_x), "reference"),
+            rows(_flat(part_y), "current"),
+            "hed_vaccine_code",
+        )
         squares += square
         norms += math.sqrt(square)
     if not count:
@@ -134,7 +138,3 @@ def _batches(
 
 def _flat(part: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return part.reshape(-1, part.shape[-1])
-
-
-def _squared_distance(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:
-    return _core.drift_squared_distance(rows(x, "reference"), rows(y, "current"))

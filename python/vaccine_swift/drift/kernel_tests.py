@@ -14,6 +14,7 @@ from vaccine_swift.drift.groups import row_labels
 from vaccine_swift.drift.result import TestResult
 from vaccine_swift.drift.rows import NOT_PAIRS, rows
 from vaccine_swift.drift.sizes import byte_count
+from vaccine_swift.drift.watch import Progress, Watch
 
 __all__ = ["energy_distance", "group_numbers", "mmd", "relabelling"]
 
@@ -32,6 +33,7 @@ def mmd(
     paired: bool = False,
     seed: int = 0,
     memory: str | int = "256MB",
+    progress: Progress = False,
 ) -> TestResult:
     """Maximum mean discrepancy with a Gaussian kernel, and its permutation test.
 
@@ -61,6 +63,9 @@ def mmd(
     memory : str or int
         Bytes beside the pooled rows ("256MB", 2**28); less memory takes more sweeps
         and gives the same result.
+    progress : bool or callable
+        True: a bar on standard error where that is a terminal. A callable gets
+        ``("permutations", share, 1.0)``, 20 times a second at most.
 
     Returns
     -------
@@ -114,6 +119,7 @@ def mmd(
         memory,
         paired=paired,
         unbiased=True,
+        progress=progress,
     )
     mean = statistics.mean(0)
     within = means[:, :2].mean()
@@ -135,6 +141,7 @@ def energy_distance(
     groups: Any = None,
     seed: int = 0,
     memory: str | int = "256MB",
+    progress: Progress = False,
 ) -> TestResult:
     """Energy distance 2 E‖x - y‖ - E‖x - x'‖ - E‖y - y'‖ and its permutation test.
 
@@ -142,7 +149,7 @@ def energy_distance(
 
     Parameters
     ----------
-    x, y, permutations, groups, seed, memory
+    x, y, permutations, groups, seed, memory, progress
         As of `mmd`.
 
     Returns
@@ -170,6 +177,7 @@ def energy_distance(
         memory,
         paired=False,
         unbiased=False,
+        progress=progress,
     )
     between = -means[0, 2]
     return TestResult.of(
@@ -190,6 +198,7 @@ def _permuted(
     *,
     paired: bool,
     unbiased: bool,
+    progress: Progress,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     first, second = rows(x, "x"), rows(y, "y")
     if first.shape[1] != second.shape[1]:
@@ -215,21 +224,23 @@ def _permuted(
     statistics = np.empty((kernels, permutations + 1))
     means = np.empty((kernels, 3))
     used = np.empty(len(bandwidths))
-    _core.drift_two_sample(
-        first,
-        second,
-        numbers,
-        kind,
-        bandwidths,
-        permutations,
-        unbiased,
-        bool(paired),
-        seed,
-        byte_count(memory),
-        statistics,
-        means,
-        used,
-    )
+    with Watch(progress) as watch:
+        _core.drift_two_sample(
+            first,
+            second,
+            numbers,
+            kind,
+            bandwidths,
+            permutations,
+            unbiased,
+            bool(paired),
+            seed,
+            byte_count(memory),
+            statistics,
+            means,
+            used,
+            watch.stage("permutations"),
+        )
     return statistics, means, used
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from vaccine_swift import _core
 from vaccine_swift._arguments import nearest
 from vaccine_swift.drift.result import TestResult, permutation_p_value
+from vaccine_swift.drift.watch import Watch
 
 if TYPE_CHECKING:
     from vaccine_swift.drift.prompts import Prompts
@@ -30,6 +31,7 @@ def run_tests(
     draws: int,
     confidence: float,
     seed: int,
+    watch: Watch,
 ) -> dict[str, Any]:
     """Results by name, as plain dicts.
 
@@ -51,26 +53,35 @@ def run_tests(
             )
     results: dict[str, Any] = {}
     if {"signflip", "max_t"} & set(tests):
-        norms = _sign_flip_norms(prompts, draws, seed)
+        norms = _sign_flip_norms(prompts, draws, seed, watch)
         if "signflip" in tests:
             results["signflip"] = _signflip(prompts, norms)
         if "max_t" in tests:
             results["max_t"] = _max_t(norms)
     if "contrast" in tests:
         results["contrast"] = _contrast(
-            prompts, width, contrast, draws, confidence, seed
+            prompts, width, contrast, draws, confidence, seed, watch
         )
     return results
 
 
 def _sign_flip_norms(
-    prompts: Prompts, draws: int, seed: int
+    prompts: Prompts, draws: int, seed: int, watch: Watch
 ) -> npt.NDArray[np.float64]:
     """Norms of the mean drift, [B + 1, L + 1]; the first row is the observed one."""
     _, layers, _, directions = prompts.sketches.shape
     norms = np.empty((draws + 1, layers + 1))
     deltas = np.ascontiguousarray(prompts.sketches[:, :, 1])
-    _core.drift_sign_flips(deltas, prompts.keys, layers, directions, draws, seed, norms)
+    _core.drift_sign_flips(
+        deltas,
+        prompts.keys,
+        layers,
+        directions,
+        draws,
+        seed,
+        norms,
+        watch.stage("sign flips"),
+    )
     return norms
 
 
@@ -108,6 +119,7 @@ def _contrast(
     draws: int,
     confidence: float,
     seed: int,
+    watch: Watch,
 ) -> dict[str, Any]:
     """Test whether relative drift is larger on one group of prompts than on another.
 
@@ -131,6 +143,7 @@ def _contrast(
             seed,
             statistics,
             bounds,
+            watch.stage("contrast"),
         )
     each = [
         TestResult.of(

@@ -8,9 +8,10 @@ from typing import Any
 
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-__all__ = ["Progress", "Watch"]
+__all__ = ["Progress", "Told", "Watch"]
 
 Progress = bool | Callable[[str, float, float | None], object]
+Told = Callable[[float], object] | None
 
 _OF_SHARES = "{desc} {percentage:3.0f}% |{bar:10}| {remaining} left"
 _OF_ROWS = "{desc} {n_fmt}/{total_fmt} |{bar:10}| {remaining} left"
@@ -42,9 +43,7 @@ class Watch:
         self._shown = progress is True and sys.stderr.isatty()
         self._bar: tqdm[Any] | None = None
 
-    def stage(
-        self, name: str, total: float | None = 1.0, *, unit: str = ""
-    ) -> Callable[[float], object] | None:
+    def stage(self, name: str, total: float | None = 1.0, *, unit: str = "") -> Told:
         """Begin a stage; what it gives is called with what is done, None: nobody asks.
 
         Parameters
@@ -72,6 +71,17 @@ class Watch:
             bar.update(done - bar.n)
 
         return move
+
+    def parts(self, name: str, count: int) -> list[Told]:
+        """A stage of `count` equal parts, each of which tells its own share."""
+        told = self.stage(name)
+        if told is None:
+            return [None] * count
+
+        def part(index: int) -> Callable[[float], object]:
+            return lambda done: told((index + done) / count)
+
+        return [part(index) for index in range(count)]
 
     def close(self) -> None:
         """End the bar, also where a measurement ended with an error."""

@@ -1,0 +1,2 @@
+#define NAME(function) function##_baseline
+#include "draws_body.h"

@@ -1,0 +1,152 @@
+"""Ctrl-C while drift is measured, and the share that is done meanwhile."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from core_support import run_script
+
+from vaccine_swift import drift
+
+RNG = np.random.default_rng(0)
+
+MANY = "many = filled(60_000, 8)"
+GROUPED = "grouped = filled(60_000, 8, dict(a=np.arange(60_000) % 2 == 0))"
+FULL = "full = filled(700, 500, tier='full')"
+TALL = "tall = rows(200_000, 64, 0), rows(200_000, 64, 1)"
+WIDE = "wide = rows(2000, 3000, 0), rows(2000, 3000, 1)"
+
+# Each takes some seconds, if it is let.
+CALLS = {
+    "intervals": (MANY, "many.report(tests=[], permutations=2**20)"),
+    "sign flips": (MANY, "many.report(tests=['signflip'], permutations=2**20)"),
+    "contrast": (GROUPED, "grouped.report(tests=['contrast'], permutations=2**16)"),
+    "second moments": (FULL, "full.report(tests=[])"),
+    "update": (
+        TALL,
+        "drift.Accumulator(64, tier='full').update(*tall, ids=range(200_000))",
+    ),
+    "extend": (
+        TALL,
+        "drift.Accumulator(64).extend(*tall, ids=range(200_000), memory=100_000)",
+    ),
+    "cosine with ids": (TALL, "drift.cosine(*tall, ids=range(200_000))"),
+    "mmd": (TALL, "drift.mmd(*tall, permutations=99)"),
+    "paired mmd": (TALL, "drift.mmd(*tall, permutations=99, paired=True)"),
+    "energy distance": (TALL, "drift.energy_distance(*tall, permutations=99)"),
+    "ks": (TALL, "drift.ks(*tall)"),
+    "ks of wide rows": (WIDE, "drift.ks(*wide)"),
+    "sliced Wasserstein": (TALL, "drift.sliced_wasserstein(*tall, projections=4096)"),
+    "kNN overlap": (TALL, "drift.knn_overlap(*tall)"),
+    "cka": (WIDE, "drift.cka(*wide)"),
+}
+
+
+@pytest.mark.parametrize(("setup", "call"), CALLS.values(), ids=CALLS)
+def test_ctrl_c_is_heard_within_a_second(setup: str, call: str) -> None:
+    run_script(
+        f"""
+        import os, signal, threading, time
+        import numpy as np
+        from vaccine_swift import drift
+
+        def rows(n, d, seed):
+            generator = np.random.default_rng(seed)
+            return generator.standard_normal((n, d), dtype=np.float32)
+
+        def filled(n, d, groups=None, **options):
+            accumulator = drift.Accumulator(d, **options)
+            sides = rows(n, d, 0), rows(n, d, 1)
+            accumulator.update(*sides, ids=range(n), groups=groups)
+            return accumulator
+
+        {setup}
+        few = filled(500, 8)
+        before = few.report(tests=[], permutations=9).to_dict()["overall"]
+        sent = []
+
+        def interrupt():
+            sent.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Timer(0.5, interrupt).start()
+        try:
+            while True:
+                {call}
+        except KeyboardInterrupt:
+            delay = time.monotonic() - sent[0]
+        assert delay < 1, delay
+        assert few.report(tests=[], permutations=9).to_dict()["overall"] == before
+        """
+    )
+
+
+def told_of(call) -> list[tuple[str, float, float | None]]:
+    told: list[tuple[str, float, float | None]] = []
+    call(lambda *each: told.append(each))
+    return told
+
+
+def assert_rising(told) -> None:
+    """Shares from 0 to 1 that rise within each stage, the stages one after another."""
+    assert told
+    stages = list(dict.fromkeys(stage for stage, _, _ in told))
+    assert [stage for stage, _, _ in told] == sorted(
+        (stage for stage, _, _ in told), key=stages.index
+    )
+    for stage in stages:
+        shares = [done for name, done, _ in told if name == stage]
+        assert shares == sorted(shares)
+        assert shares[0] >= 0
+        assert shares[-1] <= 1
+    assert {total for _, _, total in told} == {1.0}
+
+
+def test_a_report_tells_of_its_stages() -> None:
+    n = 30_000
+    x, y = RNG.standard_normal((2, n, 8), dtype=np.float32)
+    accumulator = drift.Accumulator(8)
+    accumulator.update(x, y, ids=range(n), groups={"a": np.arange(n) % 3 == 0})
+    told = told_of(
+        lambda progress: accumulator.report(permutations=20_000, progress=progress)
+    )
+    assert_rising(told)
+    stages = {stage for stage, _, _ in told}
+    assert stages == {"intervals over prompts", "sign flips", "contrast"}
+    silent = accumulator.report(tests=[], permutations=99).to_dict()["overall"]
+    again = accumulator.report(
+        tests=[], permutations=99, progress=lambda *_: None
+    ).to_dict()["overall"]
+    assert silent == again
+
+
+def test_second_moments_tell_layer_by_layer() -> None:
+    x, y = RNG.standard_normal((2, 2, 500, 200), dtype=np.float32)
+    accumulator = drift.Accumulator(200, layers=2, tier="full")
+    accumulator.update(x, y, ids=range(500))
+    told = told_of(lambda progress: accumulator.report(tests=[], progress=progress))
+    moments = [each for each in told if each[0] == "second moments"]
+    assert_rising(moments)
+    assert moments[-1][1] > 0.5
+
+
+@pytest.mark.parametrize("function", [drift.mmd, drift.energy_distance])
+def test_permutations_tell_their_share(function) -> None:
+    x, y = RNG.standard_normal((2, 6000, 100), dtype=np.float32)
+    told = told_of(lambda progress: function(x, y, permutations=99, progress=progress))
+    assert_rising(told)
+    assert {stage for stage, _, _ in told} == {"permutations"}
+    assert told[-1][1] > told[0][1]
+
+
+def test_what_a_callable_raises_ends_the_measurement() -> None:
+    x, y = RNG.standard_normal((2, 6000, 100), dtype=np.float32)
+
+    class Enough(Exception):
+        pass
+
+    def tell(stage, done, total):
+        raise Enough
+
+    with pytest.raises(Enough):
+        drift.mmd(x, y, permutations=99, progress=tell)
