@@ -154,6 +154,10 @@ bench-distributed: $(DEV)/installed  ## Measure data-parallel steps on two proce
 bench-drift: $(DEV)/installed $(RIVALS)/installed  ## Measure drift against alibi-detect, numpy and the machine
 	$(DEV)/bin/python python/benchmarks/drift_run.py --rivals $(RIVALS)
 
+.PHONY: bench-loops
+bench-loops: $(DEV)/installed  ## Measure the drift functions against numpy and scipy loops
+	$(DEV)/bin/python python/benchmarks/loops.py
+
 # MARK: Format
 
 .PHONY: check-format
