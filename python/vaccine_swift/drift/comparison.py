@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -140,21 +140,27 @@ def compare(
         metadata=told,
         **options,
     )
-    with Watch(progress) as watch:
-        done, total = 0, len(probe.examples)
-        move = watch.stage("prompts", float(total))
-        for batch, chosen in probe.batches():
-            row_ids, masks = probe.rows(batch, chosen, pool)
-            accumulator.update(
-                capture.states(reference_model, batch),
-                capture.states(current_model, batch),
-                ids=row_ids,
-                groups=masks,
-            )
-            done += len(chosen)
-            if move is not None:
-                move(done)
+    for batch, chosen in _batches(probe, progress):
+        row_ids, masks = probe.rows(batch, chosen, pool)
+        accumulator.update(
+            capture.states(reference_model, batch),
+            capture.states(current_model, batch),
+            ids=row_ids,
+            groups=masks,
+        )
     return accumulator
+
+
+def _batches(probe: Probe, progress: Progress) -> Iterator[tuple[Any, Any]]:
+    """The probe's batches; whoever watches is told of those that are done."""
+    done = 0
+    with Watch(progress) as watch:
+        told = watch.stage("prompts", float(len(probe.examples)))
+        for batch, chosen in probe.batches():
+            yield batch, chosen
+            done += len(chosen)
+            if told is not None:
+                told(done)
 
 
 def _paired_rows(
@@ -163,17 +169,15 @@ def _paired_rows(
     probe: Probe,
     metadata: Mapping[str, Any],
     *,
-    progress: bool,
+    progress: Progress,
 ) -> PairedRows:
     """All states of both models."""
     sides: tuple[list[Any], list[Any]] = ([], [])
     ids = []
-    with tqdm(total=len(probe.examples), unit="prompt", disable=not progress) as bar:
-        for batch, chosen in probe.batches():
-            ids.append(probe.rows(batch, chosen, capture.pool)[0])
-            for model, side in zip(models, sides, strict=True):
-                side.append(capture.states(model, batch))
-            bar.update(len(chosen))
+    for batch, chosen in _batches(probe, progress):
+        ids.append(probe.rows(batch, chosen, capture.pool)[0])
+        for model, side in zip(models, sides, strict=True):
+            side.append(capture.states(model, batch))
     first, second = (np.concatenate(side, axis=1) for side in sides)
     return PairedRows(first, second, ids=np.concatenate(ids), metadata=metadata)
 
