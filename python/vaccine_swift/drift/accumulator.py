@@ -35,9 +35,9 @@ class Accumulator:
     Parameters
     ----------
     width : int
-        Columns d of a row, 1 to 32767.
+        Columns d of a row, 1 to 32768.
     layers : int
-        L, 1 to 32767.
+        L, 1 to 32768.
     tier : {"light", "sketch", "full"}
         What is kept beside the prompt table. "light": first moments and variances,
         O(d) a layer. "sketch": also second moments of `sketch` seeded projections.
@@ -93,7 +93,7 @@ class Accumulator:
         energy: Mapping[str, npt.ArrayLike] | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        most = 2**15 - 1
+        most = 2**15
         check_range("width", width, minimum=1, maximum=most, integer=True)
         check_range("layers", layers, minimum=1, maximum=most, integer=True)
         if tier not in _TIERS:
