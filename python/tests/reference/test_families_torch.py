@@ -274,3 +274,28 @@ def test_adapters_go_both_ways_with_equal_logits(
     fresh = vs.CausalLM.from_pretrained(tmp_path / "base")
     fresh.load_adapter(tmp_path / "theirs")
     assert_logits(oracle, fresh.logits(ids), peft_model.eval(), ids)
+
+
+def test_the_language_model_of_a_gemma_3_that_sees_images_is_read(
+    oracle: SimpleNamespace, tmp_path: Path
+) -> None:
+    from transformers import Gemma3Config, Gemma3ForCausalLM
+    from transformers import Gemma3ForConditionalGeneration as Whole
+
+    oracle.torch.manual_seed(0)
+    text = oracle.models.gemma3_config() | {"vocab_size": 64}
+    vision = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1}
+    vision |= {"num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    indices = {"image_token_index": 60, "boi_token_index": 61, "eoi_token_index": 62}
+    config = Gemma3Config(
+        text_config=text, vision_config=vision, mm_tokens_per_image=1, **indices
+    )
+    model = Whole(config).float().eval()
+    ids = np.random.default_rng(0).integers(3, 59, 30)
+    model.save_pretrained(tmp_path / "whole")
+    ours = vs.CausalLM.from_pretrained(tmp_path / "whole")
+    expected = logits_of(oracle, model, ids)
+    assert_close(ours.logits(ids), expected)
+    ours.save_pretrained(tmp_path / "text")
+    alone = Gemma3ForCausalLM.from_pretrained(tmp_path / "text").eval()
+    assert_close(logits_of(oracle, alone, ids), expected)

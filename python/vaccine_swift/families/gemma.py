@@ -81,6 +81,5 @@ GEMMA: Final = replace(
         "tie_word_embeddings": True,
         "attention_bias": False,
     },
-    lora_targets=("q_proj", "v_proj"),
     gguf=GEMMA_GGUF,
 )

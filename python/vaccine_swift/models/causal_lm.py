@@ -22,6 +22,7 @@ from vaccine_swift.checkpoints.saving import (
     WEIGHT_FILES,
     write_weights,
 )
+from vaccine_swift.checkpoints.text_part import text_settings, text_tensors
 from vaccine_swift.checkpoints.tokenizer_files import TOKENIZER_FILES
 from vaccine_swift.families import core_configuration, family_of
 from vaccine_swift.files import settle, staged_files, write_json
@@ -342,14 +343,13 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
                 "model.load_adapter"
             )
             raise FileNotFoundError(f"{directory}: no {_CONFIG}{remedy * adapter}")
-        config = read_json(directory / _CONFIG)
-        fields = core_configuration(
-            config, dtype=dtype, source=str(directory / _CONFIG)
-        )
+        whole, place = read_json(directory / _CONFIG), str(directory / _CONFIG)
+        config = text_settings(whole, place)
+        fields = core_configuration(config, dtype=dtype, source=place)
         return cls(
             loaded_model(
                 fields,
-                WeightsDirectory(directory),
+                text_tensors(whole, WeightsDirectory(directory)),
                 kind=kind,
                 model=choice.empty(fields, config),
             ),
