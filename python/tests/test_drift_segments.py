@@ -211,6 +211,20 @@ def test_the_page_opens_with_the_sentence_and_is_small() -> None:
         ET.fromstring(chart)
 
 
+def test_a_page_of_very_many_segments_has_those_that_moved_most() -> None:
+    labels = np.array([f"segment {k % 2000} of the shop" for k in range(20_000)])
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 20_000, 2))
+    y[labels == "segment 1234 of the shop"] += 40
+    made = drift.two_sample(x, y, segments=(labels, labels), tests=["ks"])
+    for page in (made.to_html(), made._repr_html_()):
+        assert len(page.encode()) < 400_000
+        assert ">segment 1234 of the shop<" in page
+        assert "1801 segments that moved less are left out here" in page
+        table = page.split("<tbody>")[1].split("</tbody>")[0]
+        assert table.count("<tr") == 200
+
+
 @pytest.mark.parametrize("kind", ["map", "density", "means", "shifts"])
 def test_every_kind_of_picture_is_drawn(report, kind) -> None:
     pytest.importorskip("matplotlib")

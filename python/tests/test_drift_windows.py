@@ -484,6 +484,36 @@ def test_the_page_opens_with_the_sentence_and_is_small() -> None:
         ET.fromstring(chart)
 
 
+def test_a_page_of_very_many_lines_has_those_with_most_evidence(report) -> None:
+    content = report.to_dict()
+    names = ["all", *(f"segment {k} of the shop" for k in range(3000))]
+    content["settings"]["lines"] = names
+    for window in content["windows"]:
+        calm = window["lines"]["en"]
+        window["lines"] = dict.fromkeys(names, calm)
+        window["lines"]["segment 1234 of the shop"] = {**calm, "evidence": 1e9}
+        window["new"] = {f"new segment {k}": 3 for k in range(5000)}
+    many = drift.WindowsReport(content)
+    for page in (many.to_html(), many._repr_html_()):
+        assert len(page.encode()) < 400_000
+        assert "<b>segment 1234 of the shop</b>" in page
+        assert "2801 lines with less evidence are left out here" in page
+
+
+def test_rows_are_kept_in_the_type_of_the_reference() -> None:
+    made = drift.Windows(REFERENCE.astype(np.float32), tests=["ks"])
+    given = WEEKS["2026-W40"].copy()
+    made.add("a", given)
+    given += 100
+    made.add("a", given[:5] - 100)
+    assert made.memory == (2 * 120 + 125) * 4 * 4
+    found = made.report().to_dict()["windows"][0]
+    assert found["rows"] == 125
+    assert found["lines"]["all"]["mean_shift"] < 1
+    with pytest.raises(ValueError, match="x must be finite as float32, but 1 elements"):
+        made.add("b", [[1e39, 0, 0, 0], [0, 0, 0, 0]])
+
+
 def test_the_threshold_is_drawn_with_a_line_for_each_segment(report) -> None:
     page = report.to_html()
     chart = re.search("<h3>Evidence of drift.*?</figure>", page, re.DOTALL)[0]

@@ -13,6 +13,7 @@ __all__ = [
     "ALL",
     "SCHEMA",
     "listed",
+    "most_moved",
     "moved",
     "or_nan",
     "segment_numbers",
@@ -59,6 +60,22 @@ def sentence(content: Mapping[str, Any]) -> str:
         parts.append(f"{listed(names)} {verb} {fate}")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if not hit else f"{text}."
+
+
+def most_moved(content: Mapping[str, Any], count: int) -> list[str]:
+    """All rows together and the segments that moved most, in their order."""
+    entries = content["segments"]
+    if len(entries) <= count:
+        return list(entries)
+    p_values = _p_values(content)
+
+    def rank(name: str) -> tuple[bool, float, float]:
+        shift = or_nan(entries[name]["mean_shift"])
+        known = math.isfinite(p_values[name]) and math.isfinite(shift)
+        return (name != ALL, p_values[name], -shift) if known else (True, 2.0, 0.0)
+
+    chosen = set(sorted(entries, key=rank)[:count])
+    return [name for name in entries if name in chosen]
 
 
 def or_nan(value: float | None) -> float:

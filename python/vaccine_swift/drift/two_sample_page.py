@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vaccine_swift.drift.report_schema import shown
-from vaccine_swift.drift.two_sample_content import ALL, moved, sentence
+from vaccine_swift.drift.two_sample_content import ALL, most_moved, moved, sentence
 from vaccine_swift.drift.two_sample_drawings import DRAWINGS
 from vaccine_swift.pages.rendering import rendered
 from vaccine_swift.pages.table import Cell, Table
 
 __all__ = ["fragment", "page"]
+
+_MOST_LISTED: Final = 200
+"""Segments that the tables have."""
 
 Content = Mapping[str, Any]
 
@@ -68,6 +71,7 @@ def _shared(content: Content) -> dict[str, Any]:
         tiles.append((f"{count} of {segments}", "segments moved"))
     return {
         "sentence": sentence(content),
+        "left_out": len(content["segments"]) - len(most_moved(content, _MOST_LISTED)),
         "level": f"{settings['level']:g}",
         "tiles": tiles,
         "segments": _segment_table(content),
@@ -80,7 +84,8 @@ def _segment_table(content: Content) -> Table:
     tests = content["settings"]["tests"]
     changed = set(moved(content))
     rows: list[tuple[str | Cell, ...]] = []
-    for name, entry in content["segments"].items():
+    for name in most_moved(content, _MOST_LISTED):
+        entry = content["segments"][name]
         cells = [_test_cell(entry["tests"].get(test)) for test in tests]
         rows.append(
             (
@@ -112,8 +117,8 @@ def _details(content: Content) -> Table:
                 for key in ("statistic", "effect_size", "z", "p_value", "p_holm")
             ),
         )
-        for name, entry in content["segments"].items()
-        for test, found in entry["tests"].items()
+        for name in most_moved(content, _MOST_LISTED)
+        for test, found in content["segments"][name]["tests"].items()
     ]
     return Table(heads, rows, wrapped=True)
 

@@ -152,7 +152,8 @@ class Windows:
         name : str, int or date
             Of the window, such as ``"2026-W48"``.
         x : array [m, d]
-            Rows of what `Accumulator.update` takes.
+            Rows of what `Accumulator.update` takes, kept in the reference's type:
+            float64, or float32 for any other.
         segments : sequence of m labels, optional
             As of the reference, and like it or not there at all. A segment that the
             reference lacks is counted and named.
@@ -181,7 +182,7 @@ class Windows:
                     f"name must be that of a window which was not tested yet, "
                     f"got {text!r}"
                 )
-            part = _part(x, "x", segments)
+            part = _part(x, "x", segments, state.reference.rows.dtype)
             width = state.reference.rows.shape[1]
             if part.rows.shape[1] != width:
                 raise ValueError(
@@ -195,6 +196,8 @@ class Windows:
                     f"for none; the reference has {had}"
                 )
             known = state.waiting.get(text)
+            if known is None:
+                part = Part(part.rows.copy(), part.labels)
             state.waiting[text] = part if known is None else known + part
         return self
 
@@ -310,8 +313,10 @@ class Windows:
         return self
 
 
-def _part(value: Any, name: str, segments: Any) -> Part:
-    part = Part.of(value, name, None)
+def _part(
+    value: Any, name: str, segments: Any, dtype: npt.DTypeLike | None = None
+) -> Part:
+    part = Part.of(value, name, dtype)
     if segments is None:
         return part
     return Part(part.rows, row_labels(segments, len(part), "segments"))

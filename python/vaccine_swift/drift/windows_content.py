@@ -18,7 +18,15 @@ from vaccine_swift.drift.two_sample_content import (
 from vaccine_swift.drift.windows_state import WindowsState
 from vaccine_swift.statistics import rank_log_evidence
 
-__all__ = ["SCHEMA", "alarms", "last", "moved_in", "numbers", "sentence"]
+__all__ = [
+    "SCHEMA",
+    "alarms",
+    "last",
+    "most_evident",
+    "moved_in",
+    "numbers",
+    "sentence",
+]
 __all__ += ["windows_content"]
 
 SCHEMA: Final = "vaccine_swift.drift.windows/1"
@@ -97,6 +105,19 @@ def sentence(content: Mapping[str, Any]) -> str:
         parts.append(f"no drift was found in {listed(still)}")
     text = "; ".join(parts)
     return f"{text}." if hit else f"{text[0].upper()}{text[1:]}."
+
+
+def most_evident(content: Mapping[str, Any], count: int) -> list[str]:
+    """All rows together and the lines with the most evidence, in their order."""
+    lines: list[str] = content["settings"]["lines"]
+    if len(lines) <= count or not content["windows"]:
+        return lines[:count]
+    most = {
+        line: max(window["lines"][line]["evidence"] for window in content["windows"])
+        for line in lines
+    }
+    chosen = set(sorted(lines[1:], key=lambda line: -most[line])[: count - 1])
+    return [line for line in lines if line == ALL or line in chosen]
 
 
 def moved_in(window: Mapping[str, Any], level: float) -> list[str]:

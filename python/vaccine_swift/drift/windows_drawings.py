@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from vaccine_swift.drift.two_sample_content import or_nan
+from vaccine_swift.drift.windows_content import most_evident
 from vaccine_swift.pages import scales
 from vaccine_swift.pages.drawing import Curve, Drawing, Point
 
@@ -63,7 +64,7 @@ def _curves(
     content: Content, value: Callable[[Mapping[str, Any]], float]
 ) -> list[Curve]:
     curves = []
-    for place, line in enumerate(_drawn(content)):
+    for place, line in enumerate(most_evident(content, _MOST_LINES)):
         style = _STYLES[place % len(_STYLES)]
         style += " dashed" if place >= len(_STYLES) else ""
         entries = [window["lines"][line] for window in content["windows"]]
@@ -75,19 +76,6 @@ def _curves(
         if known:
             curves.append(Curve(line, style, points))
     return curves
-
-
-def _drawn(content: Content) -> list[str]:
-    """Lines in their order; of many, those with the most evidence."""
-    lines = content["settings"]["lines"]
-    if len(lines) <= _MOST_LINES or not content["windows"]:
-        return lines[:_MOST_LINES]
-    most = {
-        line: max(window["lines"][line]["evidence"] for window in content["windows"])
-        for line in lines
-    }
-    chosen = sorted(lines[1:], key=lambda line: -most[line])[: _MOST_LINES - 1]
-    return [line for line in lines if line == lines[0] or line in chosen]
 
 
 def _left_out(content: Content) -> str:

@@ -9,7 +9,13 @@ from typing import Any, Final
 from vaccine_swift.drift.report_schema import shown
 from vaccine_swift.drift.two_sample_content import ALL
 from vaccine_swift.drift.two_sample_content import sentence as window_sentence
-from vaccine_swift.drift.windows_content import alarms, last, moved_in, sentence
+from vaccine_swift.drift.windows_content import (
+    alarms,
+    last,
+    most_evident,
+    moved_in,
+    sentence,
+)
 from vaccine_swift.drift.windows_drawings import DRAWINGS
 from vaccine_swift.pages.rendering import rendered
 from vaccine_swift.pages.table import Cell, Table
@@ -18,15 +24,20 @@ __all__ = ["fragment", "page"]
 
 Content = Mapping[str, Any]
 
+_MOST_LINES: Final = 200
+"""Lines that the tables have."""
 _MOST_CELLS: Final = 1000
 """Windows times lines that are listed; the last windows of more."""
 
 
 def page(content: Content, title: str) -> str:
     """The whole page; see `WindowsReport.to_html`."""
-    settings = json.dumps(
-        content["settings"], indent=2, ensure_ascii=False, default=str
-    )
+    lines = most_evident(content, _MOST_LINES)
+    left_out = len(content["settings"]["lines"]) - len(lines)
+    told = {**content["settings"], "lines": lines}
+    if left_out:
+        told["lines"] = [*lines, f"and {left_out} more"]
+    settings = json.dumps(told, indent=2, ensure_ascii=False, default=str)
     shown_windows = _shown_windows(content)
     return rendered(
         "drift/windows.html",
@@ -65,6 +76,7 @@ def _shared(content: Content) -> dict[str, Any]:
         "threshold": f"{settings['threshold']:g}",
         "tiles": tiles,
         "lines": _lines(content),
+        "left_out": lines - len(most_evident(content, _MOST_LINES)),
         "pictures": [draw(content) for draw in DRAWINGS.values()],
     }
 
@@ -73,7 +85,7 @@ def _lines(content: Content) -> Table:
     """A row for each line: where it stands."""
     found, windows = alarms(content), content["windows"]
     rows: list[tuple[str | Cell, ...]] = []
-    for line in content["settings"]["lines"]:
+    for line in most_evident(content, _MOST_LINES):
         entries = [window["lines"][line] for window in windows]
         alone = sum(line in moved_in(each, _level(content)) for each in windows)
         final = entries[-1] if entries else None
@@ -98,9 +110,11 @@ def _numbers(content: Content, windows: list[Mapping[str, Any]]) -> Table:
     """A row for each window and line, the last window first."""
     rows: list[tuple[str | Cell, ...]] = []
     threshold = content["settings"]["threshold"]
+    lines = most_evident(content, _MOST_LINES)
     for window in reversed(windows):
         moved = moved_in(window, _level(content))
-        for line, entry in window["lines"].items():
+        for line in lines:
+            entry = window["lines"][line]
             alarm = entry["evidence"] >= threshold
             rows.append(
                 (
@@ -118,7 +132,8 @@ def _numbers(content: Content, windows: list[Mapping[str, Any]]) -> Table:
 
 
 def _shown_windows(content: Content) -> list[Mapping[str, Any]]:
-    most = max(1, _MOST_CELLS // len(content["settings"]["lines"]))
+    lines = min(len(content["settings"]["lines"]), _MOST_LINES)
+    most = max(1, _MOST_CELLS // lines)
     return list(content["windows"][-most:])
 
 
@@ -128,7 +143,7 @@ def _new(content: Content) -> Table | None:
     if window is None or not window["new"]:
         return None
     rows = [(name, str(count)) for name, count in window["new"].items()]
-    return Table(("segment", "rows"), rows[:_MOST_CELLS], wrapped=True)
+    return Table(("segment", "rows"), rows[:_MOST_LINES], wrapped=True)
 
 
 def _level(content: Content) -> float:

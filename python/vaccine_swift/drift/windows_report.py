@@ -71,9 +71,7 @@ class WindowsReport(KeptReport):
         *,
         title: str = "Drift over time",
     ) -> str:
-        """One HTML page that needs no other file and no script.
-
-        Below 400 kB for a thousand windows and lines together.
+        """One HTML page below 400 kB that needs no other file and no script.
 
         Parameters
         ----------

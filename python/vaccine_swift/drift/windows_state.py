@@ -24,6 +24,7 @@ class Part:
     Parameters
     ----------
     rows : array, float32 or float64 [N, d]
+        All of a state in the type of the reference.
     labels : array of str [N], or None
     """
 
@@ -31,25 +32,33 @@ class Part:
     labels: npt.NDArray[np.str_] | None
 
     @classmethod
-    def of(cls, value: Any, name: str, labels: npt.NDArray[np.str_] | None) -> Part:
-        """Rows as float32, or as float64 where they are given so.
+    def of(cls, value: Any, name: str, dtype: npt.DTypeLike | None = None) -> Part:
+        """Rows without labels, as float32 where neither they nor `dtype` are float64.
+
+        They may share memory with what is given; see `sample`.
 
         Raises
         ------
         TypeError, ValueError
-            When it is no array [N, d] of finite real numbers; names the argument.
+            When it is no array [N, d] of real numbers that are finite in that type;
+            names the argument.
         """
         array = rows(value, name)
-        if array.dtype != np.float64:
-            array = float64_rows(array).astype(np.float32)
-        finite = np.isfinite(array)
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0]
+        if dtype is None:
+            dtype = np.float64 if array.dtype == np.float64 else np.float32
+        words = ""
+        if array.dtype != dtype:
+            words = f" as {np.dtype(dtype)}"
+            with np.errstate(over="ignore"):
+                array = float64_rows(array).astype(dtype)
+        bad = ~np.isfinite(array)
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
             raise ValueError(
-                f"{name} must be finite, but {int((~finite).sum())} elements are not, "
-                f"the first in row {row}, column {column}"
+                f"{name} must be finite{words}, but {int(bad.sum())} "
+                f"elements are not, the first in row {row}, column {column}"
             )
-        return cls(np.array(array), labels)
+        return cls(array, None)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -65,9 +74,9 @@ class Part:
         return Part(np.concatenate([self.rows, other.rows]), labels)
 
     def sample(self, most: int, rng: np.random.Generator) -> Part:
-        """At most so many rows, each set of them as likely, in their order."""
+        """A copy of at most so many rows, each set as likely, in their order."""
         if len(self) <= most:
-            return self
+            return Part(self.rows.copy(), self.labels)
         return self[np.sort(rng.choice(len(self), most, replace=False))]
 
     def equals(self, other: Part) -> bool:

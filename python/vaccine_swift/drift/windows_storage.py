@@ -93,10 +93,10 @@ def _state(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Windo
     parts = [_part(arrays, key, names) for key in keys]
     reference, pool, *waiting = parts
     for part in parts:
-        if part.rows.shape[1:] != reference.rows.shape[1:] or (part.labels is None) != (
-            reference.labels is None
-        ):
-            raise ValueError("all rows must have one width, and labels or none")
+        if _kind(part) != _kind(reference):
+            raise ValueError(
+                "all rows must be of one width and type, with labels or none"
+            )
     return WindowsState(
         **settings,
         reference=reference,
@@ -151,6 +151,10 @@ def _part(
     if codes.shape != rows.shape[:1] or codes.dtype.kind != "i" or codes.min() < 0:
         raise ValueError(f"{key} must have a label for each row")
     return Part(rows, names[codes])
+
+
+def _kind(part: Part) -> tuple[Any, ...]:
+    return part.rows.shape[1], part.rows.dtype, part.labels is None
 
 
 def _labels(parts: Any) -> npt.NDArray[np.str_]:
