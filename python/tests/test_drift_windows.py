@@ -284,6 +284,20 @@ def test_a_state_comes_back_and_goes_on(tmp_path, tested) -> None:
     assert again.report().to_dict()["windows"] == expected
 
 
+def test_a_tree_of_parts_is_as_one() -> None:
+    begun = windows({"2026-W40": WEEKS["2026-W40"]})
+    begun.report()
+    parts = []
+    for place in range(0, 120, 40):
+        part = pickle.loads(pickle.dumps(begun))
+        chosen = slice(place, place + 40)
+        part.add("2026-W41", WEEKS["2026-W41"][chosen], segments=LABELS[chosen])
+        parts.append(part)
+    found = drift.merge_tree(parts).report().to_dict()["windows"]
+    whole = windows({name: WEEKS[name] for name in ("2026-W40", "2026-W41")})
+    assert found == whole.report().to_dict()["windows"]
+
+
 def test_a_window_that_was_tested_takes_no_more_rows() -> None:
     made = windows()
     made.report()

@@ -1,28 +1,31 @@
-"""Accumulators of many shards as one: merged in pairs, here or on workers."""
+"""States of many shards as one: merged in pairs, here or on workers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from vaccine_swift.drift.accumulator import Accumulator
+from vaccine_swift.drift.windows import Windows
 
 __all__ = ["merge_tree"]
 
-Part: TypeAlias = Accumulator | Future[Accumulator]
+State = TypeVar("State", Accumulator, Windows)
 Node: TypeAlias = tuple[int, int]
 """Row of the tree, 0 that of the parts, and place in it."""
 
 
 def merge_tree(
-    parts: Iterable[Part], *, executor: Executor | None = None
-) -> Accumulator:
+    parts: Iterable[State | Future[State]], *, executor: Executor | None = None
+) -> State:
     """Merge accumulators in pairs, pairs of pairs, and so on, always in one order.
+
+    Or `Windows` to which workers have added rows.
 
     Parameters
     ----------
-    parts : iterable of Accumulator or Future of one
+    parts : iterable of Accumulator, or of Windows, or Future of one
         At least one. Futures, as an executor's ``submit`` gives, are waited for; a pair
         is merged as soon as both are there. They stay as they are.
     executor : concurrent.futures.Executor, optional
@@ -31,7 +34,7 @@ def merge_tree(
 
     Returns
     -------
-    Accumulator
+    Accumulator or Windows
         All together. The same parts in the same order give the same bits, whatever
         merges them and whichever are ready first.
 
@@ -66,12 +69,12 @@ def merge_tree(
     if not given:
         raise ValueError("parts must hold at least one accumulator, got none")
     for place, part in enumerate(given):
-        if not isinstance(part, Accumulator | Future):
+        if not isinstance(part, Accumulator | Windows | Future):
             raise TypeError(
                 f"parts must be accumulators or futures of them, got "
                 f"{type(part).__name__} at {place}"
             )
-    pending: dict[Future[Accumulator], list[Node]] = {}
+    pending: dict[Future[State], list[Node]] = {}
     try:
         return _merged_as_they_come(given, pending, executor)
     except BaseException:
@@ -81,16 +84,16 @@ def merge_tree(
 
 
 def _merged_as_they_come(
-    parts: Sequence[Part],
-    pending: dict[Future[Accumulator], list[Node]],
+    parts: Sequence[State | Future[State]],
+    pending: dict[Future[State], list[Node]],
     executor: Executor | None,
-) -> Accumulator:
+) -> State:
     """Merge the nodes 2k and 2k + 1 of a row into node k of the next one."""
     widths = [len(parts)]
     while widths[-1] > 1:
         widths.append((widths[-1] + 1) // 2)
-    ready: dict[Node, Accumulator] = {}
-    arrived: list[tuple[Node, Part]]
+    ready: dict[Node, State] = {}
+    arrived: list[tuple[Node, State | Future[State]]]
     arrived = [((0, place), part) for place, part in enumerate(parts)]
     while True:
         while arrived:
@@ -114,6 +117,6 @@ def _merged_as_they_come(
             arrived += [(node, future.result()) for node in pending.pop(future)]
 
 
-def merged(one: Accumulator, other: Accumulator) -> Accumulator:
+def merged(one: State, other: State) -> State:
     """Two as one; what a worker is sent."""
     return one.merge(other)
