@@ -284,6 +284,25 @@ def test_a_state_comes_back_and_goes_on(tmp_path, tested) -> None:
     assert again.report().to_dict()["windows"] == expected
 
 
+def test_a_break_loses_no_window(monkeypatch) -> None:
+    made = windows(dict(list(WEEKS.items())[:3]))
+    calls = []
+
+    def broken(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return drift.mmd(*arguments, **options)
+
+    monkeypatch.setattr("vaccine_swift.drift.windows_testing.mmd", broken)
+    with pytest.raises(KeyboardInterrupt):
+        made.report()
+    assert made.waiting == ["2026-W41", "2026-W42"]
+    assert made.names == list(WEEKS)[:3]
+    expected = windows(dict(list(WEEKS.items())[:3])).report().to_dict()["windows"]
+    assert made.report().to_dict()["windows"] == expected
+
+
 def test_a_tree_of_parts_is_as_one() -> None:
     begun = windows({"2026-W40": WEEKS["2026-W40"]})
     begun.report()

@@ -18,7 +18,7 @@ from vaccine_swift.drift.two_sample_content import ALL
 from vaccine_swift.drift.windows_content import windows_content
 from vaccine_swift.drift.windows_report import WindowsReport
 from vaccine_swift.drift.windows_state import Part, WindowsState
-from vaccine_swift.drift.windows_testing import test_next
+from vaccine_swift.drift.windows_testing import next_state
 
 __all__ = ["Windows"]
 
@@ -241,7 +241,7 @@ class Windows:
         """
         with self._turn:
             while self._state.waiting:
-                test_next(self._state)
+                self._state = next_state(self._state)
             return WindowsReport(windows_content(self._state, self.metadata))
 
     def save(self, path: str | os.PathLike[str]) -> None:

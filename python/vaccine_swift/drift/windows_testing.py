@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from vaccine_swift.drift.two_sample_content import ALL
 from vaccine_swift.drift.windows_state import Part, WindowsState
 from vaccine_swift.files.plain_json import plain
 
-__all__ = ["test_next"]
+__all__ = ["next_state"]
 
 _SHARE: int = 4
 """The pool takes at most this part of `most_rows` of a window."""
 
 
-def test_next(state: WindowsState) -> None:
-    """Test the window that has waited longest, and add it to the pool.
+def next_state(state: WindowsState) -> WindowsState:
+    """The state once the window that has waited longest is tested and in the pool.
 
     The rank of its statistic among permutations of pool and window is uniform given
     which rows both have together and what comes later, if reference and windows are
@@ -46,12 +47,12 @@ def test_next(state: WindowsState) -> None:
         "new": _new(state, whole),
     }
     pool = (state.pool + added).sample(state.most_rows, rng)
-    state.tested.append(plain(found))
-    state.pool = pool
-    del state.waiting[name]
-
-
-test_next.__test__ = False  # type: ignore[attr-defined]  # no test of pytest
+    return dataclasses.replace(
+        state,
+        pool=pool,
+        waiting={key: part for key, part in state.waiting.items() if key != name},
+        tested=[*state.tested, plain(found)],
+    )
 
 
 def _against_reference(
