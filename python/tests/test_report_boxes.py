@@ -107,6 +107,14 @@ def two_samples() -> drift.TwoSampleReport:
     )
 
 
+def two_widths() -> tuple[drift.Report, drift.Report]:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(3, 40, 4)), 1e4 * rng.normal(size=(3, 40, 6))
+    pairs = (x[0], y[0]), (x, y)
+    one, several = (drift.PairedRows(*sides).report() for sides in pairs)
+    return one, several
+
+
 def windows() -> drift.WindowsReport:
     rng = np.random.default_rng(0)
     labels = np.repeat(["de", LONG, "fr"], 20)
@@ -148,6 +156,7 @@ def pages(tmp_path_factory) -> dict[str, str]:
     several = drift.Report(content())
     reports = {"layers": several, "layer": one_layer(), "segments": two_samples()}
     reports["windows"] = windows()
+    reports["a layer of two widths"], reports["layers of two widths"] = two_widths()
     made = studies(tmp_path_factory.mktemp("study"))
     for name, each in reports.items():
         made[name] = each.to_html()
