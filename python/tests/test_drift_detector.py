@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -72,6 +73,14 @@ def test_arguments_are_read_and_changed_by_name(detector) -> None:
     assert repr(drift.DriftDetector()) == "DriftDetector()"
     with pytest.raises(ValueError, match="Did you mean 'level'"):
         made.set_params(levl=0.1)
+
+
+@pytest.mark.parametrize("kind", [np.float16, ml_dtypes.bfloat16, np.int16, ">f4"])
+def test_rows_of_any_type_are_read(kind) -> None:
+    x, y = (8 * X).round().astype(kind), (8 * SHIFTED).round().astype(kind)
+    plain = drift.DriftDetector(permutations=19).fit(x.astype(float))
+    found = drift.DriftDetector(permutations=19).fit(x)
+    assert found.score(y) == pytest.approx(plain.score(y.astype(float)), rel=1e-5)
 
 
 def test_it_is_pickled_and_keeps_its_own_reference(detector) -> None:

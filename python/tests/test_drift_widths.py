@@ -6,6 +6,7 @@ import json
 import math
 import re
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -156,6 +157,15 @@ def test_a_report_has_each_metric_as_its_function_gives_it(report) -> None:
             float(expected),
             *expected.interval,
         )
+
+
+@pytest.mark.parametrize("kind", [np.float16, ml_dtypes.bfloat16, np.int16, ">f4"])
+def test_rows_of_any_type_are_read(kind) -> None:
+    x, y = (8 * X).round().astype(kind), (8 * Y).round().astype(kind)
+    plain = drift.PairedRows(x.astype(float), y.astype(float)).report(k=4)
+    found = drift.PairedRows(x, y).report(k=4).to_dict()["layers"][0]
+    for name, entry in plain.to_dict()["layers"][0].items():
+        assert found[name]["value"] == pytest.approx(entry["value"], abs=1e-6, rel=1e-6)
 
 
 def test_what_is_left_out_is_told_with_the_reason(report) -> None:

@@ -9,6 +9,7 @@ import pickle
 import re
 from xml.etree import ElementTree as ET
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -545,6 +546,17 @@ def test_rows_are_kept_in_the_type_of_the_reference() -> None:
     assert found["lines"]["all"]["mean_shift"] < 1
     with pytest.raises(ValueError, match="x must be finite as float32, but 1 elements"):
         made.add("b", [[1e39, 0, 0, 0], [0, 0, 0, 0]])
+
+
+@pytest.mark.parametrize("kind", [np.float16, ml_dtypes.bfloat16, np.int16, ">f4"])
+def test_rows_of_any_type_are_read(kind) -> None:
+    sides = [(8 * rows).round().astype(kind) for rows in (REFERENCE, REFERENCE + 1)]
+    shifts = []
+    for x, y in (sides, [side.astype(float) for side in sides]):
+        made = drift.Windows(x, tests=["ks"], permutations=19).add("a", y)
+        entry = made.report().to_dict()["windows"][0]["lines"]["all"]
+        shifts.append(entry["mean_shift"])
+    assert shifts[0] == pytest.approx(shifts[1], rel=1e-5)
 
 
 def test_the_threshold_is_drawn_with_a_line_for_each_segment(report) -> None:

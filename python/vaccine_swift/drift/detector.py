@@ -15,6 +15,7 @@ from vaccine_swift.drift.rows import rows
 from vaccine_swift.drift.segment_tests import FEWEST, checked_tests
 from vaccine_swift.drift.segments import two_sample
 from vaccine_swift.drift.two_sample_report import TwoSampleReport
+from vaccine_swift.drift.widths import readable
 
 __all__ = ["DriftDetector"]
 
@@ -240,14 +241,13 @@ def _rows(value: Any) -> npt.NDArray[Any]:
             f"X has 0 feature(s) (shape=({shape[0]}, 0)) while a minimum of 1 is "
             "required."
         )
-    array = rows(value, "X")
-    numbers = array if array.dtype.kind == "f" else np.zeros(0)
-    finite = np.isfinite(numbers)
+    array = readable(rows(value, "X"))
+    finite = np.isfinite(array)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
         raise ValueError(
             f"X must be finite, without NaN or inf, but row {row}, column {column} is "
-            f"{numbers[row, column]}"
+            f"{array[row, column]}"
         )
     return array
 

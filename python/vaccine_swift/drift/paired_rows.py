@@ -21,6 +21,7 @@ from vaccine_swift.drift.rows import NOT_PAIRS, rows
 from vaccine_swift.drift.similarity import FREE_OF_BASIS, similarities
 from vaccine_swift.drift.unpaired import knn_overlap
 from vaccine_swift.drift.vectors import plain_array
+from vaccine_swift.drift.widths import readable
 
 __all__ = ["PairedRows"]
 
@@ -207,8 +208,8 @@ def _layers(value: Any, name: str) -> list[npt.NDArray[Any]]:
     if not layers or (value and np.ndim(value[0]) == 1):
         array = plain_array(value, name)
         if array.ndim != 3:
-            return [rows(array, name)]
+            return [readable(rows(array, name))]
         value = list(array)
     if not value:
         raise ValueError(f"{name} must have at least one layer, got none")
-    return [rows(each, f"{name}[{k}]") for k, each in enumerate(value)]
+    return [readable(rows(each, f"{name}[{k}]")) for k, each in enumerate(value)]

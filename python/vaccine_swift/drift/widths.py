@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["same_width"]
+from vaccine_swift.drift.rows import float64_rows
+
+__all__ = ["readable", "same_width"]
+
+
+def readable(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """What `rows` gave as an array that it may be given again: bits of bfloat16 not."""
+    if array.dtype == np.uint16:
+        return float64_rows(array).astype(np.float32)
+    return array
 
 
 def same_width(
