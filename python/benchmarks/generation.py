@@ -5,7 +5,7 @@ and the same number of new tokens, whatever they are: nothing ends early. The ri
 on the left and keeps its cache. Prints a table and writes
 `results/<date>-generation.json`.
 
-    python python/benchmarks/generation.py [--threads 2] [--repeats 2] [--static]
+    python python/benchmarks/generation.py [--repeats 2] [--static] [--avx2]
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import generation_workload as workload
+import instructions
 import process
 from rich.console import Console
 from rich.table import Table
@@ -61,7 +62,7 @@ def measure(
     """Run everything in turn; the rival reads the same weights from `directory`."""
     sides = {
         dtype: ["generation_engine_side.py", str(gguf), "--dtype", dtype]
-        for dtype in DTYPES
+        for dtype in instructions.precisions(DTYPES)
     }
     for dtype in DTYPES:
         rival = ["generation_torch_side.py", str(directory), "--dtype", dtype]
@@ -124,7 +125,9 @@ def main() -> None:
         "--static", action="store_true", help="the rival's static cache as well"
     )
     parser.add_argument("--output", type=Path, default=HERE / "results")
+    instructions.add_option(parser)
     arguments = parser.parse_args()
+    kind = instructions.chosen(arguments)
     today = dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d")
     command = ["python", "python/benchmarks/generation.py", *sys.argv[1:]]
     gguf = fetch_smollm2()
@@ -147,7 +150,7 @@ def main() -> None:
         "batches": batches,
     }
     arguments.output.mkdir(parents=True, exist_ok=True)
-    path = arguments.output / f"{today}-generation.json"
+    path = arguments.output / f"{today}-generation{kind}.json"
     temporary = path.with_suffix(".partial")
     temporary.write_text(json.dumps(results, indent=1) + "\n")
     temporary.replace(path)

@@ -4,7 +4,7 @@ Each side runs in a process of its own, in turn, with the same threads and the s
 batches (`workload.py`). Useful tokens per second are real tokens / time; padding earns
 nothing. Prints a table and writes `results/<date>-smollm2.json`.
 
-    python python/benchmarks/run.py [--threads 2] [--repeats 2] [--rivals ...]
+    python python/benchmarks/run.py [--threads 2] [--repeats 2] [--rivals ...] [--avx2]
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import instructions
 import process
 import workload
 from table import print_table
@@ -92,7 +93,8 @@ def measure(
 ) -> dict[str, Any]:
     """Run everything in turn; the rival reads the same weights from `directory`."""
     sides = [
-        (dtype, "engine_side.py", [str(gguf), "--dtype", dtype]) for dtype in DTYPES
+        (dtype, "engine_side.py", [str(gguf), "--dtype", dtype])
+        for dtype in instructions.precisions(DTYPES)
     ]
     sides += [
         (name, "torch_side.py", [str(directory), *options])
@@ -173,7 +175,9 @@ def main() -> None:
     )
     parser.add_argument("--methods", nargs="+", choices=PASSES, default=[*PASSES])
     parser.add_argument("--output", type=Path, default=HERE / "results")
+    instructions.add_option(parser)
     arguments = parser.parse_args()
+    kind = instructions.chosen(arguments)
     gguf = fetch_smollm2()
     rivals = {name: (RIVALS | COMPILED)[name] for name in arguments.rivals}
     today = dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d")
@@ -196,7 +200,7 @@ def main() -> None:
             methods=arguments.methods,
         )
     arguments.output.mkdir(parents=True, exist_ok=True)
-    path = arguments.output / f"{today}-smollm2.json"
+    path = arguments.output / f"{today}-smollm2{kind}.json"
     temporary = path.with_suffix(".partial")
     temporary.write_text(json.dumps(results, indent=1) + "\n")
     temporary.replace(path)

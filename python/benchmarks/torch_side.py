@@ -117,6 +117,7 @@ def main() -> None:
     )
     parser.add_argument("--compile", action="store_true", help="torch.compile")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, help="the first so many; None: all")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(43)
@@ -139,7 +140,7 @@ def main() -> None:
     )
     step = vaccine_step if arguments.method == "vaccine" else sft_step
     seconds, busy, losses = [], [], []
-    for batch in workload.batches(model.config.vocab_size):
+    for batch in workload.batches(model.config.vocab_size)[: arguments.steps]:
         begin, begin_busy = time.perf_counter(), time.process_time()
         inputs = collate(batch, pad_id=0)
         model.zero_grad()
