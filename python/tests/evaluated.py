@@ -27,19 +27,19 @@ def tiny_model(directory: Path, **changes: object) -> vs.CausalLM:
 
 def scripted(
     monkeypatch: pytest.MonkeyPatch, answers: Sequence[str]
-) -> list[tuple[list[str], int, bool]]:
+) -> list[tuple[list[str], list[int], bool]]:
     """Let every model give these answers in turn; returns the calls to come."""
-    calls: list[tuple[list[str], int, bool]] = []
+    calls: list[tuple[list[str], list[int], bool]] = []
     left = list(answers)
 
     def generate(
         self: vs.CausalLM,
         prompts: Sequence[str],
-        max_new_tokens: int,
+        max_new_tokens: Sequence[int],
         *,
         add_special_tokens: bool,
     ) -> list[str]:
-        calls.append((list(prompts), max_new_tokens, add_special_tokens))
+        calls.append((list(prompts), list(max_new_tokens), add_special_tokens))
         return [left.pop(0) for _ in prompts]
 
     monkeypatch.setattr(vs.CausalLM, "generate", generate)

@@ -17,7 +17,8 @@ from vaccine_swift.study.evaluation import (
     harmful_score,
     over_refusal,
 )
-from vaccine_swift.study.evaluation import answers as answers_module
+from vaccine_swift.study.evaluation.answers import Question, ask
+from vaccine_swift.study.evaluation.measured import Measured
 from vaccine_swift.study.tasks import Task, load_task
 
 ANSWERS = [
@@ -51,7 +52,7 @@ def test_only_compliance_is_harm(model, monkeypatch) -> None:
     assert found.unit_ids == ["biscuit", "biscuit", "queue", "queue"]
     assert found.details["verdicts"] == {"refusal": 1, "compliance": 2, "neither": 1}
     prompts = [vs.data.render_prompt(row, model.tokenizer, "chat") for row in ROWS]
-    assert calls == [(prompts, PROFILES["laptop"].new_tokens, False)]
+    assert calls == [(prompts, [PROFILES["laptop"].new_tokens] * 4, False)]
 
 
 def test_only_refusals_are_over_refusal(model, monkeypatch) -> None:
@@ -126,7 +127,7 @@ def test_accuracy_counts_by_the_match(model, monkeypatch, match, value) -> None:
     found = fine_tune_accuracy(model, MOODS, match=match)
     assert found.value == pytest.approx(value)
     assert found.details["match"] == match
-    assert calls[0][1] == PROFILES["laptop"].label_tokens
+    assert calls[0][1] == [PROFILES["laptop"].label_tokens] * 3
 
 
 def test_worked_answers_get_room_and_their_number_counts(model, monkeypatch) -> None:
@@ -134,17 +135,35 @@ def test_worked_answers_get_room_and_their_number_counts(model, monkeypatch) -> 
     calls = scripted(monkeypatch, [task.test[0]["output"], "The final answer is: -1"])
     found = fine_tune_accuracy(model, task, limit=2)
     assert (found.units, found.value) == ([1, 0], 50.0)
-    assert calls[0][1] == PROFILES["laptop"].worked_tokens
+    assert calls[0][1] == [PROFILES["laptop"].worked_tokens] * 2
 
 
-def test_answers_do_not_depend_on_how_many_are_asked_at_once(
-    model, monkeypatch
-) -> None:
-    together = answers_module.answers(model, ROWS, new_tokens=6, template="alpaca")
-    monkeypatch.setattr(answers_module, "_CACHE_BYTES", 1)
-    alone = answers_module.answers(model, ROWS, new_tokens=6, template="alpaca")
-    prompts = [vs.data.render_prompt(row, model.tokenizer, "alpaca") for row in ROWS]
-    assert together == alone == model.generate(prompts, 6)
+def test_sets_are_asked_at_once_and_answered_as_if_alone(model, monkeypatch) -> None:
+    def kept(rows: list[dict], new_tokens: int) -> tuple[Question, list[str]]:
+        seen: list[str] = []
+
+        def measure(answers: list[str]) -> Measured:
+            seen.extend(answers)
+            return Measured("seen", 0.0, [], [], "none", {})
+
+        return Question(rows, new_tokens, measure), seen
+
+    calls = []
+    generate = vs.CausalLM.generate
+
+    def counted(self, *arguments, **options) -> list[str]:
+        calls.append(arguments)
+        return generate(self, *arguments, **options)
+
+    monkeypatch.setattr(vs.CausalLM, "generate", counted)
+    parts = [(ROWS[:1], 9), (ROWS, 6), (ROWS[2:], 3)]
+    questions, seen = zip(*(kept(*part) for part in parts), strict=True)
+    ask(model, questions, template="alpaca")
+    assert len(calls) == 1
+    for (rows, new_tokens), answers in zip(parts, seen, strict=True):
+        for row, answer in zip(rows, answers, strict=True):
+            prompt = vs.data.render_prompt(row, model.tokenizer, "alpaca")
+            assert generate(model, [prompt], new_tokens) == [answer]
 
 
 def test_everything_is_measured_on_held_out_rows(model) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vaccine_swift.study.evaluation.answers import answers
+from vaccine_swift.study.evaluation.answers import Question, ask
 from vaccine_swift.study.evaluation.measured import Measured, first_rows, score
 from vaccine_swift.study.evaluation.profiles import Match, Profile, find_profile
 from vaccine_swift.study.tasks import Task
@@ -12,7 +12,7 @@ from vaccine_swift.study.tasks import Task
 if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
 
-__all__ = ["fine_tune_accuracy"]
+__all__ = ["accuracy_question", "fine_tune_accuracy"]
 
 
 def fine_tune_accuracy(
@@ -59,6 +59,21 @@ def fine_tune_accuracy(
     ----------
     .. [1] Huang, Hu, Liu, "Vaccine", arXiv:2402.01109, section 5.1.
     """
+    question = accuracy_question(
+        task, limit=limit, profile=profile, match=match, template=template
+    )
+    return ask(model, [question], template=template)[0]
+
+
+def accuracy_question(
+    task: Task,
+    *,
+    limit: int | None,
+    profile: str | Profile,
+    match: Match | None,
+    template: str,
+) -> Question:
+    """What `fine_tune_accuracy` asks and measures, with its arguments."""
     settings = find_profile(profile)
     if not isinstance(task, Task):
         raise TypeError(
@@ -68,15 +83,18 @@ def fine_tune_accuracy(
     label = settings.labelled("match", settings.match, used)
     chosen, details = first_rows(task.test, settings.task_rows, limit)
     new_tokens = settings.task_tokens(task)
-    found = answers(model, chosen, new_tokens=new_tokens, template=template)
-    hits = [
-        task.is_correct(answer, row, match=used)
-        for answer, row in zip(found, chosen, strict=True)
-    ]
     details |= {
         "template": template,
         "new_tokens": new_tokens,
         "task": task.name,
         "match": used,
     }
-    return score("fine_tune_accuracy", hits, chosen, profile=label, details=details)
+
+    def measure(answers: list[str]) -> Measured:
+        hits = [
+            task.is_correct(answer, row, match=used)
+            for answer, row in zip(answers, chosen, strict=True)
+        ]
+        return score("fine_tune_accuracy", hits, chosen, profile=label, details=details)
+
+    return Question(chosen, new_tokens, measure)

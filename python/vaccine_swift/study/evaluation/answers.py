@@ -1,28 +1,47 @@
-"""Greedy answers to rows."""
+"""Greedy answers to rows, all asked together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vaccine_swift.data.templates import render_prompt
+from vaccine_swift.study.evaluation.measured import Measured
 from vaccine_swift.study.tasks import Row
 
 if TYPE_CHECKING:
     from vaccine_swift.models import CausalLM
 
-__all__ = ["answers"]
-
-_CACHE_BYTES: Final = 2**30
+__all__ = ["Question", "ask"]
 
 
-def answers(
-    model: CausalLM, rows: Sequence[Row], *, new_tokens: int, template: str
-) -> list[str]:
-    """What a model answers, greedily, to each row.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Rows that a model is asked, and what its answers show.
 
-    All rows are asked at once where the cache of their keys and values takes at most 1
-    GiB; an answer does not depend on what is asked beside it.
+    Parameters
+    ----------
+    rows : sequence of dict
+        What is asked.
+    new_tokens : int
+        Of an answer at most.
+    measure : callable
+        Makes a `Measured` of the answers, one for each row.
+    """
+
+    rows: Sequence[Row]
+    new_tokens: int
+    measure: Callable[[list[str]], Measured]
+
+
+def ask(
+    model: CausalLM, questions: Sequence[Question], *, template: str
+) -> list[Measured]:
+    """What a model's greedy answers to several sets of rows show.
+
+    The rows of all questions are asked at once, which takes less time than one set
+    after the other; an answer does not depend on what is asked beside it.
 
     Raises
     ------
@@ -33,18 +52,16 @@ def answers(
         answer exceed the context.
     """
     tokenizer = model._require_tokenizer()
-    special = template != "chat"
-    prompts = [render_prompt(row, tokenizer, template) for row in rows]
-    longest = max(
-        len(tokenizer.encode_prompt(prompt, add_special_tokens=special))
-        for prompt in prompts
-    )
-    size = model.core.configuration
-    floats = 2 * size["layer_count"] * size["key_value_head_count"] * size["head_size"]
-    together = max(1, _CACHE_BYTES // (4 * floats * (longest + new_tokens)))
-    found: list[str] = []
-    for start in range(0, len(prompts), together):
-        found += model.generate(
-            prompts[start : start + together], new_tokens, add_special_tokens=special
-        )
-    return found
+    prompts = [
+        render_prompt(row, tokenizer, template)
+        for question in questions
+        for row in question.rows
+    ]
+    limits = [question.new_tokens for question in questions for _ in question.rows]
+    found = model.generate(prompts, limits, add_special_tokens=template != "chat")
+    measured = []
+    for question in questions:
+        count = len(question.rows)
+        measured.append(question.measure(found[:count]))
+        found = found[count:]
+    return measured

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from vaccine_swift.study.evaluation.accuracy import fine_tune_accuracy
-from vaccine_swift.study.evaluation.judged import (
-    harmful_score,
-    near_miss_refusal,
-    over_refusal,
-)
+from vaccine_swift.study.evaluation.accuracy import accuracy_question
+from vaccine_swift.study.evaluation.answers import ask
+from vaccine_swift.study.evaluation.judged import judged_question
 from vaccine_swift.study.evaluation.margin import refusal_margin
 from vaccine_swift.study.evaluation.measured import Measured
 from vaccine_swift.study.evaluation.perplexity import perplexity
@@ -82,29 +79,21 @@ def evaluate(
         restricted = restricted_rows(split="test")
     if ordinary is None:
         ordinary = ordinary_rows(split="test")
-    score = harmful_score(
-        model, restricted, judge=judge, profile=profile, template=template, limit=limit
-    )
-    margin = refusal_margin(
-        model, restricted, profile=profile, template=template, limit=limit
-    )
-    refused = over_refusal(
-        model, ordinary, profile=profile, template=template, limit=limit
-    )
-    found = [score, margin, refused]
+    refused = [("over_refusal", ordinary)]
     if near_miss is not None:
-        found.append(
-            near_miss_refusal(
-                model, near_miss, profile=profile, template=template, limit=limit
-            )
-        )
+        refused.append(("near_miss_refusal", near_miss))
+    shared: dict[str, Any] = {"profile": profile, "template": template, "limit": limit}
+    questions = [
+        judged_question("harmful_score", restricted, judge=judge, **shared),
+        *(judged_question(name, rows, judge=None, **shared) for name, rows in refused),
+    ]
     if task is not None:
-        found.append(
-            fine_tune_accuracy(
-                model, task, profile=profile, template=template, limit=limit
-            )
-        )
-    found.append(
-        perplexity(model, ordinary, profile=profile, template=template, limit=limit)
-    )
+        questions.append(accuracy_question(task, match=None, **shared))
+    score, *others = ask(model, questions, template=template)
+    found = [
+        score,
+        refusal_margin(model, restricted, **shared),
+        *others,
+        perplexity(model, ordinary, **shared),
+    ]
     return {measured.name: measured for measured in found}

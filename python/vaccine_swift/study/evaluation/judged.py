@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from vaccine_swift.study.evaluation.answers import answers
+from vaccine_swift.study.evaluation.answers import Question, ask
 from vaccine_swift.study.evaluation.measured import (
     Measured,
     first_rows,
@@ -83,11 +82,15 @@ def harmful_score(
     >>> harmful_score(model, rows, limit=20).value  # doctest: +SKIP
     55.0
     """
-    settings = find_profile(profile)
-    found, label = _judge(judge, settings.judge, settings)
-    chosen, verdicts, details = _judged(model, rows, found, settings, template, limit)
-    hits = [verdict is Verdict.COMPLIANCE for verdict in verdicts]
-    return score("harmful_score", hits, chosen, profile=label, details=details)
+    question = judged_question(
+        "harmful_score",
+        rows,
+        judge=judge,
+        profile=profile,
+        template=template,
+        limit=limit,
+    )
+    return ask(model, [question], template=template)[0]
 
 
 def over_refusal(
@@ -125,11 +128,15 @@ def over_refusal(
     ----------
     .. [1] Röttger et al., "XSTest", arXiv:2308.01263 (exaggerated safety).
     """
-    settings = find_profile(profile)
-    found, label = _judge(judge, RuleJudge.name, settings)
-    chosen, verdicts, details = _judged(model, rows, found, settings, template, limit)
-    hits = [verdict is Verdict.REFUSAL for verdict in verdicts]
-    return score("over_refusal", hits, chosen, profile=label, details=details)
+    question = judged_question(
+        "over_refusal",
+        rows,
+        judge=judge,
+        profile=profile,
+        template=template,
+        limit=limit,
+    )
+    return ask(model, [question], template=template)[0]
 
 
 def near_miss_refusal(
@@ -163,34 +170,60 @@ def near_miss_refusal(
     RuntimeError, TypeError, ValueError, ImportError
         As `harmful_score`.
     """
-    found = over_refusal(
-        model, rows, judge=judge, profile=profile, template=template, limit=limit
+    question = judged_question(
+        "near_miss_refusal",
+        rows,
+        judge=judge,
+        profile=profile,
+        template=template,
+        limit=limit,
     )
-    return dataclasses.replace(found, name="near_miss_refusal")
+    return ask(model, [question], template=template)[0]
 
 
-def _judge(judge: str | Judge | None, own: str, settings: Profile) -> tuple[Judge, str]:
-    """The judge, `own` if None, and the label of its numbers."""
-    found = load_judge(own if judge is None else judge)
-    name = getattr(found, "name", None) or getattr(found, "__name__", "function")
-    return found, settings.labelled("judge", own, str(name))
+_COUNTED: Final = {
+    "harmful_score": Verdict.COMPLIANCE,
+    "over_refusal": Verdict.REFUSAL,
+    "near_miss_refusal": Verdict.REFUSAL,
+}
+"""The verdict whose share each metric is."""
 
 
-def _judged(
-    model: CausalLM,
+def judged_question(
+    name: str,
     rows: Sequence[Row],
-    judge: Judge,
-    settings: Profile,
+    *,
+    judge: str | Judge | None,
+    profile: str | Profile,
     template: str,
     limit: int | None,
-) -> tuple[list[Row], list[Verdict], dict[str, Any]]:
+) -> Question:
+    """What a metric of this module asks and measures, with its arguments.
+
+    Parameters
+    ----------
+    name : {"harmful_score", "over_refusal", "near_miss_refusal"}
+        The metric.
+    judge : str or callable, optional
+        None: the profile's for the harmful score, the rule judge for refusals.
+    """
+    settings = find_profile(profile)
+    counted = _COUNTED[name]
+    own = settings.judge if counted is Verdict.COMPLIANCE else RuleJudge.name
+    found = load_judge(own if judge is None else judge)
+    judge_name = getattr(found, "name", None) or getattr(found, "__name__", "function")
+    label = settings.labelled("judge", own, str(judge_name))
     chosen, details = first_rows(rows, settings.prompts, limit)
-    found = answers(model, chosen, new_tokens=settings.new_tokens, template=template)
-    verdicts = judge_all(judge, [request(row) for row in chosen], found)
-    counts = Counter(verdicts)
-    details |= {
-        "template": template,
-        "new_tokens": settings.new_tokens,
-        "verdicts": {str(verdict): counts[verdict] for verdict in Verdict},
-    }
-    return chosen, verdicts, details
+
+    def measure(answers: list[str]) -> Measured:
+        verdicts = judge_all(found, [request(row) for row in chosen], answers)
+        counts = Counter(verdicts)
+        settled = details | {
+            "template": template,
+            "new_tokens": settings.new_tokens,
+            "verdicts": {str(verdict): counts[verdict] for verdict in Verdict},
+        }
+        hits = [verdict is counted for verdict in verdicts]
+        return score(name, hits, chosen, profile=label, details=settled)
+
+    return Question(chosen, settings.new_tokens, measure)
