@@ -109,13 +109,14 @@ def test_random_noise_has_the_norm_of_vaccines_perturbation(whole, model):
     inputs = Inputs(str(model))
     (trial,) = trials(tiny_study(model, methods="random"))
     tokenizer = vs.CausalLM.from_pretrained(model).tokenizer
-    tokens = []
-    for rows, _ in inputs.alignment_pools(trial):
+    tokens, sizes = [], []
+    for rows, size in inputs.alignment_pools(trial):
+        sizes.append(size)
         data = vs.data.load(rows, tokenizer, template="chat", max_length=2000)
         # No target depends on a row's last token.
         tokens.append(np.mean([min(each.tokens, 200) - 1 for each in data]))
-    # 2 layers of width 32; 3 examples a batch, half of them of each kind.
-    expected = 2.0**2 / (2 * 32 * 3 * np.mean(tokens))
+    # 2 layers of width 32; 3 examples a batch.
+    expected = 2.0**2 / (2 * 32 * 3 * np.average(tokens, weights=sizes))
     assert row["variance"] == pytest.approx(expected, rel=1e-9)
 
 
