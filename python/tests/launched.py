@@ -82,10 +82,20 @@ def check_a_failing_rank_ends_the_job(
     launcher: list[str], folder: Path, message: str
 ) -> None:
     process = start([*launcher, str(folder / "job"), "raise"])
-    _, errors = process.communicate(timeout=60)
+    printed, errors = process.communicate(timeout=60)
     assert process.returncode != 0
     assert re.search(message, errors), errors
+    wait_for_the_end_of_ranks(printed)
     check_it_goes_on(folder)
+
+
+def wait_for_the_end_of_ranks(printed: str) -> None:
+    """A launcher may be gone before the last of them has let go of the folder."""
+    processes = {*re.findall(r"process (\d+)", printed)}
+    until = time.monotonic() + 10
+    while any(Path("/proc", each).exists() for each in processes):
+        assert time.monotonic() < until, "a rank outlives its job"
+        time.sleep(0.1)
 
 
 def check_it_goes_on(folder: Path) -> None:
