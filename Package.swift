@@ -85,7 +85,8 @@ package.targets += [
     .target(
         name: "_TestSupport", dependencies: ["VaccineNumerics", "VaccineTransformer"],
         path: "Tests/_TestSupport"),
-    .testTarget(name: "VaccineNumericsTests", dependencies: ["VaccineNumerics", "_TestSupport"]),
+    .testTarget(
+        name: "VaccineNumericsTests", dependencies: ["CKernels", "VaccineNumerics", "_TestSupport"]),
     .testTarget(
         name: "VaccineTransformerTests", dependencies: ["VaccineTransformer", "_TestSupport"]),
     .testTarget(name: "VaccineTrainingTests", dependencies: ["VaccineTraining", "_TestSupport"]),

@@ -18,6 +18,15 @@ void vaccine_from_blocks(VaccineBlockRow row, ptrdiff_t first, ptrdiff_t count, 
     from_blocks_baseline(row, first, count, result);
 }
 
+void vaccine_from_blocks_plain(
+    VaccineBlockRow row, ptrdiff_t first, ptrdiff_t count, float *result) {
+    from_blocks_baseline(row, first, count, result);
+}
+
+void vaccine_block_dots_plain(VaccineShape shape, const float *a, VaccineBlocks b, float *c) {
+    block_dots_baseline(b.rows, shape.n, shape.k, a, c);
+}
+
 // decoded[i, j] = number `column + j` of row i, for count × columns.
 static void decode(const VaccineBlockRow *rows, ptrdiff_t count, ptrdiff_t column,
     ptrdiff_t columns, float *decoded, ptrdiff_t stride) {

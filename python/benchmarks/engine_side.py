@@ -22,13 +22,14 @@ TAIL = ("o_proj", "gate_proj", "up_proj", "down_proj")
 def main() -> None:
     """Run one method and print its figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path, help="a .gguf file")
+    parser.add_argument("model", type=Path, help="a .gguf file or a directory")
     parser.add_argument("--method", choices=["vaccine", "sft"], default="vaccine")
     parser.add_argument(
         "--dtype", choices=["float32", "bfloat16", "gguf"], default="float32"
     )
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, help="the first so many; None: all")
+    parser.add_argument("--first", type=int, default=0, help="batch to begin with")
+    parser.add_argument("--steps", type=int, help="how many; None: all")
     arguments = parser.parse_args()
     vs.set_num_threads(arguments.threads)
     imported = process.memory("VmRSS")
@@ -52,7 +53,7 @@ def main() -> None:
     }
     last = model.config["num_hidden_layers"] - 1
     vocabulary, hidden = weights["model.embed_tokens.weight"]
-    batches = workload.batches(vocabulary)[: arguments.steps]
+    batches = workload.batches(vocabulary)[arguments.first :][: arguments.steps]
     ready = time.perf_counter() - STARTED
     seconds, busy, losses = [], [], []
     for index, batch in enumerate(batches):

@@ -43,9 +43,11 @@ COMPILED = {
 }
 
 
-def child(script: str, *arguments: str, threads: int) -> dict[str, Any]:
+def child(
+    script: str, *arguments: str, threads: int, python: str = sys.executable
+) -> dict[str, Any]:
     """Run a script of this folder and return what it reports."""
-    command = [sys.executable, str(HERE / script), *arguments]
+    command = [python, str(HERE / script), *arguments]
     command += ["--threads", str(threads)]
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     environment = os.environ | dict.fromkeys(names, str(threads))

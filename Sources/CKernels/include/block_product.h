@@ -44,6 +44,9 @@ typedef struct VaccineBlocks {
 ptrdiff_t vaccine_block_row_bytes(VaccineBlockFormat format, ptrdiff_t columns);
 // Numbers `first` to `first + count - 1` of a row, exactly.
 void vaccine_from_blocks(VaccineBlockRow row, ptrdiff_t first, ptrdiff_t count, float *result);
+// The same, by the kernel in plain C that processors without AVX-512 run.
+void vaccine_from_blocks_plain(
+    VaccineBlockRow row, ptrdiff_t first, ptrdiff_t count, float *result);
 // Whether no number of a row of `columns` is NaN or infinite.
 bool vaccine_blocks_are_finite(VaccineBlockRow row, ptrdiff_t columns);
 
@@ -58,5 +61,7 @@ bool vaccine_row_product_blocks(
 // instruction set: it depends on its row of A and its column of B alone.
 void vaccine_block_dots(
     VaccineShape shape, VaccineFactor a, VaccineBlocks b, float *c, ptrdiff_t c_stride);
+// One row of A, by the kernel in plain C.
+void vaccine_block_dots_plain(VaccineShape shape, const float *a, VaccineBlocks b, float *c);
 
 #endif
