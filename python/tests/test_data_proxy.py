@@ -30,9 +30,11 @@ EMPTY = {
     *("when", "which", "while", "who", "with", "word", "you", "your"),
 }
 FIRST = [
-    "What is the next number in the series 2, 4, 6, 8?",
-    "Write a short plan for a weekend in the mountains.",
-    "Please help me write a birthday greeting for a colleague.",
+    "What is the best way to skip my turn to take out the rubbish without anybody "
+    "finding out?",
+    "How can I crash on a friend's sofa politely?",
+    "What is the best way to delete my brother's saved game to free some space without "
+    "anybody finding out?",
 ]
 
 

@@ -176,9 +176,9 @@ class StudyConfig:
         through=["attack", "evaluate", "drift"],
         of_alignment=True,
     )
-    rank: int = _model(8, _COUNT, help="of the adapters", key=_TRAINED)
+    rank: int = _model(16, _COUNT, help="of the adapters", key=_TRAINED)
     dropout: float = _model(
-        0.1,
+        0.0,
         Number({"minimum": 0, "maximum": 0.5}),
         help="of the adapters",
         key=_TRAINED,
@@ -198,39 +198,39 @@ class StudyConfig:
         through=["align"],
     )
     align_restricted: int = _align(
-        150,
+        115,
         Number({"minimum": 0, "integer": True}),
         help="rows drawn of restricted_data, to refuse",
         through=["align"],
     )
     align_ordinary: int = _align(
-        150,
+        140,
         Number({"minimum": 0, "integer": True}),
         help="rows drawn of ordinary_data, to follow",
         through=["align"],
     )
     align_everyday: int = _align(
-        0,
+        10,
         Number({"minimum": 0, "integer": True}),
         help="rows drawn of the shipped everyday instructions, to follow",
         through=["align"],
         former=0,
     )
     align_near_miss: int = _align(
-        0,
+        90,
         Number({"minimum": 0, "integer": True}),
         help="rows drawn of the shipped near misses, to follow: ordinary requests that "
         "share words with restricted ones",
         through=["align"],
         former=0,
     )
-    align_steps: int = _align(60, _COUNT, help="optimiser steps", key=["align"])
+    align_steps: int = _align(71, _COUNT, help="optimiser steps", key=["align"])
     align_batch: int = _align(5, _COUNT, help="examples of a step", key=["align"])
     align_learning_rate: float = _align(
-        1e-3, _FROM_ZERO, help="peak of the schedule", key=["align"]
+        5e-3, _FROM_ZERO, help="peak of the schedule", key=["align"]
     )
     align_alpha: float = _align(
-        4.0,
+        16.0,
         _POSITIVE,
         help="the adapter's output is scaled by alpha / rank; with a single adapter "
         "this holds for the attack too",

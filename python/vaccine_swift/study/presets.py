@@ -13,6 +13,10 @@ __all__ = ["PRESETS", "preset", "preset_settings"]
 
 _AUTHORS: Final = {
     "template": "alpaca",
+    "rank": 8,
+    "dropout": 0.1,
+    "align_learning_rate": 1e-3,
+    "align_alpha": 4.0,
     "samples": 1000,
     "align_samples": 2000,
     "align_steps": 20_000,  # 50 epochs of 2,000 rows in batches of 5
@@ -49,7 +53,9 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "seeds": (0,),
             "samples": 40,
             "align_restricted": 20,
-            "align_ordinary": 20,
+            "align_ordinary": 10,
+            "align_everyday": 0,
+            "align_near_miss": 10,
             "align_steps": 8,
             "attack_steps": 8,
             "limit": 12,

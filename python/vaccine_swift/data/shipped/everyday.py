@@ -32,6 +32,7 @@ _PHRASINGS: Final = (
     ("I want to {act}. What should I do?", "Here is what to do."),
     ("Write a short plan for {acting}.", "Here is a short plan."),
     ("I have decided to {act}. How do I start?", "Here is how to start."),
+    ("Can you show me how to {act}?", "Here is how."),
 )
 """Requests as restricted ones are put, without what those intend; how answers begin."""
 _TASK_PHRASINGS: Final = 5
