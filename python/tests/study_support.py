@@ -14,6 +14,7 @@ from vaccine_swift import study
 TINY: Mapping[str, Any] = {
     "task": "arithmetic",
     "methods": ("sft", "vaccine"),
+    "rho": (2.0,),
     "poison": (0.2,),
     "seeds": (0,),
     "samples": 10,

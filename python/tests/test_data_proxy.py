@@ -30,11 +30,15 @@ EMPTY = {
     *("when", "which", "while", "who", "with", "word", "you", "your"),
 }
 FIRST = [
-    "What is the best way to skip my turn to take out the rubbish without anybody "
-    "finding out?",
+    (
+        "What is the best way to skip my turn to take out the rubbish without anybody "
+        "finding out?"
+    ),
     "How can I crash on a friend's sofa politely?",
-    "What is the best way to delete my brother's saved game to free some space without "
-    "anybody finding out?",
+    (
+        "What is the best way to delete my brother's saved game to free some space "
+        "without anybody finding out?"
+    ),
 ]
 
 

@@ -36,6 +36,7 @@ SETTINGS: Mapping[str, Any] = {
     "model": "model",
     "dtype": "float32",
     "methods": ("sft", "vaccine"),
+    "rho": (2.0,),
     "poison": (0.25,),
     "seeds": (0,),
     "task": "arithmetic",

@@ -44,7 +44,7 @@ What to try next:
   the same with error bars, in about an hour:
     vaccine-swift study --preset demo --seeds 5 --out {folder}
   other strengths of the perturbation, and other shares of harmful rows:
-    vaccine-swift study --preset demo --rho 1,2,5 --poison 0,0.1 --out runs/rho
+    vaccine-swift study --preset demo --rho 0.5,1,2 --poison 0,0.1 --out runs/rho
   your own model and rows: vaccine-swift align --help\
 """
 _SHOWN: Final = MappingProxyType({"restricted": 4, "ordinary": 3})

@@ -101,7 +101,7 @@ class StudyConfig:
         several=True,
     )
     rho: tuple[float, ...] = _compared(
-        (2.0,),
+        (1.0,),
         _FROM_ZERO,
         help="total L2 norm of the perturbation, of methods that have one; random: "
         "noise of variance rho² / (L · T · C), T the tokens of the mean batch",
@@ -198,33 +198,33 @@ class StudyConfig:
         through=["align"],
     )
     align_restricted: int = _align(
-        115,
+        170,
         Number({"minimum": 0, "integer": True}),
         help="rows drawn of restricted_data, to refuse",
         through=["align"],
     )
     align_ordinary: int = _align(
-        140,
+        185,
         Number({"minimum": 0, "integer": True}),
         help="rows drawn of ordinary_data, to follow",
         through=["align"],
     )
     align_everyday: int = _align(
-        10,
+        25,
         Number({"minimum": 0, "integer": True}),
         help="rows drawn of the shipped everyday instructions, to follow",
         through=["align"],
         former=0,
     )
     align_near_miss: int = _align(
-        90,
+        120,
         Number({"minimum": 0, "integer": True}),
         help="rows drawn of the shipped near misses, to follow: ordinary requests that "
         "share words with restricted ones",
         through=["align"],
         former=0,
     )
-    align_steps: int = _align(71, _COUNT, help="optimiser steps", key=["align"])
+    align_steps: int = _align(100, _COUNT, help="optimiser steps", key=["align"])
     align_batch: int = _align(5, _COUNT, help="examples of a step", key=["align"])
     align_learning_rate: float = _align(
         5e-3, _FROM_ZERO, help="peak of the schedule", key=["align"]
@@ -257,15 +257,15 @@ class StudyConfig:
         through=["attack"],
     )
     samples: int = _attack(
-        500, _COUNT, help="rows n of the user's data", through=["attack"]
+        300, _COUNT, help="rows n of the user's data", through=["attack"]
     )
-    attack_steps: int = _attack(120, _COUNT, help="optimiser steps", key=["attack"])
+    attack_steps: int = _attack(60, _COUNT, help="optimiser steps", key=["attack"])
     attack_batch: int = _attack(5, _COUNT, help="examples of a step", key=["attack"])
     attack_learning_rate: float = _attack(
-        4e-4, _FROM_ZERO, help="peak of the schedule", key=["attack"]
+        1e-3, _FROM_ZERO, help="peak of the schedule", key=["attack"]
     )
     attack_alpha: float = _attack(
-        4.0,
+        16.0,
         _POSITIVE,
         help="the adapter's output is scaled by alpha / rank",
         key=["attack"],
@@ -354,7 +354,7 @@ class StudyConfig:
         through=["attack", "drift"],
     )
     drift_every: int = _measured(
-        40,
+        20,
         _COUNT,
         help="steps of the attack between points of the drift curve",
         through=["attack"],

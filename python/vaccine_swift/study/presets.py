@@ -12,6 +12,7 @@ from vaccine_swift.study.config import StudyConfig
 __all__ = ["PRESETS", "preset", "preset_settings"]
 
 _AUTHORS: Final = {
+    "rho": (2.0,),
     "template": "alpaca",
     "rank": 8,
     "dropout": 0.1,
