@@ -110,7 +110,9 @@ check-stubs: $(DEV)/installed  ## Check types, and compare _core.pyi with the co
 
 .PHONY: test-notebooks
 test-notebooks: $(DEV)/installed  ## Run the notebooks on a tiny model
-	$(if $(NOTEBOOKS),VACCINE_EXAMPLES=tiny $(DEV)/bin/pytest --nbmake $(NOTEBOOKS))
+	rm -rf .ipython && cp -r python/tests/notebook_profile .ipython
+	$(if $(NOTEBOOKS),IPYTHONDIR=$(CURDIR)/.ipython VACCINE_EXAMPLES=$(CURDIR)/examples \
+	    $(DEV)/bin/pytest --nbmake $(NOTEBOOKS))
 
 .PHONY: test-reference
 test-reference: $(DEV)/reference-installed $(RIVALS)/installed  ## Compare live with torch, peft and drift detectors
