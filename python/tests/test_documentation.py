@@ -68,7 +68,7 @@ def test_the_readme_trains_saves_and_answers(
     assert any(value.any() for key, value in trained.items() if "lora_B" in key)
     other = vs.CausalLM.from_pretrained(tiny_path)
     other.load_adapter("aligned")
-    assert other.adapter == vs.LoRAConfig(r=8, lora_alpha=4, lora_dropout=0.1)
+    assert other.adapter == vs.LoRAConfig(r=16, lora_alpha=16)
     assert capsys.readouterr().out.strip()
 
 
