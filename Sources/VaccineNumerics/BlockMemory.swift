@@ -34,6 +34,19 @@ public enum BlockFormat {
         unsafe self.base = base
         (self.rows, self.rowBytes, self.format, self.order) = (rows, rowBytes, format, order)
     }
+
+    /// The same rows for a weight whose row i is row `places[i]` of this one's.
+    public func reordered(_ places: [Int]) -> BlockMemory {
+        guard let order else {
+            return unsafe BlockMemory(
+                base: base, rows: rows, rowBytes: rowBytes, format: format, order: places)
+        }
+        // Another length is refused where the rows are lent.
+        guard order.count == places.count else { return self }
+        return unsafe BlockMemory(
+            base: base, rows: rows, rowBytes: rowBytes, format: format,
+            order: places.map { order[$0] })
+    }
 }
 
 extension Weight {

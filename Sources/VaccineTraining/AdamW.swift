@@ -30,11 +30,12 @@ package final class AdamW {
 
     package enum Moment: Sendable { case first, second }
 
+    /// The moments of one factor, under its name.
     private struct Parameter: Sendable {
-        let name: String
-        let layout: NamedTensor.Layout
-        let first: Matrix
-        let second: Matrix
+        let first: NamedTensor
+        let second: NamedTensor
+
+        var name: String { first.name }
     }
 
     private let settings: Settings
@@ -58,9 +59,10 @@ package final class AdamW {
         func layOut(_ arena: Arena) -> [Parameter] {
             factors.map {
                 Parameter(
-                    name: $0.name, layout: $0.layout,
-                    first: arena.matrix(rows: $0.matrix.rows, columns: $0.matrix.columns),
-                    second: arena.matrix(rows: $0.matrix.rows, columns: $0.matrix.columns))
+                    first: $0.like(
+                        arena.matrix(rows: $0.matrix.rows, columns: $0.matrix.columns)),
+                    second: $0.like(
+                        arena.matrix(rows: $0.matrix.rows, columns: $0.matrix.columns)))
             }
         }
         let plan = Arena()
@@ -100,7 +102,7 @@ package final class AdamW {
         guard
             values.count == parameters.count,
             zip(values, parameters).allSatisfy({
-                $0.name == $1.name && $0.matrix.hasShape(of: $1.first)
+                $0.name == $1.name && $0.matrix.hasShape(of: $1.first.matrix)
             })
         else { throw .state("the model's adapter is not the one this optimiser was made for") }
 
@@ -121,7 +123,7 @@ package final class AdamW {
                 gradientScale: clip)
             update.apply(
                 to: values[index].matrix, gradient: gradients[index].matrix,
-                first: parameters[index].first, second: parameters[index].second)
+                first: parameters[index].first.matrix, second: parameters[index].second.matrix)
         }
         return norm
     }
@@ -150,9 +152,7 @@ package final class AdamW {
     /// A moment under its factor's name, in the factor's file shape.
     package func tensor(_ moment: Moment, named name: String) throws(VaccineError) -> NamedTensor {
         let parameter = parameters[try place(of: name)]
-        return NamedTensor(
-            name: name, matrix: moment == .first ? parameter.first : parameter.second,
-            layout: parameter.layout)
+        return moment == .first ? parameter.first : parameter.second
     }
 
     private func place(of name: String) throws(VaccineError) -> Int {

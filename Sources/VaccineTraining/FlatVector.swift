@@ -26,10 +26,7 @@ package final class FlatVector {
         }
         func layOut(_ arena: Arena) -> [NamedTensor] {
             factors.map {
-                NamedTensor(
-                    name: $0.name,
-                    matrix: arena.matrix(rows: $0.matrix.rows, columns: $0.matrix.columns),
-                    layout: $0.layout)
+                $0.like(arena.matrix(rows: $0.matrix.rows, columns: $0.matrix.columns))
             }
         }
         let plan = Arena()

@@ -88,7 +88,9 @@ package final class Decoder {
             preconditionFailure("reserve leaves a workspace")
         }
         return Pass(
-            batch: batch, positions: positions ?? .sequences(offsets: batch.offsets),
+            batch: batch,
+            positions: positions
+                ?? .sequences(offsets: batch.offsets, lengths: batch.givenLengths),
             layerCount: layers.count, finalRows: finalRows, workspace: workspace, cached: cached,
             masks: masks.map { DropoutMasks(stream: $0, firstRow: batch.firstRow) },
             interruption: interruption)

@@ -7,9 +7,11 @@ internal import VaccineNumerics
 ///          x + norm(attention(norm(x)))
 /// y      = middle + feedForward(norm(middle))   and so on
 /// ```
-/// Where norms and adds stand is told by `ResidualNorm`, and what the blocks compute in their own files.
+/// Where norms and adds stand is told by `ResidualNorm` and `Residual`, and what the blocks compute in their
+/// own files.
 package struct DecoderLayer {
     let index: Int
+    let residual: Residual
     let attentionNorm: ResidualNorm
     package var attention: AttentionBlock
     let feedForwardNorm: ResidualNorm
@@ -37,15 +39,31 @@ extension DecoderLayer {
         try pass.interruption.check()
 
         try feedForward.forward(
-            feedForwardNorm.input(middle, kept.feedForwardNorm, in: normed.rows(rows)),
+            feedForwardNorm.input(
+                feedForwardSource(pass, kept), kept.feedForwardNorm, in: normed.rows(rows)),
             pass, masks: pass.masks(of: index), kept.feedForward, into: y)
         visit(.feedForward, index, y)
         feedForwardNorm.add(middle, to: y, kept.feedForwardNorm)
         visit(.residual, index, y)
     }
 
+    /// What the feed-forward norm takes, [S, C]: the stream after attention, or the layer's input, of the rows
+    /// that the pass wants of the layer.
+    private func feedForwardSource(_ pass: Pass, _ kept: LayerActivations) -> Matrix {
+        let rows = 0..<pass.rowCount(of: index)
+        guard residual == .parallel, let place = pass.scratch.chosenInput?.rows(rows) else {
+            return kept.middle.rows(rows)
+        }
+        guard let chosen = pass.rows(of: index) else { return kept.input.rows(rows) }
+        place.fill(0)
+        place.add(kept.input.rows(0..<pass.tokens), rows: chosen)
+        return place
+    }
+
     /// The feed-forward half of the backward pass.
     ///
+    /// What a parallel layer's block passes back belongs to the layer's input, not to the attention output, and
+    /// is kept in `backward.apart` until `backwardFromAttentionOutput` adds it.
     /// - Parameters:
     ///   - extra: the caller's gradients with respect to states.
     ///   - visit: called with the gradients at the residual stream and at the feed-forward output.
@@ -56,7 +74,8 @@ extension DecoderLayer {
         extra: StateGradients?, visit: Visitor, dStream: Matrix
     ) throws(VaccineError) {
         let rows = 0..<dStream.rows
-        let (middle, normed) = (kept.middle.rows(rows), pass.scratch.normed.rows(rows))
+        let normed = pass.scratch.normed.rows(rows)
+        let source = feedForwardSource(pass, kept)
         let (dNormed, chosen) = (backward.dNormed.rows(rows), pass.rows(of: index))
         if let own = extra?[.residual, index] { dStream.add(own, rows: chosen) }
         visit(.residual, index, dStream)
@@ -66,12 +85,14 @@ extension DecoderLayer {
         visit(.feedForward, index, dOutput)
         let x =
             weights
-            ? feedForwardNorm.inputAgain(middle, kept.feedForwardNorm, in: normed) : nil
+            ? feedForwardNorm.inputAgain(source, kept.feedForwardNorm, in: normed) : nil
         try feedForward.backward(
             x, dY: dOutput, pass, masks: pass.masks(of: index), kept.feedForward, backward,
             weights: weights, into: dNormed)
+        let apart = backward.apart?.rows(rows)
+        apart?.fill(0)
         feedForwardNorm.backwardOfInput(
-            middle, kept.feedForwardNorm, dInput: dNormed, addingTo: dStream)
+            source, kept.feedForwardNorm, dInput: dNormed, addingTo: apart ?? dStream)
     }
 
     /// The gradient at the attention output, from that at `middle`.
@@ -111,6 +132,10 @@ extension DecoderLayer {
         try attention.backward(
             x, dY: dOutput, pass, layer: index, kept.attention, backward, weights: weights,
             into: dNormed)
+        if let apart = backward.apart {
+            let wanted = 0..<dOutput.rows
+            dStream.rows(wanted).add(apart.rows(wanted))
+        }
         if let chosen = pass.rows(of: index) { dStream.scatter(chosen) }
         if let dNormed {
             attentionNorm.backwardOfInput(

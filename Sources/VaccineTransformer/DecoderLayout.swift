@@ -40,30 +40,33 @@ extension DecoderLayer {
     ) {
         let (settings, inner) = (configuration.attention, configuration.feedForward)
         let (names, hidden) = (configuration.names, configuration.hiddenSize)
-        var next = index * (AttentionSettings.modules.count + inner.modules.count)
-        func projection(_ modules: [(String, Int)], input: Int, bias: Bool) -> Projection {
+        var next = index * (settings.modules.count + inner.modules.count)
+        func projection(
+            _ maps: [(module: String, outputs: Int)], input: Int, bias: Bool,
+            rowOrder: RowOrder? = nil
+        ) -> Projection {
             var start = 0
-            let parts = modules.map { module, count in
+            let parts = maps.map { module, count in
                 defer {
                     start += count
                     next += 1
                 }
                 return Projection.Part(
                     name: names.target(module), module: names.name(of: module, layer: index),
-                    range: start..<start + count, index: next, adapter: nil)
+                    range: start..<start + count, index: next, rowOrder: rowOrder,
+                    adapter: nil)
             }
             return Projection(
                 weight: arena.weight(rows: start, columns: input, configuration.precision),
                 bias: bias ? arena.matrix(rows: 1, columns: start) : nil, parts: parts)
         }
         self.index = index
+        residual = configuration.residual
         attentionNorm = ResidualNorm(configuration, in: arena)
         attention = AttentionBlock(
             queryKeyValue: projection(
-                [
-                    ("query", settings.queryWidth), ("key", settings.keyValueWidth),
-                    ("value", settings.keyValueWidth),
-                ], input: hidden, bias: settings.queryKeyValueBias),
+                settings.inputMaps, input: hidden, bias: settings.queryKeyValueBias,
+                rowOrder: settings.rowOrder),
             output: projection(
                 [("attention_output", hidden)], input: settings.queryWidth,
                 bias: settings.outputBias),
@@ -73,9 +76,7 @@ extension DecoderLayer {
             attention: Attention(settings, layer: index), positions: positions.ofLayer(index))
         feedForwardNorm = ResidualNorm(configuration, in: arena)
         feedForward = FeedForwardBlock(
-            inner: projection(
-                inner.activation.modules.map { ($0, inner.width) }, input: hidden,
-                bias: inner.bias),
+            inner: projection(inner.innerMaps, input: hidden, bias: inner.bias),
             output: projection([("down", hidden)], input: inner.width, bias: inner.bias),
             activation: inner.activation)
     }

@@ -4,8 +4,9 @@ extension Decoder {
     /// Continues every prompt, greedily or by sampling, until an end token or its limit.
     ///
     /// As many prompts as the cache has places for advance together, one token a step; those that have ended
-    /// leave theirs to prompts that wait, which are read in packed batches. Each row of every product is summed
-    /// by itself and in one order, so a prompt gives the same tokens alone and beside any others.
+    /// leave theirs to prompts that wait, which are read in packed batches. A sequence that grows so long that all of
+    /// its positions turn otherwise is read again. Each row of every product is summed by itself and in one order,
+    /// so a prompt gives the same tokens alone and beside any others.
     /// - Parameters:
     ///   - prompts: B sequences laid end to end.
     ///   - limits: new tokens of each prompt at most, ≥ 1.
@@ -65,8 +66,17 @@ extension Decoder {
                 waiting = taken.upperBound
             }
             guard !active.isEmpty else { continue }
-            try advance(active, reading: nil)
+            let outgrown = active.filter {
+                positions.changesWhatCame(before: cache.lengths[$0.place])
+            }
+            active.removeAll { one in outgrown.contains { $0.place == one.place } }
+            if !active.isEmpty { try advance(active, reading: nil) }
             active.removeAll { !cache.isTaken($0.place) }
+            for one in outgrown {
+                cache.clear(one.place)
+                let prompt = prompts.sequences(one.prompt..<one.prompt + 1).inputIDs
+                try advance([one], reading: PackedBatch(whole: prompt + continuations[one.prompt]))
+            }
         }
         return continuations
     }
@@ -112,7 +122,7 @@ extension Decoder {
     /// Runs the next tokens of sequences and keeps their keys and values.
     ///
     /// - Parameters:
-    ///   - batch: whole prompts when `reading`, else one token of each sequence.
+    ///   - batch: whole sequences when `reading`, else one token of each sequence.
     ///   - draws: one for each sequence.
     /// - Returns: the token after each sequence.
     private func nextTokens(

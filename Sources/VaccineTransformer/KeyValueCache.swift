@@ -60,6 +60,9 @@ final class KeyValueCache {
         free.append(place)
     }
 
+    /// Forgets what a taken place has seen.
+    func clear(_ place: Int) { lengths[place] = 0 }
+
     /// The rows of one sequence in one layer, shape [capacity, 2·K·D].
     func sequence(_ index: Int, layer: Int) -> Matrix {
         layers[layer].rows(index * capacity..<(index + 1) * capacity)
@@ -83,13 +86,13 @@ struct CachedSequences {
         let seen = numbers.enumerated().map { place, number in
             let rows =
                 switch positions {
-                case .sequences(let offsets): offsets[place + 1] - offsets[place]
+                case .sequences(let offsets, _): offsets[place + 1] - offsets[place]
                 case .single(let positions): positions[place] + 1
                 }
             return cache.sequence(number, layer: layer).rows(0..<rows)
         }
         switch positions {
-        case .sequences(let offsets):
+        case .sequences(let offsets, _):
             Threads.forEach(seen.count) { place, _ in
                 seen[place].copy(from: new.rows(offsets[place]..<offsets[place + 1]))
             }

@@ -9,6 +9,8 @@ package struct PackedBatch: Sendable, Equatable {
     package private(set) var givenCount = 0
     /// B + 1 borders: 0 first, T last.
     package private(set) var offsets: [Int] = []
+    /// The tokens that each sequence had when it was given, [B].
+    package private(set) var givenLengths: [Int] = []
     /// Rows whose next token is supervised: the rows that reach the loss.
     package private(set) var supervisedRows: [Int] = []
     /// The token that each supervised row has to predict.
@@ -56,6 +58,7 @@ package struct PackedBatch: Sendable, Equatable {
         self.inputIDs.removeAll(keepingCapacity: true)
         givenIndices.removeAll(keepingCapacity: true)
         self.offsets.removeAll(keepingCapacity: true)
+        givenLengths.removeAll(keepingCapacity: true)
         supervisedRows.removeAll(keepingCapacity: true)
         targets.removeAll(keepingCapacity: true)
         (firstRow, firstSupervisedRow) = (0, 0)
@@ -117,6 +120,7 @@ package struct PackedBatch: Sendable, Equatable {
             self.inputIDs.append(contentsOf: inputIDs[kept])
             givenIndices.append(contentsOf: kept)
             self.offsets.append(givenIndices.count)
+            givenLengths.append(end - start)
         }
     }
 
@@ -143,6 +147,9 @@ package struct PackedBatch: Sendable, Equatable {
         return parts
     }
 
+    /// One sequence without labels.
+    init(whole tokens: [Int32]) { self.init(inputIDs: tokens, offsets: [0, tokens.count]) }
+
     /// One token of each of several sequences.
     init(next tokens: [Int32]) {
         self.init(inputIDs: tokens, offsets: Array(0...tokens.count))
@@ -151,6 +158,7 @@ package struct PackedBatch: Sendable, Equatable {
     private init(inputIDs: [Int32], offsets: [Int]) {
         self.inputIDs = inputIDs
         self.offsets = offsets
+        givenLengths = zip(offsets, offsets.dropFirst()).map { $1 - $0 }
         givenIndices = Array(inputIDs.indices)
         givenCount = inputIDs.count
     }

@@ -50,6 +50,7 @@ struct LayerActivations {
 /// Memory shared by all layers.
 struct Scratch {
     let normed: Matrix  // [T, C] the input of a projection
+    let chosenInput: Matrix?  // [T, C] rows of a parallel layer's input
     let narrow: Matrix?  // [T, E] where the embedding is not C wide
     let activated: Matrix  // [T, F]
     let dropped: [Matrix]  // per worker, [band, max(C, F, H·D)] a dropped-out input
@@ -71,6 +72,9 @@ struct Scratch {
         let hidden = configuration.hiddenSize
         let (attention, feedForward) = (configuration.attention, configuration.feedForward)
         normed = arena.matrix(rows: tokens, columns: hidden)
+        chosenInput =
+            configuration.residual == .parallel
+            ? arena.matrix(rows: tokens, columns: hidden) : nil
         narrow =
             configuration.hasEmbeddingProjection
             ? arena.matrix(rows: tokens, columns: configuration.embeddingSize) : nil
@@ -109,6 +113,7 @@ extension Arena {
 struct BackwardScratch {
     let dStream: Matrix  // [T, C] the gradient at the residual stream
     let dNormed: Matrix  // [T, C]
+    let apart: Matrix?  // [T, C] from a parallel feed-forward block, at the input
     let dContext: Matrix  // [T, H·D]
     let dQKV: Matrix  // [T, (H + 2K)·D]
     let dActivated: Matrix  // [T, F]
@@ -124,6 +129,9 @@ struct BackwardScratch {
         self.dStream = dStream
         let tokens = capacity.tokens
         dNormed = arena.matrix(rows: tokens, columns: configuration.hiddenSize)
+        apart =
+            configuration.residual == .parallel
+            ? arena.matrix(rows: tokens, columns: configuration.hiddenSize) : nil
         let (attention, feedForward) = (configuration.attention, configuration.feedForward)
         dContext = arena.matrix(rows: tokens, columns: attention.queryWidth)
         dQKV = arena.matrix(rows: tokens, columns: attention.queryKeyValueWidth)

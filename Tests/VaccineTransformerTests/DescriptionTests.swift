@@ -47,7 +47,9 @@ import _TestSupport
             "'gated_silu', 'gated_gelu', 'gated_gelu_tanh', 'relu', 'gelu', 'gelu_tanh'"
         ),
         ("precision", "'float32', 'bfloat16', 'gguf'"),
-        ("rotary_scaling", "'default', 'linear', 'llama3'"),
+        ("rotary_scaling", "'default', 'linear', 'llama3', 'longrope'"),
+        ("query_key_value", "'separate', 'fused', 'fused_by_head'"),
+        ("gate_up", "'separate', 'fused'"), ("residual", "'sequential', 'parallel'"),
         ("norm_placement", "'before', 'after', 'output', 'around'"),
         ("query_key_norm", "'head', 'all_heads'"),
     ])
@@ -55,6 +57,34 @@ import _TestSupport
         #expect(
             error([key: "other", "other_setting": 1])
                 == .value("\(key) must be one of \(known), got 'other'"))
+    }
+
+    @Test(
+        arguments: [
+            (
+                ["residual": "parallel", "norm_placement": "output"],
+                "residual must be 'sequential'"
+            ),
+            (["gate_up": "fused", "feed_forward": "relu"], "gate_up must be 'separate'"),
+            (["rotary_size": 9], "rotary_size, even or rounded up, must be at most head_size 8"),
+            (["rotary_size": 7, "head_size": 7], "rotary_size, even or rounded up"),
+            (["rotary_size": -2], "rotary_size must be in"),
+            (
+                ["rotary_scaling": "longrope"],
+                "rotary_short_factors must have an entry for each of 4"
+            ),
+            (
+                ["rotary_scaling": "longrope", "rotary_short_factors": [1, 0], "rotary_size": 4],
+                "rotary_short_factors must be positive"
+            ),
+            (["rotary_scaling": "longrope", "rotary_scale": 0], "rotary_scale must be positive"),
+        ] as [([String: ModelDescription.Value], String)])
+    func whatDoesNotGoTogetherIsRefused(changes: [String: ModelDescription.Value], text: String) {
+        guard case .value(let message)? = error(changes) else {
+            Issue.record("\(changes) is not refused")
+            return
+        }
+        #expect(message.contains(text))
     }
 
     @Test(arguments: [

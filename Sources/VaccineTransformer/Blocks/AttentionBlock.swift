@@ -11,13 +11,11 @@ struct AttentionSettings: Sendable {
     private var windows: [Int]
     /// Nil: queries and keys are not normalised.
     var queryKeyNorm: QueryKeyNormScope?
+    var fusion: QueryKeyValueFusion
     /// Multiplies the scores; nil: 1 / √D.
     private var givenScale: Float?
     /// Of the scores; nil: none.
     var cap: SoftCap?
-
-    /// The model's words for the linear maps, in the order of the computation.
-    static let modules = ["query", "key", "value", "attention_output"]
 
     init(_ reader: inout DescriptionReader) {
         headCount = reader.integer("head_count")
@@ -27,8 +25,25 @@ struct AttentionSettings: Sendable {
         outputBias = reader.flag("attention_output_bias")
         windows = reader.has("windows") ? reader.integers("windows") : []
         queryKeyNorm = QueryKeyNormScope(&reader)
+        fusion = QueryKeyValueFusion(&reader)
         givenScale = reader.has("attention_scale") ? Float(reader.real("attention_scale")) : nil
         cap = SoftCap(&reader, "attention_cap")
+    }
+
+    /// The linear maps before attention, side by side: the model's word for each, and its outputs.
+    var inputMaps: [(module: String, outputs: Int)] {
+        guard fusion == .separate else { return [("query_key_value", queryKeyValueWidth)] }
+        return [("query", queryWidth), ("key", keyValueWidth), ("value", keyValueWidth)]
+    }
+
+    /// The model's words for the linear maps, in the order of the computation.
+    var modules: [String] { inputMaps.map(\.module) + ["attention_output"] }
+
+    /// The order of the fused map's rows in files, where it is another.
+    var rowOrder: RowOrder? {
+        guard fusion == .fusedByHead else { return nil }
+        return RowOrder(
+            headCount: headCount, keyValueHeadCount: keyValueHeadCount, headSize: headSize)
     }
 
     var scale: Float { givenScale ?? 1 / Float(headSize).squareRoot() }
@@ -82,7 +97,8 @@ struct AttentionActivations {
         _ settings: AttentionSettings, statisticsWidth: Int, tokens: Int, rank: Int, in arena: Arena
     ) {
         qkv = arena.matrix(rows: tokens, columns: settings.queryKeyValueWidth)
-        qkvCache = Projection.Cache(parts: 3, tokens: tokens, rank: rank, in: arena)
+        qkvCache = Projection.Cache(
+            parts: settings.inputMaps.count, tokens: tokens, rank: rank, in: arena)
         queryKeyNorm = settings.queryKeyNorm.map {
             QueryKeyNormActivations(
                 $0, settings, statisticsWidth: statisticsWidth, tokens: tokens, in: arena)
@@ -124,7 +140,7 @@ package struct AttentionBlock {
         let seen = pass.cached?.append(
             qkv.columns(attention.queryWidth..<qkv.columns), at: pass.positions, layer: layer)
         switch pass.positions {
-        case .sequences(let offsets):
+        case .sequences(let offsets, _):
             try attention.forward(
                 qkv, offsets: offsets, logSums: kept.logSums, scratch: pass.scratch.attention,
                 rounded: pass.scratch.rounded?.rows(all), interruption: pass.interruption,

@@ -5,18 +5,35 @@ struct FeedForwardSettings: Sendable {
     var width: Int  // F
     var bias: Bool
     var activation: any Activation
+    /// Whether gate and up are one linear map.
+    var isFused: Bool
 
     init(_ reader: inout DescriptionReader) {
         width = reader.integer("feed_forward_size")
         bias = reader.flag("feed_forward_bias")
         activation = reader.choice("feed_forward", among: Kinds.activations) ?? SwiGLU()
+        isFused =
+            reader.has("gate_up")
+            ? reader.choice("gate_up", among: [("separate", false), ("fused", true)]) ?? false
+            : false
+    }
+
+    /// The linear maps before the activation, side by side: the model's word for each, and its outputs.
+    var innerMaps: [(module: String, outputs: Int)] {
+        guard !isFused else { return [("gate_up", innerWidth)] }
+        return activation.modules.map { ($0, width) }
     }
 
     /// The model's words for the linear maps, in the order of the computation.
-    var modules: [String] { activation.modules + ["down"] }
+    var modules: [String] { innerMaps.map(\.module) + ["down"] }
     var innerWidth: Int { activation.modules.count * width }
 
-    func check(_ faults: inout Faults) { faults.expect("feed_forward_size", width, in: sizes) }
+    func check(_ faults: inout Faults) {
+        faults.expect("feed_forward_size", width, in: sizes)
+        if isFused && activation.modules.count == 1 {
+            faults.add("gate_up must be 'separate' where nothing is gated", about: "gate_up")
+        }
+    }
 }
 
 /// What a feed-forward block keeps from its forward pass for its backward pass.
@@ -35,7 +52,7 @@ struct FeedForwardActivations {
         inner = sharedInner ?? arena.matrix(rows: tokens, columns: width)
         innerHalves = sharedInner.map { _ in arena.halfMatrix(rows: tokens, columns: width) }
         innerCache = Projection.Cache(
-            parts: settings.activation.modules.count, tokens: tokens, rank: rank, in: arena)
+            parts: settings.innerMaps.count, tokens: tokens, rank: rank, in: arena)
         outputCache = Projection.Cache(parts: 1, tokens: tokens, rank: rank, in: arena)
     }
 }

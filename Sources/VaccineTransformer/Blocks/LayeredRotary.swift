@@ -6,6 +6,10 @@ struct LayeredRotary: PositionEncoding {
 
     func fill() { tables.forEach { $0.fill() } }
 
+    func changesWhatCame(before position: Int) -> Bool {
+        tables.contains { $0.changesWhatCame(before: position) }
+    }
+
     func ofLayer(_ index: Int) -> any PositionEncoding {
         layers[index] == 0 ? NoPositions() : tables[layers[index] - 1]
     }

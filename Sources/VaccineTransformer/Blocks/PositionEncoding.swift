@@ -24,6 +24,8 @@ protocol PositionEncoding: Sendable {
     ///   - states: rows that begin with `heads` heads of queries and keys, changed in place.
     ///   - inverse: turns a gradient back.
     func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool)
+    /// Whether what came before a token at this position is turned otherwise once the token is there.
+    func changesWhatCame(before position: Int) -> Bool
 }
 
 extension PositionSettings {
@@ -36,6 +38,7 @@ extension PositionEncoding {
     func ofLayer(_ index: Int) -> any PositionEncoding { self }
     func add(to x: Matrix, at positions: Positions) {}
     func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool) {}
+    func changesWhatCame(before position: Int) -> Bool { false }
 }
 
 /// Of a layer whose queries and keys say nothing of where they stand.
@@ -43,31 +46,35 @@ struct NoPositions: PositionEncoding {}
 
 /// The place of every row in its sequence.
 enum Positions {
-    /// Sequences end to end, each from its start; shape [B + 1].
-    case sequences(offsets: [Int])
+    /// Sequences end to end, each from its start: offsets [B + 1]. Lengths [B] where they had more tokens than
+    /// there are rows; nil: they had as many.
+    case sequences(offsets: [Int], lengths: [Int]? = nil)
     /// One row of each sequence, at these positions.
     case single([Int])
 
     /// Every row's position, in the order of the rows.
     var ofRows: [Int] {
         switch self {
-        case .sequences(let offsets):
+        case .sequences(let offsets, _):
             zip(offsets, offsets.dropFirst()).flatMap { Array(0..<$1 - $0) }
         case .single(let positions): positions
         }
     }
 
     /// Calls `body` for every row, in parallel.
-    func forEachRow(_ body: @Sendable (_ row: Int, _ position: Int) -> Void) {
+    ///
+    /// - Parameter length: of the row's sequence, as far as it is known.
+    func forEachRow(_ body: @Sendable (_ row: Int, _ position: Int, _ length: Int) -> Void) {
         switch self {
-        case .sequences(let offsets):
+        case .sequences(let offsets, let lengths):
             Threads.forEach(offsets.count - 1) { sequence, _ in
-                let start = offsets[sequence]
-                for row in start..<offsets[sequence + 1] { body(row, row - start) }
+                let rows = offsets[sequence]..<offsets[sequence + 1]
+                let length = lengths?[sequence] ?? rows.count
+                for row in rows { body(row, row - rows.lowerBound, length) }
             }
         case .single(let positions):
             Threads.forEachRange(of: positions.count) { range in
-                for row in range { body(row, positions[row]) }
+                for row in range { body(row, positions[row], positions[row] + 1) }
             }
         }
     }

@@ -6,7 +6,8 @@ package import VaccineNumerics
 /// y = x · Wᵀ + bias (+ the frozen updates and the adapter of each part)
 /// ```
 /// q, k and v are the parts of one projection, gate and up of another: their weights lie row above row
-/// in one matrix, and each part owns a range of the output's columns.
+/// in one matrix, and each part owns a range of the output's columns. Where a checkpoint has them fused, they
+/// are one part.
 package struct Projection {
     package struct Part {
         /// What an adapter's settings call it, for example q_proj.
@@ -17,6 +18,8 @@ package struct Projection {
         package let range: Range<Int>
         /// Numbers the part within the model; its dropout masks follow from it.
         let index: Int
+        /// Of the rows in files; nil: as they are here.
+        let rowOrder: RowOrder?
         package var adapter: LowRankAdapter?
         /// Earlier adapters, which are trained no more.
         var frozen: [LowRankUpdate] = []

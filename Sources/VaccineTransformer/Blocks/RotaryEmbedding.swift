@@ -1,53 +1,72 @@
 internal import Glibc
 internal import VaccineNumerics
 
-/// Rotary position embedding: pairs (i, i + D/2) of every head are turned by position · frequency_i.
+/// Rotary position embedding: pairs (i, i + R/2) of the first R numbers of every head are turned by position ·
+/// frequency_i, and perhaps stretched.
 ///
 /// ```
-/// [a', b'] = [a·cos θ − b·sin θ, b·cos θ + a·sin θ],   θ = p · base^(−2i/D)
+/// [a', b'] = s · [a·cos θ − b·sin θ, b·cos θ + a·sin θ],   θ = p · base^(−2i/R)
 /// ```
-/// - SeeAlso: Su et al. 2021, arXiv:2104.09864; the pairing of halves as in Hugging Face's Llama.
+/// Frequencies may be others in long sequences.
+/// - SeeAlso: Su et al. 2021, arXiv:2104.09864; the pairing of halves as in Hugging Face's Llama; Ding et al.
+///   2024, arXiv:2402.13753, for two sets of frequencies.
 struct RotaryEmbedding: PositionEncoding {
-    /// cos and sin of every position, each [context, D/2].
-    let cosines: Matrix
-    let sines: Matrix
-    private let headSize: Int
-    private let frequencies: [Double]
+    let headSize: Int
+    private let frequencies: RotaryFrequencies
+    private let usual: RotaryTable
+    /// Nil: no sequence is that long.
+    private let long: RotaryTable?
+    /// The longest sequence with the usual frequencies.
+    private let limit: Int
 
     /// Lays out the tables; `fill` computes them.
     init(frequencies: [Double], positions: Int, in arena: Arena) {
-        headSize = 2 * frequencies.count
-        self.frequencies = frequencies
-        cosines = arena.matrix(rows: positions, columns: headSize / 2)
-        sines = arena.matrix(rows: positions, columns: headSize / 2)
+        self.init(
+            RotaryFrequencies(usual: frequencies), headSize: 2 * frequencies.count,
+            positions: positions, in: arena)
     }
 
-    func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool) {
-        positions.forEachRow { row, position in
-            var target = states.mutable(row)
-            rotate(&target, heads: heads, position: position, inverse: inverse)
-        }
+    init(_ frequencies: RotaryFrequencies, headSize: Int, positions: Int, in arena: Arena) {
+        self.headSize = headSize
+        self.frequencies = frequencies
+        let pairs = frequencies.usual.count
+        limit = min(frequencies.long?.beyond ?? positions, positions)
+        usual = RotaryTable(positions: limit, pairs: pairs, in: arena)
+        long =
+            limit < positions ? RotaryTable(positions: positions, pairs: pairs, in: arena) : nil
     }
 
     func fill() {
-        for position in 0..<cosines.rows {
-            var cosine = cosines.mutable(position)
-            var sine = sines.mutable(position)
-            for (index, frequency) in frequencies.enumerated() {
-                let angle = Float(position) * Float(frequency)
-                cosine[index] = Float(cos(Double(angle)))
-                sine[index] = Float(sin(Double(angle)))
-            }
+        usual.fill(frequencies.usual, scale: frequencies.scale)
+        if let values = frequencies.long?.values {
+            long?.fill(values, scale: frequencies.scale)
         }
     }
 
+    func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool) {
+        positions.forEachRow { row, position, length in
+            var target = states.mutable(row)
+            rotate(
+                &target, heads: heads, position: position, length: length, inverse: inverse)
+        }
+    }
+
+    func changesWhatCame(before position: Int) -> Bool { long != nil && position == limit }
+
     /// Turns `heads` heads of a row of queries or keys in place.
     ///
-    /// - Parameter inverse: turns back, which is also the backward pass: rotations are orthogonal.
-    func rotate(_ row: inout MutableSpan<Float>, heads: Int, position: Int, inverse: Bool = false) {
-        let half = headSize / 2
-        let cosine = cosines[position]
-        let sine = sines[position]
+    /// - Parameters:
+    ///   - length: of the row's sequence; nil: up to this row.
+    ///   - inverse: turns a gradient back.
+    func rotate(
+        _ row: inout MutableSpan<Float>, heads: Int, position: Int, length: Int? = nil,
+        inverse: Bool = false
+    ) {
+        let isLong = (length ?? position + 1) > limit
+        let table = isLong ? long ?? usual : usual
+        let half = table.cosines.columns
+        let cosine = table.cosines[position]
+        let sine = table.sines[position]
         let sign: Float = inverse ? -1 : 1
         for head in 0..<heads {
             let (left, right) = (head * headSize, head * headSize + half)
@@ -63,6 +82,29 @@ struct RotaryEmbedding: PositionEncoding {
                     row[left + index] = a * c - b * s
                     row[right + index] = b * c + a * s
                 }
+            }
+        }
+    }
+}
+
+/// cos and sin of every position, each [positions, R/2], times a scale.
+private struct RotaryTable {
+    let cosines: Matrix
+    let sines: Matrix
+
+    init(positions: Int, pairs: Int, in arena: Arena) {
+        cosines = arena.matrix(rows: positions, columns: pairs)
+        sines = arena.matrix(rows: positions, columns: pairs)
+    }
+
+    func fill(_ frequencies: [Double], scale: Double) {
+        for position in 0..<cosines.rows {
+            var cosine = cosines.mutable(position)
+            var sine = sines.mutable(position)
+            for (index, frequency) in frequencies.enumerated() {
+                let angle = Float(position) * Float(frequency)
+                cosine[index] = Float(cos(Double(angle))) * Float(scale)
+                sine[index] = Float(sin(Double(angle))) * Float(scale)
             }
         }
     }

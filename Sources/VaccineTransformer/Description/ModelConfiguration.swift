@@ -12,6 +12,7 @@ package struct ModelConfiguration: Sendable {
     var embeddingScale: Float
     var norm: any NormSettings
     var placement: NormPlacement
+    var residual: Residual
     /// Whether a norm stands before the vocabulary projection.
     var finalNorm: Bool
     var positions: any PositionSettings
@@ -36,6 +37,7 @@ package struct ModelConfiguration: Sendable {
         embeddingScale = Float(reader.real("embedding_scale", otherwise: 1))
         norm = Kinds.norm(&reader)
         placement = NormPlacement(&reader)
+        residual = Residual(&reader)
         finalNorm = reader.flag("final_norm", otherwise: true)
         positions = Kinds.positions(&reader)
         attention = AttentionSettings(&reader)
@@ -68,13 +70,13 @@ package struct ModelConfiguration: Sendable {
         var inLayers = placement.modules
         if attention.queryKeyNorm != nil { inLayers += QueryKeyNormScope.modules }
         return (
-            once + ["head"], inLayers + AttentionSettings.modules + feedForward.modules
+            once + ["head"], inLayers + attention.modules + feedForward.modules
         )
     }
 
     /// The modules of every layer that can carry an adapter, as an adapter's settings call them.
     package var adapterTargets: [String] {
-        (AttentionSettings.modules + feedForward.modules).map(names.target)
+        (attention.modules + feedForward.modules).map(names.target)
     }
 
     /// - Throws: `VaccineError.value` that lists every fault.
@@ -95,6 +97,7 @@ package struct ModelConfiguration: Sendable {
         faults.expectPositive("embedding_scale", Double(embeddingScale))
         logitCap?.check("logit_cap", &faults)
         norm.check(&faults)
+        residual.check(placement, &faults)
         attention.check(layerCount: layerCount, &faults)
         positions.check(attention, layerCount: layerCount, &faults)
         feedForward.check(&faults)

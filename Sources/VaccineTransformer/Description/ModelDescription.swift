@@ -33,10 +33,11 @@ public struct ModelDescription: Sendable, ExpressibleByDictionaryLiteral {
 }
 
 extension ModelDescription.Value: ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
-    ExpressibleByFloatLiteral, ExpressibleByStringLiteral
+    ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral
 {
     public init(booleanLiteral value: Bool) { self = .flag(value) }
     public init(integerLiteral value: Int) { self = .integer(value) }
     public init(floatLiteral value: Double) { self = .real(value) }
     public init(stringLiteral value: String) { self = .text(value) }
+    public init(arrayLiteral elements: Double...) { self = .numbers(elements) }
 }

@@ -66,7 +66,8 @@ extension Decoder {
         guard let weight = tensor.blocks else {
             throw .state("\(name) is held as numbers; write it")
         }
-        try weight.lend(memory, name: name, interruption: interruption)
+        let ordered = tensor.rowOrder.map { memory.reordered($0.places) } ?? memory
+        try weight.lend(ordered, name: name, interruption: interruption)
         written.insert(name)
     }
 

@@ -26,17 +26,28 @@ package struct NamedTensor: Sendable {
     let storage: Storage
     /// How files hold it: a vector has one dimension; B is [out, r] in files and [r, out] here.
     package let layout: Layout
+    /// Of the rows in files (of a vector: the elements); nil: as they are here.
+    let rowOrder: RowOrder?
 
-    package init(name: String, matrix: Matrix, layout: Layout) {
+    init(name: String, matrix: Matrix, layout: Layout, rowOrder: RowOrder? = nil) {
         self.name = name
         storage = .values(matrix)
         self.layout = layout
+        self.rowOrder = rowOrder
     }
 
-    init(name: String, weight: Weight) {
+    init(name: String, weight: Weight, rowOrder: RowOrder? = nil) {
         self.name = name
         storage = .weight(weight)
         layout = .matrix
+        self.rowOrder = rowOrder
+    }
+
+    /// Other numbers of the same shape under the same name.
+    ///
+    /// - Precondition: it is not a weight in another precision than float32.
+    package func like(_ matrix: Matrix) -> NamedTensor {
+        NamedTensor(name: name, matrix: matrix, layout: layout, rowOrder: rowOrder)
     }
 
     /// The floats in memory.
@@ -75,6 +86,10 @@ package struct NamedTensor: Sendable {
 
     /// Copies to row-major memory of the file's shape.
     package func read(into output: Matrix) {
+        guard rowOrder == nil else {
+            for (part, file) in parts(of: output) { part.read(into: file) }
+            return
+        }
         switch storage {
         case .weight(let weight): weight.read(into: output)
         case .values(let matrix) where layout == .transposed: transpose(matrix, into: output)
@@ -84,10 +99,28 @@ package struct NamedTensor: Sendable {
 
     /// Copies from row-major memory of the file's shape.
     package func write(_ values: Matrix) {
+        guard rowOrder == nil else {
+            for (part, file) in parts(of: values) { part.write(file) }
+            return
+        }
         switch storage {
         case .weight(let weight): weight.write(values)
         case .values(let matrix) where layout == .transposed: transpose(values, into: matrix)
         case .values(let matrix): matrix.copy(from: values)
+        }
+    }
+
+    /// What lies together here and in memory of the file's shape, in pairs.
+    private func parts(of file: Matrix) -> [(NamedTensor, Matrix)] {
+        (rowOrder?.runs ?? []).map { run in
+            let part =
+                switch storage {
+                case .weight(let weight):
+                    NamedTensor(name: name, weight: weight.rows(run.model))
+                case .values(let matrix):
+                    NamedTensor(name: name, matrix: matrix.columns(run.model), layout: layout)
+                }
+            return (part, layout == .vector ? file.columns(run.file) : file.rows(run.file))
         }
     }
 

@@ -35,12 +35,13 @@ func weightTable(
         for (projection, part) in layer.parts {
             tensors.append(
                 NamedTensor(
-                    name: "\(part.module).weight", weight: projection.weight.rows(part.range)))
+                    name: "\(part.module).weight", weight: projection.weight.rows(part.range),
+                    rowOrder: part.rowOrder))
             if let bias = projection.bias {
                 tensors.append(
                     NamedTensor(
                         name: "\(part.module).bias", matrix: bias.columns(part.range),
-                        layout: .vector))
+                        layout: .vector, rowOrder: part.rowOrder))
             }
         }
         if let norm = layer.attention.norm {
@@ -68,7 +69,9 @@ func adapterTable(
             let name = "\(prefix)base_model.model.\(part.module)"
             return [
                 NamedTensor(name: "\(name).lora_A.weight", matrix: down, layout: .matrix),
-                NamedTensor(name: "\(name).lora_B.weight", matrix: up, layout: .transposed),
+                NamedTensor(
+                    name: "\(name).lora_B.weight", matrix: up, layout: .transposed,
+                    rowOrder: part.rowOrder),
             ]
         })
 }
