@@ -7,7 +7,7 @@ package struct GoldenFile: CustomStringConvertible, Sendable {
     package static let names = [
         "grouped_tied", "untied_biases", "llama3_rope", "query_value_linear_rope",
         "opt_norm_first", "opt_norm_last_projected", "qwen2", "qwen3", "mistral_window",
-        "smollm3", "olmo2", "gemma", "gemma2", "gemma3",
+        "smollm3", "olmo2", "gemma", "gemma2", "gemma3", "gpt_neox", "gpt_neox_sequential",
     ]
 
     private struct Entry: Decodable {

@@ -168,6 +168,36 @@ def gemma3_config(**overrides: Any) -> dict[str, Any]:
     return config | overrides
 
 
+_NEOX_HEAD = ("gpt_neox", "lm_head.weight")
+NEOX_TARGETS = ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h")
+
+
+def neox_config(**overrides: Any) -> dict[str, Any]:
+    """A `config.json` of a tiny GPT-NeoX, every field that matters spelled out."""
+    config: dict[str, Any] = {
+        "architectures": ["GPTNeoXForCausalLM"],
+        "model_type": "gpt_neox",
+        "vocab_size": 61,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 64,
+        "hidden_act": "gelu",
+        "rotary_pct": 0.25,
+        "rotary_emb_base": 10000,
+        "layer_norm_eps": 1e-5,
+        "use_parallel_residual": True,
+        "attention_bias": True,
+        "attention_dropout": 0.0,
+        "hidden_dropout": 0.0,
+        "tie_word_embeddings": False,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+    }
+    return config | overrides
+
+
 OPT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
 
@@ -220,8 +250,9 @@ def build(
             if parameter.ndim == 1 and "Gemma" in type(base).__name__:
                 values -= 1  # which its norms add
             parameter.copy_(torch.from_numpy(values))
-            weights[name] = values
-    assert tied == ("lm_head.weight" not in weights)
+            weights[_file_name(name, config["model_type"])] = values
+    heads = {"lm_head.weight", "embed_out.weight"}
+    assert tied == heads.isdisjoint(weights)
     model = get_peft_model(
         base,
         LoraConfig(
@@ -238,6 +269,11 @@ def build(
                 torch.from_numpy(_draw(name, tuple(parameter.shape), generator))
             )
     return model.eval(), weights
+
+
+def _file_name(name: str, model_type: str) -> str:
+    """What files call a parameter of the class in transformers 5."""
+    return "embed_out.weight" if (model_type, name) == _NEOX_HEAD else name
 
 
 def _draw(

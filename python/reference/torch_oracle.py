@@ -2,7 +2,7 @@
 
 Written for clarity, not speed: padded batches, the whole logits, autograd for
 everything. The rule is Algorithm 1 of arXiv:2402.01109; the perturbation enters where
-the authors' hooks put it, at the output of each `self_attn` module, before the residual
+the authors' hooks put it, at the output of each attention module, before the residual
 addition.
 
 Shapes: B sequences padded to S positions, T real tokens, C hidden size, L layers, V
@@ -74,9 +74,11 @@ class StepResult:
 
 
 def attention_modules(model: torch.nn.Module) -> list[torch.nn.Module]:
-    """The `self_attn` modules, first layer first."""
+    """The attention modules, first layer first."""
     return [
-        module for name, module in model.named_modules() if name.endswith(".self_attn")
+        module
+        for name, module in model.named_modules()
+        if name.endswith((".self_attn", ".attention"))
     ]
 
 

@@ -25,6 +25,7 @@ import torch
 import transformers
 from safetensors.numpy import load_file, save_file
 from tiny_models import (
+    NEOX_TARGETS,
     OPT_TARGETS,
     AdapterSettings,
     build,
@@ -33,6 +34,7 @@ from tiny_models import (
     gemma_config,
     llama_config,
     mistral_config,
+    neox_config,
     olmo2_config,
     opt_config,
     qwen2_config,
@@ -164,6 +166,27 @@ CASES = (
     ),
     Case("gemma2", gemma2_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=13),
     Case("gemma3", gemma3_config(), AdapterSettings(r=2, lora_alpha=0.5), seed=14),
+    Case(
+        "gpt_neox",
+        neox_config(hidden_size=24, intermediate_size=40, num_attention_heads=3),
+        AdapterSettings(r=2, lora_alpha=0.5, target_modules=NEOX_TARGETS),
+        seed=12,
+        training=TrainingSettings(max_grad_norm=0.5),
+    ),
+    Case(
+        "gpt_neox_sequential",
+        neox_config(
+            hidden_size=24,
+            intermediate_size=24,
+            num_attention_heads=2,
+            hidden_act="gelu_new",
+            rotary_pct=0.75,
+            use_parallel_residual=False,
+        ),
+        AdapterSettings(r=2, lora_alpha=0.5, target_modules=("query_key_value",)),
+        seed=13,
+        training=TrainingSettings(max_grad_norm=0.3),
+    ),
 )
 
 

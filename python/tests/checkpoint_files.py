@@ -25,6 +25,7 @@ _ARCHITECTURES = {
     "gemma": (gguf.MODEL_ARCH.GEMMA, False),
     "gemma2": (gguf.MODEL_ARCH.GEMMA2, False),
     "gemma3_text": (gguf.MODEL_ARCH.GEMMA3, False),
+    "gpt_neox": (gguf.MODEL_ARCH.GPTNEOX, False),
 }
 # Above the single bytes, as GPT-2 spells them.
 MERGES = ["h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "l d", "Ġwor ld"]
@@ -114,6 +115,18 @@ def gguf_rows(values: np.ndarray, heads: int) -> np.ndarray:
     return values[order]
 
 
+def stacked_rows(values: np.ndarray, heads: int) -> np.ndarray:
+    """Query, key and value of each head as all queries, all keys, all values."""
+    size = values.shape[0] // heads // 3
+    order = [
+        head * 3 * size + part * size + row
+        for part in range(3)
+        for head in range(heads)
+        for row in range(size)
+    ]
+    return values[order]
+
+
 def byte_alphabet() -> list[str]:
     """GPT-2's printable characters for the 256 bytes, in its order."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
@@ -165,21 +178,27 @@ def write_gguf(
     """
     architecture, reordered = _ARCHITECTURES[config["model_type"]]
     writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[architecture])
-    heads, groups = config["num_attention_heads"], config["num_key_value_heads"]
+    heads = config["num_attention_heads"]
+    groups = config.get("num_key_value_heads", heads)
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
     writer.add_feed_forward_length(config["intermediate_size"])
     writer.add_block_count(config["num_hidden_layers"])
     writer.add_head_count(heads)
-    writer.add_head_count_kv(groups)
-    writer.add_rope_freq_base(config["rope_theta"])
-    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     size = config.get("head_dim") or config["hidden_size"] // heads
-    if reordered:
-        writer.add_rope_dimension_count(size)
+    if architecture == gguf.MODEL_ARCH.GPTNEOX:
+        writer.add_rope_dimension_count(int(config["rotary_pct"] * size))
+        writer.add_parallel_residual(config["use_parallel_residual"])
+        writer.add_layer_norm_eps(config["layer_norm_eps"])
     else:
-        writer.add_key_length(size)
-        writer.add_value_length(size)
+        writer.add_head_count_kv(groups)
+        writer.add_rope_freq_base(config["rope_theta"])
+        writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+        if reordered:
+            writer.add_rope_dimension_count(size)
+        else:
+            writer.add_key_length(size)
+            writer.add_value_length(size)
     _add_gemma_fields(writer, config)
     for key, value in (metadata or {}).items():
         add_field(writer, key, value)
@@ -188,6 +207,8 @@ def write_gguf(
             values = gguf_rows(values, heads)
         elif reordered and ".k_proj." in name:
             values = gguf_rows(values, groups)
+        elif architecture == gguf.MODEL_ARCH.GPTNEOX and ".query_key_value." in name:
+            values = stacked_rows(values, heads)
         if config["model_type"].startswith("gemma") and name.endswith("norm.weight"):
             values = values + np.float32(1)
         kind = gguf.GGMLQuantizationType[quantization if values.ndim > 1 else "F32"]

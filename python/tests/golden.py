@@ -27,6 +27,8 @@ NAMES = (
     "gemma",
     "gemma2",
     "gemma3",
+    "gpt_neox",
+    "gpt_neox_sequential",
 )
 
 Array = npt.NDArray[Any]

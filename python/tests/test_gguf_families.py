@@ -14,7 +14,7 @@ import vaccine_swift as vs
 from vaccine_swift.checkpoints.gguf import GGUFFile
 from vaccine_swift.families import FAMILIES, GGUF_FAMILIES
 
-CASES = ("qwen2", "qwen3", "smollm3", "olmo2", "gemma", "gemma2", "gemma3")
+CASES = ("qwen2", "qwen3", "smollm3", "olmo2", "gemma", "gemma2", "gemma3", "gpt_neox")
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*tokenizer.ggml")
 
@@ -30,7 +30,9 @@ def case(request: pytest.FixtureRequest) -> golden.GoldenCase:
 
 
 def test_every_architecture_beside_llama_has_a_golden_file_here() -> None:
-    assert {"llama", *CASES} == GGUF_FAMILIES.keys()
+    other = {"gpt_neox": "gptneox"}
+    found = {other.get(case, case) for case in CASES}
+    assert {"llama", *found} == GGUF_FAMILIES.keys()
 
 
 def test_a_file_gives_the_logits_of_the_hugging_face_directory(

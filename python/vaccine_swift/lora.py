@@ -17,7 +17,8 @@ from vaccine_swift.families.llama import LLAMA
 __all__ = ["TARGET_MODULES", "AdaptedModule", "LoRAConfig"]
 
 TARGET_MODULES: Final = LLAMA.lora_targets
-"""The targets of the Vaccine authors, in the order of computation."""
+"""The targets of the Vaccine authors, in the order of computation; of a model, those of
+its family (`Family.lora_targets`)."""
 
 _MAX_RANK: Final = 2**31 - 1
 _LAYER: Final = "{layer}"
@@ -30,6 +31,10 @@ class AdaptedModule(NamedTuple):
     scale: float
 
 
+class _FamilyTargets(tuple[str, ...]):
+    """The default: in a model, the targets of its family."""
+
+
 class _AllLinear(tuple[str, ...]):
     """The value of "all-linear": the authors' targets, and any others of a family."""
 
@@ -39,7 +44,8 @@ class LoRAConfig:
     """Low-rank adaptation: ``y = W x + (lora_alpha / r) · B A dropout(x)``.
 
     Names and meanings are PEFT's; only `target_modules` defaults to all seven
-    projections of a Llama, as the authors of Vaccine adapt them.
+    projections of a Llama, as the authors of Vaccine adapt them, and to its family's
+    targets in another model (see the table of model families).
 
     Parameters
     ----------
@@ -53,8 +59,9 @@ class LoRAConfig:
     target_modules : iterable of str, or str
         Which projections: bare ("q_proj"), with the module before them
         ("self_attn.q_proj"), or of one layer ("layers.0.self_attn.q_proj" with all that
-        stands before). Of the default list those that a model has are meant (q, k and v
-        of OPT); other lists are refused where a model lacks one. "all-linear" means
+        stands before). If left out, the targets of the model's family (q, k and v of
+        OPT, query_key_value of GPT-NeoX). A list is refused where a model lacks one,
+        but of all seven those that it has are meant. "all-linear" means
         all of every layer; any other str is a regular expression that a whole module
         name ("model.layers.0.self_attn.q_proj") must match. Bare names are kept in
         the order of computation, without repeats.
@@ -91,7 +98,7 @@ class LoRAConfig:
     r: int = 8
     lora_alpha: float = 8
     lora_dropout: float = 0.0
-    target_modules: tuple[str, ...] | str = TARGET_MODULES
+    target_modules: tuple[str, ...] | str = _FamilyTargets(TARGET_MODULES)
     use_rslora: bool = False
     rank_pattern: Mapping[str, int] = field(default_factory=dict, hash=False)
     alpha_pattern: Mapping[str, float] = field(default_factory=dict, hash=False)
@@ -172,6 +179,16 @@ class LoRAConfig:
                 f"{self.target_modules!r}; it has {', '.join(_kinds(names))}"
             )
         return {name: self._module(name) for name in chosen}
+
+    def of_family(self, targets: tuple[str, ...]) -> LoRAConfig:
+        """The same with a family's targets, where none were given.
+
+        >>> LoRAConfig(r=2).of_family(("query_key_value",)).target_modules
+        ('query_key_value',)
+        """
+        if not isinstance(self.target_modules, _FamilyTargets):
+            return self
+        return dataclasses.replace(self, target_modules=targets)
 
     def simplified(self, names: Iterable[str]) -> LoRAConfig:
         """The same adapter of a model with bare targets, where those mean the same.
@@ -327,6 +344,8 @@ def _strings(name: str, values: Any) -> list[str]:
 
 def _targets(targets: Any) -> tuple[str, ...] | str:
     """Targets in their normal form: bare names where no layer is named."""
+    if isinstance(targets, _FamilyTargets):
+        return targets
     if isinstance(targets, _AllLinear) or targets == "all-linear":
         return _AllLinear(TARGET_MODULES)
     if isinstance(targets, str):

@@ -226,6 +226,31 @@ def random_gemma3(
     return oracle.models.gemma3_config(**config), targets
 
 
+def random_gpt_neox(
+    oracle: SimpleNamespace, generator: np.random.Generator, seed: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """As `random_llama`; every third has its blocks one after the other."""
+    heads = int(generator.integers(1, 6))
+    size = int(generator.integers(4, 20))
+    config = oracle.models.neox_config(
+        hidden_size=heads * size,
+        vocab_size=int(generator.integers(40, 300)),
+        intermediate_size=int(generator.integers(20, 150)),
+        num_hidden_layers=int(generator.integers(1, 5)),
+        num_attention_heads=heads,
+        max_position_embeddings=512,
+        hidden_act=("gelu", "gelu_new", "gelu_fast", "relu")[seed % 4],
+        # Some parts are odd, which transformers rounds up.
+        rotary_pct=float(generator.choice([0.25, 0.5, 0.7]) if size % 2 else 1.0),
+        # transformers writes into what it is given.
+        rope_scaling=copy.deepcopy(ROPE_SCALINGS[seed % 2]),
+        use_parallel_residual=seed % 3 != 2,
+        attention_bias=bool(generator.random() < 0.7),
+        tie_word_embeddings=bool(generator.random() < 0.3),
+    )
+    return config, oracle.models.NEOX_TARGETS
+
+
 FAMILIES = {
     "llama": random_llama,
     "opt": random_opt,
@@ -237,6 +262,7 @@ FAMILIES = {
     "gemma": random_gemma,
     "gemma2": random_gemma2,
     "gemma3_text": random_gemma3,
+    "gpt_neox": random_gpt_neox,
 }
 
 

@@ -1,14 +1,16 @@
 """GGUF files: weights as they are or as float32, under Hugging Face names.
 
 llama.cpp stores the rows of q and k so that a rotary pair lies side by side; Hugging
-Face keeps the two halves of a head apart. Whole rows move, so this is undone before the
-rows are dequantised.
+Face keeps the two halves of a head apart. Of GPT-NeoX it stores all queries, all keys,
+all values; Hugging Face has them head by head. Whole rows move, so this is undone
+before the rows are dequantised.
 """
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +30,7 @@ from vaccine_swift.families import Family
 
 __all__ = ["GGUFFile"]
 
+_RowOrder = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 _LAYER: Final = re.compile(r"blk\.(\d+)\.(.+)")
 _TYPES: Final = frozenset(
     [
@@ -111,8 +114,8 @@ class GGUFFile:
     def read(self, name: str) -> npt.NDArray[np.float32]:
         """One tensor as float32; a float32 tensor is a view of the file."""
         tensor = self._tensors[name]
-        heads = self._paired_heads(name)
-        rows = tensor.data if heads is None else _halves_apart(tensor.data, heads)
+        reorder = self._row_order(name)
+        rows = tensor.data if reorder is None else reorder(tensor.data)
         values = _dequantised(tensor, rows)
         if gguf_names(self._family).norms_with_offset and name.endswith("norm.weight"):
             return values - 1
@@ -135,17 +138,23 @@ class GGUFFile:
                 "requantise it with llama.cpp's llama-quantize"
             )
         rows = np.asarray(tensor.data).view(np.uint8).reshape(self.shapes[name][0], -1)
-        heads = self._paired_heads(name)
-        if heads is None:
+        reorder = self._row_order(name)
+        if reorder is None:
             return Blocks(kind, rows)
-        return Blocks(kind, rows, _halves_apart(np.arange(len(rows)), heads))
+        return Blocks(kind, rows, reorder(np.arange(len(rows))))
 
-    def _paired_heads(self, name: str) -> int | None:
-        """Heads of a tensor whose rotary pairs lie side by side; None for others."""
-        for module, key in gguf_names(self._family).paired_rows.items():
-            before, after = self._family.modules[module].split("{layer}")
-            if name.startswith(before) and name.rpartition(".")[0].endswith(after):
-                return int(self.config.get(key, self.config["num_attention_heads"]))
+    def _row_order(self, name: str) -> _RowOrder | None:
+        """What brings a tensor's rows into Hugging Face's order; None: they are."""
+        names = gguf_names(self._family)
+        for rows, reorder in (
+            (names.paired_rows, _halves_apart),
+            (names.stacked_rows, _head_by_head),
+        ):
+            for module, key in rows.items():
+                before, after = self._family.modules[module].split("{layer}")
+                if name.startswith(before) and name.rpartition(".")[0].endswith(after):
+                    heads = self.config.get(key, self.config["num_attention_heads"])
+                    return functools.partial(reorder, heads=int(heads))
         return None
 
 
@@ -164,6 +173,15 @@ def hugging_face_name(name: str, family: Family) -> str:
         if theirs == own and ("{layer}" in template) == (layer is not None):
             return f"{template.format(layer=layer)}.{kind}"
     return name
+
+
+def _head_by_head(rows: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
+    """All queries, keys and values, as query, key and value of each head.
+
+    A flat array is a bias, or row numbers.
+    """
+    stacked = rows.reshape(3, heads, -1, *rows.shape[1:])
+    return np.ascontiguousarray(stacked.swapaxes(0, 1)).reshape(rows.shape)
 
 
 def _halves_apart(rows: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:

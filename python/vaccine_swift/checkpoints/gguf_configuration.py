@@ -8,6 +8,7 @@ References: gguf.md of ggml; ``convert_hf_to_gguf.py`` of llama.cpp.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -39,6 +40,7 @@ _KEYS: Final = {
     "attention.head_count_kv": "num_key_value_heads",
     "attention.key_length": "head_dim",
     "attention.layer_norm_rms_epsilon": "rms_norm_eps",
+    "use_parallel_residual": "use_parallel_residual",
     "attention.sliding_window": "sliding_window",
     "attention.scale": "attention_multiplier",
     "context_length": "max_position_embeddings",
@@ -70,8 +72,10 @@ _NUMBERS: Final = frozenset(
     ]
 )
 _KINDS: Final[dict[str, Kind]] = {
-    key: "number" if key in _NUMBERS else "integer" for key in _KEYS
-} | _ROTARY_KINDS
+    **{key: "number" if key in _NUMBERS else "integer" for key in _KEYS},
+    "use_parallel_residual": "flag",
+    **_ROTARY_KINDS,
+}
 _SIZES: Final = (
     "embedding_length",
     "feed_forward_length",
@@ -155,8 +159,9 @@ def hugging_face_configuration(
         "torch_dtype": "float32",
         "tie_word_embeddings": f"{names['head']}.weight" not in shapes,
     }
-    for key, part in (("attention_bias", "self_attn"), ("mlp_bias", "mlp")):
+    for key, module in (("attention_bias", "attention_output"), ("mlp_bias", "down")):
         if key in family.defaults:
+            part = f".{names[module].split('.')[-2]}."
             config[key] = any(part in n and n.endswith("bias") for n in shapes)
     if "hidden_act" in family.defaults:
         config["hidden_act"] = family.defaults["hidden_act"]
@@ -184,6 +189,8 @@ def hugging_face_configuration(
         if token is not None:
             config[f"{name}_token_id"] = token
     _read_rotary(prefix, values, config, rotary_factors)
+    if "rotary_pct" in family.defaults:
+        config["rotary_pct"] = config.pop("partial_rotary_factor", 1.0)
     for key, value in _absent(config).items():
         if family.defaults.get(key) is not None:
             config.setdefault(key, value)
@@ -210,7 +217,11 @@ def _layer_types(key: str, pattern: object, layers: int) -> list[str]:
 def _absent(config: Mapping[str, Any]) -> dict[str, Any]:
     """What llama.cpp takes for keys that a file leaves out."""
     heads, hidden = config.get("num_attention_heads"), config.get("hidden_size")
-    absent: dict[str, Any] = {"rope_theta": 10000.0}
+    absent: dict[str, Any] = {
+        "rope_theta": 10000.0,
+        "rotary_emb_base": 10000.0,
+        "use_parallel_residual": True,
+    }
     if heads and hidden:
         absent |= {"num_key_value_heads": heads, "head_dim": hidden // heads}
     return absent
@@ -234,7 +245,11 @@ def _read_rotary(
             f"equal the key length {head_size}"
         )
     if rotated is not None and head_size and rotated != head_size:
-        config["partial_rotary_factor"] = rotated / head_size
+        share = rotated / head_size
+        # transformers takes the whole part of the product.
+        if int(head_size * share) < rotated:
+            share = math.nextafter(share, 2.0)
+        config["partial_rotary_factor"] = share
 
     kind = values.get("rope.scaling.type", "linear")
     factor = values.get("rope.scaling.factor", values.get("rope.scale_linear"))

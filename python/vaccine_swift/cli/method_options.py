@@ -113,7 +113,8 @@ def add_adapter_options(parser: argparse.ArgumentParser) -> None:
         "--target-modules",
         nargs="+",
         metavar="NAME",
-        help=f"projections to adapt, all if left out: {', '.join(TARGET_MODULES)}",
+        help=f"projections to adapt; if left out, all of {', '.join(TARGET_MODULES)}, "
+        "or the targets of another family of models",
     )
 
 
@@ -125,9 +126,12 @@ def adapter_settings(options: argparse.Namespace) -> vs.LoRAConfig:
     ValueError
         As `LoRAConfig`.
     """
+    chosen = (
+        {"target_modules": options.target_modules} if options.target_modules else {}
+    )
     return vs.LoRAConfig(
         r=options.lora_r,
         lora_alpha=options.lora_alpha,
         lora_dropout=options.lora_dropout,
-        target_modules=options.target_modules or TARGET_MODULES,
+        **chosen,
     )

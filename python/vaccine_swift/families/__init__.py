@@ -14,6 +14,7 @@ from vaccine_swift.families.family import Family, GGUFNames
 from vaccine_swift.families.gemma import GEMMA
 from vaccine_swift.families.gemma2 import GEMMA2
 from vaccine_swift.families.gemma3 import GEMMA3
+from vaccine_swift.families.gpt_neox import GPT_NEOX
 from vaccine_swift.families.llama import LLAMA
 from vaccine_swift.families.mistral import MISTRAL
 from vaccine_swift.families.olmo2 import OLMO2
@@ -36,7 +37,7 @@ FAMILIES: Final[dict[str, Family]] = {
     family.model_type: family
     for family in (
         *(LLAMA, MISTRAL, OPT, QWEN2, QWEN3, SMOLLM3, OLMO2),
-        *(GEMMA, GEMMA2, GEMMA3),
+        *(GEMMA, GEMMA2, GEMMA3, GPT_NEOX),
     )
 }
 """By ``model_type``."""

@@ -14,6 +14,7 @@ __all__ = [
     "grouped_heads",
     "layer_kinds",
     "layer_windows",
+    "plain_activation",
     "sizes",
 ]
 
@@ -21,6 +22,15 @@ FULL: Final = "full_attention"
 SLIDING: Final = "sliding_attention"
 MOST_LAYERS: Final = 1 << 13
 """As many as the core takes."""
+_PLAIN_ACTIVATIONS: Final = {
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_accurate": "gelu_tanh",
+    "relu": "relu",
+}
 
 
 def sizes(reader: ConfigurationReader) -> dict[str, Any]:
@@ -32,6 +42,12 @@ def sizes(reader: ConfigurationReader) -> dict[str, Any]:
         "context_length": reader.size("max_position_embeddings"),
         "tied_embeddings": reader.flag("tie_word_embeddings"),
     }
+
+
+def plain_activation(reader: ConfigurationReader, key: str) -> str | None:
+    """The core's name of an activation that is not gated."""
+    reader.only(key, *_PLAIN_ACTIVATIONS)
+    return _PLAIN_ACTIVATIONS.get(str(reader.value(key)))
 
 
 def grouped_heads(reader: ConfigurationReader, *, even: bool) -> dict[str, Any]:

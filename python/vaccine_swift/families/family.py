@@ -25,6 +25,9 @@ class GGUFNames:
     paired_rows : mapping of str to str
         Modules whose rows llama.cpp reorders so that rotary pairs lie side by side,
         each with the configuration's key for its number of heads.
+    stacked_rows : mapping of str to str
+        Modules of queries, keys and values in one, of which files hold all queries,
+        then all keys, then all values, and Hugging Face head by head; likewise.
     numbers : mapping of str to str
         From metadata keys of this family alone, all numbers, to the configuration's.
     derived : callable
@@ -37,6 +40,7 @@ class GGUFNames:
     architecture: str
     modules: Mapping[str, str]
     paired_rows: Mapping[str, str] = field(default_factory=dict)
+    stacked_rows: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, str] = field(default_factory=dict)
     derived: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _config: {}
     norms_with_offset: bool = False
@@ -65,6 +69,9 @@ class Family:
         the last component of their names, in the order of computation.
     gguf : GGUFNames, optional
         None: the family has no GGUF files here.
+    class_names : mapping of str to str
+        What newer classes of transformers call modules otherwise than files do, by the
+        core's word for them.
     """
 
     model_type: str
@@ -74,3 +81,4 @@ class Family:
     modules: Mapping[str, str]
     lora_targets: tuple[str, ...]
     gguf: GGUFNames | None = None
+    class_names: Mapping[str, str] = field(default_factory=dict)

@@ -1,13 +1,13 @@
 """Rotary position settings of Hugging Face configurations, in both spellings.
 
 ``rope_theta`` beside ``rope_scaling`` (with ``type`` or ``rope_type``), or all of it in
-``rope_parameters`` (transformers 5). Types: default, linear, llama3.
+``rope_parameters`` (transformers 5). Types: default, linear, llama3, longrope.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -15,17 +15,27 @@ import numpy.typing as npt
 
 from vaccine_swift._arguments import is_within
 
-__all__ = ["ROTARY_KEYS", "llama3_frequency_factors", "rotary_configuration"]
+__all__ = [
+    "ROTARY_KEYS",
+    "llama3_frequency_factors",
+    "partial_rotary",
+    "rotary_configuration",
+]
 
 ROTARY_KEYS: Final = ("rope_theta", "rope_scaling", "rope_parameters")
 """Where a configuration has these settings."""
 
 
 _DEFAULT_BASE: Final = 10000.0
+_LONG_FACTORS: Final = {
+    "short_factor": "rotary_short_factors",
+    "long_factor": "rotary_long_factors",
+}
 _PARAMETERS: Final[dict[str, frozenset[str]]] = {
     "default": frozenset(),
     "linear": frozenset({"factor"}),
     "llama3": frozenset({"factor", "low_freq_factor", "high_freq_factor"}),
+    "longrope": frozenset({"factor", "attention_factor", *_LONG_FACTORS}),
 }
 _COMMON: Final = frozenset(
     [
@@ -39,7 +49,11 @@ _COMMON: Final = frozenset(
 
 
 def rotary_configuration(
-    values: Mapping[str, Any], faults: list[str]
+    values: Mapping[str, Any],
+    faults: list[str],
+    *,
+    kinds: Collection[str] = ("default", "linear", "llama3"),
+    partial: bool = False,
 ) -> dict[str, Any]:
     """The rotary fields of the core's configuration.
 
@@ -49,16 +63,20 @@ def rotary_configuration(
         A Hugging Face configuration.
     faults : list of str
         What is wrong or not implemented is added here, by name.
+    kinds : collection of str
+        The types that the family has.
+    partial : bool
+        Whether the family may turn a part of each head, see `partial_rotary`.
 
     Returns
     -------
     dict
-        ``rotary_scaling`` ("default", "linear" or "llama3"), ``rotary_base``,
-        ``rotary_factor``, the two frequency factors and
-        ``rotary_original_context_length``; neutral where the type has no use for them.
+        ``rotary_scaling`` (one of `kinds`), ``rotary_base``, ``rotary_factor``, the two
+        frequency factors and ``rotary_original_context_length``; neutral where the type
+        has no use for them. Of longrope also ``rotary_scale`` and the factors of all
+        frequencies in short and in long sequences.
     """
-    key = "rope_parameters" if values.get("rope_parameters") else "rope_scaling"
-    parameters = values.get(key) or {}
+    key, parameters = _parameters(values)
     fields: dict[str, Any] = {
         "rotary_scaling": "default",
         "rotary_base": _DEFAULT_BASE,
@@ -73,12 +91,12 @@ def rotary_configuration(
 
     parameters = {k: v for k, v in parameters.items() if v is not None}
     kind = parameters.get("rope_type", parameters.get("type", "default"))
-    if not isinstance(kind, str) or kind not in _PARAMETERS:
-        known = ", ".join(_PARAMETERS)
+    if not isinstance(kind, str) or kind not in kinds:
+        known = ", ".join(kinds)
         faults.append(f"{key}: rope_type must be one of {known}, got {kind!r}")
         return fields
     fields["rotary_scaling"] = kind
-    _check_parameters(parameters, kind, key, faults)
+    _check_parameters(parameters, kind, key, faults, partial=partial)
 
     base = parameters.get("rope_theta") or values.get("rope_theta")
     if base is not None and is_within("rope_theta", base, faults, above=0):
@@ -88,7 +106,7 @@ def rotary_configuration(
         ("low_freq_factor", "rotary_low_frequency_factor"),
         ("high_freq_factor", "rotary_high_frequency_factor"),
     ):
-        if name not in _PARAMETERS[kind]:
+        if kind == "longrope" or name not in _PARAMETERS[kind]:
             continue
         if name not in parameters:
             faults.append(f"{key}: {name} is missing for rope_type {kind}")
@@ -96,7 +114,48 @@ def rotary_configuration(
             fields[field] = float(parameters[name])
     if kind == "llama3":
         _read_llama3(values, parameters, key, fields, faults)
+    if kind == "longrope":
+        _read_longrope(values, parameters, key, fields, faults)
     return fields
+
+
+def partial_rotary(
+    values: Mapping[str, Any],
+    faults: list[str],
+    *,
+    head_size: int | None,
+    share_key: str = "partial_rotary_factor",
+) -> dict[str, Any]:
+    """How much of each head is turned, as transformers rounds it.
+
+    Parameters
+    ----------
+    values : mapping
+        A Hugging Face configuration.
+    faults : list of str
+        What is wrong is added here, by name.
+    head_size : int, optional
+        D; None where the configuration has none.
+    share_key : str
+        The share's name beside ``rope_parameters``, where these do not have it.
+
+    Returns
+    -------
+    dict
+        ``rotary_size`` where it is not the whole head.
+    """
+    key, parameters = _parameters(values)
+    within = isinstance(parameters, Mapping)
+    share = parameters.get("partial_rotary_factor") if within else None
+    name = f"{key}: partial_rotary_factor"
+    if share is None:
+        name, share = share_key, values.get(share_key, 1)
+    if not is_within(name, share, faults, above=0, maximum=1) or head_size is None:
+        return {}
+    size = int(head_size * share)
+    if size < 1:
+        faults.append(f"{name} = {share!r} of {head_size} turns nothing")
+    return {} if size in (0, head_size) else {"rotary_size": size}
 
 
 def llama3_frequency_factors(
@@ -131,6 +190,56 @@ def llama3_frequency_factors(
     return (1 / ((1 - share) / fields["rotary_factor"] + share)).astype(np.float32)
 
 
+def _parameters(values: Mapping[str, Any]) -> tuple[str, Any]:
+    """The key of the parameters of scaling, and what is there."""
+    key = "rope_parameters" if values.get("rope_parameters") else "rope_scaling"
+    return key, values.get(key) or {}
+
+
+def _read_longrope(
+    values: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    key: str,
+    fields: dict[str, Any],
+    faults: list[str],
+) -> None:
+    for name, field in _LONG_FACTORS.items():
+        factors = parameters.get(name)
+        if not isinstance(factors, list) or not factors:
+            faults.append(f"{key}: {name} must be a list of numbers, got {factors!r}")
+            factors = []
+        fields[field] = [
+            float(factor)
+            for factor in factors
+            if is_within(f"{key}: {name}", factor, faults, above=0)
+        ]
+    context: Any = values.get("max_position_embeddings")
+    original: Any = (
+        values.get("original_max_position_embeddings")
+        or parameters.get("original_max_position_embeddings")
+        or context
+    )
+    name = f"{key}: original_max_position_embeddings"
+    fields["rotary_scale"] = 1.0
+    if not is_within(name, original, faults, minimum=1, integer=True):
+        return
+    fields["rotary_original_context_length"] = original
+    scale = parameters.get("attention_factor")
+    factor: Any = parameters.get("factor")
+    if factor is None and isinstance(context, int):
+        factor = context / original
+    if scale is not None:
+        if is_within(f"{key}: attention_factor", scale, faults, above=0):
+            fields["rotary_scale"] = float(scale)
+    elif is_within(f"{key}: factor", factor, faults, above=0) and factor > 1:
+        if original == 1:
+            faults.append(f"{name} must be above 1 without an attention_factor")
+        else:
+            fields["rotary_scale"] = math.sqrt(
+                1 + math.log(factor) / math.log(original)
+            )
+
+
 def _read_llama3(
     values: Mapping[str, Any],
     parameters: Mapping[str, Any],
@@ -155,10 +264,15 @@ def _read_llama3(
 
 
 def _check_parameters(
-    parameters: Mapping[str, Any], kind: str, key: str, faults: list[str]
+    parameters: Mapping[str, Any],
+    kind: str,
+    key: str,
+    faults: list[str],
+    *,
+    partial: bool,
 ) -> None:
     share = parameters.get("partial_rotary_factor")
-    if share not in (None, 1):
+    if not partial and share not in (None, 1):
         faults.append(f"{key}: partial_rotary_factor = {share!r} is not implemented")
     known = _COMMON | _PARAMETERS[kind]
     # transformers writes the parameters of a type and no others.

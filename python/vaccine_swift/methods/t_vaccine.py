@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TVaccine"]
 
+# As families call a layer's attention block.
+_ATTENTION: Final = re.compile(r"\.(self_attn|attention)\.")
 _LAYER: Final = re.compile(r"\.layers\.([0-9]+)\.")
 _SHARES, _LAYERS = "shares", "layers"
 
@@ -113,7 +115,7 @@ class TVaccine(Method):
         for name in names:
             layer = _LAYER.search(name)
             outside = layer is not None and int(layer[1]) not in chosen
-            if outside and (self.variant == "paper" or ".self_attn." in name):
+            if outside and (self.variant == "paper" or _ATTENTION.search(name)):
                 yield name
 
 

@@ -13,6 +13,7 @@ from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.checkpoints.peft import read_adapter, write_adapter
 from vaccine_swift.checkpoints.tensors import check_tensors
+from vaccine_swift.families import family_of
 from vaccine_swift.lora import AdaptedModule, LoRAConfig
 from vaccine_swift.models.base import ModelBase
 from vaccine_swift.models.core_weights import merged_numbers
@@ -76,6 +77,7 @@ class Adapters(ModelBase):
         """
         if not isinstance(config, LoRAConfig):
             raise TypeError(f"config must be a LoRAConfig, got {type(config).__name__}")
+        config = config.of_family(family_of(self._config).lora_targets)
         check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
         if self._adapter is not None:
             raise RuntimeError(

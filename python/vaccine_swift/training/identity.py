@@ -41,7 +41,7 @@ _FACTORS: Final = "lr_lambda"
 _WARMUP: Final = "warmup_steps"
 _CONFIGURATION: Final = "model (configuration)"
 # By the core's words for them.
-_SAMPLED_MODULES: Final = ("final_norm", "query", "down")
+_SAMPLED_MODULES: Final = ("final_norm", "query", "query_key_value", "down")
 # The blocks of Llama, which go without saying: files hold no name of any other.
 _LLAMA_BLOCKS: Final = {
     "norm": "rms",
@@ -86,7 +86,7 @@ def _fingerprint(model: CausalLM) -> str:
     found = hashlib.blake2b(digest_size=16)
     present = {name for name, _ in model.core.tensors("weight")}
     for module in _SAMPLED_MODULES:
-        template = model.core.configuration[f"names.{module}"]
+        template = model.core.configuration.get(f"names.{module}", "")
         name = f"{template.replace('{layer}', '0')}.weight"
         if name in present:
             found.update(np.asarray(model.core.read("weight", name)).tobytes())

@@ -106,10 +106,11 @@ class TorchModel(Inference, Passes, Generation):
             raise ValueError(f"{name}: an element is not finite")
         source = torch.tensor(array)
         if target.is_meta:
-            placed = source.to(self._placed[name], target.dtype)
+            own = self._class_name(name)
+            placed = source.to(self._placed[own], target.dtype)
             parameter = nn.Parameter(placed, requires_grad=False)
             self._weights[name] = parameter
-            owner, _, leaf = name.rpartition(".")
+            owner, _, leaf = own.rpartition(".")
             setattr(self._model.get_submodule(owner), leaf, parameter)
         else:
             with torch.no_grad():
@@ -217,11 +218,29 @@ class TorchModel(Inference, Passes, Generation):
         return self._require_adapter().gradient_norm()
 
     def _untied(self) -> dict[str, nn.Parameter]:
-        """The parameters by their names; a tied vocabulary matrix once."""
-        weights = dict(self._model.named_parameters())
+        """The parameters by their names in files; a tied vocabulary matrix once."""
+        weights = {
+            self._file_name(name): each for name, each in self._model.named_parameters()
+        }
         if self.configuration["tied_embeddings"]:
             weights.pop(f"{self._family.modules['head']}.weight", None)
         return weights
+
+    def _file_name(self, name: str) -> str:
+        """What files call a parameter of the model's class."""
+        module, _, ending = name.rpartition(".")
+        for word, own in self._family.class_names.items():
+            if module == own:
+                return f"{self._family.modules[word]}.{ending}"
+        return name
+
+    def _class_name(self, name: str) -> str:
+        """What the model's class calls a parameter."""
+        module, _, ending = name.rpartition(".")
+        for word, own in self._family.class_names.items():
+            if module == self._family.modules[word] and hasattr(self._model, own):
+                return f"{own}.{ending}"
+        return name
 
     def _table(self, kind: _Kind) -> Mapping[str, torch.Tensor]:
         if kind == "weight":
