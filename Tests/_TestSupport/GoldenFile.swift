@@ -8,6 +8,7 @@ package struct GoldenFile: CustomStringConvertible, Sendable {
         "grouped_tied", "untied_biases", "llama3_rope", "query_value_linear_rope",
         "opt_norm_first", "opt_norm_last_projected", "qwen2", "qwen3", "mistral_window",
         "smollm3", "olmo2", "gemma", "gemma2", "gemma3", "gpt_neox", "gpt_neox_sequential",
+        "phi3",
     ]
 
     private struct Entry: Decodable {

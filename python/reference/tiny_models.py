@@ -5,6 +5,7 @@ Weights are drawn with numpy in float32, so that a model is the same with every 
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,6 +169,40 @@ def gemma3_config(**overrides: Any) -> dict[str, Any]:
     return config | overrides
 
 
+PHI3_TARGETS = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj")
+
+
+def phi3_config(**overrides: Any) -> dict[str, Any]:
+    """A `config.json` of a tiny Phi-3 with LongRoPE in three quarters of each head."""
+    config: dict[str, Any] = {
+        "architectures": ["Phi3ForCausalLM"],
+        "model_type": "phi3",
+        "vocab_size": 61,
+        "hidden_size": 24,
+        "intermediate_size": 40,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "num_key_value_heads": 1,
+        "max_position_embeddings": 64,
+        "original_max_position_embeddings": 8,
+        "hidden_act": "silu",
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 10000.0,
+        "partial_rotary_factor": 0.75,
+        "rope_scaling": {
+            "rope_type": "longrope",
+            "short_factor": [1.0, 1.25, 1.5],
+            "long_factor": [2.0, 4.5, 9.0],
+        },
+        "sliding_window": 6,
+        "tie_word_embeddings": True,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+    }
+    return config | overrides
+
+
 _NEOX_HEAD = ("gpt_neox", "lm_head.weight")
 NEOX_TARGETS = ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h")
 
@@ -237,7 +272,9 @@ def build(
     N(0, 0.2²); A ~ N(0, 1/in), B ~ N(0, 1/r), so that the adapter matters as much as
     the base.
     """
-    settings = {key: value for key, value in config.items() if key != "model_type"}
+    # transformers writes into what it is given.
+    settings = copy.deepcopy(config)
+    del settings["model_type"]
     base = AutoModelForCausalLM.from_config(
         AutoConfig.for_model(config["model_type"], **settings)
     )

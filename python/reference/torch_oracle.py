@@ -117,6 +117,43 @@ def attention_hooks(
             handle.remove()
 
 
+@contextmanager
+def turned_alone(model: torch.nn.Module, mask: torch.Tensor) -> Iterator[None]:
+    """Let each sequence be turned as it is without the others.
+
+    LongRoPE's frequencies are chosen by the longest sequence of a batch; here
+    transformers' own rotary module is asked for one sequence of `mask` [B, S] at a
+    time.
+    """
+    rotaries: list[Any] = [
+        module
+        for module in model.modules()
+        if getattr(module, "rope_type", None) == "longrope"
+    ]
+
+    def by_sequence(whole: Any) -> Any:
+        def rotate(hidden: torch.Tensor, position_ids: torch.Tensor) -> Any:
+            tables = []
+            for length in mask.sum(1).tolist():
+                each = whole(hidden[:1], position_ids[:1, :length])
+                padding = (0, 0, 0, mask.shape[1] - length)
+                tables.append(
+                    [torch.nn.functional.pad(table, padding) for table in each]
+                )
+            return tuple(torch.cat(parts) for parts in zip(*tables, strict=True))
+
+        return rotate
+
+    before = [rotary.forward for rotary in rotaries]
+    for rotary in rotaries:
+        rotary.forward = by_sequence(rotary.forward)
+    try:
+        yield
+    finally:
+        for rotary, forward in zip(rotaries, before, strict=True):
+            rotary.forward = forward
+
+
 def causal_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy over supervised tokens, in the dtype of `logits`."""
     return cross_entropy(
@@ -160,7 +197,8 @@ def step(
     batch = PaddedBatch.of(sequences)
 
     def forward() -> tuple[torch.Tensor, torch.Tensor]:
-        logits = model(input_ids=batch.input_ids, attention_mask=batch.mask).logits
+        with turned_alone(model, batch.mask):
+            logits = model(input_ids=batch.input_ids, attention_mask=batch.mask).logits
         return logits, causal_loss(logits, batch.labels)
 
     model.zero_grad()
@@ -218,6 +256,10 @@ def as_float64(model: torch.nn.Module) -> torch.nn.Module:
         prefix = "" if layer_type is None else f"{layer_type}_"
         frequencies = getattr(self, f"{prefix}inv_freq")
         scaling = getattr(self, f"{prefix}attention_scaling")
+        if self.rope_type == "longrope":
+            original = self.config.rope_parameters["original_max_position_embeddings"]
+            if position_ids.max() >= original:
+                frequencies = self.long_frequencies
         angles = position_ids[..., None].to(hidden.dtype) * frequencies.to(hidden.dtype)
         angles = torch.cat((angles, angles), dim=-1)
         return angles.cos() * scaling, angles.sin() * scaling
@@ -237,12 +279,27 @@ def as_float64(model: torch.nn.Module) -> torch.nn.Module:
 
 def _set_exact_frequencies(module: Any) -> None:
     """Replace the rotary frequencies by those of transformers computed in float64."""
+    if module.rope_type == "longrope":
+        module.inv_freq = _long_rope_frequencies(module, "short_factor")
+        module.long_frequencies = _long_rope_frequencies(module, "long_factor")
+        return
     if isinstance(module.rope_type, str):
         module.inv_freq = _exact_frequencies(module, module.rope_type)
         return
     for layer, kind in module.rope_type.items():
         frequencies = _exact_frequencies(module, kind, layer_type=layer)
         setattr(module, f"{layer}_inv_freq", frequencies)
+
+
+def _long_rope_frequencies(module: Any, key: str) -> torch.Tensor:
+    """1 / (factor · base^(2i / R)) in float64."""
+    config = module.config
+    parameters = config.rope_parameters
+    size = config.hidden_size // config.num_attention_heads
+    turned = int(size * parameters["partial_rotary_factor"])
+    exponents = torch.arange(0, turned, 2, dtype=torch.float64) / turned
+    factors = torch.tensor(parameters[key], dtype=torch.float64)
+    return 1 / (factors * parameters["rope_theta"] ** exponents)
 
 
 def _exact_frequencies(module: Any, kind: str, **options: Any) -> torch.Tensor:

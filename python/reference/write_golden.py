@@ -27,6 +27,7 @@ from safetensors.numpy import load_file, save_file
 from tiny_models import (
     NEOX_TARGETS,
     OPT_TARGETS,
+    PHI3_TARGETS,
     AdapterSettings,
     build,
     gemma2_config,
@@ -37,6 +38,7 @@ from tiny_models import (
     neox_config,
     olmo2_config,
     opt_config,
+    phi3_config,
     qwen2_config,
     qwen3_config,
     random_sequence,
@@ -50,6 +52,7 @@ from torch_oracle import (
     as_float64,
     causal_loss,
     step,
+    turned_alone,
 )
 from torch_training import TrainingSettings, train
 
@@ -187,6 +190,12 @@ CASES = (
         seed=13,
         training=TrainingSettings(max_grad_norm=0.3),
     ),
+    Case(
+        "phi3",
+        phi3_config(),
+        AdapterSettings(r=2, lora_alpha=0.5, target_modules=PHI3_TARGETS),
+        seed=14,
+    ),
 )
 
 
@@ -298,7 +307,11 @@ def _check_against_float32(
 ) -> None:
     """The float64 model is transformers' own float32 model, up to float32 rounding."""
     batch = PaddedBatch.of(sequences)
-    with torch.no_grad():
+    with (
+        torch.no_grad(),
+        turned_alone(model, batch.mask),
+        turned_alone(single, batch.mask),
+    ):
         double = model(input_ids=batch.input_ids, attention_mask=batch.mask).logits
         output = single(
             input_ids=batch.input_ids, attention_mask=batch.mask, labels=batch.labels

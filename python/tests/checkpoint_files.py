@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ _ARCHITECTURES = {
     "gemma2": (gguf.MODEL_ARCH.GEMMA2, False),
     "gemma3_text": (gguf.MODEL_ARCH.GEMMA3, False),
     "gpt_neox": (gguf.MODEL_ARCH.GPTNEOX, False),
+    "phi3": (gguf.MODEL_ARCH.PHI3, False),
 }
 # Above the single bytes, as GPT-2 spells them.
 MERGES = ["h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "l d", "Ġwor ld"]
@@ -194,12 +196,15 @@ def write_gguf(
         writer.add_head_count_kv(groups)
         writer.add_rope_freq_base(config["rope_theta"])
         writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-        if reordered:
+        if architecture == gguf.MODEL_ARCH.PHI3:
+            _add_phi3_fields(writer, config, size)
+        elif reordered:
             writer.add_rope_dimension_count(size)
         else:
             writer.add_key_length(size)
             writer.add_value_length(size)
-    _add_gemma_fields(writer, config)
+    if config["model_type"] != "phi3":
+        _add_gemma_fields(writer, config)
     for key, value in (metadata or {}).items():
         add_field(writer, key, value)
     for name, values in weights.items():
@@ -252,6 +257,23 @@ def write_vocabulary(
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def _add_phi3_fields(
+    writer: gguf.GGUFWriter, config: dict[str, Any], size: int
+) -> None:
+    """What llama.cpp's converter writes of a Phi-3; LongRoPE's factors as tensors."""
+    original = config["original_max_position_embeddings"]
+    writer.add_rope_scaling_orig_ctx_len(original)
+    writer.add_rope_dimension_count(int(size * config["partial_rotary_factor"]))
+    writer.add_sliding_window(config["sliding_window"] or 0)
+    if scaling := config["rope_scaling"]:
+        factor = config["max_position_embeddings"] / original
+        scale = math.sqrt(1 + math.log(factor) / math.log(original))
+        writer.add_rope_scaling_attn_factors(scale)
+        for kind in ("short", "long"):
+            factors = np.array(scaling[f"{kind}_factor"], np.float32)
+            writer.add_tensor(f"rope_factors_{kind}.weight", factors)
 
 
 def add_field(writer: gguf.GGUFWriter, key: str, value: Any) -> None:

@@ -29,6 +29,7 @@ NAMES = (
     "gemma3",
     "gpt_neox",
     "gpt_neox_sequential",
+    "phi3",
 )
 
 Array = npt.NDArray[Any]

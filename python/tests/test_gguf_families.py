@@ -14,7 +14,17 @@ import vaccine_swift as vs
 from vaccine_swift.checkpoints.gguf import GGUFFile
 from vaccine_swift.families import FAMILIES, GGUF_FAMILIES
 
-CASES = ("qwen2", "qwen3", "smollm3", "olmo2", "gemma", "gemma2", "gemma3", "gpt_neox")
+CASES = (
+    "qwen2",
+    "qwen3",
+    "smollm3",
+    "olmo2",
+    "gemma",
+    "gemma2",
+    "gemma3",
+    "gpt_neox",
+    "phi3",
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*tokenizer.ggml")
 

@@ -22,6 +22,11 @@ its family (`Family.lora_targets`)."""
 
 _MAX_RANK: Final = 2**31 - 1
 _LAYER: Final = "{layer}"
+# The core's words for the linear maps of a layer, in the order of computation.
+_MAPS: Final = (
+    *("query", "key", "value", "query_key_value", "attention_output"),
+    *("gate", "up", "gate_up", "down"),
+)
 
 
 class AdaptedModule(NamedTuple):
@@ -371,13 +376,12 @@ def _targets(targets: Any) -> tuple[str, ...] | str:
 
 def _templates() -> list[str]:
     """The names of the linear maps of every family's layers."""
-    first = [LLAMA, *FAMILIES.values()]
     return list(
         dict.fromkeys(
-            template
-            for family in first
-            for module, template in family.modules.items()
-            if _LAYER in template and not module.endswith("norm")
+            family.modules[word]
+            for word in _MAPS
+            for family in FAMILIES.values()
+            if word in family.modules
         )
     )
 

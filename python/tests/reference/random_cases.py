@@ -251,6 +251,37 @@ def random_gpt_neox(
     return config, oracle.models.NEOX_TARGETS
 
 
+def random_phi3(
+    oracle: SimpleNamespace, generator: np.random.Generator, seed: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """As `random_llama`; every third is turned without LongRoPE."""
+    groups = int(generator.integers(1, 4))
+    heads = groups * int(generator.integers(1, 4))
+    size = 8 * int(generator.integers(1, 5))
+    share = float(generator.choice([0.5, 0.75, 1.0]))
+    pairs = int(size * share) // 2
+    scaling = {
+        ("type", "rope_type")[seed % 2]: "longrope",
+        "short_factor": generator.uniform(1, 2, pairs).round(3).tolist(),
+        "long_factor": generator.uniform(1, 20, pairs).round(3).tolist(),
+    }
+    config = oracle.models.phi3_config(
+        vocab_size=int(generator.integers(40, 300)),
+        hidden_size=heads * size,
+        intermediate_size=int(generator.integers(20, 150)),
+        num_hidden_layers=int(generator.integers(1, 4)),
+        num_attention_heads=heads,
+        num_key_value_heads=groups,
+        max_position_embeddings=512,
+        original_max_position_embeddings=(30, 64, 100)[seed % 3],
+        partial_rotary_factor=share,
+        rope_scaling=scaling if seed % 3 != 2 else None,
+        sliding_window=(None, 5, 40, 65)[seed % 4],
+        tie_word_embeddings=bool(generator.random() < 0.5),
+    )
+    return config, oracle.models.PHI3_TARGETS
+
+
 FAMILIES = {
     "llama": random_llama,
     "opt": random_opt,
@@ -263,6 +294,7 @@ FAMILIES = {
     "gemma2": random_gemma2,
     "gemma3_text": random_gemma3,
     "gpt_neox": random_gpt_neox,
+    "phi3": random_phi3,
 }
 
 

@@ -97,7 +97,11 @@ class GGUFFile:
             hugging_face_name(tensor.name, self._family): tensor for tensor in tensors
         }
         self.unreadable: Mapping[str, str] = {}
-        factors = self._tensors.pop(ROTARY_FACTORS, None)
+        factors = {
+            name: self._tensors.pop(name)
+            for name in ROTARY_FACTORS
+            if name in self._tensors
+        }
         self.shapes: Mapping[str, tuple[int, ...]] = {
             name: tuple(int(size) for size in reversed(tensor.shape))
             for name, tensor in self._tensors.items()
@@ -106,7 +110,10 @@ class GGUFFile:
             self.config: dict[str, Any] = hugging_face_configuration(
                 self.metadata,
                 self.shapes,
-                None if factors is None else _dequantised(factors, factors.data),
+                {
+                    name: _dequantised(tensor, tensor.data)
+                    for name, tensor in factors.items()
+                },
             )
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error

@@ -28,8 +28,14 @@ __all__ = [
     "hugging_face_configuration",
 ]
 
-ROTARY_FACTORS: Final = "rope_freqs.weight"
-"""The tensor that divides the rotary frequencies, in files of Llama 3.1 and later."""
+_LLAMA3: Final = "rope_freqs.weight"
+_LONGROPE: Final = {
+    "rope_factors_short.weight": "short_factor",
+    "rope_factors_long.weight": "long_factor",
+}
+ROTARY_FACTORS: Final = (_LLAMA3, *_LONGROPE)
+"""The tensors that divide the rotary frequencies, in files of Llama 3.1 and later, and
+of Phi-3 for short and for long sequences."""
 
 _KEYS: Final = {
     "vocab_size": "vocab_size",
@@ -59,6 +65,7 @@ _ROTARY_KINDS: Final[dict[str, Kind]] = {
     "rope.scaling.original_context_length": "integer",
     "rope.scaling.finetuned": "flag",
     "rope.scale_linear": "number",
+    "rope.scaling.attn_factor": "number",
     "attention.value_length": "integer",
 }
 _NUMBERS: Final = frozenset(
@@ -114,7 +121,7 @@ def gguf_names(family: Family) -> GGUFNames:
 def hugging_face_configuration(
     metadata: Mapping[str, Any],
     shapes: Mapping[str, tuple[int, ...]],
-    rotary_factors: npt.NDArray[np.float32] | None,
+    rotary_factors: Mapping[str, npt.NDArray[np.float32]],
 ) -> dict[str, Any]:
     """A ``config.json`` for a GGUF file.
 
@@ -125,8 +132,9 @@ def hugging_face_configuration(
     shapes : mapping of str to tuple of int
         The file's tensors under Hugging Face names; biases and the tied head are read
         off from what is there.
-    rotary_factors : ndarray, float32 [D / 2], optional
-        The tensor `ROTARY_FACTORS`; recognised as llama3 scaling.
+    rotary_factors : mapping of str to ndarray, float32 [D / 2]
+        Those of `ROTARY_FACTORS` that the file has; one is recognised as llama3
+        scaling, two are those of longrope.
 
     Returns
     -------
@@ -188,7 +196,7 @@ def hugging_face_configuration(
         token = read_field(metadata, f"tokenizer.ggml.{key}_token_id", "integer")
         if token is not None:
             config[f"{name}_token_id"] = token
-    _read_rotary(prefix, values, config, rotary_factors)
+    _read_rotary(family, values, config, rotary_factors)
     if "rotary_pct" in family.defaults:
         config["rotary_pct"] = config.pop("partial_rotary_factor", 1.0)
     for key, value in _absent(config).items():
@@ -228,12 +236,13 @@ def _absent(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_rotary(
-    prefix: str,
+    family: Family,
     values: Mapping[str, Any],
     config: dict[str, Any],
-    rotary_factors: npt.NDArray[np.float32] | None,
+    rotary_factors: Mapping[str, npt.NDArray[np.float32]],
 ) -> None:
     """Head size, rotated share and scaling, into `config`."""
+    prefix = f"{gguf_names(family).architecture}."
     rotated = values.get("rope.dimension_count")
     head_size = values.get("attention.key_length")
     heads, hidden = config.get("num_attention_heads"), config.get("hidden_size")
@@ -254,15 +263,50 @@ def _read_rotary(
     kind = values.get("rope.scaling.type", "linear")
     factor = values.get("rope.scaling.factor", values.get("rope.scale_linear"))
     unscaled = kind == "none" or (kind == "linear" and factor in (None, 0, 1))
+    original = values.get("rope.scaling.original_context_length")
+    if original is not None and "original_max_position_embeddings" in family.defaults:
+        config["original_max_position_embeddings"] = original
+    if any(name in rotary_factors for name in _LONGROPE):
+        unscaled = unscaled or kind == "longrope"
     if not unscaled:
         config["rope_scaling"] = {"rope_type": kind, "factor": factor}
-    if rotary_factors is not None and not np.allclose(rotary_factors, 1.0):
-        if "rope_scaling" in config:
-            raise ValueError(
-                f"{ROTARY_FACTORS} beside rope scaling {kind!r} is not implemented"
-            )
-        original = values.get("rope.scaling.original_context_length", 8192)
-        config["rope_scaling"] = _llama3_scaling(config, rotary_factors, original)
+    given = {
+        name: factors
+        for name, factors in rotary_factors.items()
+        if name in _LONGROPE or not np.allclose(factors, 1.0)
+    }
+    if given and ("rope_scaling" in config or (_LLAMA3 in given and len(given) > 1)):
+        raise ValueError(
+            f"{next(iter(given))} beside rope scaling {kind!r} is not implemented"
+        )
+    if _LLAMA3 in given:
+        config["rope_scaling"] = _llama3_scaling(
+            config, given[_LLAMA3], original or 8192
+        )
+    elif given:
+        scale = values.get("rope.scaling.attn_factor")
+        config["rope_scaling"] = _longrope_scaling(config, given, scale)
+
+
+def _longrope_scaling(
+    config: Mapping[str, Any],
+    factors: Mapping[str, npt.NDArray[np.float32]],
+    scale: float | None,
+) -> dict[str, Any]:
+    """Both sets of factors, and the scale where transformers would take another."""
+    if missing := [name for name in _LONGROPE if name not in factors]:
+        raise ValueError(f"missing tensors: {', '.join(missing)}")
+    scaling: dict[str, Any] = {"rope_type": "longrope"}
+    for name, key in _LONGROPE.items():
+        scaling[key] = [_plain(float(factor)) for factor in factors[name].ravel()]
+    fields = rotary_configuration(
+        {**config, "rope_scaling": scaling}, [], kinds={"longrope": "longrope"}
+    )
+    if np.float32(1.0 if scale is None else scale) != np.float32(
+        fields.get("rotary_scale", 1.0)
+    ):
+        scaling["attention_factor"] = 1.0 if scale is None else scale
+    return scaling
 
 
 def _llama3_scaling(
@@ -282,7 +326,7 @@ def _llama3_scaling(
         expected = llama3_frequency_factors(fields, 2 * rotary_factors.size)
         if np.allclose(rotary_factors, expected, rtol=1e-3):
             return scaling
-    raise ValueError(f"{ROTARY_FACTORS}: not the factors of llama3 scaling")
+    raise ValueError(f"{_LLAMA3}: not the factors of llama3 scaling")
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,7 @@ from vaccine_swift.families.llama import LLAMA
 from vaccine_swift.families.mistral import MISTRAL
 from vaccine_swift.families.olmo2 import OLMO2
 from vaccine_swift.families.opt import OPT
+from vaccine_swift.families.phi3 import PHI3
 from vaccine_swift.families.qwen2 import QWEN2
 from vaccine_swift.families.qwen3 import QWEN3
 from vaccine_swift.families.reader import ConfigurationReader
@@ -37,7 +38,7 @@ FAMILIES: Final[dict[str, Family]] = {
     family.model_type: family
     for family in (
         *(LLAMA, MISTRAL, OPT, QWEN2, QWEN3, SMOLLM3, OLMO2),
-        *(GEMMA, GEMMA2, GEMMA3, GPT_NEOX),
+        *(GEMMA, GEMMA2, GEMMA3, GPT_NEOX, PHI3),
     )
 }
 """By ``model_type``."""

@@ -40,9 +40,7 @@ def _describe(reader: ConfigurationReader) -> dict[str, Any]:
         "norm_epsilon": reader.positive("layer_norm_eps"),
         "residual": "parallel" if parallel else "sequential",
         "positions": "rotary",
-        **rotary_configuration(
-            values, reader.faults, kinds=("default", "linear", "llama3"), partial=True
-        ),
+        **rotary_configuration(values, reader.faults, partial=True),
         **partial_rotary(
             values,
             reader.faults,

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -37,6 +37,7 @@ _PARAMETERS: Final[dict[str, frozenset[str]]] = {
     "llama3": frozenset({"factor", "low_freq_factor", "high_freq_factor"}),
     "longrope": frozenset({"factor", "attention_factor", *_LONG_FACTORS}),
 }
+_KINDS: Final = {kind: kind for kind in ("default", "linear", "llama3")}
 _COMMON: Final = frozenset(
     [
         "rope_type",
@@ -52,7 +53,7 @@ def rotary_configuration(
     values: Mapping[str, Any],
     faults: list[str],
     *,
-    kinds: Collection[str] = ("default", "linear", "llama3"),
+    kinds: Mapping[str, str] = _KINDS,
     partial: bool = False,
 ) -> dict[str, Any]:
     """The rotary fields of the core's configuration.
@@ -63,8 +64,8 @@ def rotary_configuration(
         A Hugging Face configuration.
     faults : list of str
         What is wrong or not implemented is added here, by name.
-    kinds : collection of str
-        The types that the family has.
+    kinds : mapping of str to str
+        The types that the family has, and what they mean here.
     partial : bool
         Whether the family may turn a part of each head, see `partial_rotary`.
 
@@ -95,7 +96,7 @@ def rotary_configuration(
         known = ", ".join(kinds)
         faults.append(f"{key}: rope_type must be one of {known}, got {kind!r}")
         return fields
-    fields["rotary_scaling"] = kind
+    kind = fields["rotary_scaling"] = kinds[kind]
     _check_parameters(parameters, kind, key, faults, partial=partial)
 
     base = parameters.get("rope_theta") or values.get("rope_theta")
