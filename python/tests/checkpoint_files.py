@@ -292,7 +292,7 @@ def add_field(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
 
 def gguf_name(name: str, architecture: gguf.MODEL_ARCH = gguf.MODEL_ARCH.LLAMA) -> str:
     """llama.cpp's name of a Hugging Face tensor, by the package's own table."""
-    names = gguf.get_tensor_name_map(architecture, 4)
+    names = gguf.get_tensor_name_map(architecture, 8)
     found = names.get_name(name, try_suffixes=(".weight", ".bias"))
     assert found is not None, name
     return found
