@@ -209,7 +209,7 @@ def test_the_largest_models_scores_are_scaled_as_llama_cpp_scales_them(
     }
     metadata = {f"{architecture}.{key}": value for key, value in values.items()}
     metadata["general.architecture"] = architecture
-    config = hugging_face_configuration(metadata, {}, None) | {"vocab_size": 64}
+    config = hugging_face_configuration(metadata, {}, {}) | {"vocab_size": 64}
     assert config["query_pre_attn_scalar"] == scalar
     assert core_configuration(config)["rotary_base"] == 10000.0
 
@@ -234,16 +234,16 @@ def test_a_gguf_file_says_which_layers_have_a_window(pattern: Any, kinds: str) -
         "gemma3.attention.sliding_window_pattern": pattern,
         "gemma3.rope.freq_base_swa": 70.0,
     }
-    config = hugging_face_configuration(metadata, {}, None)
+    config = hugging_face_configuration(metadata, {}, {})
     assert "".join(kind[0] for kind in config["layer_types"]) == kinds
     assert config["rope_local_base_freq"] == 70
     for wrong in (-1, 2.0, True, "2", [0, 2]):
         key = "gemma3.attention.sliding_window_pattern"
         with pytest.raises(ValueError, match=key):
-            hugging_face_configuration(metadata | {key: wrong}, {}, None)
+            hugging_face_configuration(metadata | {key: wrong}, {}, {})
     del metadata["gemma3.attention.sliding_window"]
     del metadata["gemma3.attention.sliding_window_pattern"]
-    config = hugging_face_configuration(metadata, {}, None)
+    config = hugging_face_configuration(metadata, {}, {})
     assert config["sliding_window_pattern"] == 1
 
 

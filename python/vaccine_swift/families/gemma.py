@@ -81,5 +81,6 @@ GEMMA: Final = replace(
         "tie_word_embeddings": True,
         "attention_bias": False,
     },
+    lora_targets=("q_proj", "v_proj"),
     gguf=GEMMA_GGUF,
 )
