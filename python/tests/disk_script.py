@@ -5,11 +5,13 @@ Usage: disk_script.py FOLDER {full,read-only}; FOLDER is the disk.
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import os
+import functools
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,15 +19,17 @@ from typing import Any
 import numpy as np
 import pytest
 from drift_accumulators import filled
+from study_support import tiny_study, write_study_model
 from training_support import adapter_bytes, tiny_model, trainer
 
 import vaccine_swift as vs
-from vaccine_swift import drift
+from vaccine_swift import drift, study
 from vaccine_swift.files import write_json, write_text
 
 BLOCK = 1 << 12
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(2, 9, 3))
+MODEL = write_study_model(Path(tempfile.mkdtemp()) / "model")
 
 
 def two_sample() -> Any:
@@ -50,10 +54,19 @@ def trained(path: Path) -> None:
     run.train(resume_from_checkpoint=steps > 2)
 
 
+def studied(path: Path, *, share: bool) -> None:
+    """One method more than there was."""
+    methods = ("sft", "vaccine") if path.exists() else ("sft",)
+    config = tiny_study(MODEL, methods=methods, align_steps=1, attack_steps=1)
+    study.run(config, path, share=share, progress=False)
+
+
 WRITERS: dict[str, Callable[[Path], Any]] = {
     "adapter": lambda path: tiny_model(seed=1).save_adapter(path),
     "model": saved_model,
     "run": trained,
+    "study": functools.partial(studied, share=False),
+    "shared-study": functools.partial(studied, share=True),
     "state.npz": lambda path: filled("full").save(path),
     "windows.npz": lambda path: windows().save(path),
     "report.json": lambda path: filled().report().to_json(path),
@@ -71,20 +84,20 @@ def content(path: Path) -> dict[str, bytes]:
 
 
 def fill(disk: Path) -> None:
-    """Leave less room than any file above needs."""
-    with (disk / "filler").open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"\0" * BLOCK)
-        except OSError:
-            pass
-    file_size = (disk / "filler").stat().st_size
-    os.truncate(disk / "filler", file_size - BLOCK)
+    """Leave no room."""
+    with (
+        (disk / "filler").open("ab", buffering=0) as file,
+        contextlib.suppress(OSError),
+    ):
+        while True:
+            file.write(b"\0" * BLOCK)
 
 
 def check(name: str, write: Callable[[Path], Any], disk: Path, code: int) -> None:
     """The former state stays, and the error says which file and why."""
     path = disk / name
+    if code == errno.ENOSPC:
+        fill(disk)
     before = content(path)
     with pytest.raises(OSError, match=re.escape(name)) as caught:
         write(path)
@@ -97,16 +110,20 @@ def check(name: str, write: Callable[[Path], Any], disk: Path, code: int) -> Non
         if before.get(each) != after.get(each) and not each.endswith("log.jsonl")
     }
     assert not changed, f"{name}: {changed}"
-    rest = [each.name for each in disk.iterdir() if each.name.startswith(".unf")]
+    parts = (part for part in (path, disk) if part.is_dir())
+    rest = [
+        each.name
+        for part in parts
+        for each in part.iterdir()
+        if each.name.startswith(".unf")
+    ]
     assert not rest, f"{name} leaves {rest}"
 
 
 def main(disk: Path, how: str) -> None:
     for name, write in WRITERS.items():
         write(disk / name)
-    if how == "full":
-        fill(disk)
-    else:
+    if how == "read-only":
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     code = errno.ENOSPC if how == "full" else errno.EROFS
     for name, write in WRITERS.items():

@@ -84,10 +84,13 @@ class Leases:
         self._turn = threading.Lock()
         self._over = threading.Event()
         self._name = directory / f"{_MEMBER}{self.member}.name"
-        self._name.write_text(self.member)
         self._sign = directory / f"{_MEMBER}{self.member}"
-        self._sign.touch()
-        self._beat()
+        try:
+            self._name.write_text(self.member)
+            self._sign.touch()
+            self._beat()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._sign)) from error
         self._heart = threading.Thread(target=self._live, daemon=True)
         self._heart.start()
 

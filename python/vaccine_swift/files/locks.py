@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from vaccine_swift.files.stages import naming
+
 __all__ = ["Lock", "exclusive"]
 
 _NAME: Final = ".lock"
@@ -75,10 +77,20 @@ class Lock:
             except OSError:
                 pass
             if self._is_at_path(descriptor):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"process {os.getpid()}\n".encode(), 0)
+                self._sign(descriptor)
                 return descriptor
             os.close(descriptor)  # its holder deleted it in between
+
+    def _sign(self, descriptor: int) -> None:
+        """Say who holds the lock; on a full disk it is given back."""
+        try:
+            with naming(self._path):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"process {os.getpid()}\n".encode(), 0)
+        except OSError:
+            self._path.unlink(missing_ok=True)
+            os.close(descriptor)
+            raise
 
     def _is_at_path(self, descriptor: int) -> bool:
         try:
