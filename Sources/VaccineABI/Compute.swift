@@ -38,7 +38,7 @@ public func vaccine_model_logits(
     _ model: OpaquePointer!, _ input_ids: VaccineIntegers, _ logits: UnsafeMutablePointer<Float>!,
     _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let decoder = try ModelHandle.at(model).decoder
         let ids = try input_ids.tokens("input_ids")
         let output = Matrix.borrowed(
@@ -53,7 +53,7 @@ public func vaccine_model_hidden_states(
     _ choice: VaccineStateChoice, _ outputs: UnsafeMutablePointer<Float>!,
     _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message, bytes: arraysOf(input_ids.count)) { () throws(VaccineError) in
+    status(message, bytes: arraysOf(input_ids.count), products: true) { () throws(VaccineError) in
         let decoder = try ModelHandle.at(model).decoder
         let packed = try PackedBatch(
             inputIDs: input_ids.tokens("input_ids"), labels: nil,
@@ -83,7 +83,8 @@ public func vaccine_model_loss(
     _ supervised: UnsafeMutablePointer<Int64>!, _ token_losses: UnsafeMutablePointer<Float>!,
     _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message, bytes: arraysOf(batch.input_ids.count)) { () throws(VaccineError) in
+    status(message, bytes: arraysOf(batch.input_ids.count), products: true) {
+        () throws(VaccineError) in
         let handle = try ModelHandle.at(model)
         let decoder = handle.decoder
         try handle.batch.read(batch, for: decoder)
@@ -110,7 +111,8 @@ public func vaccine_model_generate(
 ) -> VaccineStatus {
     status(
         message,
-        bytes: arraysOf(input_ids.count) + arraysOf(offsets.count, options.width)
+        bytes: arraysOf(input_ids.count) + arraysOf(offsets.count, options.width),
+        products: true
     ) { () throws(VaccineError) in
         let decoder = try ModelHandle.at(model).decoder
         let prompts = try PackedBatch(

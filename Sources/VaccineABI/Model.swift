@@ -115,7 +115,7 @@ public func vaccine_model_read_merged(
     _ output: UnsafeMutablePointer<Float>!, _ capacity: Int64,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let (decoder, name) = (try ModelHandle.at(model).decoder, String(cString: name))
         let tensor = try decoder.tensor(.weight, named: name)
         try tensor.read(into: output, capacity: capacity)
@@ -218,7 +218,7 @@ public func vaccine_model_merge_adapter(
     _ model: OpaquePointer!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message) { () throws(VaccineError) in
+    status(message, products: true) { () throws(VaccineError) in
         let handle = try ModelHandle.at(model)
         try handle.decoder.mergeAdapter(interruption: interrupt.interruption)
         handle.session.adapterChanged()

@@ -11,7 +11,8 @@ public func vaccine_model_attention_gradients(
     _ loss: UnsafeMutablePointer<Double>!, _ squared_norms: UnsafeMutablePointer<Double>!,
     _ interrupt: VaccineInterrupt, _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message, bytes: arraysOf(batch.input_ids.count)) { () throws(VaccineError) in
+    status(message, bytes: arraysOf(batch.input_ids.count), products: true) {
+        () throws(VaccineError) in
         let handle = try ModelHandle.at(model)
         try handle.batch.read(batch, for: handle.decoder)
         let norms = Numbers(count: handle.decoder.configuration.layerCount)
@@ -32,7 +33,8 @@ public func vaccine_model_forward_backward(
     _ perturbation_norms: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message, bytes: arraysOf(batch.input_ids.count)) { () throws(VaccineError) in
+    status(message, bytes: arraysOf(batch.input_ids.count), products: true) {
+        () throws(VaccineError) in
         let handle = try ModelHandle.at(model)
         let clock = ContinuousClock()
         let start = clock.now
@@ -69,7 +71,8 @@ public func vaccine_model_backward_from(
     _ gradient_norm: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message, bytes: arraysOf(batch.input_ids.count)) { () throws(VaccineError) in
+    status(message, bytes: arraysOf(batch.input_ids.count), products: true) {
+        () throws(VaccineError) in
         let handle = try ModelHandle.at(model)
         let states: StateGradients?
         let logits: Matrix?
@@ -95,7 +98,8 @@ public func vaccine_model_log_probabilities(
     _ rows: Int64, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
-    status(message, bytes: arraysOf(batch.input_ids.count)) { () throws(VaccineError) in
+    status(message, bytes: arraysOf(batch.input_ids.count), products: true) {
+        () throws(VaccineError) in
         let handle = try ModelHandle.at(model)
         try handle.batch.read(batch, for: handle.decoder)
         let packed = handle.batch.packed

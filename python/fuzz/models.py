@@ -45,11 +45,12 @@ def _small(family: Family) -> dict[str, Any]:
 
 def modules(description: Mapping[str, Any]) -> list[str]:
     """Names of the matrices of a layer, which can carry an adapter."""
+    names = {w: str(n) for w, n in description.items() if w.startswith("names.")}
     return sorted(
         {
             name.rsplit(".", 1)[-1]
-            for word, name in description.items()
-            if word.startswith("names.") and "{layer}" in name and "norm" not in word
+            for word, name in names.items()
+            if "{layer}" in name and "norm" not in word
         }
     )
 

@@ -94,6 +94,14 @@ def test_a_line_of_results_that_is_no_row_is_refused(
         study.StudyResult.load(file)
 
 
+@pytest.mark.parametrize("name", ["value", "unit_ids"])
+def test_units_without_their_value_or_ids_are_refused(name: str) -> None:
+    rows = study.StudyResult.load(WRITTEN).rows
+    del rows[0]["metrics"]["after"]["harmful_score"][name]
+    with pytest.raises(ValueError, match=f"after harmful_score of seed 0.*{name!r}"):
+        study.StudyResult(rows).summary()
+
+
 @pytest.mark.parametrize(
     ("plan", "message"),
     [

@@ -242,6 +242,9 @@ class _Table:
 
 
 def _table(entry: Mapping[str, Any], where: str, metric: StudyMetric) -> _Table:
+    for needed in ("value", "unit_ids"):
+        if needed not in entry:
+            raise ValueError(f"{where} must have {needed!r} beside its units")
     units = np.asarray(entry["units"], np.float64)
     weights = np.asarray(entry.get("weights") or np.ones(len(units)), np.float64)
     names = [str(each) for each in entry["unit_ids"]]
