@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +162,34 @@ def test_the_matrices_are_not_copied(path: Path) -> None:
     np.testing.assert_array_equal(after[0, 32:], before[0, 32:])
     path.unlink()
     np.testing.assert_array_equal(first._read("weight", name), after)
+
+
+def test_blocks_in_memory_outlive_a_file_that_is_cut_short(path: Path) -> None:
+    write(path, "Q8_0", hidden_size=96, intermediate_size=160)
+    mapped = vs.CausalLM.from_pretrained(path, dtype="gguf")
+    expected = mapped.logits(ids(5))
+    del mapped
+    script = (
+        "import sys, os, numpy as np, vaccine_swift as vs\n"
+        "path, ids = sys.argv[1], [int(i) for i in sys.argv[2].split()]\n"
+        "model = vs.CausalLM.from_pretrained(path, dtype='gguf', memory_map=False)\n"
+        "os.truncate(path, 100)\n"
+        "np.save(path + '.npy', model.logits(ids))\n"
+    )
+    words = " ".join(map(str, ids(5)))
+    command = [sys.executable, "-c", script, str(path), words]
+    assert subprocess.run(command, check=False).returncode == 0
+    np.testing.assert_array_equal(np.load(f"{path}.npy"), expected)
+
+
+def test_blocks_that_do_not_fit_are_refused_before_they_are_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(path, "Q8_0")
+    monkeypatch.setattr("vaccine_swift._core.available_memory", lambda: 1000)
+    with pytest.raises(MemoryError, match=r"model\.gguf: its blocks take .*memory_map"):
+        vs.CausalLM.from_pretrained(path, dtype="gguf", memory_map=False)
+    vs.CausalLM.from_pretrained(path, dtype="gguf")
 
 
 def test_a_type_that_is_not_held_is_named_with_the_alternatives(path: Path) -> None:

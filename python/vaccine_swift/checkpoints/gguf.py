@@ -18,6 +18,7 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift import _core
 from vaccine_swift.checkpoints._gguf_reader import open_gguf
 from vaccine_swift.checkpoints.blocks import BLOCK_FORMATS, Blocks
 from vaccine_swift.checkpoints.gguf_configuration import (
@@ -58,6 +59,8 @@ class GGUFFile:
     ----------
     path : Path
         The file.
+    mapped : bool
+        Whether `blocks` gives views of the file instead of copies.
 
     Attributes
     ----------
@@ -76,8 +79,9 @@ class GGUFFile:
         Q2_K to Q6_K; names the file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, mapped: bool = True) -> None:
         self.name = str(path)
+        self._mapped = mapped
         self.metadata, tensors = open_gguf(path)
         other = [
             f"{tensor.name} ({tensor.tensor_type.name})"
@@ -129,7 +133,7 @@ class GGUFFile:
         return values
 
     def blocks(self, name: str) -> Blocks:
-        """One matrix as the file has it, a view of the file.
+        """One matrix as the file has it, a view of the file where that is mapped.
 
         Raises
         ------
@@ -145,10 +149,29 @@ class GGUFFile:
                 "requantise it with llama.cpp's llama-quantize"
             )
         rows = np.asarray(tensor.data).view(np.uint8).reshape(self.shapes[name][0], -1)
+        if not self._mapped:
+            rows = rows.copy()
         reorder = self._row_order(name)
         if reorder is None:
             return Blocks(kind, rows)
         return Blocks(kind, rows, reorder(np.arange(len(rows))))
+
+    def require_memory(self) -> None:
+        """Refuse copies of all blocks that do not fit.
+
+        Raises
+        ------
+        MemoryError
+            Says how much they take and how much there is; nothing was allocated.
+        """
+        needed = sum(int(tensor.n_bytes) for tensor in self._tensors.values())
+        left = _core.available_memory()
+        if needed > left:
+            raise MemoryError(
+                f"{self.name}: its blocks take {needed / 1e6:.0f} MB, but only "
+                f"{left / 1e6:.0f} MB of memory are available; memory_map=True reads "
+                "them where the file lies"
+            )
 
     def _row_order(self, name: str) -> _RowOrder | None:
         """What brings a tensor's rows into Hugging Face's order; None: they are."""

@@ -102,6 +102,7 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         device: str | None = None,
         attention: str | None = None,
         gradient_checkpointing: bool = False,
+        memory_map: bool = True,
     ) -> CausalLM:
         """Load a model from files.
 
@@ -122,8 +123,7 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K), mapped from the file, and
             decodes them to float32 where they are multiplied: logits of more than three
             tokens are, bit for bit, what "float32" computes of the file, of fewer they
-            agree to rounding. The file must stay as it is while the model lives; it may
-            be deleted, or replaced by another.
+            agree to rounding. See `memory_map`.
             The torch engine knows "float16" as well, and holds activations in it; its
             "auto" is bfloat16 on a GPU that has it, else float32.
         engine : {"swift", "torch"}
@@ -138,6 +138,12 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         gradient_checkpointing : bool
             Of the torch engine: keep the layers' inputs alone of a forward pass in
             training, and compute the rest again.
+        memory_map : bool
+            Of `dtype` "gguf": read the blocks where the file is mapped, which processes
+            share and which takes no time. The file may then be deleted or replaced by
+            another, but not be written to while the model lives: a file that is cut
+            short ends the process with a bus error, as every memory map does. False
+            reads the blocks into memory of the process, whatever becomes of the file.
 
         Returns
         -------
@@ -182,7 +188,7 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             raise ValueError(
                 f"path must be a Hugging Face directory or a .gguf file, got {path}"
             )
-        return cls._from_gguf(path, dtype, choice)
+        return cls._from_gguf(path, dtype, choice, mapped=bool(memory_map))
 
     @classmethod
     def from_config(
@@ -360,8 +366,12 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         )
 
     @classmethod
-    def _from_gguf(cls, path: Path, dtype: str, choice: EngineChoice) -> CausalLM:
-        file = GGUFFile(path)
+    def _from_gguf(
+        cls, path: Path, dtype: str, choice: EngineChoice, *, mapped: bool
+    ) -> CausalLM:
+        file = GGUFFile(path, mapped=mapped)
+        if dtype == GGUF and not mapped:
+            file.require_memory()
         fields = core_configuration(file.config, dtype=dtype, source=str(path))
         tokenizer = None
         if "tokenizer.ggml.model" in file.metadata:
