@@ -184,6 +184,7 @@ def test_both_trainers_give_one_adapter_after_twenty_steps(twins, tmp_path) -> N
         )
 
 
+@pytest.mark.filterwarnings("error:.*checkpointing_enable:FutureWarning")
 def test_checkpointing_changes_no_gradient_dropout_included(oracle) -> None:
     case = random_case(oracle, 2)
     lora = vs.LoRAConfig(

@@ -59,9 +59,9 @@ class TorchModel(Inference, Passes, Generation):
         self._model = empty_model(config, fields["precision"], attention)
         self._checkpointing = checkpointing
         if checkpointing:
-            self._model.gradient_checkpointing_enable(
-                gradient_checkpointing_kwargs={"use_reentrant": False}
-            )
+            newer = getattr(self._model, "activation_checkpointing_enable", None)
+            enable = newer or self._model.gradient_checkpointing_enable
+            enable({"use_reentrant": False})
         self._placed = place(self._model, device)
         self._weights = self._untied()
         self._places = state_modules(self._model)
