@@ -14,6 +14,7 @@ import numpy.typing as npt
 import vaccine_swift as vs
 from vaccine_swift import drift
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.cli.drift_folders import compared_folders, has_folder
 from vaccine_swift.cli.model_options import load_model, template_of
 from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift.files import EmbeddingFile, read_embeddings
@@ -45,6 +46,11 @@ def compared_files(
     Exception
         Whatever the API refuses.
     """
+    if has_folder(options.files):
+        of_files = ("ids", "group", "paired")
+        _refuse(options, "folders", ("data", "template", "level", *of_files))
+        _prepare(options)
+        return compared_folders(options)
     _refuse(options, "paired files", ("data", "group_by", "template", "level"))
     _prepare(options)
     first, second = _read(options)

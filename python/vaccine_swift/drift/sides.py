@@ -77,12 +77,26 @@ class Held:
 
 
 class Read:
-    """Rows of batches that are read when they are asked for, and then forgotten."""
+    """Rows of batches that are read when they are asked for, and then forgotten.
 
-    def __init__(self, batches: Iterator[Piece], total: int | None = None) -> None:
+    Attributes
+    ----------
+    columns, left_out : tuple of str
+        Of a table: those that are the embedding, and those that are nothing.
+    """
+
+    def __init__(
+        self,
+        batches: Iterator[Piece],
+        total: int | None = None,
+        *,
+        columns: tuple[str, ...] = (),
+        left_out: tuple[str, ...] = (),
+    ) -> None:
         self._batches = batches
         self._waiting: list[Piece] = []
         self._total = total
+        self.columns, self.left_out = columns, left_out
 
     @property
     def total(self) -> int | None:

@@ -169,7 +169,12 @@ def _of_parquet(
                         found[each] = pa.repeat(constants[each], len(batch))
                     yield pa.RecordBatch.from_pydict(found)
 
-    return Read(_pieces(columns, batches(), "Parquet"), total)
+    return Read(
+        _pieces(columns, batches(), "Parquet"),
+        total,
+        columns=columns.names,
+        left_out=columns.left_out,
+    )
 
 
 def _of_arrow(path: Path, asked: Asked) -> Side:
@@ -185,7 +190,11 @@ def _of_batches(schema: Any, batches: Any, name: str, asked: Asked) -> Side:
     columns = TableColumns.of(
         schema, name, column=asked.column, ids=asked.ids, labels=asked.labels
     )
-    return Read(_pieces(columns, batches, "Arrow"))
+    return Read(
+        _pieces(columns, batches, "Arrow"),
+        columns=columns.names,
+        left_out=columns.left_out,
+    )
 
 
 def _pieces(columns: TableColumns, batches: Any, kind: str) -> Iterator[Piece]:
