@@ -160,6 +160,7 @@ def test_llama3_leaves_fast_frequencies_and_divides_slow_ones() -> None:
         ({"architectures": ["LlamaForSequenceClassification"]}, "architectures"),
         ({"layer_types": ["full_attention", "sliding_attention"]}, "sliding_attention"),
         ({"sliding_window": 128}, "sliding_window 128 below"),
+        ({"sliding_window": 255}, "whose model_type 'mistral' has one"),
         ({**MISTRAL, "sliding_window": 0}, "sliding_window must be at least 1"),
         ({**MISTRAL, "sliding_window": "4k"}, "sliding_window must be an int"),
         ({**QWEN, "layer_types": ["full_attention"]}, "num_hidden_layers = 2"),

@@ -84,7 +84,9 @@ def _refuse_window(reader: ConfigurationReader) -> None:
     ):
         reader.faults.append(
             f"sliding_window {window} below max_position_embeddings {context} is not "
-            "implemented for Llama"
+            "implemented for Llama: transformers' Llama has no window, so nobody can "
+            "tell what the model was trained with; its layers are Mistral's, whose "
+            "model_type 'mistral' has one"
         )
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from vaccine_swift.engines.torch.adapter import Adapter
 from vaccine_swift.engines.torch.batch import PaddedBatch, padded
 from vaccine_swift.engines.torch.hooks import State
+from vaccine_swift.engines.torch.long_rope import turned_alone
 
 __all__ = ["TorchModelBase", "as_array", "tensor_like"]
 
@@ -64,9 +65,10 @@ class TorchModelBase:
 
         handle = self._model.get_output_embeddings().register_forward_pre_hook(chosen)
         try:
-            output = self._model(
-                input_ids=batch.ids, attention_mask=batch.mask, use_cache=False
-            )
+            with turned_alone(self._model, batch.lengths, batch.ids.shape[1]):
+                output = self._model(
+                    input_ids=batch.ids, attention_mask=batch.mask, use_cache=False
+                )
         finally:
             handle.remove()
         return output.logits[0].float()

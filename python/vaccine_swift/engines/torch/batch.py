@@ -35,6 +35,8 @@ class PaddedBatch:
         What they predict.
     labelled : ndarray, int64 [S]
         Which token of the packed batch each target is.
+    lengths : ndarray, int64 [B]
+        Tokens that each sequence has in the packed batch.
     """
 
     ids: torch.Tensor
@@ -45,6 +47,7 @@ class PaddedBatch:
     rows: torch.Tensor
     targets: torch.Tensor
     labelled: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
 
     @property
     def supervised(self) -> int:
@@ -122,6 +125,7 @@ def padded(
         last = np.searchsorted(labelled, ends) - 1
         present = (last >= 0) & (labelled[np.maximum(last, 0)] >= starts)
         starts, ends = starts[present], labelled[last[present]]
+        lengths = lengths[present]
     width = int((ends - starts).max())
     inside = np.arange(width) < (ends - starts)[:, None]
     sources = (starts[:, None] + np.arange(width))[inside]
@@ -143,6 +147,7 @@ def padded(
         rows=tensor(where[labelled - 1]),
         targets=tensor(wanted[labelled]),
         labelled=labelled,
+        lengths=lengths,
     )
 
 

@@ -13,6 +13,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from vaccine_swift.engines.torch.base import TorchModelBase
 from vaccine_swift.engines.torch.batch import padded
+from vaccine_swift.engines.torch.long_rope import has_long_rope
 from vaccine_swift.engines.torch.streams import stream_key, uniforms
 
 __all__ = ["Generation"]
@@ -56,11 +57,13 @@ class Generation(TorchModelBase):
                 )
         ends = [int(token) for token in end_tokens]
         results: list[list[int]] = [[] for _ in prompts]
+        # transformers' frequencies are those of the longest, padding included.
+        together = 1 if has_long_rope(self._model) else _TOGETHER
         for limit in set(limits):
             alike = [place for place, own in enumerate(limits) if own == limit]
             alike.sort(key=lambda place: len(prompts[place]))
-            for start in range(0, len(alike), _TOGETHER):
-                chosen = alike[start : start + _TOGETHER]
+            for start in range(0, len(alike), together):
+                chosen = alike[start : start + together]
                 choice = _Choice(
                     temperature, top_p, seed, [first_prompt + place for place in chosen]
                 )
