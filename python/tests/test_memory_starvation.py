@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from core_support import run_script
 
+from fuzz.starve import outcome
+
 CALLS = {
     "step": "model = random_model(); call = lambda: step(model)",
     "generation": """
@@ -49,3 +51,20 @@ except MemoryError as error:
 """,
         timeout=20,
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["generate_ids", "Vaccine", "merge_adapter", "Trainer", "Accumulator.save"]
+)
+@pytest.mark.parametrize("megabytes", [1, 16, 96, 1024])
+def test_public_operations_as_well(name: str, megabytes: int) -> None:
+    known = ("success",) if megabytes == 1024 else ("success", "MemoryError")
+    assert outcome(name, megabytes) in known
+
+
+def test_two_threads_that_multiply_at_once_find_their_buffers() -> None:
+    """The second buffer of OpenBLAS was waited for, in one of thirty merges."""
+    assert {outcome("merge_adapter", 96) for _ in range(40)} <= {
+        "success",
+        "MemoryError",
+    }
