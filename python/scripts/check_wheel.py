@@ -5,12 +5,14 @@ Nothing is downloaded: the dependencies are those of the environment that runs t
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import venv
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +29,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run("-m", "build", "--no-isolation", "--outdir", folder, str(ROOT))
         (wheel,) = Path(folder).glob("*.whl")
+        check_contents(wheel)
         environment = Path(folder) / "environment"
         venv.create(environment, with_pip=True)
         python = str(environment / "bin" / "python")
@@ -34,6 +37,19 @@ def main() -> None:
         # The .pth files in a folder of PYTHONPATH are not read, so that the editable
         # install there does not shadow the wheel.
         run("-P", "-c", IMPORT, python=python, path=sysconfig.get_paths()["purelib"])
+
+
+def check_contents(wheel: Path) -> None:
+    """The bill of materials names what is linked into the core, with versions."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith(".cdx.json"))
+        listed = json.loads(archive.read(name))
+    found = {each["name"]: each["version"] for each in listed["components"]}
+    unknown = {"Swift runtime", "OpenBLAS"} - found.keys()
+    unknown |= {each for each, version in found.items() if version == "unknown"}
+    if unknown or ".dist-info/sboms/" not in name:
+        sys.exit(f"{name} does not say which {', '.join(sorted(unknown))} is inside")
+    print(f"{name}: " + ", ".join(f"{each} {found[each]}" for each in sorted(found)))
 
 
 def run(*arguments: str, python: str = sys.executable, path: str = "") -> None:

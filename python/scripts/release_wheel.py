@@ -17,6 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from check_wheel import check_contents
+
 ROOT: Final = Path(__file__).parents[2]
 DIST: Final = ROOT / "dist"
 LARGEST: Final = 15_000_000
@@ -58,6 +60,7 @@ def build() -> Path:
             *("--wheel-dir", str(repaired)),
         )
         (wheel,) = repaired.glob("*.whl")
+        check_contents(wheel)
         if wheel.stat().st_size > LARGEST:
             sys.exit(f"{wheel.name} has {wheel.stat().st_size:,} bytes")
         DIST.mkdir(exist_ok=True)
