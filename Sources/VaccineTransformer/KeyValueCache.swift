@@ -34,14 +34,14 @@ final class KeyValueCache {
         self.capacity = capacity
     }
 
-    /// Places for all sequences, or for fewer where theirs would take more than 512 MiB, but not for fewer than 16.
+    /// Places for all sequences, or for fewer where theirs would take more than 256 MiB, but not for fewer than 16.
     static func places(
         _ configuration: ModelConfiguration, sequences: Int, capacity: Int
     ) -> Int {
         let (bytes, overflow) = (configuration.layerCount * capacity)
             .multipliedReportingOverflow(
                 by: 2 * configuration.attention.keyValueWidth * MemoryLayout<Float>.stride)
-        return min(sequences, max(16, overflow ? 0 : (512 << 20) / max(bytes, 1)))
+        return min(sequences, max(16, overflow ? 0 : (256 << 20) / max(bytes, 1)))
     }
 
     var places: Int { lengths.count }

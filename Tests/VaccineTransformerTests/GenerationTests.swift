@@ -95,7 +95,7 @@ import _TestSupport
         let bytes =
             4 * 2 * ModelConfiguration.tiny.attention.keyValueWidth
             * ModelConfiguration.tiny.layerCount
-        let capacity = (512 << 20) / bytes / 30
+        let capacity = (256 << 20) / bytes / 30
         #expect(KeyValueCache.places(.tiny, sequences: 100, capacity: capacity) == 30)
         #expect(KeyValueCache.places(.tiny, sequences: 100, capacity: 100 * capacity) == 16)
         #expect(KeyValueCache.places(.tiny, sequences: 3, capacity: 100 * capacity) == 3)

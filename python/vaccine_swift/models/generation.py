@@ -74,7 +74,7 @@ class Generation(ModelBase):
 
         Notes
         -----
-        Prompts advance together, as many as have room in 512 MiB of keys and values and
+        Prompts advance together, as many as have room in 256 MiB of keys and values and
         at least 16; one that has ended makes room for the next.
 
         Warns
