@@ -148,6 +148,13 @@ bench: $(DEV)/reference-installed  ## Measure speed and memory against PyTorch
 bench-gpu: $(DEV)/reference-installed  ## Measure the torch engine on a GPU; says skipped without
 	$(DEV)/bin/python python/benchmarks/gpu.py
 
+.PHONY: bench-quantised
+bench-quantised: $(DEV)/reference-installed  ## Measure weights in GGUF blocks, and known shapes against PyTorch
+	$(DEV)/bin/python python/benchmarks/quantised.py
+	$(DEV)/bin/python python/benchmarks/shaped_step.py qwen2.5-0.5b
+	$(DEV)/bin/python python/benchmarks/shaped_step.py llama-3.2-1b
+	$(DEV)/bin/python python/benchmarks/shaped_step.py llama-2-7b
+
 .PHONY: bench-distributed
 bench-distributed: $(DEV)/installed  ## Measure data-parallel steps on two processes of mpirun
 	$(DEV)/bin/python python/benchmarks/distributed.py

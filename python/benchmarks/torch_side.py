@@ -21,15 +21,18 @@ import process
 import torch
 import workload
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM
-from transformers.models.llama.modeling_llama import LlamaAttention
+from transformers import AutoConfig, AutoModelForCausalLM
 
 
 class AttentionHooks:
     """The authors' hooks: gradients in, perturbations out."""
 
     def __init__(self, model: torch.nn.Module) -> None:
-        self.modules = [m for m in model.modules() if isinstance(m, LlamaAttention)]
+        self.modules = [
+            module
+            for module in model.modules()
+            if type(module).__name__.endswith("Attention")
+        ]
 
     def record(self, gradients: dict[Any, torch.Tensor]) -> list[Any]:
         """Keep the gradient of each attention output in `gradients`."""
@@ -95,8 +98,15 @@ def collate(batch: list[workload.Sequence], pad_id: int) -> dict[str, torch.Tens
 
 
 def load(directory: Path, dtype: torch.dtype) -> Any:
-    """The model of a directory, with the adapter in float32 as PEFT keeps it."""
-    base = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype)
+    """The model of a directory, with the adapter in float32 as PEFT keeps it.
+
+    It is random where there is a configuration alone.
+    """
+    if any(directory.glob("*.safetensors")):
+        base = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype)
+    else:
+        config = AutoConfig.from_pretrained(directory)
+        base = AutoModelForCausalLM.from_config(config, dtype=dtype)
     config = LoraConfig(
         r=workload.RANK,
         lora_alpha=workload.ALPHA,
@@ -117,7 +127,8 @@ def main() -> None:
     )
     parser.add_argument("--compile", action="store_true", help="torch.compile")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, help="the first so many; None: all")
+    parser.add_argument("--first", type=int, default=0, help="batch to begin with")
+    parser.add_argument("--steps", type=int, help="how many; None: all")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(43)
@@ -140,7 +151,8 @@ def main() -> None:
     )
     step = vaccine_step if arguments.method == "vaccine" else sft_step
     seconds, busy, losses = [], [], []
-    for batch in workload.batches(model.config.vocab_size)[: arguments.steps]:
+    batches = workload.batches(model.config.vocab_size)[arguments.first :]
+    for batch in batches[: arguments.steps]:
         begin, begin_busy = time.perf_counter(), time.process_time()
         inputs = collate(batch, pad_id=0)
         model.zero_grad()
