@@ -117,3 +117,10 @@ def test_the_authors_steps_are_their_epochs():
         0.5,
         0.125,
     )
+
+
+def test_a_name_on_the_hub_is_told_how_to_be_fetched():
+    with pytest.raises(ValueError, match='"hf download someone/model'):
+        study.StudyConfig(model="someone/model")
+    with pytest.raises(ValueError, match="got 'smolm2'. Did you mean 'smollm2'"):
+        study.StudyConfig(model="smolm2")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
+import sys
+import types
 import warnings
 from types import SimpleNamespace
 from typing import Any
@@ -147,6 +149,61 @@ def test_tensorboard_gets_settings_and_every_logged_number(
     }
     assert found == expected
     assert len(found) == 3
+
+
+class Wandb(types.ModuleType):
+    """Takes down what WandbCallback gives to the package of that name."""
+
+    def __init__(self) -> None:
+        super().__init__("wandb")
+        self.run: Any = None
+        self.config: dict[str, Any] = {}
+        self.logged: list[dict[str, Any]] = []
+        self.summary: dict[str, Any] = {}
+
+    def init(self, **settings: Any) -> None:
+        self.run = SimpleNamespace(
+            _label=lambda **_: None, summary=self.summary, settings=settings
+        )
+
+    def log(self, entry: dict[str, Any]) -> None:
+        self.logged.append(entry)
+
+    def define_metric(self, *_: Any, **__: Any) -> None: ...
+
+    def termwarn(self, *_: Any, **__: Any) -> None: ...
+
+
+def test_wandb_gets_settings_size_and_every_logged_number(
+    transformers, tmp_path, monkeypatch
+) -> None:
+    module = importlib.import_module("transformers.integrations.integration_utils")
+    wandb, faults = Wandb(), types.ModuleType("wandb.sdk.lib.config_util")
+    faults.ConfigError = type("ConfigError", (Exception,), {})
+    wandb.config = Settings()
+    for name, value in {
+        "wandb": wandb,
+        "wandb.sdk": types.ModuleType("wandb.sdk"),
+        "wandb.sdk.lib": types.ModuleType("wandb.sdk.lib"),
+        "wandb.sdk.lib.config_util": faults,
+    }.items():
+        monkeypatch.setitem(sys.modules, name, value)
+    monkeypatch.setattr(module, "is_wandb_available", lambda: True)
+    run, _ = run_with(tmp_path, module.WandbCallback())
+    assert wandb.config["learning_rate"] == 0.01
+    assert wandb.config["vocab_size"] == 32
+    assert wandb.config["model/num_parameters"] == run.model.num_parameters
+    expected = [e["eval_loss"] for e in run.state.log_history if "eval_loss" in e]
+    found = [e["eval/loss"] for e in wandb.logged if "eval/loss" in e]
+    assert found == expected
+    assert len(found) == 3
+
+
+class Settings(dict[str, Any]):
+    """Of a run; its `update` may replace what there is."""
+
+    def update(self, other: dict[str, Any], *, allow_val_change: bool) -> None:
+        super().update(other)
 
 
 def test_a_real_tensorboard_file_is_written(transformers, tmp_path) -> None:

@@ -29,6 +29,7 @@ from vaccine_swift.files import settle, staged_files, write_json
 from vaccine_swift.models.adapters import Adapters
 from vaccine_swift.models.chat import Chat
 from vaccine_swift.models.core_weights import CoreWeights
+from vaccine_swift.models.counting import ParameterCount
 from vaccine_swift.models.engine_choice import EngineChoice
 from vaccine_swift.models.gradients import Gradients
 from vaccine_swift.models.hub_configuration import HubConfiguration
@@ -252,9 +253,13 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         return self._tokenizer
 
     @property
-    def num_parameters(self) -> int:
-        """Number of base weights; a tied vocabulary matrix counts once."""
-        return sum(math.prod(shape) for shape in self._shapes("weight").values())
+    def num_parameters(self) -> ParameterCount:
+        """Number of base weights; a tied vocabulary matrix counts once.
+
+        It may be called, as callbacks of transformers do.
+        """
+        shapes = self._shapes("weight").values()
+        return ParameterCount(sum(math.prod(shape) for shape in shapes))
 
     def __repr__(self) -> str:
         layers = self._model.configuration["layer_count"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.data import TEMPLATES
 from vaccine_swift.models.engine_choice import ENGINES
 from vaccine_swift.study.arms import NONE, further_methods, qualified_name
@@ -46,7 +47,7 @@ def _check_model(name: str, value: Any, faults: list[str]) -> None:
     if value != SMOLLM2 and not Path(value).exists():
         faults.append(
             f"{name} must be {SMOLLM2!r}, a directory or a .gguf file that exists, "
-            f"got {value!r}.{nearest(value, [SMOLLM2])}"
+            f"got {value!r}{hub_hint(Path(value))}.{nearest(value, [SMOLLM2])}"
         )
 
 
