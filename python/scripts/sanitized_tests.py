@@ -114,6 +114,7 @@ def main() -> int:
     tests = sys.argv[2:] or [f"python/tests/{each}.py" for each in TESTS]
     environment = os.environ | dict(sanitizer.options)
     environment["PYTHONPATH"] = str(folder)
+    environment["VACCINE_PATIENCE"] = "20"
     preload = "LD_PRELOAD=" + ":".join(runtime(each) for each in sanitizer.runtimes)
     command = [*sanitizer.before, "env", preload, sys.executable, "-m", "pytest", "-q"]
     command += ["-p", "no:cacheprovider", *tests]

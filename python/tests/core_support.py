@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -116,7 +117,7 @@ def run_script(script: str, *, timeout: float = 120) -> str:
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=timeout * float(os.environ.get("VACCINE_PATIENCE", "1")),
         check=False,
     )
     assert result.returncode == 0, f"exit {result.returncode}\n{result.stderr}"
