@@ -23,11 +23,19 @@ def heading() -> dict[str, Any]:
     return {
         "date": dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d"),
         "command": shlex.join(
-            ["python", f"python/benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]
+            [
+                *("python", f"python/benchmarks/{Path(sys.argv[0]).name}"),
+                *map(_without_folder, sys.argv[1:]),
+            ]
         ),
         "machine": process.machine(),
         "load_average_before": os.getloadavg()[0],
     }
+
+
+def _without_folder(argument: str) -> str:
+    """An argument, of a path of this machine the last name."""
+    return Path(argument).name if Path(argument).is_absolute() else argument
 
 
 def continued(name: str, **settings: Any) -> dict[str, Any]:
