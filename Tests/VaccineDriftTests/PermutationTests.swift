@@ -142,3 +142,15 @@ import VaccineNumerics
         #expect(quantile([0, 10, 20], 0.25) == 5)
     }
 }
+
+/// Draws of one prompt by itself.
+extension PromptKey {
+    fileprivate func sign(_ seed: UInt64, draw: Int) -> Float {
+        signs(seed, block: draw / 64) >> UInt64(draw % 64) & 1 == 0 ? 1 : -1
+    }
+
+    fileprivate func weight(_ seed: UInt64, draw: Int) -> Double {
+        let eight = RandomStream.poissonWeights([weights(seed)], first: draw / 8 * 8, count: 8)
+        return eight[draw % 8]
+    }
+}

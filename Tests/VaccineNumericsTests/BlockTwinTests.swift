@@ -44,7 +44,8 @@ private let formats: [(VaccineBlockFormat, Int)] = [
         format: (VaccineBlockFormat, Int), range: (first: Int, count: Int)
     ) {
         unsafe withRows(format.0, bytes: format.1) { rows in
-            for unsaferow in unsafe rows {
+            for place in unsafe rows.indices {
+                let row = unsafe rows[place]
                 let own = unsafe bits(range.count) {
                     unsafe vaccine_from_blocks(row, range.first, range.count, $0)
                 }
