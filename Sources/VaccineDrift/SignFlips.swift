@@ -72,7 +72,7 @@ private final class SignFlips {
             let values = rows[row]
             return columns.reduce(0) { $0 + Double(values[$1]) * Double(values[$1]) }
         }
-        let largest = squares.max() ?? 0
+        guard let largest = squares.max() else { return true }
         return largest <= 0x1p20 * median(&squares)
     }
 

@@ -102,3 +102,13 @@ def test_the_core_refuses_prompts_without_rows(starts):
             np.empty((3, 2, 8), np.float32),
             np.empty((2, _core.drift_state_counts(2)[0])),
         )
+
+
+@pytest.mark.parametrize(("layers", "directions"), [(1, 1), (6, 1), (7, 9)])
+def test_sign_flips_of_no_prompt_do_not_end_the_process(layers, directions) -> None:
+    norms = np.zeros((10, layers + 1))
+    deltas = np.zeros((0, layers, directions), np.float32)
+    _core.drift_sign_flips(
+        deltas, np.zeros(0, np.uint64), layers, directions, 9, 7, norms
+    )
+    assert np.isnan(norms).all()
