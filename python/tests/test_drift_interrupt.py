@@ -139,6 +139,23 @@ def test_permutations_tell_their_share(function) -> None:
     assert told[-1][1] > told[0][1]
 
 
+@pytest.mark.parametrize(
+    ("function", "stage", "rows"),
+    [
+        (drift.ks, "columns", 100_000),
+        (drift.knn_overlap, "neighbours", 12_000),
+    ],
+)
+def test_functions_of_columns_and_rows_tell_their_share(function, stage, rows) -> None:
+    x, y = RNG.standard_normal((2, rows, 100), dtype=np.float32)
+    told = told_of(lambda progress: function(x, y, progress=progress))
+    assert_rising(told)
+    assert {each[0] for each in told} == {stage}
+    values = [function(x[:300], y[:300], **given) for given in ({}, {"progress": True})]
+    if stage != "columns":
+        assert values[0] == values[1]
+
+
 def test_what_a_callable_raises_ends_the_measurement() -> None:
     x, y = RNG.standard_normal((2, 6000, 100), dtype=np.float32)
 

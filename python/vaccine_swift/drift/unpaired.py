@@ -15,6 +15,7 @@ from vaccine_swift.drift.kernel_tests import group_numbers, relabelling
 from vaccine_swift.drift.neighbours import mean_over_prompts
 from vaccine_swift.drift.result import Similarity, TestResult
 from vaccine_swift.drift.rows import NOT_PAIRS, float64_rows, rows
+from vaccine_swift.drift.watch import Progress, Watch
 from vaccine_swift.drift.widths import same_width
 from vaccine_swift.statistics import benjamini_hochberg, holm
 
@@ -59,12 +60,17 @@ class FeatureTests:
         return getattr(self, correction) <= level
 
 
-def ks(x: npt.ArrayLike, y: npt.ArrayLike) -> FeatureTests:
+def ks(
+    x: npt.ArrayLike, y: npt.ArrayLike, *, progress: Progress = False
+) -> FeatureTests:
     """The two-sample Kolmogorov-Smirnov test of every column.
 
     Parameters
     ----------
     x, y : array [n, d] and [m, d]
+    progress : bool or callable
+        True: a bar on standard error where that is a terminal. A callable gets
+        ``("columns", share, 1.0)``, 20 times a second at most.
 
     Returns
     -------
@@ -80,7 +86,10 @@ def ks(x: npt.ArrayLike, y: npt.ArrayLike) -> FeatureTests:
     """
     first, second = _pair(x, y)
     statistics, p_values = np.empty((2, first.shape[1]))
-    _core.drift_kolmogorov_smirnov(first, second, statistics, p_values)
+    with Watch(progress) as watch:
+        _core.drift_kolmogorov_smirnov(
+            first, second, statistics, p_values, watch.stage("columns")
+        )
     return FeatureTests(
         statistics, p_values, holm(p_values), benjamini_hochberg(p_values)
     )
@@ -136,6 +145,7 @@ def knn_overlap(
     ids: Iterable[str | int] | None = None,
     confidence: float = 0.95,
     seed: int = 0,
+    progress: Progress = False,
 ) -> Similarity:
     """How many of a row's nearest neighbours in x are its partner's in y.
 
@@ -152,6 +162,8 @@ def knn_overlap(
         draws of prompts.
     confidence : float
     seed : int
+    progress : bool or callable
+        As of `ks`; the stage is "neighbours".
 
     Returns
     -------
@@ -171,7 +183,10 @@ def knn_overlap(
     check_range("k", k, minimum=1, maximum=len(first) - 1, integer=True)
     check_range("confidence", confidence, above=0.0, below=1.0)
     shares = np.empty(len(first))
-    _core.drift_neighbour_overlap(*same_width(first, second), int(k), shares)
+    with Watch(progress) as watch:
+        _core.drift_neighbour_overlap(
+            *same_width(first, second), int(k), shares, watch.stage("neighbours")
+        )
     return mean_over_prompts(shares, ids, confidence, seed)
 
 
