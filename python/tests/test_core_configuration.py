@@ -146,6 +146,15 @@ def test_sizes_whose_products_overflow_are_refused(changes: dict[str, int]) -> N
         _core.Model(configuration(**changes))
 
 
+@pytest.mark.parametrize("key", ["head_size", "head_count", "key_value_head_count"])
+@pytest.mark.parametrize("value", [2**61, 2**62 + 1, 2**63 - 1, -(2**63)])
+def test_a_size_whose_products_no_integer_holds_is_refused(
+    key: str, value: int
+) -> None:
+    with pytest.raises(ValueError, match=key):
+        _core.Model(configuration(**{key: value}))
+
+
 @pytest.mark.parametrize("count", [8193, 49410, 2**20, 2**28])
 def test_more_layers_than_any_model_has_are_refused(count: int) -> None:
     with pytest.raises(

@@ -37,7 +37,12 @@ struct AttentionSettings: Sendable {
     }
 
     /// The model's words for the linear maps, in the order of the computation.
-    var modules: [String] { inputMaps.map(\.module) + ["attention_output"] }
+    ///
+    /// Known before sizes are checked, whose products may be beyond an integer.
+    var modules: [String] {
+        let maps = fusion == .separate ? ["query", "key", "value"] : ["query_key_value"]
+        return maps + ["attention_output"]
+    }
 
     /// The order of the fused map's rows in files, where it is another.
     var rowOrder: RowOrder? {
