@@ -100,7 +100,8 @@ def test_a_flag_is_a_bool(key: str, value: Any) -> None:
 def test_an_unknown_rotary_scaling_lists_the_known() -> None:
     with pytest.raises(
         ValueError,
-        match=r"^rotary_scaling must be one of 'default', 'linear', 'llama3', got",
+        match=r"^rotary_scaling must be one of 'default', 'linear', 'llama3', "
+        "'longrope', got",
     ):
         _core.Model(configuration(rotary_scaling="yarn"))
 
