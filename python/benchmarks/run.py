@@ -38,6 +38,8 @@ RIVALS = {
     "torch autocast": ["--dtype", "autocast"],
     "torch bfloat16": ["--dtype", "bfloat16"],
 }
+# Needs `pip install jax`; each compiles for minutes.
+JAX = {f"jax {dtype}": ["--dtype", dtype] for dtype in ("float32", "bfloat16")}
 COMPILED = {
     f"{name} compiled": [*options, "--compile"] for name, options in RIVALS.items()
 }
@@ -99,7 +101,7 @@ def measure(
         for dtype in instructions.precisions(DTYPES)
     ]
     sides += [
-        (name, "torch_side.py", [str(directory), *options])
+        (name, f"{name.split()[0]}_side.py", [str(directory), *options])
         for name, options in rivals.items()
     ]
     runs: dict[str, dict[str, list[dict[str, Any]]]] = {}
@@ -168,9 +170,9 @@ def main() -> None:
     parser.add_argument(
         "--rivals",
         nargs="+",
-        choices=[*RIVALS, *COMPILED],
+        choices=[*RIVALS, *COMPILED, *JAX],
         default=[*RIVALS],
-        help="torch.compile takes minutes before its first step",
+        help="torch.compile and JAX take minutes before their first step",
     )
     parser.add_argument(
         "--repeats", type=int, default=2, help="a step counts at its fastest"
@@ -181,7 +183,7 @@ def main() -> None:
     arguments = parser.parse_args()
     kind = instructions.chosen(arguments)
     gguf = fetch_smollm2()
-    rivals = {name: (RIVALS | COMPILED)[name] for name in arguments.rivals}
+    rivals = {name: (RIVALS | COMPILED | JAX)[name] for name in arguments.rivals}
     today = dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d")
     results = {
         "date": today,
