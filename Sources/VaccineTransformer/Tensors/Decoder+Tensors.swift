@@ -2,7 +2,11 @@ package import VaccineNumerics
 
 extension Decoder {
     /// All tensors of a kind, in the order of the computation.
-    package func tensors(_ kind: TensorKind) -> [NamedTensor] { tables(kind).flatMap(\.tensors) }
+    package func tensors(_ kind: TensorKind) -> [NamedTensor] {
+        // One table's are not copied: callers take one of them at a time.
+        let tables = tables(kind)
+        return tables.count == 1 ? tables[0].tensors : tables.flatMap(\.tensors)
+    }
 
     /// The index of a tensor among those of its kind.
     ///
