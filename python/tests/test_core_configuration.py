@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from core_support import TARGETS, configuration, random_model, small_batch, step
 
+from fuzz.models import DESCRIPTIONS
 from vaccine_swift import _core
 
 INTEGERS = [key for key, value in configuration().items() if type(value) is int]
@@ -306,3 +307,15 @@ def test_an_unknown_or_repeated_keyword_is_refused(extra: dict[str, Any]) -> Non
 def test_options_of_a_step_are_keywords() -> None:
     with pytest.raises(TypeError, match="positional"):
         random_model().forward_backward(*small_batch(), "sft", 0.0, 1.0, 0, 0)
+
+
+@pytest.mark.parametrize("size", [2**61, 2**62, 2**63 - 1])
+@pytest.mark.parametrize("key", ["head_size", "feed_forward_size", "rotary_size"])
+def test_sizes_that_overflow_are_faults_of_every_family(key: str, size: int) -> None:
+    tried = 0
+    for fields in DESCRIPTIONS:
+        if key in fields:
+            tried += 1
+            with pytest.raises((ValueError, MemoryError), match=key):
+                _core.Model(fields | {key: size})
+    assert tried or key == "rotary_size"

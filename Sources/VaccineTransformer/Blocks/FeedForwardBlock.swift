@@ -20,12 +20,13 @@ struct FeedForwardSettings: Sendable {
 
     /// The linear maps before the activation, side by side: the model's word for each, and its outputs.
     var innerMaps: [(module: String, outputs: Int)] {
-        guard !isFused else { return [("gate_up", innerWidth)] }
-        return activation.modules.map { ($0, width) }
+        innerModules.map { ($0, isFused ? innerWidth : width) }
     }
 
-    /// The model's words for the linear maps, in the order of the computation.
-    var modules: [String] { innerMaps.map(\.module) + ["down"] }
+    private var innerModules: [String] { isFused ? ["gate_up"] : activation.modules }
+
+    /// The model's words for the linear maps, in the order of the computation; before sizes are checked, too.
+    var modules: [String] { innerModules + ["down"] }
     var innerWidth: Int { activation.modules.count * width }
 
     func check(_ faults: inout Faults) {

@@ -68,7 +68,9 @@ struct RotarySettings: PositionSettings {
         if let localBase { faults.expectPositive("rotary_local_base", localBase) }
         if size == 0 && attention.headSize % 2 != 0 {
             faults.add("head_size must be even, got \(attention.headSize)", about: "head_size")
-        } else if sizes.contains(attention.headSize), size + size % 2 > attention.headSize {
+        } else if sizes.contains(attention.headSize), sizes.contains(size),
+            size + size % 2 > attention.headSize
+        {
             faults.add(
                 "rotary_size, even or rounded up, must be at most head_size "
                     + "\(attention.headSize), got \(size)",
@@ -88,7 +90,10 @@ struct RotarySettings: PositionSettings {
         }
     }
 
-    private func pairCount(_ headSize: Int) -> Int { ((size == 0 ? headSize : size) + 1) / 2 }
+    private func pairCount(_ headSize: Int) -> Int {
+        let turned = size == 0 ? headSize : size
+        return turned / 2 + turned % 2
+    }
 
     func layOut(_ configuration: ModelConfiguration, in arena: Arena) -> any PositionEncoding {
         let (headSize, positions) = (configuration.attention.headSize, configuration.contextLength)
