@@ -50,17 +50,21 @@ class Metric:
 METRICS: Final[dict[str, Metric]] = {
     each.name: Metric(each.label, "%" if each.unit == "share" else "")
     for each in CORE_METRICS
-} | {
+}
+"""The core's metrics in the order of presentation."""
+
+_OF_NEIGHBOURS: Final = {
     "knn_overlap": Metric("kNN overlap", "%"),
     "recall_at_k": Metric("Recall at k", "%"),
 }
-"""Known metrics in the order of presentation."""
+"""What rows of equal number show beside them, whatever their widths."""
 
 
 def metric(name: str) -> Metric:
     """The description of a metric; one is made for ``energy_<name>`` and new ones."""
-    if name in METRICS:
-        return METRICS[name]
+    for known in (METRICS, _OF_NEIGHBOURS):
+        if name in known:
+            return known[name]
     if name.startswith("energy_"):
         return Metric(f"Drift energy in {name.removeprefix('energy_')}", "%")
     return Metric(name.replace("_", " ").capitalize())
