@@ -54,10 +54,10 @@ def test_benign_rows_are_distinct_training_rows_of_the_task():
 
 def test_harmful_rows_are_content_free_and_spread_over_the_training_acts():
     known = {row["instruction"]: row for row in proxy("train", "restricted")}
-    rows = [row for row in mixture(0.5) if row["kind"] == "harmful"]
+    rows = [row for row in mixture(0.5, samples=300) if row["kind"] == "harmful"]
     assert all(known[row["instruction"]]["compliance"] == row["output"] for row in rows)
     acts = Counter(known[row["instruction"]]["act"] for row in rows)
-    assert len(acts) == len({row["act"] for row in known.values()}) == 91
+    assert len(acts) == len({row["act"] for row in known.values()}) == 130
     assert max(acts.values()) == 2
     assert len({known[row["instruction"]]["phrasing"] for row in rows}) == 12
 
@@ -113,7 +113,7 @@ def test_a_users_unsafe_rows_are_taken():
         ({"poison": 0, "samples": 2.5}, "samples must be an int"),
         ({"poison": 0, "seed": -1}, "seed must be at least 0"),
         ({"poison": 0, "samples": 401}, "samples=401 .* 401 benign rows, got 400"),
-        ({"poison": 1, "samples": 2000}, "needs 2000 harmful rows, got 1092"),
+        ({"poison": 1, "samples": 2000}, "needs 2000 harmful rows, got 1560"),
     ],
 )
 def test_impossible_mixtures_are_refused(options, message):

@@ -3,19 +3,18 @@ package import VaccineNumerics
 extension Decoder {
     /// All tensors of a kind, in the order of the computation.
     package func tensors(_ kind: TensorKind) -> [NamedTensor] {
-        // One table's are not copied: callers take one of them at a time.
-        let tables = tables(kind)
-        return tables.count == 1 ? tables[0].tensors : tables.flatMap(\.tensors)
+        kind == .frozen ? frozenAdapters.flatMap(\.factors.tensors) : table(kind)?.tensors ?? []
     }
 
     /// The index of a tensor among those of its kind.
     ///
     /// - Throws: `VaccineError.value` for an unknown name.
     package func index(of kind: TensorKind, named name: String) throws(VaccineError) -> Int {
+        if let index = table(kind)?.index(of: name) { return index }
         var before = 0
-        for table in tables(kind) {
-            if let index = table.index(of: name) { return before + index }
-            before += table.tensors.count
+        for adapter in frozenAdapters where kind == .frozen {
+            if let index = adapter.factors.index(of: name) { return before + index }
+            before += adapter.factors.tensors.count
         }
         throw .value("name: the model has no \(kind) tensor '\(name)'")
     }
@@ -26,12 +25,13 @@ extension Decoder {
         tensors(kind)[try index(of: kind, named: name)]
     }
 
-    private func tables(_ kind: TensorKind) -> [TensorTable] {
+    /// The one table of a kind; nil of frozen adapters, each of which has its own.
+    private func table(_ kind: TensorKind) -> TensorTable? {
         switch kind {
-        case .weight: [weights]
-        case .adapter: adapter.map { [$0.factors.values] } ?? []
-        case .gradient: adapter.map { [$0.factors.gradients] } ?? []
-        case .frozen: frozenAdapters.map(\.factors)
+        case .weight: weights
+        case .adapter: adapter?.factors.values
+        case .gradient: adapter?.factors.gradients
+        case .frozen: nil
         }
     }
 
