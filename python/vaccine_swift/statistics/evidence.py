@@ -68,7 +68,7 @@ def rank_log_evidence(ranks: Iterable[tuple[int, int]]) -> list[float]:
     Examples
     --------
     >>> [round(math.exp(each), 2) for each in rank_log_evidence([(1, 1000), (1, 1000)])]
-    [85.56, 20768.39]
+    [86.79, 38943.14]
     """
     started = np.full(len(_EXPONENTS), -math.inf)
     course = []
