@@ -78,7 +78,8 @@ def empty_model(
         When transformers cannot make it; says why.
     """
     settings = {key: value for key, value in config.items() if key != "model_type"}
-    for key in ("architectures", "torch_dtype", "dtype"):
+    # The end tokens are given with each generation, which checks them.
+    for key in ("architectures", "torch_dtype", "dtype", "eos_token_id"):
         settings.pop(key, None)
     described = AutoConfig.for_model(config["model_type"], **settings)
     for key in _DROPOUTS:
