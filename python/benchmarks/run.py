@@ -107,7 +107,8 @@ def measure(
     runs: dict[str, dict[str, list[dict[str, Any]]]] = {}
     gemm: dict[str, dict[str, float]] = {}
     for _ in range(repeats):
-        for library, dtype in (("numpy", "float32"), *(("torch", d) for d in DTYPES)):
+        able = instructions.precisions(DTYPES)
+        for library, dtype in (("numpy", "float32"), *(("torch", d) for d in able)):
             rates = child("gemm.py", library, "--dtype", dtype, threads=threads)
             known = gemm.setdefault(f"{library} {dtype}", rates)
             known |= {shape: max(rate, known[shape]) for shape, rate in rates.items()}
@@ -121,7 +122,7 @@ def measure(
     }
     peaks = {
         dtype: max(max(rates.values()) for name, rates in gemm.items() if dtype in name)
-        for dtype in DTYPES
+        for dtype in instructions.precisions(DTYPES)
     }
     for method, by_side in measured.items():
         _add_share_of_peak(by_side, PASSES[method], peaks)
@@ -135,7 +136,8 @@ def _add_share_of_peak(
     for name, side in by_side.items():
         side["gflops"] = needed / side["seconds"] / 1e9
         dtype = "float32" if "float32" in name else "bfloat16"
-        side["share_of_peak"] = side["gflops"] / peaks[dtype]
+        if dtype in peaks:
+            side["share_of_peak"] = side["gflops"] / peaks[dtype]
 
 
 def operations(

@@ -65,7 +65,7 @@ def print_table(results: dict[str, Any]) -> None:
                 f"{side['median_step_seconds']:.2f} s",
                 f"{side['peak_mib'] / 1024:.2f} GiB",
                 _ratio(side["peak_mib"], sides.get(equal, {}).get("peak_mib")),
-                f"{side['share_of_peak']:.0%}",
+                f"{side['share_of_peak']:.0%}" if "share_of_peak" in side else "–",
                 f"{side['processor_share']:.0%}",
             )
     console = Console(width=120)
