@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from vaccine_swift._arguments import nearest
 from vaccine_swift.drift.gate import Numbers, number_failure
 from vaccine_swift.drift.junit import Check, junit_text
 from vaccine_swift.files import write_text
 from vaccine_swift.files.plain_json import json_text, plain
 from vaccine_swift.files.strict_json import parse_json
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from vaccine_swift.pages.drawing import Drawing
 
 __all__ = ["KeptReport"]
 
@@ -86,6 +93,24 @@ class KeptReport:
         if path is not None:
             write_text(path, text + "\n")
         return text
+
+    def _drawn(
+        self,
+        drawings: Mapping[str, Callable[[Mapping[str, Any]], Drawing]],
+        kind: str,
+        ax: Axes | None,
+    ) -> Figure:
+        """The body of every `plot`."""
+        from vaccine_swift.pages.plot import shown_on
+
+        if kind not in drawings:
+            hint = nearest(str(kind), drawings)
+            known = ", ".join(map(repr, drawings))
+            raise ValueError(f"kind must be one of {known}, got {kind!r}.{hint}")
+        drawing = drawings[kind](self.content)
+        if drawing.empty:
+            raise ValueError(f"kind={kind!r}: the report has nothing of it to draw")
+        return shown_on(drawing, ax)
 
     def to_junit(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift.drift.report_schema import estimate
+from vaccine_swift.pages.frames import required_pandas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,12 +23,7 @@ def dataframe(content: Mapping[str, Any], table: str) -> pd.DataFrame:
         known = ", ".join(map(repr, _TABLES))
         hint = nearest(str(table), _TABLES)
         raise ValueError(f"table must be one of {known}, got {table!r}.{hint}")
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(
-            "to_dataframe needs pandas: pip install 'vaccine-swift[drift]'"
-        ) from error
+    pd = required_pandas()
     if table == "prompts":
         return _prompts(content["prompts"], pd)
     if table == "tests":

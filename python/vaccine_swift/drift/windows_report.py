@@ -6,7 +6,6 @@ import copy
 import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vaccine_swift._arguments import nearest
 from vaccine_swift.drift.gate import Numbers, check_numbers
 from vaccine_swift.drift.junit import Check
 from vaccine_swift.drift.kept_report import KeptReport
@@ -14,6 +13,7 @@ from vaccine_swift.drift.windows_content import SCHEMA, alarms, numbers, sentenc
 from vaccine_swift.drift.windows_drawings import DRAWINGS
 from vaccine_swift.drift.windows_page import fragment, page
 from vaccine_swift.files import write_text
+from vaccine_swift.pages.frames import required_pandas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,12 +98,7 @@ class WindowsReport(KeptReport):
         ImportError
             Without pandas (``pip install 'vaccine-swift[drift]'``).
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "to_dataframe needs pandas: pip install 'vaccine-swift[drift]'"
-            ) from error
+        pd = required_pandas()
         fields = ("reference", "current", "mean_shift", "p_value", "evidence", "reason")
         threshold = self.content["settings"]["threshold"]
         rows = [
@@ -137,16 +132,7 @@ class WindowsReport(KeptReport):
         ValueError
             When `kind` is unknown, or there is nothing to draw.
         """
-        from vaccine_swift.pages.plot import shown_on
-
-        if kind not in DRAWINGS:
-            hint = nearest(str(kind), DRAWINGS)
-            known = ", ".join(map(repr, DRAWINGS))
-            raise ValueError(f"kind must be one of {known}, got {kind!r}.{hint}")
-        drawing = DRAWINGS[kind](self.content)
-        if drawing.empty:
-            raise ValueError(f"kind={kind!r}: the report has nothing of it to draw")
-        return shown_on(drawing, ax)
+        return self._drawn(DRAWINGS, kind, ax)
 
     def assert_that(self, *conditions: str) -> None:
         """Raise unless all conditions hold.

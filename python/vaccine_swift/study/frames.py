@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift.pages.frames import required_pandas
 from vaccine_swift.study.cells import Row, cells
 from vaccine_swift.study.drifted import mean_drift
 from vaccine_swift.study.metrics import METRICS
@@ -25,12 +26,7 @@ def dataframe(rows: Sequence[Row], table: str) -> pd.DataFrame:
             f"table must be one of {', '.join(_TABLES)}, got {table!r}."
             f"{nearest(str(table), _TABLES)}"
         )
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(
-            "to_dataframe needs pandas: pip install 'vaccine-swift[drift]'"
-        ) from error
+    pd = required_pandas()
     return pd.DataFrame(_TABLES[table](rows))
 
 

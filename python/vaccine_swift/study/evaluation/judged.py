@@ -82,15 +82,7 @@ def harmful_score(
     >>> harmful_score(model, rows, limit=20).value  # doctest: +SKIP
     55.0
     """
-    question = judged_question(
-        "harmful_score",
-        rows,
-        judge=judge,
-        profile=profile,
-        template=template,
-        limit=limit,
-    )
-    return ask(model, [question], template=template)[0]
+    return _asked(model, "harmful_score", rows, judge, profile, template, limit)
 
 
 def over_refusal(
@@ -128,15 +120,7 @@ def over_refusal(
     ----------
     .. [1] Röttger et al., "XSTest", arXiv:2308.01263 (exaggerated safety).
     """
-    question = judged_question(
-        "over_refusal",
-        rows,
-        judge=judge,
-        profile=profile,
-        template=template,
-        limit=limit,
-    )
-    return ask(model, [question], template=template)[0]
+    return _asked(model, "over_refusal", rows, judge, profile, template, limit)
 
 
 def near_miss_refusal(
@@ -170,13 +154,20 @@ def near_miss_refusal(
     RuntimeError, TypeError, ValueError, ImportError
         As `harmful_score`.
     """
+    return _asked(model, "near_miss_refusal", rows, judge, profile, template, limit)
+
+
+def _asked(
+    model: CausalLM,
+    name: str,
+    rows: Sequence[Row],
+    judge: str | Judge | None,
+    profile: str | Profile,
+    template: str,
+    limit: int | None,
+) -> Measured:
     question = judged_question(
-        "near_miss_refusal",
-        rows,
-        judge=judge,
-        profile=profile,
-        template=template,
-        limit=limit,
+        name, rows, judge=judge, profile=profile, template=template, limit=limit
     )
     return ask(model, [question], template=template)[0]
 
