@@ -11,51 +11,69 @@ from tokenizers import AddedToken
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift.checkpoints.byte_level import add_ends, byte_level_tokenizer
+from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.checkpoints.json_files import read_json, read_json_if_any
 from vaccine_swift.checkpoints.pieces import piece_tokenizer, read_pieces
 from vaccine_swift.checkpoints.tokenizer_panics import refused_as
 
-__all__ = ["TOKENIZER_FILES", "read_backend"]
+__all__ = ["TOKENIZER_FILES", "read_tokenizer"]
 
 TOKENIZER_FILES: Final = ("tokenizer.json", "tokenizer.model", "vocab.json")
 """What describes a tokeniser; the first that is there is read."""
 
+_CONFIG: Final = "tokenizer_config.json"
+_SPECIAL_MAP: Final = "special_tokens_map.json"
+_TEMPLATE: Final = "chat_template.jinja"
 _PRE_TOKENIZERS: Final = {"GPT2Tokenizer": "gpt-2", "Qwen2Tokenizer": "qwen2"}
 _DEFAULT_SPECIAL: Final = "<|endoftext|>"
 
 
-def read_backend(
-    directory: Path, config: dict[str, Any]
-) -> tokenizers.Tokenizer | None:
-    """The tokeniser of a directory.
+def read_tokenizer(directory: Path) -> tuple[tokenizers.Tokenizer, dict[str, Any]]:
+    """The tokeniser of a directory, and what is configured beside it.
 
     Parameters
     ----------
     directory : Path
         With ``tokenizer.json``; or ``tokenizer.model`` (SentencePiece); or
-        ``vocab.json`` and ``merges.txt`` (byte-level BPE).
-    config : dict
-        What ``tokenizer_config.json`` holds. Special tokens that it lacks and the other
-        files have are added to it, and so are the tokens of ``added_tokens.json``.
+        ``vocab.json`` and ``merges.txt`` (byte-level BPE). ``tokenizer_config.json``,
+        ``special_tokens_map.json``, ``added_tokens.json`` and ``chat_template.jinja``
+        are used where they are.
 
     Returns
     -------
-    tokenizers.Tokenizer or None
-        None where there is none of these files.
+    backend : tokenizers.Tokenizer
+        As the first of `TOKENIZER_FILES` that is there describes it.
+    config : dict
+        What ``tokenizer_config.json`` holds, and what it lacks and the other files
+        have: special tokens, ``added_tokens_decoder`` and ``chat_template``.
 
     Raises
     ------
     FileNotFoundError
-        When ``merges.txt`` is missing.
+        When there is none of these files, or ``merges.txt`` is missing.
     ValueError
         When a file is corrupt, or its ``tokenizer_class`` is not implemented; names the
         file.
     """
-    for name in TOKENIZER_FILES:
-        path = directory / name
-        if path.is_file():
-            return _READERS[name](path, config)
-    return None
+    config = read_json_if_any(directory / _SPECIAL_MAP)
+    config |= {
+        name: value
+        for name, value in read_json_if_any(directory / _CONFIG).items()
+        if value is not None or name not in config
+    }
+    path = next(filter(Path.is_file, map(directory.joinpath, TOKENIZER_FILES)), None)
+    if path is None:
+        raise FileNotFoundError(
+            f"{directory}: no {', '.join(TOKENIZER_FILES)}{hub_hint(directory)}"
+        )
+    backend = _READERS[path.name](path, config)
+    template = directory / _TEMPLATE
+    if template.is_file():
+        try:
+            config["chat_template"] = template.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{template}: must be UTF-8: {error}") from error
+    return backend, config
 
 
 def _read_json(path: Path, config: dict[str, Any]) -> tokenizers.Tokenizer:

@@ -20,12 +20,35 @@ from typing import Any, Final
 from vaccine_swift.files.plain_json import plain
 from vaccine_swift.text.chat_template_worker import read_message, write_message
 
-__all__ = ["SECONDS", "render_chat"]
+__all__ = ["SECONDS", "named_templates", "render_chat"]
 
 SECONDS: Final = 10
 """Longest time of one rendering."""
 
 _REASONING: Final = ("reasoning_content", "thinking", "reasoning")
+
+
+def named_templates(templates: object) -> dict[str, str]:
+    """The templates of a tokeniser's configuration by name; a single one is "default".
+
+    Raises
+    ------
+    ValueError
+        When the default or the one for tools is no string.
+    """
+    if isinstance(templates, list):
+        templates = {
+            entry.get("name"): entry.get("template")
+            for entry in templates
+            if isinstance(entry, Mapping)
+        }
+    if not isinstance(templates, Mapping):
+        templates = {"default": templates}
+    named = {str(name): text for name, text in templates.items() if text is not None}
+    for name in ("default", "tool_use"):
+        if not isinstance(named.get(name, ""), str):
+            raise ValueError(f"chat_template must be a string, got {named[name]!r}")
+    return {name: text for name, text in named.items() if isinstance(text, str)}
 
 
 def render_chat(

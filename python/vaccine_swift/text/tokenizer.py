@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import tokenizers
 
-from vaccine_swift.checkpoints.end_tokens import END_TEXTS
+from vaccine_swift.checkpoints import gguf_vocabulary
 from vaccine_swift.checkpoints.gguf_metadata import read_field
-from vaccine_swift.checkpoints.gguf_vocabulary import (
-    build_tokenizer,
-    end_tokens,
-    special_tokens,
-)
-from vaccine_swift.checkpoints.hub import hub_hint
-from vaccine_swift.checkpoints.json_files import read_json_if_any
-from vaccine_swift.checkpoints.tokenizer_files import TOKENIZER_FILES, read_backend
+from vaccine_swift.checkpoints.tokenizer_files import read_tokenizer
 from vaccine_swift.checkpoints.tokenizer_panics import refused_as
 from vaccine_swift.files import settle, staged_files, write_json, write_text
-from vaccine_swift.text.chat_template import render_chat
+from vaccine_swift.text.chat_template import named_templates, render_chat
+from vaccine_swift.text.special_tokens import (
+    add_listed_tokens,
+    end_token_ids,
+    special_tokens,
+    template_tokens,
+)
 
 __all__ = ["Tokenizer"]
-
-_TOKENIZER: Final = TOKENIZER_FILES[0]
-_CONFIG: Final = "tokenizer_config.json"
-_SPECIAL_MAP: Final = "special_tokens_map.json"
-_TEMPLATE: Final = "chat_template.jinja"
-_SPECIAL: Final = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 
 class Tokenizer:
@@ -76,21 +69,13 @@ class Tokenizer:
         backend.no_padding()
         self._backend = backend
         self._config = dict(config)
-        self._special: dict[str, str] = {}
-        _add_listed_tokens(backend, self._config.get("added_tokens_decoder"))
-        for name in _SPECIAL:
-            token = _content(config.get(name))
-            if token is None:
-                continue
-            if name == "pad_token":
-                backend.add_special_tokens([token])
-            if backend.token_to_id(token) is None:
-                raise ValueError(f"{name} {token!r} is not in the vocabulary")
-            self._special[name] = token
-        templates = _named_templates(config.get("chat_template"))
+        add_listed_tokens(backend, config.get("added_tokens_decoder"))
+        self._special = special_tokens(backend, config)
+        templates = named_templates(config.get("chat_template"))
         self._template = templates.get("default")
         self._tool_template = templates.get("tool_use", self._template)
-        self._end_ids = self._found_end_ids(end_tokens)
+        ends = (*end_tokens, self.eos_token)
+        self._end_ids = end_token_ids(backend, ends, self._template or "")
 
     @classmethod
     def from_directory(cls, directory: str | Path) -> Tokenizer:
@@ -114,21 +99,8 @@ class Tokenizer:
         """
         directory = Path(directory)
         settle(directory)
-        config = read_json_if_any(directory / _SPECIAL_MAP)
-        config |= {
-            name: value
-            for name, value in read_json_if_any(directory / _CONFIG).items()
-            if value is not None or name not in config
-        }
-        backend = read_backend(directory, config)
-        if backend is None:
-            raise FileNotFoundError(
-                f"{directory}: no {', '.join(TOKENIZER_FILES)}{hub_hint(directory)}"
-            )
-        template = directory / _TEMPLATE
+        backend, config = read_tokenizer(directory)
         try:
-            if template.is_file():
-                config["chat_template"] = template.read_text(encoding="utf-8")
             return cls(backend, config)
         except ValueError as error:
             raise ValueError(f"{directory}: {error}") from error
@@ -149,12 +121,12 @@ class Tokenizer:
             When the kind of vocabulary or its pre-tokeniser is not implemented, or the
             vocabulary is not complete; names the key.
         """
-        backend = build_tokenizer(metadata)
-        config: dict[str, Any] = dict(special_tokens(metadata))
+        backend = gguf_vocabulary.build_tokenizer(metadata)
+        config: dict[str, Any] = dict(gguf_vocabulary.special_tokens(metadata))
         template = read_field(metadata, "tokenizer.chat_template", "text")
         if template:
             config["chat_template"] = template
-        return cls(backend, config, end_tokens(metadata))
+        return cls(backend, config, gguf_vocabulary.end_tokens(metadata))
 
     def __len__(self) -> int:
         """Size of the vocabulary, added tokens included."""
@@ -322,7 +294,7 @@ class Tokenizer:
             messages,
             add_generation_prompt=add_generation_prompt,
             tools=tools,
-            variables=_template_tokens(self._config) | variables,
+            variables=template_tokens(self._config) | variables,
         )
 
     def save(self, directory: str | Path) -> None:
@@ -347,94 +319,9 @@ class Tokenizer:
         config |= self._special
         if self._template is not None:
             config["chat_template"] = self._template
-        write_json(directory / _CONFIG, config)
-        write_text(directory / _TOKENIZER, self._backend.to_str(pretty=True))
-
-    def _found_end_ids(self, tokens: Iterable[str]) -> tuple[int, ...]:
-        """The ids of EOS, of `tokens`, and of what ends a turn in the template."""
-        found = set()
-        for token in (*tokens, self._special.get("eos_token")):
-            if token is None:
-                continue
-            index = self._backend.token_to_id(token)
-            if index is None:
-                raise ValueError(f"end token {token!r} is not in the vocabulary")
-            found.add(index)
-        added = self._backend.get_added_tokens_decoder()
-        for index, entry in added.items():
-            text = entry.content
-            if text in END_TEXTS and text in (self._template or ""):
-                found.add(index)
-        return tuple(sorted(found))
+        write_json(directory / "tokenizer_config.json", config)
+        write_text(directory / "tokenizer.json", self._backend.to_str(pretty=True))
 
     def _token_id(self, name: str) -> int | None:
         token = self._special.get(name)
         return None if token is None else self._backend.token_to_id(token)
-
-
-def _add_listed_tokens(backend: tokenizers.Tokenizer, listed: object) -> None:
-    """Add what ``added_tokens_decoder`` lists and the vocabulary lacks."""
-    if listed is None:
-        return
-    if not isinstance(listed, Mapping) or not all(
-        isinstance(key, str) and key.isdecimal() and isinstance(entry, Mapping)
-        for key, entry in listed.items()
-    ):
-        raise ValueError("added_tokens_decoder must map token ids to tokens")
-    for key in sorted(listed, key=int):
-        entry = listed[key]
-        text = _content(entry)
-        if text is None or backend.token_to_id(text) is not None:
-            continue
-        flags = {
-            name: bool(entry[name])
-            for name in ("lstrip", "rstrip", "single_word", "normalized")
-            if name in entry
-        }
-        special = bool(entry.get("special", False))
-        token = tokenizers.AddedToken(text, special=special, **flags)
-        (backend.add_special_tokens if special else backend.add_tokens)([token])
-        if backend.token_to_id(text) != int(key):
-            raise ValueError(
-                f"added_tokens_decoder gives {text!r} the id {key}, but the vocabulary "
-                f"goes on at {backend.token_to_id(text)}"
-            )
-
-
-def _content(token: object) -> str | None:
-    """The text of a special token, given bare or as a serialised AddedToken."""
-    if isinstance(token, Mapping):
-        token = token.get("content")
-    if token is None or isinstance(token, str):
-        return token
-    raise ValueError(f"a special token must be a string, got {token!r}")
-
-
-def _template_tokens(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The special tokens that are variables of a chat template, as in transformers."""
-    tokens = {
-        name: _content(value)
-        for name, value in config.items()
-        if name.endswith("_token") and isinstance(value, str | Mapping)
-    }
-    extra = config.get("extra_special_tokens")
-    if isinstance(extra, Mapping):
-        tokens |= {name: _content(value) for name, value in extra.items()}
-    return {name: token for name, token in tokens.items() if token is not None}
-
-
-def _named_templates(templates: object) -> dict[str, str]:
-    """Templates by name; a single one is the default."""
-    if isinstance(templates, list):
-        templates = {
-            entry.get("name"): entry.get("template")
-            for entry in templates
-            if isinstance(entry, Mapping)
-        }
-    if not isinstance(templates, Mapping):
-        templates = {"default": templates}
-    named = {str(name): text for name, text in templates.items() if text is not None}
-    for name in ("default", "tool_use"):
-        if not isinstance(named.get(name, ""), str):
-            raise ValueError(f"chat_template must be a string, got {named[name]!r}")
-    return {name: text for name, text in named.items() if isinstance(text, str)}
