@@ -1,4 +1,4 @@
-"""The weights of a Hugging Face directory, in one file or in shards."""
+"""A Hugging Face directory: its files, and its weights in one file or in shards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from vaccine_swift.checkpoints.safetensors import SafetensorsFile
 from vaccine_swift.checkpoints.tensors import TensorSource
 from vaccine_swift.checkpoints.torch_file import TorchFile
 
-__all__ = ["WeightsDirectory"]
+__all__ = ["CONFIG_FILE", "GENERATION_FILE", "WeightsDirectory"]
+
+CONFIG_FILE: Final = "config.json"
+"""What describes the model."""
+GENERATION_FILE: Final = "generation_config.json"
+"""What describes how it generates, if there is one."""
 
 _READERS: Final[dict[str, Callable[[Path], TensorSource]]] = {
     "model.safetensors": SafetensorsFile,

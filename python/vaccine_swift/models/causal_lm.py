@@ -1,31 +1,16 @@
-"""Loading, making and saving a `CausalLM`."""
+"""`CausalLM`: made of files or at random, and what it is."""
 
 from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from vaccine_swift import _core
-from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.checkpoints.directory import WeightsDirectory
-from vaccine_swift.checkpoints.gguf import GGUFFile
-from vaccine_swift.checkpoints.gguf_vocabulary import UnknownVocabularyError
-from vaccine_swift.checkpoints.hub import hub_hint
-from vaccine_swift.checkpoints.json_files import read_json, read_json_if_any
-from vaccine_swift.checkpoints.saving import (
-    DTYPES,
-    MAX_SHARD_BYTES,
-    WEIGHT_FILES,
-    write_weights,
-)
-from vaccine_swift.checkpoints.text_part import text_settings, text_tensors
-from vaccine_swift.checkpoints.tokenizer_files import TOKENIZER_FILES
-from vaccine_swift.families import core_configuration, family_of
-from vaccine_swift.files import settle, staged_files, write_json
+from vaccine_swift._arguments import check_range
+from vaccine_swift.families import core_configuration
 from vaccine_swift.models.adapters import Adapters
 from vaccine_swift.models.chat import Chat
 from vaccine_swift.models.core_weights import CoreWeights
@@ -35,23 +20,22 @@ from vaccine_swift.models.gradients import Gradients
 from vaccine_swift.models.hub_configuration import HubConfiguration
 from vaccine_swift.models.inference import Inference
 from vaccine_swift.models.loading import GGUF, loaded_model
-from vaccine_swift.text.tokenizer import Tokenizer
+from vaccine_swift.models.opening import open_path
+from vaccine_swift.models.saving import Saving
 
 if TYPE_CHECKING:
     from vaccine_swift.engines.torch import TorchModel
+    from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["CausalLM"]
 
-_CONFIG: Final = "config.json"
-_GENERATION_CONFIG: Final = "generation_config.json"
 
+class CausalLM(Adapters, Inference, Gradients, Chat, Saving):
+    """A causal language model, with one LoRA adapter that is trained.
 
-class CausalLM(Adapters, Inference, Gradients, Chat):
-    """A causal language model on the CPU, with one LoRA adapter that is trained.
-
-    Llama, Mistral without a sliding window, OPT, and Qwen 2 and 2.5. Made by
-    `from_pretrained` or `from_config`. The base weights are frozen; training changes
-    the adapter. One model serves one thread at a time.
+    Of any family in `vaccine_swift.families`. Made by `from_pretrained` or
+    `from_config`. The base weights are frozen; training changes the adapter. One model
+    serves one thread at a time.
 
     Shapes in this class: T tokens, C hidden size, V vocabulary, L layers.
 
@@ -171,25 +155,8 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
         """
         choice = EngineChoice(engine, device, attention, gradient_checkpointing)
         dtype = choice.dtype(dtype, blocks=True)
-        path = Path(path)
-        if path.is_dir():
-            if dtype == GGUF:
-                raise ValueError(
-                    f"dtype 'gguf' is for .gguf files, but {path} is a directory; "
-                    "vaccine_swift.quantize makes blocks of its weights"
-                )
-            settle(path)
-            return cls._from_directory(path, dtype, choice)
-        if not path.exists():
-            raise FileNotFoundError(
-                f"{path}: no such Hugging Face directory or .gguf file (models are "
-                f"not downloaded){hub_hint(path)}"
-            )
-        if path.suffix.lower() != ".gguf":
-            raise ValueError(
-                f"path must be a Hugging Face directory or a .gguf file, got {path}"
-            )
-        return cls._from_gguf(path, dtype, choice, mapped=bool(memory_map))
+        opened = open_path(Path(path), dtype, choice, mapped=bool(memory_map))
+        return cls(**opened._asdict())
 
     @classmethod
     def from_config(
@@ -272,124 +239,6 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             f"{layers} layers, {self.num_parameters:,} parameters, {frozen}{adapter})"
         )
 
-    def save_pretrained(
-        self,
-        directory: str | Path,
-        *,
-        dtype: str | None = None,
-        max_shard_bytes: int = MAX_SHARD_BYTES,
-    ) -> None:
-        """Save the base weights as a Hugging Face directory.
-
-        Writes ``config.json``, safetensors, the tokeniser's files and
-        ``generation_config.json``, as far as there are any.
-
-        Parameters
-        ----------
-        directory : str or Path
-            Made where it does not exist. Weight files of an earlier save are replaced,
-            other files stay.
-        dtype : {"float32", "bfloat16", "float16"}, optional
-            In which the weights are written, rounded to the nearest. Left out, as the
-            model holds them (`CausalLM.dtype`); required where that is "gguf", whose
-            blocks are decoded.
-        max_shard_bytes : int
-            Above this the weights go into several files with an index; one file's
-            tensors are held in memory at a time.
-
-        Raises
-        ------
-        RuntimeError
-            When the model has an adapter: merge or remove it first.
-        ValueError
-            When `dtype` is unknown, or a weight is beyond the largest float16.
-        OSError
-            When the disk refuses; files that were there stay as they were.
-        """
-        check_range("max_shard_bytes", max_shard_bytes, minimum=1, integer=True)
-        if dtype is None and self.dtype == GGUF:
-            raise ValueError(
-                "dtype must be given: weights in GGUF blocks are saved as one of "
-                f"{', '.join(map(repr, DTYPES))}"
-            )
-        dtype = self.dtype if dtype is None else dtype
-        if dtype not in DTYPES:
-            raise ValueError(
-                f"dtype must be one of {', '.join(map(repr, DTYPES))}, got {dtype!r}."
-                f"{nearest(str(dtype), DTYPES)}"
-            )
-        if self._adapter is not None or self._frozen:
-            raise RuntimeError(
-                "the model has an adapter; call merge_adapter or remove_adapter first "
-                "(save_adapter saves the adapter alone)"
-            )
-        directory = Path(directory)
-        with staged_files(directory, obsolete=[WEIGHT_FILES]) as stage:
-            write_weights(
-                stage,
-                self._shapes("weight"),
-                lambda name: self._read("weight", name),
-                dtype=dtype,
-                max_shard_bytes=max_shard_bytes,
-            )
-            write_json(stage / _CONFIG, self._saved_config(dtype), sort_keys=True)
-            if generation := self._saved_generation_config():
-                write_json(stage / _GENERATION_CONFIG, generation, sort_keys=True)
-            if self._tokenizer is not None:
-                self._tokenizer.write_files(stage)
-
-    @classmethod
-    def _from_directory(
-        cls,
-        directory: Path,
-        dtype: str,
-        choice: EngineChoice = EngineChoice(),  # noqa: B008, frozen
-        *,
-        kind: str | None = None,
-    ) -> CausalLM:
-        if not (directory / _CONFIG).is_file():
-            adapter = (directory / "adapter_config.json").exists()
-            remedy = (
-                "; it holds an adapter: load the base model, then call "
-                "model.load_adapter"
-            )
-            raise FileNotFoundError(f"{directory}: no {_CONFIG}{remedy * adapter}")
-        whole, place = read_json(directory / _CONFIG), str(directory / _CONFIG)
-        config = text_settings(whole, place)
-        fields = core_configuration(config, dtype=dtype, source=place)
-        return cls(
-            loaded_model(
-                fields,
-                text_tensors(whole, WeightsDirectory(directory)),
-                kind=kind,
-                model=choice.empty(fields, config),
-            ),
-            config,
-            generation_config=read_json_if_any(directory / _GENERATION_CONFIG),
-            tokenizer=_tokenizer_of(directory),
-            name=str(directory),
-        )
-
-    @classmethod
-    def _from_gguf(
-        cls, path: Path, dtype: str, choice: EngineChoice, *, mapped: bool
-    ) -> CausalLM:
-        file = GGUFFile(path, mapped=mapped)
-        if dtype == GGUF and not mapped:
-            file.require_memory()
-        fields = core_configuration(file.config, dtype=dtype, source=str(path))
-        tokenizer = None
-        if "tokenizer.ggml.model" in file.metadata:
-            try:
-                tokenizer = Tokenizer.from_gguf(file.metadata)
-            except UnknownVocabularyError as error:
-                warnings.warn(f"{path}: no tokenizer: {error}", stacklevel=3)
-            except ValueError as error:
-                raise ValueError(f"{path}: {error}") from error
-        model = choice.empty(fields, file.config)
-        model = loaded_model(fields, file, model=model)
-        return cls(model, file.config, tokenizer=tokenizer, name=str(path))
-
     def _quantised(self, kind: str) -> CausalLM:
         """The same model with its matrices in blocks; see `quantize`."""
         fields = self._model.configuration | {"precision": GGUF}
@@ -402,23 +251,3 @@ class CausalLM(Adapters, Inference, Gradients, Chat):
             tokenizer=self._tokenizer,
             name=self._name,
         )
-
-    def _saved_generation_config(self) -> dict[str, Any]:
-        """The generation configuration with every token that ends a generation."""
-        ends = self._end_tokens()
-        if len(ends) > 1:
-            return self._generation_config | {"eos_token_id": ends}
-        return self._generation_config
-
-    def _saved_config(self, dtype: str) -> dict[str, Any]:
-        """The configuration of the weights as they are saved."""
-        config = {"architectures": [family_of(self._config).architecture]}
-        config |= self._config
-        config.pop("dtype", None)
-        return config | {"torch_dtype": dtype}
-
-
-def _tokenizer_of(directory: Path) -> Tokenizer | None:
-    if any((directory / name).is_file() for name in TOKENIZER_FILES):
-        return Tokenizer.from_directory(directory)
-    return None

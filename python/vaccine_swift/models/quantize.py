@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from vaccine_swift.checkpoints.blocks import quantisations
-from vaccine_swift.files import settle
 from vaccine_swift.models.causal_lm import CausalLM
+from vaccine_swift.models.engine_choice import EngineChoice
 from vaccine_swift.models.loading import GGUF
+from vaccine_swift.models.opening import open_directory
 
 __all__ = ["quantize"]
 
@@ -76,5 +77,5 @@ def quantize(model: CausalLM | str | Path, kind: str = "q8_0") -> CausalLM:
             f"model must be a Hugging Face directory, got {directory}; a .gguf file is "
             "loaded with CausalLM.from_pretrained(path, dtype='gguf')"
         )
-    settle(directory)
-    return CausalLM._from_directory(directory, GGUF, kind=kind)
+    opened = open_directory(directory, GGUF, EngineChoice(), kind=kind)
+    return CausalLM(**opened._asdict())
