@@ -1,4 +1,4 @@
-"""The settings of a LoRA adapter, and which linear maps of a model they mean."""
+"""The settings of a LoRA adapter."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.families import FAMILIES
-from vaccine_swift.families.llama import LLAMA
+from vaccine_swift.lora_targets import (
+    TARGET_MODULES,
+    AllLinear,
+    FamilyTargets,
+    check_expression,
+    kinds_of,
+    matches,
+    normal_exclusions,
+    normal_targets,
+)
 
 __all__ = ["TARGET_MODULES", "AdaptedModule", "LoRAConfig"]
 
-TARGET_MODULES: Final = LLAMA.lora_targets
-"""The targets of the Vaccine authors, in the order of computation; of a model, those of
-its family (`Family.lora_targets`)."""
-
 _MAX_RANK: Final = 2**31 - 1
-_LAYER: Final = "{layer}"
-# The core's words for the linear maps of a layer, in the order of computation.
-_MAPS: Final = (
-    *("query", "key", "value", "query_key_value", "attention_output"),
-    *("gate", "up", "gate_up", "down"),
-)
 
 
 class AdaptedModule(NamedTuple):
@@ -34,14 +32,6 @@ class AdaptedModule(NamedTuple):
 
     rank: int
     scale: float
-
-
-class _FamilyTargets(tuple[str, ...]):
-    """The default: in a model, the targets of its family."""
-
-
-class _AllLinear(tuple[str, ...]):
-    """The value of "all-linear": the authors' targets, and any others of a family."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -103,7 +93,7 @@ class LoRAConfig:
     r: int = 8
     lora_alpha: float = 8
     lora_dropout: float = 0.0
-    target_modules: tuple[str, ...] | str = _FamilyTargets(TARGET_MODULES)
+    target_modules: tuple[str, ...] | str = FamilyTargets(TARGET_MODULES)
     use_rslora: bool = False
     rank_pattern: Mapping[str, int] = field(default_factory=dict, hash=False)
     alpha_pattern: Mapping[str, float] = field(default_factory=dict, hash=False)
@@ -122,10 +112,10 @@ class LoRAConfig:
             "r": int(self.r),
             "lora_alpha": _plain(self.lora_alpha),
             "lora_dropout": float(self.lora_dropout),
-            "target_modules": _targets(self.target_modules),
+            "target_modules": normal_targets(self.target_modules),
             "rank_pattern": _pattern("rank_pattern", self.rank_pattern),
             "alpha_pattern": _pattern("alpha_pattern", self.alpha_pattern),
-            "exclude_modules": _excluded(self.exclude_modules),
+            "exclude_modules": normal_exclusions(self.exclude_modules),
             "layers_to_transform": _layers(self.layers_to_transform),
         }
         for name, value in changes.items():
@@ -181,7 +171,7 @@ class LoRAConfig:
         if not chosen:
             raise ValueError(
                 f"target_modules: no module of the model is among "
-                f"{self.target_modules!r}; it has {', '.join(_kinds(names))}"
+                f"{self.target_modules!r}; it has {', '.join(kinds_of(names))}"
             )
         return {name: self._module(name) for name in chosen}
 
@@ -191,7 +181,7 @@ class LoRAConfig:
         >>> LoRAConfig(r=2).of_family(("query_key_value",)).target_modules
         ('query_key_value',)
         """
-        if not isinstance(self.target_modules, _FamilyTargets):
+        if not isinstance(self.target_modules, FamilyTargets):
             return self
         return dataclasses.replace(self, target_modules=targets)
 
@@ -206,7 +196,7 @@ class LoRAConfig:
             return self
         names = list(names)
         modules = self.modules(names, strict=False)
-        bare = dataclasses.replace(self, target_modules=tuple(_kinds(modules)))
+        bare = dataclasses.replace(self, target_modules=tuple(kinds_of(modules)))
         return bare if bare.modules(names) == modules else self
 
     def saved_targets(self, adapted: Iterable[str]) -> str | list[str]:
@@ -216,9 +206,9 @@ class LoRAConfig:
         """
         if isinstance(self.target_modules, str):
             return self.target_modules
-        if isinstance(self.target_modules, _AllLinear):
+        if isinstance(self.target_modules, AllLinear):
             names = (name for name in adapted if not name.endswith(".weight"))
-            return _kinds(names)
+            return kinds_of(names)
         return list(self.target_modules)
 
     def __repr__(self) -> str:
@@ -231,11 +221,9 @@ class LoRAConfig:
         return f"LoRAConfig({', '.join(shown)})"
 
     def _includes(self, name: str) -> bool:
-        if self.exclude_modules is not None and _matches(self.exclude_modules, name):
+        if self.exclude_modules is not None and matches(self.exclude_modules, name):
             return False
-        if not isinstance(self.target_modules, _AllLinear) and not _matches(
-            self.target_modules, name
-        ):
+        if not matches(self.target_modules, name):
             return False
         if self.layers_to_transform is None:
             return True
@@ -253,24 +241,13 @@ class LoRAConfig:
     def _check_known(self, names: Collection[str]) -> None:
         if isinstance(self.target_modules, str):
             return
-        kinds = _kinds(names)
+        kinds = kinds_of(names)
         for target in self.target_modules:
-            if not any(_matches((target,), name) for name in names):
+            if not any(matches((target,), name) for name in names):
                 raise ValueError(
                     f"target_modules: the model has no module {target!r}; it has "
                     f"{', '.join(kinds)}.{nearest(target, kinds)}"
                 )
-
-
-def _kinds(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(name.rpartition(".")[2] for name in names))
-
-
-def _matches(targets: Iterable[str] | str, name: str) -> bool:
-    """Whether a module's name is meant, by PEFT's rules."""
-    if isinstance(targets, str):
-        return re.fullmatch(targets, name) is not None
-    return any(name == target or name.endswith(f".{target}") for target in targets)
 
 
 def _by_pattern(pattern: Mapping[str, float], name: str, otherwise: float) -> float:
@@ -284,15 +261,6 @@ def _plain(value: float) -> float:
     return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
-def _check_expression(name: str, text: str) -> None:
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(
-            f"{name}: {text!r} is no regular expression: {error}"
-        ) from None
-
-
 def _pattern(name: str, pattern: Any) -> dict[str, Any]:
     if pattern is None:
         return {}
@@ -302,7 +270,7 @@ def _pattern(name: str, pattern: Any) -> dict[str, Any]:
     for key, value in pattern.items():
         if not isinstance(key, str):
             raise TypeError(f"{name} must have strings as keys, got {key!r}")
-        _check_expression(name, key)
+        check_expression(name, key)
         if whole:
             check_range(
                 f"{name}[{key!r}]", value, minimum=1, maximum=_MAX_RANK, integer=True
@@ -310,14 +278,6 @@ def _pattern(name: str, pattern: Any) -> dict[str, Any]:
         else:
             check_range(f"{name}[{key!r}]", value, above=0)
     return {key: _plain(value) for key, value in pattern.items()}
-
-
-def _excluded(modules: Any) -> tuple[str, ...] | str | None:
-    if modules is None or isinstance(modules, str):
-        if modules:
-            _check_expression("exclude_modules", modules)
-        return modules or None
-    return tuple(dict.fromkeys(_strings("exclude_modules", modules))) or None
 
 
 def _layers(layers: Any) -> tuple[int, ...] | None:
@@ -334,62 +294,3 @@ def _layers(layers: Any) -> tuple[int, ...] | None:
     for layer in chosen:
         check_range("layers_to_transform", layer, minimum=0, integer=True)
     return tuple(sorted({int(layer) for layer in chosen})) or None
-
-
-def _strings(name: str, values: Any) -> list[str]:
-    try:
-        texts = list(values)
-    except TypeError:
-        raise TypeError(f"{name} must be a list of names, got {values!r}") from None
-    for text in texts:
-        if not isinstance(text, str):
-            raise TypeError(f"{name} must hold strings, got {text!r}")
-    return texts
-
-
-def _targets(targets: Any) -> tuple[str, ...] | str:
-    """Targets in their normal form: bare names where no layer is named."""
-    if isinstance(targets, _FamilyTargets):
-        return targets
-    if isinstance(targets, _AllLinear) or targets == "all-linear":
-        return _AllLinear(TARGET_MODULES)
-    if isinstance(targets, str):
-        _check_expression("target_modules", targets)
-        return targets
-    names = _strings("target_modules", targets)
-    known = [template.split(".") for template in _templates()]
-    bare = list(dict.fromkeys(template[-1] for template in known))
-    for name in names:
-        parts = name.split(".")
-        if not any(_is_end(parts, template) for template in known):
-            raise ValueError(
-                f"target_modules must be among {', '.join(bare)}, got {name!r}."
-                f"{nearest(parts[-1], bare)}"
-            )
-    if not names:
-        raise ValueError("target_modules must name at least one module, got none")
-    if any(part.isdecimal() for name in names for part in name.split(".")):
-        return tuple(dict.fromkeys(names))
-    chosen = {name.rpartition(".")[2] for name in names}
-    return tuple(name for name in bare if name in chosen)
-
-
-def _templates() -> list[str]:
-    """The names of the linear maps of every family's layers."""
-    return list(
-        dict.fromkeys(
-            family.modules[word]
-            for word in _MAPS
-            for family in FAMILIES.values()
-            if word in family.modules
-        )
-    )
-
-
-def _is_end(parts: list[str], template: list[str]) -> bool:
-    """Whether a name is the end of a module's name, from its projection on."""
-    end = template[-len(parts) :]
-    return len(end) == len(parts) and all(
-        part == expected or (expected == _LAYER and part.isdecimal())
-        for part, expected in zip(parts, end, strict=True)
-    )
