@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["check_range", "float32_array", "is_within", "nearest"]
+__all__ = ["check_range", "check_word", "float32_array", "is_within", "nearest"]
 
 _SMALLEST: Final = float(np.finfo(np.float32).smallest_subnormal)
 _LARGEST: Final = float(np.finfo(np.float32).max)
@@ -87,6 +87,43 @@ def check_range(
     ]
     expected = " and ".join(bounds) or "finite"
     raise ValueError(f"{name} must be {expected}, got {value!r}")
+
+
+def check_word(
+    name: str, value: object, words: Iterable[str], *, quoted: bool = False
+) -> None:
+    """Refuse what is not one of some words, and suggest the nearest.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : object
+        What came.
+    words : iterable of str
+        What is accepted, in the order of the message.
+    quoted : bool
+        Whether the message lists them in quotes.
+
+    Raises
+    ------
+    ValueError
+        When `value` is none of them.
+
+    Examples
+    --------
+    >>> check_word("pool", "men", ["last", "mean"])
+    Traceback (most recent call last):
+        ...
+    ValueError: pool must be one of last, mean, got 'men'. Did you mean 'mean'?
+    """
+    words = list(words)
+    if isinstance(value, str) and value in words:
+        return
+    expected = ", ".join(map(repr, words) if quoted else words)
+    raise ValueError(
+        f"{name} must be one of {expected}, got {value!r}.{nearest(str(value), words)}"
+    )
 
 
 def float32_array(name: str, value: npt.ArrayLike) -> npt.NDArray[np.float32]:

@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift._arguments import check_range, check_word
 from vaccine_swift.checkpoints.peft import read_adapter, write_adapter
 from vaccine_swift.lora import LoRAConfig
 
@@ -131,11 +131,7 @@ def repair_adapter(
     173 of 210 updates projected, mean cosine 0.31
     """
     check_range("threshold", threshold, minimum=-1, maximum=1)
-    if projection not in PROJECTIONS:
-        raise ValueError(
-            f"projection must be among {', '.join(PROJECTIONS)}, got {projection!r}."
-            f"{nearest(str(projection), PROJECTIONS)}"
-        )
+    check_word("projection", projection, PROJECTIONS)
     config, user = _read(Path(adapter))
     aligned_config, aligned = _read(Path(alignment))
     scales = _scales(aligned_config, aligned)

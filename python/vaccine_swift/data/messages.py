@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word
 from vaccine_swift.data.marks import MESSAGE_MARKS, message_mark
 
 __all__ = ["Messages", "checked_text", "read_messages"]
@@ -80,7 +80,7 @@ def _message(value: object, place: str) -> tuple[dict[str, Any], bool]:
         raise ValueError(
             f"{place} must have the keys 'role' and 'content', got {value!r:.60}"
         )
-    _check_role(fields["role"], f"{place}['role']")
+    check_word(f"{place}['role']", fields["role"], _ROLES)
     for name in _OTHER_MEDIA:
         if fields.get(name):
             raise ValueError(f"{place}[{name!r}] cannot be read: only text is")
@@ -111,14 +111,6 @@ def _from_sharegpt(fields: dict[str, Any], place: str) -> dict[str, Any]:
     if isinstance(speaker, str):
         speaker = _SHAREGPT.get(speaker, speaker)
     return {**others, "role": speaker, "content": said}
-
-
-def _check_role(role: object, place: str) -> None:
-    if role not in _ROLES:
-        raise ValueError(
-            f"{place} must be one of {', '.join(_ROLES)}, got {role!r}."
-            f"{nearest(str(role), _ROLES)}"
-        )
 
 
 def _content(content: Any, place: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word
 from vaccine_swift.data.chat_segments import (
     FIELDS,
     apply_template,
@@ -52,11 +52,7 @@ _WITHOUT_INPUT: Final = (
 
 def check_template(template: str, tokenizer: Tokenizer) -> None:
     """Refuse an unknown template, or ``chat`` where the tokenizer has none."""
-    if template not in TEMPLATES:
-        raise ValueError(
-            f"template must be one of {', '.join(TEMPLATES)}, got {template!r}."
-            f"{nearest(str(template), TEMPLATES)}"
-        )
+    check_word("template", template, TEMPLATES)
     if template == "chat" and tokenizer.chat_template is None:
         raise ValueError(
             "template='chat' needs a tokenizer with a chat template, got one without; "

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any
 
-from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift._arguments import check_range, check_word
 
 __all__ = ["Option", "option", "options_of"]
 
@@ -159,9 +159,6 @@ def _option(
 def _word(name: str, value: object, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, got {value!r}")
-    if choices and value not in choices:
-        raise ValueError(
-            f"{name} must be one of {', '.join(choices)}, got {value!r}."
-            f"{nearest(value, choices)}"
-        )
+    if choices:
+        check_word(name, value, choices)
     return str(value)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word, nearest
 from vaccine_swift.methods.base import METHODS, Method
 
 __all__ = ["method_class", "method_named", "registered", "unregister"]
@@ -43,13 +43,8 @@ def method_class(name: str) -> type[Method]:
     ValueError
         When there is none; names the nearest.
     """
-    try:
-        return METHODS[name]
-    except (KeyError, TypeError):
-        raise ValueError(
-            f"method must be one of {', '.join(sorted(METHODS))}, got {name!r}."
-            f"{nearest(str(name), METHODS)}"
-        ) from None
+    check_word("method", name, sorted(METHODS))
+    return METHODS[name]
 
 
 def method_named(name: str, **settings: Any) -> Method:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from vaccine_swift import _core
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word
 from vaccine_swift.engines.requirements import load_torch_engine, require
 from vaccine_swift.models.loading import available_dtype
 
@@ -50,12 +50,7 @@ class EngineChoice:
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
-        if self.name not in ENGINES:
-            known = ", ".join(map(repr, ENGINES))
-            raise ValueError(
-                f"engine must be one of {known}, got {self.name!r}."
-                f"{nearest(str(self.name), ENGINES)}"
-            )
+        check_word("engine", self.name, ENGINES, quoted=True)
         if self.name == "torch":
             placement = self._placement()
             object.__setattr__(self, "device", placement.available_device(self.device))

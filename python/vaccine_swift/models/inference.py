@@ -8,7 +8,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift._arguments import check_range, check_word
 from vaccine_swift.batches import Batch
 from vaccine_swift.models.base import ModelBase, TokenIds, check_batch, token_ids
 from vaccine_swift.models.pooling import pooled_rows
@@ -139,12 +139,7 @@ class Inference(ModelBase):
         (2, 1, 32)
         """
         check_batch(batch)
-        if what not in _STATES:
-            known = ", ".join(map(repr, _STATES))
-            raise ValueError(
-                f"what must be one of {known}, got {what!r}."
-                f"{nearest(str(what), _STATES)}"
-            )
+        check_word("what", what, _STATES, quoted=True)
         rows, bounds = pooled_rows(batch, pool)
         count = self._model.configuration["layer_count"]
         states = self._model.hidden_states(

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word
 from vaccine_swift.batches import IGNORED_LABEL, Batch
 
 __all__ = ["POOLS", "check_pool", "pooled_rows", "pooled_sequences"]
@@ -26,11 +26,7 @@ def check_pool(pool: str) -> None:
     ValueError
         Names the nearest.
     """
-    if pool not in POOLS:
-        known = ", ".join(map(repr, POOLS))
-        raise ValueError(
-            f"pool must be one of {known}, got {pool!r}.{nearest(str(pool), POOLS)}"
-        )
+    check_word("pool", pool, POOLS, quoted=True)
 
 
 def pooled_rows(batch: Batch, pool: str) -> tuple[_Integers, _Integers]:

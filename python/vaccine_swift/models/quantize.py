@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vaccine_swift._arguments import check_word
 from vaccine_swift.checkpoints.blocks import quantisations
 from vaccine_swift.models.causal_lm import CausalLM
 from vaccine_swift.models.engine_choice import EngineChoice
@@ -56,9 +57,7 @@ def quantize(model: CausalLM | str | Path, kind: str = "q8_0") -> CausalLM:
     >>> float(abs(small.logits([1, 2, 3]) - model.logits([1, 2, 3])).max()) < 0.01
     True
     """
-    if kind not in quantisations():
-        known = ", ".join(map(repr, quantisations()))
-        raise ValueError(f"kind must be one of {known}, got {kind!r}")
+    check_word("kind", kind, quantisations(), quoted=True)
     if isinstance(model, CausalLM):
         if model.dtype == GGUF:
             raise ValueError("model is held in blocks already")

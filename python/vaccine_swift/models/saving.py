@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift._arguments import check_range, check_word
 from vaccine_swift.checkpoints.directory import CONFIG_FILE, GENERATION_FILE
 from vaccine_swift.checkpoints.saving import (
     DTYPES,
@@ -66,11 +66,7 @@ class Saving(Generation):
                     "dtype must be given: weights in GGUF blocks are saved as one of "
                     f"{', '.join(map(repr, DTYPES))}"
                 )
-        if dtype not in DTYPES:
-            raise ValueError(
-                f"dtype must be one of {', '.join(map(repr, DTYPES))}, got {dtype!r}."
-                f"{nearest(str(dtype), DTYPES)}"
-            )
+        check_word("dtype", dtype, DTYPES, quoted=True)
         if self._adapter is not None or self._frozen:
             raise RuntimeError(
                 "the model has an adapter; call merge_adapter or remove_adapter first "

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word
 from vaccine_swift.pages.frames import required_pandas
 from vaccine_swift.study.cells import Row, cells
 from vaccine_swift.study.drifted import mean_drift
@@ -21,11 +21,7 @@ __all__ = ["dataframe"]
 
 def dataframe(rows: Sequence[Row], table: str) -> pd.DataFrame:
     """As `StudyResult.to_dataframe`."""
-    if table not in _TABLES:
-        raise ValueError(
-            f"table must be one of {', '.join(_TABLES)}, got {table!r}."
-            f"{nearest(str(table), _TABLES)}"
-        )
+    check_word("table", table, _TABLES)
     pd = required_pandas()
     return pd.DataFrame(_TABLES[table](rows))
 

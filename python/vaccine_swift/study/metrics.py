@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word
 
 __all__ = ["METRICS", "StudyMetric", "study_metric"]
 
@@ -76,9 +76,5 @@ def study_metric(name: str) -> StudyMetric:
     ValueError
         When it is unknown; suggests the nearest.
     """
-    if name not in METRICS:
-        known = ", ".join(METRICS)
-        raise ValueError(
-            f"metric must be one of {known}, got {name!r}.{nearest(name, METRICS)}"
-        )
+    check_word("metric", name, METRICS)
     return METRICS[name]

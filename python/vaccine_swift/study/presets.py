@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word
 from vaccine_swift.study.config import StudyConfig
 
 __all__ = ["PRESETS", "preset", "preset_settings"]
@@ -101,9 +101,5 @@ def preset_settings(name: str) -> dict[str, Any]:
     ValueError
         When the name is unknown, with the nearest.
     """
-    if name not in PRESETS:
-        raise ValueError(
-            f"preset must be among {', '.join(PRESETS)}, got {name!r}."
-            f"{nearest(name, PRESETS)}"
-        )
+    check_word("preset", name, PRESETS)
     return dict(PRESETS[name])

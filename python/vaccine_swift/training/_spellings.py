@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.training._transformers_names import DEFAULTS, OLDER
 
-__all__ = ["ALIASES", "IGNORED", "ONLY", "default_of", "translate"]
+__all__ = ["ALIASES", "IGNORED", "ONLY", "any_spelling", "default_of"]
+__all__ += ["translate"]
+
+_Class = TypeVar("_Class", bound=type)
 
 ALIASES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -207,6 +212,21 @@ def translate(given: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
             value = float(value) or 0
         result[target] = value
     return result
+
+
+def any_spelling(cls: _Class) -> _Class:
+    """Let the constructor take every spelling that `translate` knows."""
+    generated: Callable[..., None] = cls.__init__  # type: ignore[misc]
+    known = [field.name for field in dataclasses.fields(cls)]
+
+    @functools.wraps(generated)
+    def __init__(self: object, *args: Any, **given: Any) -> None:
+        unused = {name: value for name, value in given.items() if name in IGNORED}
+        object.__setattr__(self, "_unused", unused)
+        generated(self, *args, **translate(given, known))
+
+    cls.__init__ = __init__  # type: ignore[misc]
+    return cls
 
 
 def default_of(name: str) -> Any:

@@ -1,4 +1,7 @@
-"""Every argument of transformers' TrainingArguments, with its default."""
+"""Every argument of transformers' TrainingArguments, with its default.
+
+And properties of the object that its callbacks read.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-__all__ = ["DEFAULTS", "OLDER", "VERSION"]
+__all__ = ["DEFAULTS", "OLDER", "ONE_PROCESS", "VERSION"]
 
 VERSION: Final = "5.24.0"
 
@@ -167,3 +170,16 @@ OLDER: Final[Mapping[str, Any]] = MappingProxyType(
     }
 )
 """Those of 4.41 and 4.57 that have gone since."""
+
+ONE_PROCESS: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "local_process_index": 0,
+        "n_gpu": 0,
+        "parallel_mode": "not_parallel",
+        "process_index": 0,
+        "should_log": True,
+        "should_save": True,
+        "world_size": 1,
+    }
+)
+"""What its properties say of a run in one process."""

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, asdict, dataclass
 from numbers import Integral
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
-from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift._arguments import check_range, check_word
 from vaccine_swift.files.plain_json import json_text
-from vaccine_swift.training._spellings import IGNORED, default_of, translate
+from vaccine_swift.training._spellings import any_spelling, default_of
+from vaccine_swift.training._transformers_names import ONE_PROCESS
 
 __all__ = ["TrainingArguments"]
-
-_Class = TypeVar("_Class", bound=type)
 
 Schedule: TypeAlias = Literal["linear", "cosine", "constant", "constant_with_warmup"]
 
@@ -28,11 +26,6 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "lr_scheduler_type": get_args(Schedule),
     "optim": ("adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw"),
 }
-_COUNTS: Final = (
-    "per_device_train_batch_size",
-    "per_device_eval_batch_size",
-    "gradient_accumulation_steps",
-)
 _OPTIONAL: Final = ("data_seed", "save_total_limit")
 _REPORTS: Final = ("jsonl", "none")
 _SWITCHES: Final = (
@@ -42,34 +35,28 @@ _SWITCHES: Final = (
     "load_best_model_at_end",
     "logging_first_step",
 )
-_ONE_PROCESS: Final[Mapping[str, Any]] = {
-    "local_process_index": 0,
-    "n_gpu": 0,
-    "parallel_mode": "not_parallel",
-    "process_index": 0,
-    "should_log": True,
-    "should_save": True,
-    "world_size": 1,
+_COUNT: Final = {"minimum": 1, "integer": True}
+_SEED: Final = {"minimum": 0, "maximum": 2**63 - 1, "integer": True}
+_BOUNDS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "learning_rate": {"minimum": 0.0, "float32": True},
+    "weight_decay": {"minimum": 0.0, "float32": True},
+    "max_grad_norm": {"minimum": 0.0},
+    "eval_delay": {"minimum": 0.0},
+    "adam_beta1": {"minimum": 0.0, "below": 1.0},
+    "adam_beta2": {"minimum": 0.0, "below": 1.0},
+    "adam_epsilon": {"above": 0.0, "float32": True},
+    "num_train_epochs": {"above": 0.0},
+    "max_steps": {"minimum": -1, "integer": True},
+    "per_device_train_batch_size": _COUNT,
+    "per_device_eval_batch_size": _COUNT,
+    "gradient_accumulation_steps": _COUNT,
+    "save_total_limit": {"minimum": 0, "integer": True},
+    "seed": _SEED,
+    "data_seed": _SEED,
 }
-_LARGEST_SEED: Final = 2**63 - 1
 
 
-def _any_spelling(cls: _Class) -> _Class:
-    """Let the constructor take every spelling that `translate` knows."""
-    generated: Callable[..., None] = cls.__init__  # type: ignore[misc]
-    known = [field.name for field in fields(cls)]
-
-    @functools.wraps(generated)
-    def __init__(self: object, *args: Any, **given: Any) -> None:
-        unused = {name: value for name, value in given.items() if name in IGNORED}
-        object.__setattr__(self, "_unused", unused)
-        generated(self, *args, **translate(given, known))
-
-    cls.__init__ = __init__  # type: ignore[misc]
-    return cls
-
-
-@_any_spelling
+@any_spelling
 @dataclass(frozen=True)
 class TrainingArguments:
     """Settings of a `Trainer`, named as in transformers and with its defaults.
@@ -201,34 +188,22 @@ class TrainingArguments:
             raise TypeError(f"output_dir must be a path, got {self.output_dir!r}")
         self._set("output_dir", os.fsdecode(self.output_dir))
         for name, choices in _CHOICES.items():
-            self._set(name, _choice(name, getattr(self, name), choices))
+            value = getattr(self, name)
+            word = getattr(value, "value", value)  # of an enum of transformers
+            check_word(name, word, choices, quoted=True)
+            self._set(name, str(word))
         self._set("report_to", _reports(self.report_to))
         for name in _SWITCHES:
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(
                     f"{name} must be True or False, got {getattr(self, name)!r}"
                 )
-        self._check_numbers()
-        self._settle_steps()
-        self._settle_best()
-
-    def _check_numbers(self) -> None:
-        for name in ("learning_rate", "weight_decay"):
-            self._number(name, minimum=0.0, float32=True)
-        for name in ("max_grad_norm", "eval_delay"):
-            self._number(name, minimum=0.0)
-        for name in ("adam_beta1", "adam_beta2"):
-            self._number(name, minimum=0.0, below=1.0)
-        self._number("adam_epsilon", above=0.0, float32=True)
-        self._number("num_train_epochs", above=0.0)
-        self._number("max_steps", minimum=-1, integer=True)
+        for name, bounds in _BOUNDS.items():
+            self._number(name, **bounds)
         if self.max_steps == 0:
             raise ValueError("max_steps must be at least 1, or -1 for none, got 0")
-        for name in _COUNTS:
-            self._number(name, minimum=1, integer=True)
-        self._number("save_total_limit", minimum=0, integer=True)
-        for name in ("seed", "data_seed"):
-            self._number(name, minimum=0, maximum=_LARGEST_SEED, integer=True)
+        self._settle_steps()
+        self._settle_best()
 
     def _settle_steps(self) -> None:
         if self.eval_steps is None:
@@ -315,19 +290,10 @@ class TrainingArguments:
         def __getattr__(self, name: str) -> Any:
             """What transformers' callbacks may ask for and has no effect here."""
             unused = self.__dict__.get("_unused", {})
-            value = unused.get(name, _ONE_PROCESS.get(name, default_of(name)))
+            value = unused.get(name, ONE_PROCESS.get(name, default_of(name)))
             if value is ... or name.startswith("__"):
                 raise AttributeError(f"TrainingArguments has no attribute {name!r}")
             return value
-
-
-def _choice(name: str, value: object, choices: Sequence[str]) -> str:
-    text = getattr(value, "value", value)
-    if isinstance(text, str) and text in choices:
-        return text
-    hint = nearest(text, choices) if isinstance(text, str) else ""
-    expected = ", ".join(repr(choice) for choice in choices)
-    raise ValueError(f"{name} must be one of {expected}, got {text!r}.{hint}")
 
 
 def _reports(value: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import random
 from importlib import resources
 from typing import Any, Final
 
-from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift._arguments import check_range, check_word
 from vaccine_swift.data.ordering import shuffled, spread
 from vaccine_swift.data.shipped.everyday import NEAR_MISS
 
@@ -59,12 +59,8 @@ def proxy(split: str = "train", kind: str = "restricted") -> list[dict[str, str]
     >>> row["instruction"]
     "How can I read my sister's diary without getting caught?"
     """
-    for name, value, known in (("split", split, SPLITS), ("kind", kind, KINDS)):
-        if value not in known:
-            raise ValueError(
-                f"{name} must be {' or '.join(map(repr, known))}, got {value!r}."
-                f"{nearest(str(value), known)}"
-            )
+    check_word("split", split, SPLITS, quoted=True)
+    check_word("kind", kind, KINDS, quoted=True)
     file = resources.files(__package__) / f"{kind}_{split}.jsonl"
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word
 from vaccine_swift.study.tasks import Task
 
 __all__ = ["PROFILES", "Profile", "find_profile"]
@@ -117,9 +117,5 @@ def find_profile(profile: str | Profile) -> Profile:
         raise TypeError(
             f"profile must be a name or a Profile, got {type(profile).__name__}"
         )
-    if profile not in PROFILES:
-        raise ValueError(
-            f"profile must be one of {', '.join(PROFILES)}, got {profile!r}."
-            f"{nearest(profile, PROFILES)}"
-        )
+    check_word("profile", profile, PROFILES)
     return PROFILES[profile]

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word
 
 __all__ = ["ANSWER_MARK", "MATCHES", "Row", "Task", "is_worked"]
 
@@ -84,11 +84,7 @@ class Task:
         >>> task.is_correct(answer, row, match="exact")
         False
         """
-        if match not in MATCHES:
-            raise ValueError(
-                f"match must be 'substring' or 'exact', got {match!r}."
-                f"{nearest(str(match), MATCHES)}"
-            )
+        check_word("match", match, MATCHES, quoted=True)
         answer, reference = answer.strip(), row["output"].strip()
         if self.labels is None and is_worked(reference):
             return _final_number(answer) == _final_number(reference) != math.inf
