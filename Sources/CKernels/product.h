@@ -41,8 +41,8 @@ typedef struct Right {
 #include "tile.h"
 
 // As `some_rows`, for the last columns of C, fewer than TILE_COLUMNS.
-static void some_columns(int rows, int columns, ptrdiff_t k, Left a, Right b, float *c,
-    ptrdiff_t c_stride, bool accumulate) {
+static void some_columns(int rows, int columns, ptrdiff_t k, const Left *a, const Right *b,
+    float *c, ptrdiff_t c_stride, bool accumulate) {
     float whole[TILE_ROWS * TILE_COLUMNS] __attribute__((aligned(64)));
     const size_t bytes = sizeof(float) * (size_t)columns;
     memset(whole, 0, sizeof whole);
@@ -53,13 +53,13 @@ static void some_columns(int rows, int columns, ptrdiff_t k, Left a, Right b, fl
 }
 
 // A tile's rows of A with one panel of `columns` columns.
-static void panel_rows(int rows, ptrdiff_t columns, ptrdiff_t k, Left a, Right b, float *c,
+static void panel_rows(int rows, ptrdiff_t columns, ptrdiff_t k, const Left *a, Right b, float *c,
     ptrdiff_t c_stride, bool accumulate) {
     for (ptrdiff_t j = 0; j < columns; j += TILE_COLUMNS, b.words += TILE_COLUMNS) {
         if (columns - j >= TILE_COLUMNS)
-            some_rows(rows, k, a, b, c + j, c_stride, accumulate);
+            some_rows(rows, k, a, &b, c + j, c_stride, accumulate);
         else
-            some_columns(rows, (int)(columns - j), k, a, b, c + j, c_stride, accumulate);
+            some_columns(rows, (int)(columns - j), k, a, &b, c + j, c_stride, accumulate);
     }
 }
 
@@ -69,7 +69,7 @@ static void panels(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t k, Left a, Right b,
     for (ptrdiff_t i = 0; i < m; i += TILE_ROWS, a.words += TILE_ROWS * a.row)
         for (ptrdiff_t p = 0; p < columns; p += VACCINE_PANEL) {
             const Right panel = {b.words + p * b.column, b.step, b.column};
-            panel_rows((int)smaller(m - i, TILE_ROWS), smaller(columns - p, VACCINE_PANEL), k, a,
+            panel_rows((int)smaller(m - i, TILE_ROWS), smaller(columns - p, VACCINE_PANEL), k, &a,
                 panel, c + i * c_stride + p, c_stride, accumulate);
         }
 }

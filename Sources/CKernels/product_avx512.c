@@ -2,7 +2,8 @@
 
 #ifdef __x86_64__
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl"))), apply_to = function)
+#pragma clang attribute push(                                                                      \
+    __attribute__((target("avx512f,avx512vl,prfchw"))), apply_to = function)
 
 #include <immintrin.h>
 

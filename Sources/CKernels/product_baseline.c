@@ -1,5 +1,9 @@
 // float32 products for the build's own instruction set.
 
+#ifdef __x86_64__
+#pragma clang attribute push(__attribute__((target("prfchw"))), apply_to = function)
+#endif
+
 #include "include/weight_product.h"
 #include "packing.h"
 #include "products.h"
@@ -30,3 +34,7 @@ static inline
 #include "transpose.h"
 
 #include "product.h"
+
+#ifdef __x86_64__
+#pragma clang attribute pop
+#endif

@@ -4,7 +4,7 @@
 #ifdef __x86_64__
 
 #pragma clang attribute push(                                                                      \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))), apply_to = function)
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16,prfchw"))), apply_to = function)
 
 #include <immintrin.h>
 

@@ -71,11 +71,11 @@ static void packed_rows_with_weight(ptrdiff_t rows, ptrdiff_t outputs, ptrdiff_t
         for (ptrdiff_t p = 0; p < rows; p += width) {
             const Right columns = {packed + p * k, width, 1};
             if (width == NARROW)
-                few_rows((int)some, k, weight, columns, tile.sums, width, false);
+                few_rows((int)some, k, &weight, &columns, tile.sums, width, false);
             else if (width == LANES)
-                some_more_rows((int)some, k, weight, columns, tile.sums, width, false);
+                some_more_rows((int)some, k, &weight, &columns, tile.sums, width, false);
             else
-                more_rows((int)some, k, weight, columns, tile.sums, width, false);
+                more_rows((int)some, k, &weight, &columns, tile.sums, width, false);
             add_transposed(&tile, width, smaller(rows - p, width), some, c + p * c_stride + o,
                 c_stride, accumulate);
         }

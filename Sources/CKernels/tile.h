@@ -12,9 +12,15 @@
 #define ROWS_OF_TILE JOIN(rows_of_, TILE)
 
 // c[rows, columns] (+)= a[rows, k] · b[k, columns]. `rows` is a constant wherever this is inlined.
-static inline __attribute__((always_inline)) void ROWS_OF_TILE(
-    const int rows, ptrdiff_t k, Left a, Right b, float *c, ptrdiff_t c_stride, bool accumulate) {
+static inline __attribute__((always_inline)) void ROWS_OF_TILE(const int rows, ptrdiff_t k,
+    const Left *left, const Right *right, float *c, ptrdiff_t c_stride, bool accumulate) {
     const ptrdiff_t lanes = sizeof(Sums) / sizeof(float);
+    const Left a = *left;
+    Right b = *right;
+    // Another core may hold them: they come while the sums are made.
+    for (int r = 0; r < rows; r++)
+        for (ptrdiff_t i = 0; i < COUNT * lanes; i += LINE)
+            __builtin_prefetch(c + r * c_stride + i, 1, 3);
     Sums sums[TILE_ROWS][COUNT];
     // Four rows each; the compiler would add up the addresses of all, each from the one before.
     const Word *quads[(TILE_ROWS + 3) / 4];
@@ -52,8 +58,10 @@ static inline __attribute__((always_inline)) void ROWS_OF_TILE(
 #define CASE(rows)                                                                                 \
     case rows: ROWS_OF_TILE(rows, k, a, b, c, c_stride, accumulate); break;
 
-static __attribute__((noinline)) void TILE(
-    int rows, ptrdiff_t k, Left a, Right b, float *c, ptrdiff_t c_stride, bool accumulate) {
+// Factors by their address: a copy would be read from memory in other parts than it was written in,
+// and so wait for every store before it.
+static __attribute__((noinline)) void TILE(int rows, ptrdiff_t k, const Left *a, const Right *b,
+    float *c, ptrdiff_t c_stride, bool accumulate) {
     switch (rows) {
         CASE(1)
         CASE(2)
