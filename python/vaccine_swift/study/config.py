@@ -20,7 +20,7 @@ from vaccine_swift.study.judges import JUDGES
 from vaccine_swift.study.safety import SOURCES
 from vaccine_swift.study.setting import STAGES, parameters_text, setting, settings_of
 from vaccine_swift.study.tasks import TASKS
-from vaccine_swift.training.arguments import Schedule
+from vaccine_swift.training.schedule import Schedule
 
 __all__ = ["LISTS", "METHODS", "NO_ROWS", "SETTINGS", "SMOLLM2", "StudyConfig"]
 __all__ += ["named_judge"]

@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass
 from numbers import Integral
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from vaccine_swift._arguments import check_range, check_word
 from vaccine_swift.files.plain_json import json_text
 from vaccine_swift.training._spellings import any_spelling, default_of
 from vaccine_swift.training._transformers_names import ONE_PROCESS
+from vaccine_swift.training.schedule import Schedule
 
 __all__ = ["TrainingArguments"]
-
-Schedule: TypeAlias = Literal["linear", "cosine", "constant", "constant_with_warmup"]
 
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "eval_strategy": ("no", "steps", "epoch"),

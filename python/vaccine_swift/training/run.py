@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy.typing as npt
 
-from vaccine_swift import _core
 from vaccine_swift.batches import Batch
 from vaccine_swift.training.best import record_best
 from vaccine_swift.training.checkpoint import Checkpoint, run_id, write_checkpoint
@@ -19,7 +18,7 @@ from vaccine_swift.training.estimate import Estimate, estimated
 from vaccine_swift.training.folder import remove_oldest
 from vaccine_swift.training.optimiser import Optimiser
 from vaccine_swift.training.position import Position
-from vaccine_swift.training.schedule import factor_of
+from vaccine_swift.training.schedule import schedule_factor
 from vaccine_swift.training.state import TrainerControl, TrainerState
 
 if TYPE_CHECKING:
@@ -168,7 +167,13 @@ class Run:
     def _step(self, step: Sequence[npt.NDArray[Any]]) -> None:
         trainer, state, position = self._trainer, self._trainer.state, self.position
         args = trainer.args
-        self.optimiser.learning_rate = self._scheduled(state.global_step)
+        own = trainer.lr_lambda
+        self.optimiser.learning_rate = args.learning_rate * schedule_factor(
+            args.lr_scheduler_type if own is None else own,
+            state.global_step,
+            self._warmup,
+            state.max_steps,
+        )
         trainer.fire("on_step_begin")
         started = time.perf_counter()
         micro_batches = [
@@ -208,20 +213,6 @@ class Run:
         if not math.isnan(clean_loss):
             metrics["clean_loss"] = clean_loss
         trainer.fire("on_step_end", metrics=metrics)
-
-    def _scheduled(self, step: int) -> float:
-        """The learning rate of a step, from 0, before callbacks change it."""
-        args, own = self._trainer.args, self._trainer.lr_lambda
-        if own is None:
-            factor = _core.schedule_factor(
-                args.lr_scheduler_type,
-                step,
-                self._warmup,
-                self._trainer.state.max_steps,
-            )
-        else:
-            factor = factor_of(own, step)
-        return args.learning_rate * factor
 
     def _accumulate(self, micro_batches: Sequence[Batch]) -> tuple[float, float]:
         """Sum the weighted gradients; the step's loss and clean loss."""

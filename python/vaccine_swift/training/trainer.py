@@ -6,16 +6,16 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vaccine_swift.batches import Example
 from vaccine_swift.machine.termination import termination_interrupts
 from vaccine_swift.methods import Method, Vaccine
 from vaccine_swift.training.arguments import TrainingArguments
-from vaccine_swift.training.checkpoint import STATE_FILE, Checkpoint
+from vaccine_swift.training.checkpoint import Checkpoint
 from vaccine_swift.training.estimate import Estimate, estimated
-from vaccine_swift.training.evaluation import evaluation_metrics
 from vaccine_swift.training.flow import CallbackHandler, DefaultFlowCallback
+from vaccine_swift.training.host import Host
 from vaccine_swift.training.preparation import plan_of, prepare
 from vaccine_swift.training.progress import (
     JSONLinesCallback,
@@ -23,8 +23,6 @@ from vaccine_swift.training.progress import (
     ProgressCallback,
 )
 from vaccine_swift.training.ranks import Ranks
-from vaccine_swift.training.run import Run
-from vaccine_swift.training.sampling import check_fits, survey
 from vaccine_swift.training.state import TrainerControl, TrainerState, TrainOutput
 from vaccine_swift.training.streams import check_streams
 
@@ -32,11 +30,12 @@ if TYPE_CHECKING:
     from vaccine_swift.distributed import Collective
     from vaccine_swift.distributed.engine import RhoScope
     from vaccine_swift.models import CausalLM
+    from vaccine_swift.training.run import Run
 
 __all__ = ["Trainer"]
 
 
-class Trainer:
+class Trainer(Host):
     """Trains the adapter of a model with Vaccine, SFT or another method.
 
     One optimiser step: the gradients of its micro-batches are summed, each weighted by
@@ -159,7 +158,6 @@ class Trainer:
             is_local_process_zero=is_first, is_world_process_zero=is_first
         )
         self.control = TrainerControl()
-        self._run: Run | None = None
         own: list[object] = [DefaultFlowCallback()]
         if "jsonl" in args.report_to and is_first:
             own.append(JSONLinesCallback())
@@ -168,18 +166,6 @@ class Trainer:
         if is_first:
             self.callbacks.add(shown)
         self.fire("on_init_end")
-
-    def add_callback(self, callback: object) -> None:
-        """Append a callback, or an instance of a callback class."""
-        self.callbacks.add(callback)
-
-    def remove_callback(self, callback: object) -> None:
-        """Take out a callback, or the first one of a class, if there is one."""
-        self.callbacks.pop(callback)
-
-    def pop_callback(self, callback: object) -> object | None:
-        """Take out a callback, or the first one of a class, and return it."""
-        return self.callbacks.pop(callback)
 
     def train(
         self,
@@ -223,14 +209,14 @@ class Trainer:
             self.ranks.exclusive(Path(self.args.output_dir), "trains") as lock,
         ):
             run = prepare(self, resume_from_checkpoint, lock)
-            self._run = run
+            self.optimiser = run.optimiser
             self._tell_estimate(run)
             started = time.perf_counter()
             try:
                 run.go()
                 return self._finish(run, time.perf_counter() - started)
             finally:
-                self._run = None
+                self.optimiser = None
                 for callback in self.callbacks.callbacks:
                     if isinstance(callback, ProgressCallback):
                         callback.close()
@@ -265,86 +251,6 @@ class Trainer:
         self._require_adapter()
         plan, data = plan_of(self)
         return estimated(self, plan, data, 0)
-
-    def evaluate(
-        self,
-        eval_dataset: Sequence[Example] | None = None,
-        metric_key_prefix: str = "eval",
-    ) -> dict[str, float]:
-        """Measure the loss per supervised token, dropout off, and log it.
-
-        Parameters
-        ----------
-        eval_dataset : sequence of Example, optional
-            In place of the trainer's.
-        metric_key_prefix : str
-            Put before the names of the metrics.
-
-        Returns
-        -------
-        dict
-            ``eval_loss`` (nats per token), ``eval_runtime`` (s),
-            ``eval_samples_per_second``, ``eval_steps_per_second``, ``epoch``.
-
-        Raises
-        ------
-        ValueError
-            When there is no data set, or an example does not fit the model.
-
-        Notes
-        -----
-        With a `collective` all ranks must call it; each measures some of the batches.
-        """
-        dataset = self.eval_dataset if eval_dataset is None else eval_dataset
-        if dataset is None:
-            raise ValueError("eval_dataset must be given, got None")
-        check_fits("eval_dataset", survey("eval_dataset", dataset), self.model)
-        metrics = evaluation_metrics(
-            self.model,
-            dataset,
-            self.args.per_device_eval_batch_size,
-            prefix=metric_key_prefix,
-            after_batch=lambda: self.fire("on_prediction_step"),
-            collective=self.ranks.collective,
-        )
-        self.log(metrics)
-        self.fire("on_evaluate", metrics=metrics)
-        return metrics
-
-    def log(self, logs: dict[str, float]) -> None:
-        """Add an entry, its epoch and its step to the log; fires ``on_log``."""
-        logs["epoch"] = self.state.epoch
-        self.state.log_history.append({**logs, "step": self.state.global_step})
-        self.fire("on_log", logs=logs)
-
-    def save_model(self, output_dir: str | Path | None = None) -> None:
-        """Save the adapter as PEFT files, in `args.output_dir` unless told.
-
-        Only rank 0 does; the others go on.
-        """
-        if not self.ranks.is_first:
-            return
-        self.model.save_adapter(Path(output_dir or self.args.output_dir))
-
-    def save_state(self) -> None:
-        """Write ``trainer_state.json`` in `output_dir`; only rank 0 does."""
-        if not self.ranks.is_first:
-            return
-        Path(self.args.output_dir).mkdir(parents=True, exist_ok=True)
-        self.state.save_to_json(Path(self.args.output_dir, STATE_FILE))
-
-    def fire(self, event: str, **kwargs: Any) -> None:
-        """Tell all callbacks of an event."""
-        self.control = self.callbacks.fire(
-            event,
-            self.args,
-            self.state,
-            self.control,
-            model=self.model,
-            processing_class=getattr(self.model, "tokenizer", None),
-            optimizer=self._run and self._run.optimiser,
-            **kwargs,
-        )
 
     def _require_adapter(self) -> None:
         if self.model.adapter is None:
