@@ -121,14 +121,12 @@ static PyObject *adamw_step(AdamWObject *self, PyObject *args, PyObject *keyword
     ModelObject *model = model_argument(state_of((PyObject *)self), model_value);
     if (model == NULL || !turn_take(&self->turn, "optimiser")) return NULL;
     // Always the optimiser's turn first, so that two threads cannot wait for each other.
-    bool done = turn_take(&model->turn, "model");
+    Call call;
+    bool done = model_begin(model, &call);
     if (done) {
-        Call call;
-        call_begin(&call);
         const VaccineStatus status = vaccine_adamw_step(
             self->handle, model->handle, rate, limit, &norm, call_interrupt(&call), &call.message);
-        done = call_end(&call, status);
-        turn_give(&model->turn);
+        done = model_end(model, &call, status);
     }
     turn_give(&self->turn);
     return done ? PyFloat_FromDouble(norm) : NULL;

@@ -5,6 +5,7 @@
 
 #include "call.h"
 #include "errors.h"
+#include "mapped_file.h"
 
 // Taking the GIL may cost another thread's switch interval (5 ms), so it is not done at every poll.
 static const int64_t POLL_NANOSECONDS = 50000000;
@@ -22,6 +23,7 @@ static atomic_bool closing;
 void call_begin(Call *call) { call_begin_told(call, NULL); }
 
 void call_begin_told(Call *call, PyObject *progress) {
+    mapped_files_guard();
     call->progress = progress == Py_None ? NULL : progress;
     call->message.text[0] = '\0';
     call->stopped = false;

@@ -26,7 +26,7 @@ static inline bool argument_share(PyObject *value, const char *name, double *res
 
 // The end of a call of the core that fills its arguments: None, or NULL with an exception set.
 static inline PyObject *finish(Call *call, Arrays *arrays, VaccineStatus status) {
-    const bool done = call_end(call, status);
+    const bool done = call_end(call, status) && arrays_are_whole(arrays);
     arrays_release(arrays);
     return done ? Py_NewRef(Py_None) : NULL;
 }

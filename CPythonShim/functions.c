@@ -7,6 +7,7 @@
 #include "call.h"
 #include "errors.h"
 #include "inputs.h"
+#include "mapped_file.h"
 
 // MARK: - The bare perturbation rule
 
@@ -178,6 +179,10 @@ PyMethodDef module_functions[] = {
         "process's control groups and of its address space."),
     FUNCTION(get_num_threads, METH_NOARGS,
         "get_num_threads($module, /)\n--\n\nThreads of every computation; 1 after a fork."),
+    FUNCTION(check_mapped, METH_VARARGS,
+        "check_mapped($module, array=None, /)\n--\n\n"
+        "OSError if the array is memory of a MappedFile that was cut short since; without it, "
+        "if any is."),
     FUNCTION(dtypes, METH_NOARGS,
         "dtypes($module, /)\n--\n\nPrecisions of models on this processor, the fastest last."),
     FUNCTION(build_description, METH_NOARGS,

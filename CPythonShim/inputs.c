@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "mapped_file.h"
 
 // Where an empty array is said to be.
 static const int64_t nothing = 0;
@@ -188,6 +189,12 @@ void input_release(Input *input) {
 }
 
 // MARK: - Arrays of the package's own code
+
+bool arrays_are_whole(const Arrays *arrays) {
+    for (int i = 0; i < arrays->count; i++)
+        if (!mapped_memory_is_whole(arrays->views[i].buf)) return false;
+    return true;
+}
 
 void arrays_release(Arrays *arrays) {
     PyObject *type, *value, *traceback;

@@ -55,6 +55,8 @@ static inline int64_t size_product(int64_t a, int64_t b) {
     return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
 }
 
+// False with OSError if one of them is memory of a mapped file that was cut short.
+bool arrays_are_whole(const Arrays *arrays);
 void arrays_release(Arrays *arrays);
 
 // The memory of a C-contiguous array of the struct format ('d', 'f', 'l' for int64, 'L' for uint64,

@@ -5,17 +5,33 @@
 #include "arguments.h"
 #include "call.h"
 #include "description.h"
+#include "mapped_file.h"
+
+static bool all_files(const ModelObject *self, bool (*hold)(PyObject *file)) {
+    const Py_ssize_t count = PyList_Size(self->files);
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (!hold(PyList_GetItem(self->files, i))) return false;
+    return true;
+}
+
+bool model_is_whole(const ModelObject *self) { return all_files(self, mapped_file_is_whole); }
 
 bool model_begin(ModelObject *self, Call *call) {
     if (!turn_take(&self->turn, "model")) return false;
+    if (!all_files(self, mapped_file_is_sound)) {
+        turn_give(&self->turn);
+        return false;
+    }
     call_begin(call);
     return true;
 }
 
 bool model_end(ModelObject *self, Call *call, VaccineStatus status) {
     const bool done = call_end(call, status);
+    // What zeros of a file led to is no answer, nor is the core's complaint of them.
+    const bool whole = call->stopped || model_is_whole(self);
     turn_give(&self->turn);
-    return done;
+    return done && whole;
 }
 
 ModelObject *model_argument(const ModuleState *state, PyObject *value) {
@@ -45,16 +61,19 @@ static PyObject *model_new(PyTypeObject *type, PyObject *args, PyObject *keyword
         made = call_end(&call, status);
     }
     PyObject *lent = made ? PyList_New(0) : NULL;
+    PyObject *files = lent != NULL ? PyList_New(0) : NULL;
     // Whole before the collector, and through it another thread, can see it.
-    ModelObject *self = lent != NULL ? (ModelObject *)PyType_GenericAlloc(type, 0) : NULL;
+    ModelObject *self = files != NULL ? (ModelObject *)PyType_GenericAlloc(type, 0) : NULL;
     if (self == NULL) {
         vaccine_model_destroy(handle);
         turn_destroy(&turn);
         Py_XDECREF(lent);
+        Py_XDECREF(files);
     } else {
         self->handle = handle;
         self->configuration = Py_NewRef(description.dict);
         self->lent = lent;
+        self->files = files;
         self->sizes = sizes;
         self->turn = turn;
     }
@@ -68,6 +87,7 @@ static void model_dealloc(ModelObject *self) {
     turn_destroy(&self->turn);
     Py_XDECREF(self->configuration);
     Py_XDECREF(self->lent);
+    Py_XDECREF(self->files);
     free_object((PyObject *)self);
 }
 

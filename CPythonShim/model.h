@@ -37,8 +37,13 @@ PyObject *model_attention_gradient_states(ModelObject *self, PyObject *unused);
 ModelObject *model_argument(const ModuleState *state, PyObject *value);
 
 // A call of the core on the model's handle: the turn taken and the GIL released, then both undone.
-// `model_begin` raises what `turn_take` does, `model_end` what `call_end` does.
+// `model_begin` raises what `turn_take` does, `model_end` what `call_end` does, and both what
+// `model_is_whole` does.
 bool model_begin(ModelObject *self, Call *call);
 bool model_end(ModelObject *self, Call *call, VaccineStatus status);
+
+// False with OSError if a file that weights are read from was cut short. Of what the model computes
+// nothing is given out then, but its adapter is as it was.
+bool model_is_whole(const ModelObject *self);
 
 #endif

@@ -7,6 +7,7 @@
 #include "call.h"
 #include "errors.h"
 #include "inputs.h"
+#include "mapped_file.h"
 #include "model.h"
 
 static const char *const kinds[] = {
@@ -88,7 +89,8 @@ static PyObject *copied(ModelObject *self, VaccineTensorKind kind, const char *n
                   self->handle, name, buffer->values, buffer_count(buffer), &call.message)
             : vaccine_model_read_tensor(
                   self->handle, kind, name, buffer->values, buffer_count(buffer), &call.message);
-        if (!call_end(&call, status)) Py_CLEAR(result);
+        const bool own = kind == VACCINE_ADAPTER || kind == VACCINE_FROZEN;
+        if (!call_end(&call, status) || !(own || model_is_whole(self))) Py_CLEAR(result);
     }
     turn_give(&self->turn);
     return result;
@@ -130,7 +132,7 @@ PyObject *model_write(ModelObject *self, PyObject *args, PyObject *keywords) {
     if (written) {
         const VaccineStatus status = vaccine_model_write_tensor(
             self->handle, kind, name, values.values, values.rows, values.columns, &call.message);
-        written = model_end(self, &call, status);
+        written = model_end(self, &call, status) && mapped_memory_is_whole(values.values);
     }
     input_release(&values);
     return written ? Py_NewRef(Py_None) : NULL;
@@ -153,6 +155,14 @@ static bool block_rows(PyObject *held, Py_buffer *view, VaccineBlockTensor *tens
     return false;
 }
 
+// Keeps the memory, and whose file it is, as long as the model.
+static bool keep(ModelObject *self, PyObject *memory, const void *address) {
+    PyObject *file = mapped_file_of(address);
+    const int known = file != NULL ? PySequence_Contains(self->files, file) : 1;
+    return known >= 0 && (known || PyList_Append(self->files, file) == 0)
+        && PyList_Append(self->lent, memory) == 0;
+}
+
 PyObject *model_lend(ModelObject *self, PyObject *args, PyObject *keywords) {
     static char *names[] = {"name", "kind", "blocks", "order", NULL};
     PyObject *name_value, *kind_value, *blocks, *order_value = Py_None;
@@ -172,7 +182,7 @@ PyObject *model_lend(ModelObject *self, PyObject *args, PyObject *keywords) {
     const bool readable = memory != NULL && block_rows(memory, &view, &tensor);
     Call call;
     // Held before the core reads it.
-    bool lent = readable && PyList_Append(self->lent, memory) == 0 && model_begin(self, &call);
+    bool lent = readable && keep(self, memory, view.buf) && model_begin(self, &call);
     if (lent) {
         const VaccineStatus status = vaccine_model_lend_tensor(
             self->handle, name, tensor, call_interrupt(&call), &call.message);

@@ -316,6 +316,10 @@ PyObject *model_log_probabilities(ModelObject *self, PyObject *args, PyObject *k
 
 static PyObject *training_states(ModelObject *self, VaccineTrainingStates kind) {
     if (!turn_take(&self->turn, "model")) return NULL;
+    if (!model_is_whole(self)) {
+        turn_give(&self->turn);
+        return NULL;
+    }
     const VaccineModelSizes *size = &self->sizes;
     const int64_t shape[]
         = {size->layer_count, vaccine_model_training_tokens(self->handle, kind), size->hidden_size};

@@ -4,6 +4,7 @@
 #include "call.h"
 #include "drift.h"
 #include "functions.h"
+#include "mapped_file.h"
 #include "types.h"
 #include "vaccine_shim_version.h"
 
@@ -18,11 +19,13 @@ static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec) {
 
 static int module_execute(PyObject *module) {
     ModuleState *state = PyModule_GetState(module);
+    mapped_files_prepare();
     if ((state->buffer_type = add_type(module, &buffer_spec)) == NULL
         || (state->model_type = add_type(module, &model_spec)) == NULL
         || (state->adamw_type = add_type(module, &adamw_spec)) == NULL
         || (state->vector_type = add_type(module, &vector_spec)) == NULL
-        || (state->turn_type = add_type(module, &turn_spec)) == NULL)
+        || (state->turn_type = add_type(module, &turn_spec)) == NULL
+        || (state->mapped_file_type = add_type(module, &mapped_file_spec)) == NULL)
         return -1;
     if (PyModule_AddFunctions(module, drift_state_functions) < 0
         || PyModule_AddFunctions(module, drift_metric_functions) < 0
@@ -40,6 +43,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT(state->adamw_type);
     Py_VISIT(state->vector_type);
     Py_VISIT(state->turn_type);
+    Py_VISIT(state->mapped_file_type);
     return 0;
 }
 
@@ -50,6 +54,7 @@ static int module_clear(PyObject *module) {
     Py_CLEAR(state->adamw_type);
     Py_CLEAR(state->vector_type);
     Py_CLEAR(state->turn_type);
+    Py_CLEAR(state->mapped_file_type);
     return 0;
 }
 

@@ -12,6 +12,7 @@ enum { MAXIMUM_DIMENSIONS = 3 };
 
 typedef struct ModuleState {
     PyTypeObject *buffer_type, *model_type, *adamw_type, *vector_type, *turn_type;
+    PyTypeObject *mapped_file_type;
 } ModuleState;
 
 // An array that owns its memory. `format` is 'f' (float32) or 'i' (int32).
@@ -27,6 +28,7 @@ typedef struct ModelObject {
     PyObject_HEAD VaccineModel *handle;
     PyObject *configuration;  // dict of what `Description` holds
     PyObject *lent;           // list of memoryviews, whose memory the core reads
+    PyObject *files;          // list of the MappedFiles that memory is of
     VaccineModelSizes sizes;
     Turn turn;
 } ModelObject;
@@ -47,7 +49,15 @@ typedef struct TurnObject {
     PyObject *owner;  // str
 } TurnObject;
 
-extern PyType_Spec buffer_spec, model_spec, adamw_spec, vector_spec, turn_spec;
+typedef struct MappedFileObject {
+    PyObject_HEAD void *memory;
+    Py_ssize_t bytes;
+    struct Region *region;
+    PyObject *path;  // str
+    int descriptor;
+} MappedFileObject;
+
+extern PyType_Spec buffer_spec, model_spec, adamw_spec, vector_spec, turn_spec, mapped_file_spec;
 
 // Every type is final, so the type of an instance is the type that defines its methods.
 static inline ModuleState *state_of(PyObject *object) {

@@ -113,10 +113,12 @@ internal import Synchronization
         }
     }
 
-    /// A thread without signals, so that Ctrl-C comes to a thread of the program.
+    /// A thread without signals, so that Ctrl-C comes to a thread of the program; but what a thread's own
+    /// reading raises, of a mapped file that was cut short, ends the process where it is blocked.
     private func startThread() -> Bool {
         var (all, before, thread) = (sigset_t(), sigset_t(), pthread_t())
         unsafe sigfillset(&all)
+        unsafe sigdelset(&all, SIGBUS)
         unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
         defer { unsafe _ = pthread_sigmask(SIG_SETMASK, &before, nil) }
         let status = unsafe pthread_create(&thread, nil, { _ in WorkerPool.shared.work() }, nil)

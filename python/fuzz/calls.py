@@ -30,7 +30,7 @@ def missing() -> set[str]:
     """Names of the module that no case calls."""
     known = {*FUNCTIONS, *DRIFT, "AdamW", "Vector", "Buffer"}
     known |= {"available_memory", "get_num_threads", "dtypes", "build_description"}
-    known |= {"drift_metrics", "drift_reasons"}
+    known |= {"drift_metrics", "drift_reasons", "MappedFile", "check_mapped"}
     absent = {name for name in vars(_core) if not name.startswith("_")} - known
     for owner, table in ((_core.Model, METHODS), (_core.AdamW, OPTIMISER)):
         absent |= _methods(owner) - table.keys()
@@ -53,7 +53,7 @@ def calls_case(draw: Draw) -> int:
     count = draw.few(1, 8)
     for _ in range(count):
         objects.call(draw)
-    return count
+    return count + (_mapped(draw) if draw.once_in(20) else 0)
 
 
 def attempt(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
@@ -98,6 +98,18 @@ def _function(draw: Draw) -> int:
         attempt(made.forward_backward, [1, 2, 3], [1, 2, 3], [0, 3])
     _core.set_num_threads(2)
     return 1
+
+
+def _mapped(draw: Draw) -> int:
+    path = __file__ if draw.once_in(2) else draw.spoilt(__file__)
+    try:
+        file = _core.MappedFile(path)
+    except (OSError, *DOCUMENTED):
+        file = None
+    array = draw.choice([file, draw.array(), draw.anything()])
+    attempt(_core.check_mapped, array)
+    attempt(_core.drift_table, *(array if draw.once_in(4) else file for _ in range(11)))
+    return 3
 
 
 class _Objects:

@@ -5,6 +5,7 @@ memory; wrap it with `numpy.asarray`. Every long call releases the GIL and honou
 Ctrl-C. A model serves one thread at a time: others wait for their turn.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, final
 
@@ -244,6 +245,23 @@ class Turn:
     def __new__(cls, owner: str) -> Turn: ...
     def __enter__(self) -> None: ...
     def __exit__(self, *exception: object) -> None: ...
+
+@final
+class MappedFile:
+    """The bytes of a file, mapped for reading (buffer protocol).
+
+    Where the file is cut short meanwhile they read as zeros; `check_mapped` and every
+    call of the core that read them raise OSError then.
+    """
+
+    def __new__(cls, path: str | os.PathLike[str]) -> MappedFile: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+def check_mapped(array: _SupportsBuffer | None = None, /) -> None:
+    """OSError if the array is memory of a `MappedFile` that was cut short since.
+
+    Without an array, if any such file was.
+    """
 
 # The drift analyser: arrays in, arrays filled. Shapes stand in VaccineDrift.h.
 

@@ -17,6 +17,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, check_word
 from vaccine_swift.checkpoints.peft import read_adapter, write_adapter
 from vaccine_swift.lora import LoRAConfig
@@ -160,7 +161,11 @@ def repair_adapter(
 
 def _read(directory: Path) -> tuple[LoRAConfig, dict[str, Array]]:
     config, source = read_adapter(directory)
-    tensors = {name: source.read(name).astype(np.float64) for name in source.shapes}
+    tensors = {}
+    for name in source.shapes:
+        values = source.read(name)
+        tensors[name] = values.astype(np.float64)
+        _core.check_mapped(values)
     for name, value in tensors.items():
         if not np.isfinite(value).all():
             raise ValueError(f"{source.name}: {name} holds NaN or infinity")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +10,7 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift import _core
 from vaccine_swift.checkpoints.gguf_metadata import read_field
 
 __all__ = ["open_gguf"]
@@ -21,7 +21,22 @@ class _BoundedReader(gguf.GGUFReader):
 
     The base class returns short slices there, and walks an array of any claimed length
     element by element. The vocabulary makes this most of a small file's loading time.
+    Maps the file so that it may be cut short meanwhile.
     """
+
+    def __init__(self, path: Path) -> None:
+        # Without numpy's memmap class, which makes every slice slow.
+        self._plain: npt.NDArray[np.uint8] = np.asarray(_core.MappedFile(path))
+        super().__init__(path)
+
+    @property
+    def data(self) -> np.memmap[Any, np.dtype[np.uint8]]:
+        """The file; what the base class maps itself is let go."""
+        return self._plain.view(np.memmap)
+
+    @data.setter
+    def data(self, mapped: np.memmap[Any, np.dtype[np.uint8]]) -> None:
+        pass
 
     def _get(
         self,
@@ -31,20 +46,15 @@ class _BoundedReader(gguf.GGUFReader):
         override_order: Any = None,
     ) -> npt.NDArray[Any]:
         size = np.dtype(dtype).itemsize * int(count)
-        if offset + size > len(self.data):
+        if offset + size > self._plain.size:
             raise ValueError(
-                f"ends at byte {len(self.data)}, before byte {offset + size}"
+                f"ends at byte {self._plain.size}, before byte {offset + size}"
             )
         order = self.byte_order if override_order is None else override_order
         values = self._plain[offset : offset + size].view(dtype)
         if order in ("I", "<") and sys.byteorder == "little":
             return values
         return values.view(values.dtype.newbyteorder(order))
-
-    @functools.cached_property
-    def _plain(self) -> npt.NDArray[np.uint8]:
-        """The file without numpy's memmap class, which makes every slice slow."""
-        return self.data.view(np.ndarray)
 
     def _get_field_parts(self, orig_offs: int, raw_type: int) -> Any:
         if raw_type != gguf.GGUFValueType.ARRAY:
@@ -118,4 +128,5 @@ def open_gguf(path: Path) -> tuple[dict[str, Any], list[gguf.ReaderTensor]]:
             f"{path}: is one of {parts} parts; merge them with "
             "llama.cpp's gguf-split --merge first"
         )
+    _core.check_mapped(reader.data)
     return metadata, reader.tensors

@@ -8,6 +8,7 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift import _core
 from vaccine_swift.checkpoints.tensors import TensorSource
 
 __all__ = ["BLOCK_FORMATS", "BlockSource", "Blocks", "Quantised", "quantisations"]
@@ -96,7 +97,9 @@ class Quantised:
         kind = _VOCABULARY if name in self._vocabulary else self._kind
         if values.shape[1] % gguf.GGML_QUANT_SIZES[_type(kind)][0]:
             return Blocks("F32", values.view(np.uint8))
-        return Blocks(kind, gguf.quantize(values, _type(kind)))
+        blocks = gguf.quantize(values, _type(kind))
+        _core.check_mapped(values)
+        return Blocks(kind, blocks)
 
 
 def quantisations() -> tuple[str, ...]:

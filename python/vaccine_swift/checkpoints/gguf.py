@@ -128,6 +128,7 @@ class GGUFFile:
         reorder = self._row_order(name)
         rows = tensor.data if reorder is None else reorder(tensor.data)
         values = _dequantised(tensor, rows)
+        _core.check_mapped(tensor.data)
         if gguf_names(self._family).norms_with_offset and name.endswith("norm.weight"):
             return values - 1
         return values
@@ -151,6 +152,7 @@ class GGUFFile:
         rows = np.asarray(tensor.data).view(np.uint8).reshape(self.shapes[name][0], -1)
         if not self._mapped:
             rows = rows.copy()
+            _core.check_mapped(tensor.data)
         reorder = self._row_order(name)
         if reorder is None:
             return Blocks(kind, rows)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import safetensors
+
+from vaccine_swift import _core
 
 __all__ = ["SafetensorsFile"]
 
@@ -67,12 +69,20 @@ class SafetensorsFile:
             name: entry.shape for name, entry in self._entries.items()
         }
         self._start = 8 + length
-        self._bytes: npt.NDArray[np.uint8] = np.memmap(path, np.uint8, "r")
+        self._bytes = np.asarray(_core.MappedFile(path))
         self.unreadable: Mapping[str, str] = {
             name: entry.dtype
             for name, entry in self._entries.items()
             if entry.dtype not in _DTYPES
         }
+
+    def plain(self, name: str) -> npt.NDArray[Any]:
+        """One tensor in a dtype of numpy's own, as it is: BOOL, F64, I8 to U64."""
+        entry = self._entries[name]
+        kind = "?" if entry.dtype == "BOOL" else _plain_dtype(entry.dtype)
+        raw = self._bytes[self._start + entry.begin : self._start + entry.end].copy()
+        _core.check_mapped(self._bytes)
+        return raw.view(kind).reshape(entry.shape)
 
     def read(self, name: str) -> npt.NDArray[np.float32]:
         """One tensor as float32; a float32 tensor is a view of the file."""
@@ -82,5 +92,12 @@ class SafetensorsFile:
             raw = raw.copy()
         values = raw.view(_DTYPES[entry.dtype]).reshape(entry.shape)
         if entry.dtype == "BF16":
-            return (values.astype(np.uint32) << 16).view(np.float32)
-        return values.astype(np.float32, copy=False)
+            values = (values.astype(np.uint32) << 16).view(np.float32)
+        values = values.astype(np.float32, copy=False)
+        _core.check_mapped(self._bytes)
+        return values
+
+
+def _plain_dtype(name: str) -> str:
+    """Numpy's word for F64, I8 and the like."""
+    return f"<{name[0].lower()}{int(name[1:]) // 8}"

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift import _core
 from vaccine_swift.checkpoints.torch_pickle import Stored, read_pickle
 
 __all__ = ["TorchFile"]
@@ -63,7 +64,7 @@ class TorchFile:
                 )
         if not zipfile.is_zipfile(path):
             raise ValueError("truncated or corrupt: is no archive of PyTorch")
-        self._bytes: npt.NDArray[np.uint8] = np.memmap(path, np.uint8, "r")
+        self._bytes = np.asarray(_core.MappedFile(path))
         with zipfile.ZipFile(path) as archive:
             records = {entry.filename: entry for entry in archive.infolist()}
             pickles = [name for name in records if name.endswith("/data.pkl")]
@@ -110,8 +111,10 @@ class TorchFile:
             writeable=False,
         )
         if tensor.storage.dtype == "BF16":
-            return (values.astype(np.uint32) << 16).view(np.float32)
-        return np.ascontiguousarray(values, dtype=np.float32)
+            values = (values.astype(np.uint32) << 16).view(np.float32)
+        values = np.ascontiguousarray(values, dtype=np.float32)
+        _core.check_mapped(self._bytes)
+        return values
 
     def _record(self, tensor: Stored) -> str:
         return f"{self._folder}data/{tensor.storage.key}"
@@ -144,6 +147,7 @@ class TorchFile:
             raise ValueError(f"{record} must be stored without compression")
         begin = entry.header_offset + _LOCAL_HEADER
         header = self._bytes[entry.header_offset : begin].tobytes()
+        _core.check_mapped(self._bytes)
         if len(header) < _LOCAL_HEADER or header[:4] != b"PK\x03\x04":
             raise ValueError(f"truncated or corrupt: no header of {record}")
         begin += int.from_bytes(header[26:28], "little")

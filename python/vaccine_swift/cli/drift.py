@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from vaccine_swift import drift
+from vaccine_swift import _core, drift
 from vaccine_swift.cli.drift_inputs import (
     compared_files,
     compared_models,
@@ -151,6 +151,7 @@ def run(options: argparse.Namespace) -> None:
     measured = compared_models(options) if from_models else compared_files(options)
     if isinstance(measured, drift.PairedRows):
         report = measured.report(confidence=options.confidence)
+        _core.check_mapped()
     else:
         report = measured.report(
             tests=_tests(options.tests),

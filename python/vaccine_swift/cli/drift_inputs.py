@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 import vaccine_swift as vs
-from vaccine_swift import drift
+from vaccine_swift import _core, drift
 from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.cli.drift_folders import compared_folders, has_folder
 from vaccine_swift.cli.model_options import load_model, template_of
@@ -77,6 +77,7 @@ def compared_files(
     accumulator.update(
         first.values, second.values, ids=ids, groups=_groups(options.group or [], ids)
     )
+    _core.check_mapped()
     return accumulator
 
 
@@ -112,7 +113,7 @@ def two_files(options: argparse.Namespace) -> drift.TwoSampleReport:
     _refuse(options, "files that are not paired", _PAIRED_ONLY)
     _prepare(options)
     first, second = _read_unpaired(options)
-    return drift.two_sample(
+    report = drift.two_sample(
         first.values,
         second.values,
         segments=None if options.group_by is None else (first.labels, second.labels),
@@ -125,6 +126,8 @@ def two_files(options: argparse.Namespace) -> drift.TwoSampleReport:
         },
         **_given(options),
     )
+    _core.check_mapped()
+    return report
 
 
 def windows_of_files(options: argparse.Namespace) -> drift.Windows:
@@ -157,6 +160,7 @@ def windows_of_files(options: argparse.Namespace) -> drift.Windows:
     )
     for name, file in zip(names, files, strict=True):
         windows.add(name, file.values, segments=file.labels)
+    _core.check_mapped()
     if options.state is None or not options.state.exists():
         return windows
     known = drift.Windows.load(options.state)

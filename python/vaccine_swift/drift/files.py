@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy.typing as npt
-import safetensors
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift.checkpoints.safetensors import SafetensorsFile
@@ -90,14 +89,13 @@ def _npz(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
 def _safetensors(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
     file = SafetensorsFile(path)
     arrays: dict[str, npt.NDArray[Any] | None] = {}
-    with safetensors.safe_open(path, framework="numpy") as whole:
-        for name in file.shapes:
-            if name not in file.unreadable:
-                arrays[name] = file.read(name)
-            elif file.unreadable[name] in _KNOWN_TO_NUMPY:
-                arrays[name] = whole.get_tensor(name)
-            else:
-                arrays[name] = None
+    for name in file.shapes:
+        if name not in file.unreadable:
+            arrays[name] = file.read(name)
+        elif file.unreadable[name] in _KNOWN_TO_NUMPY:
+            arrays[name] = file.plain(name)
+        else:
+            arrays[name] = None
     return _of_arrays(path, arrays, column, labels)
 
 

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift import _core
+
 __all__ = ["Held", "Piece", "Read", "Side"]
 
 
@@ -50,14 +52,29 @@ class Side(Protocol):
         """The next `count` rows; fewer, or None, where no more are left."""
 
     def drop(self, count: int) -> None:
-        """Go on by `count` rows, which a view has shown."""
+        """Go on by `count` rows, which a view has shown.
+
+        Raises
+        ------
+        OSError
+            When their file was cut short; they are not what was shown then.
+        """
 
 
 class Held:
-    """Rows in memory or in a mapped file; views are no copies."""
+    """Rows in memory or in a mapped file; views are no copies.
 
-    def __init__(self, piece: Piece) -> None:
+    Parameters
+    ----------
+    piece : Piece
+        All rows.
+    mapped : bool
+        Whether they may be those of a file.
+    """
+
+    def __init__(self, piece: Piece, *, mapped: bool = False) -> None:
         self._piece = piece
+        self._mapped = mapped
         self._place = 0
 
     @property
@@ -73,6 +90,8 @@ class Held:
 
     def drop(self, count: int) -> None:
         """As `Side.drop`."""
+        if self._mapped:
+            _core.check_mapped(self._piece.values)
         self._place += count
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy.typing as npt
 
+from vaccine_swift import _core
 from vaccine_swift.drift.embedding_file import Wanted
 from vaccine_swift.drift.files import read_embeddings
 from vaccine_swift.drift.sides import Held, Piece, Read, Side
@@ -88,13 +89,13 @@ def _of_path(path: Path, asked: Asked) -> Side:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     if path.suffix.lower() == ".npy":
-        return Held(_of_array(map_npy(path), str(path)))
+        return Held(_of_array(map_npy(path), str(path)), mapped=True)
     if path.suffix.lower() == ".parquet":
         return _of_parquet([(lambda: path, {})], str(path), asked)
     if path.suffix.lower() in _STREAMED:
         return _of_arrow(path, asked)
     file = read_embeddings(path, column=asked.column, labels=asked.labels)
-    return Held(Piece(file.values, file.ids, file.labels))
+    return Held(Piece(file.values, file.ids, file.labels), mapped=True)
 
 
 def _of_folder(path: Path, asked: Asked) -> Side:
@@ -178,12 +179,19 @@ def _of_parquet(
 
 
 def _of_arrow(path: Path, asked: Asked) -> Side:
-    from pyarrow import ipc, memory_map
+    import pyarrow as pa
+    from pyarrow import ipc
 
     with _reading(str(path), "Arrow"):
-        reader = ipc.open_file(memory_map(str(path)))
-    batches = (reader.get_batch(place) for place in range(reader.num_record_batches))
-    return _of_batches(reader.schema, batches, str(path), asked)
+        file = _core.MappedFile(path)
+        reader = ipc.open_file(pa.BufferReader(pa.py_buffer(file)))
+
+    def batches() -> Iterator[Any]:
+        for place in range(reader.num_record_batches):
+            yield reader.get_batch(place)
+            _core.check_mapped(file)
+
+    return _of_batches(reader.schema, batches(), str(path), asked)
 
 
 def _of_batches(schema: Any, batches: Any, name: str, asked: Asked) -> Side:

@@ -7,7 +7,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,7 @@ def map_npy(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
         When it holds no array of plain numbers, or less than it says; names it.
     """
     with _naming(path, "npy"):
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = _mapped(path)
         known = array.dtype.kind in "biuf" and array.dtype.itemsize <= _WIDEST
         if not known and array.dtype.str != "|V2":
             raise ValueError(
@@ -41,6 +41,17 @@ def map_npy(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
                 f"{array.dtype}"
             )
         return array
+
+
+def _mapped(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
+    """As numpy maps it, but in a map that survives when the file is cut short."""
+    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    memory: npt.NDArray[np.uint8] = np.asarray(_core.MappedFile(path))
+    order: Literal["C", "F"] = "C" if found.flags.c_contiguous else "F"
+    array: npt.NDArray[Any] = np.ndarray(
+        found.shape, found.dtype, memory, found.offset, order=order
+    )
+    return array.view(np.memmap)
 
 
 def read_npz(

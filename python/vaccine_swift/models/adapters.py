@@ -117,6 +117,7 @@ class Adapters(ModelBase):
         for name, values in state.items():
             if not np.isfinite(values).all():
                 raise ValueError(f"{weights.name}: {name} holds NaN or infinity")
+            _core.check_mapped(values)
         if self._adapter is not None:
             self.remove_adapter()
         self._add(config.simplified(self._linear_maps()), modules, seed=0)

@@ -126,9 +126,10 @@ class CausalLM(Adapters, Inference, Gradients, Chat, Saving):
         memory_map : bool
             Of `dtype` "gguf": read the blocks where the file is mapped, which processes
             share and which takes no time. The file may then be deleted or replaced by
-            another, but not be written to while the model lives: a file that is cut
-            short ends the process with a bus error, as every memory map does. False
-            reads the blocks into memory of the process, whatever becomes of the file.
+            another, but not be written to while the model lives. Where it is cut short,
+            the call that finds it out, and each one after it, raises OSError; the
+            adapter can still be saved. False reads the blocks into memory of the
+            process, whatever becomes of the file.
 
         Returns
         -------
@@ -147,6 +148,8 @@ class CausalLM(Adapters, Inference, Gradients, Chat, Saving):
             all that is wrong with it.
         MemoryError
             When the model does not fit; nothing was allocated.
+        OSError
+            When a file is cut short while it is read.
 
         Warns
         -----

@@ -88,6 +88,8 @@ def loaded_model(
         When tensors are missing, surplus, misshapen or not finite; names them.
     MemoryError
         When the model does not fit.
+    OSError
+        When a file is cut short while it is read; names it.
     """
     model = _core.Model(fields) if model is None else model
     expected = {name: tuple(shape) for name, shape in model.tensors("weight")}
@@ -104,7 +106,9 @@ def loaded_model(
                     name, *cast(BlockSource, source).blocks(name)
                 )
             else:
-                model.write("weight", name, source.read(name))
+                values = source.read(name)
+                model.write("weight", name, values)
+                _core.check_mapped(values)
         except ValueError as error:
             raise ValueError(f"{source.name}: {error}") from error
     model.check_complete()
