@@ -75,6 +75,18 @@ def test_the_page_says_what_was_refused_needlessly(tmp_path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("seeds", "words"), [((2, 2), "2 seeds;"), ((3, 1), "1 to 3 seeds;")]
+)
+def test_the_page_says_how_many_seeds_there_are(tmp_path, seeds, words) -> None:
+    rows = [
+        of_units(arm(name), [1, 0, 1, 0]) | {"seed": seed}
+        for name, count in zip(("none", "sft"), seeds, strict=True)
+        for seed in range(count)
+    ]
+    assert words in plain(page(rows, tmp_path))
+
+
 def test_a_difference_of_nothing_is_said_in_words(tmp_path) -> None:
     rows = [of_units(each, [1, 0, 1, 0]) for each in ALIGNED]
     html = page(rows, tmp_path)

@@ -178,7 +178,10 @@ def _worth(content: Content) -> str:
 
 def _seeds(content: Content) -> str:
     count, cells = content.seeds(), len(content.grid)
-    words = "one seed" if count == 1 else f"{count} seeds at most"
+    fewest = min(len(of_seed) for of_seed in content.grid.values())
+    words = "one seed" if count == 1 else f"{count} seeds"
+    if fewest < count:
+        words = f"{fewest} to {count} seeds"
     return f"{words}; {cells} {'cell' if cells == 1 else 'cells'} of the grid"
 
 
