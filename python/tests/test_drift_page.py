@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import html
 import json
 import math
 import re
@@ -115,6 +116,43 @@ def test_only_charts_with_a_line_of_the_baseline_name_it() -> None:
     }
     assert "baseline" in figures["Cosine"]
     assert "baseline" not in figures["CKA, debiased"]
+
+
+def test_three_charts_come_first_and_the_others_are_folded(report) -> None:
+    page = report.to_html()
+    before, after = page.split("Charts of the further metrics")
+    names = [re.findall("<h3>([^<]*)<", part) for part in (before, after)]
+    assert names[0] == ["Relative drift", "Cosine", "CKA, debiased"]
+    assert names[1][:2] == ["RMS change of an element", "Translation share"]
+
+
+def test_charts_say_what_they_are_measured_in() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 30, 3))
+    accumulator = drift.Accumulator(width=3, layers=2, tier="full")
+    accumulator.update(x, x + 0.1 * rng.normal(size=x.shape), ids=range(30))
+    report = accumulator.report(tests=[])
+    page = report.to_html()
+    charts = {
+        re.search("<h3>([^<]*)<", figure)[1]: figure
+        for figure in re.findall("<figure.*?</figure>", page, re.DOTALL)
+    }
+    assert ">radians</text>" in charts["Procrustes angle"]
+    assert ">in the states' unit</text>" in html.unescape(charts["Mean L2 distance"])
+    assert "states" not in charts["Cosine"]
+    pytest.importorskip("matplotlib")
+    axes = report.plot("layers", metric="procrustes_angle").axes[0]
+    assert axes.get_ylabel() == "Procrustes angle, radians"
+
+
+def test_counts_have_their_thousands_apart_and_rows_are_told_once() -> None:
+    given = content(layers=1)
+    given["settings"] |= {"prompts": 38_447, "rows": 38_447}
+    page = drift.Report(given).to_html()
+    assert "<b>38\u202f447</b><span>prompts, one row each</span>" in page
+    given["settings"]["rows"] = 1_234_567
+    page = drift.Report(given).to_html()
+    assert "<span>prompts, 1\u202f234\u202f567 rows</span>" in page
 
 
 def test_a_test_without_a_null_has_no_chart_of_it(tmp_path) -> None:

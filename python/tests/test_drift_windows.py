@@ -578,6 +578,16 @@ def test_every_kind_of_picture_is_drawn(report, kind) -> None:
         windows({}).report().plot(kind)
 
 
+def test_each_window_has_a_place_of_its_own_on_the_page(report) -> None:
+    """With ticks at every second window only, as five names have room."""
+    assert len(WEEKS) == 6
+    charts = re.findall(r"<svg.*?</svg>", report.to_html(), re.DOTALL)
+    for chart in charts:
+        (line, *_) = re.findall(r'class="line a" d="M([^"]*)"', chart)
+        places = [float(point.split(",")[0]) for point in line.split("L")]
+        assert np.diff(places) == pytest.approx([np.diff(places)[0]] * 5, abs=0.2)
+
+
 def test_a_notebook_gets_the_sentence(report) -> None:
     bundle = report._repr_mimebundle_()
     assert report.sentence in bundle["text/html"]

@@ -39,6 +39,8 @@ max-width:none;border:none}
 </style><div class="jp-RenderedHTMLCommon">"""
 
 MEASURE = """
+const NUMBER = new RegExp('(?<![\\\\p{L}\\\\d_-])[−+]?\\\\d[\\\\d.\\\\u202f]*'
+  + '(e−?\\\\d+)?([ \\\\u00a0]%)?(?![\\\\p{L}_-])', 'gu');
 function faults(page) {
   const found = [], box = e => e.getBoundingClientRect();
   page.querySelectorAll('details').forEach(e => { e.open = true; });
@@ -66,6 +68,18 @@ function faults(page) {
   });
   page.querySelectorAll('td,th,.tile,h3,p,li,dd,summary').forEach(e => {
     if (e.scrollWidth > e.clientWidth + 1) found.push(['cut', e.textContent]);
+  });
+  page.querySelectorAll('td,.tile b').forEach(e => {
+    const texts = page.createTreeWalker(e, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      for (const number of texts.currentNode.data.matchAll(NUMBER)) {
+        const range = page.createRange(), end = number.index + number[0].length;
+        range.setStart(texts.currentNode, number.index);
+        range.setEnd(texts.currentNode, end);
+        const lines = new Set([...range.getClientRects()].map(r => r.bottom));
+        if (lines.size > 1) found.push(['number on two lines', number[0]]);
+      }
+    }
   });
   return found;
 }
@@ -210,9 +224,13 @@ def test_the_measure_finds_what_it_looks_for(tmp_path) -> None:
         "overlap": f"<figure>{svg}two</text></svg></figure>",
         "cut": '<p style="width:20px;overflow:hidden">Donaudampfschiff</p>',
         "wide": '<div style="width:2000px">x</div>',
+        "number": "<table><td><p style='width:20px;overflow-wrap:anywhere'>"
+        "38\u202f447</p></table>",
+        "per cent": "<div class='tile' style='width:64px'><b>0.0027 %</b></div>",
     }
     found = measured(pages, tmp_path)
     kinds = {name: {kind for kind, _ in faults} for name, faults in found.items()}
     assert kinds["overlap, 400"] == {"overlap"}
     assert kinds["cut, 400"] == {"cut"}
     assert kinds["wide, 1200"] == {"wider than the screen"}
+    assert kinds["number, 400"] == kinds["per cent, 1200"] == {"number on two lines"}

@@ -33,6 +33,11 @@ def test_every_value_is_between_the_ends_and_ticks_rise(values, zero) -> None:
         ([0.999, 1.0], ["0.9990", "0.9992", "0.9994", "0.9996", "0.9998", "1.0000"]),
         ([0, 0.12], ["0 %", "5 %", "10 %", "15 %"]),
         ([0, 8e6], ["0", "2e6", "4e6", "6e6", "8e6"]),
+        ([0, 1.7e6], ["0.0", "0.5e6", "1.0e6", "1.5e6", "2.0e6"]),
+        (
+            [0, 38_447],
+            ["0", "10\u202f000", "20\u202f000", "30\u202f000", "40\u202f000"],
+        ),
         ([-2e-7, 1e-7], ["−2e−7", "−1e−7", "0", "1e−7"]),
         (
             [0, 2.1e-15],
@@ -75,3 +80,10 @@ def test_ticks_stand_at_the_values_and_leave_out_what_has_no_room() -> None:
     assert wide.place(1.0) == pytest.approx(0.5)
     assert scales.at([3.0]).place(3.0) == pytest.approx(0.5)
     assert [text for _, text in scales.at([0, 1], ["a", "b"]).ticks] == ["a", "b"]
+
+
+def test_what_lies_beside_the_ticks_is_on_the_scale() -> None:
+    scale = scales.at([2.0, 5.0, 8.0, 11.0], ["c", "f", "i", "l"], [0.0, 1.0, 4.5])
+    places = [scale.place(value) for value in (0.0, 1.0, 2.0, 11.0)]
+    assert 0 < places[0] < places[1] < places[2] < places[3] < 1
+    assert places[1] - places[0] == pytest.approx(places[2] - places[1])

@@ -246,6 +246,7 @@ def _over_layers(name: str, title: str, curves: Sequence[Curve], count: int) -> 
         tuple(curves),
         zero=not _near_one(heights),
         share=metric(key).unit == "%",
+        unit=metric(key).measured_in,
         x=scales.layers(count),
     )
 

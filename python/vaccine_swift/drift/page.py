@@ -16,6 +16,7 @@ from vaccine_swift.drift.report_schema import (
     shown_interval,
     widths_text,
 )
+from vaccine_swift.pages.numbers import whole_number
 from vaccine_swift.pages.rendering import rendered
 
 __all__ = ["fragment", "page"]
@@ -23,6 +24,17 @@ __all__ = ["fragment", "page"]
 _SPECTRA: Final = 4
 _PROMPTS: Final = 8
 _LIKENESS: Final = ("cka", "knn_overlap")
+_FIRST: Final = (
+    "relative_drift",
+    "cosine",
+    "cka",
+    "knn_overlap",
+    "recall_at_k",
+    "translation_share",
+    "mean_l2",
+)
+_MAIN: Final = 3
+"""How many of `_FIRST` are drawn before the further metrics."""
 
 Content = Mapping[str, Any]
 
@@ -83,9 +95,14 @@ def _many(content: Content, baseline: Content | None) -> dict[str, Any]:
     names = [
         name for name in tables.ordered_metrics(content) if not name.startswith("hed_")
     ]
+    main = [name for name in _FIRST if name in names][:_MAIN]
+    further = [name for name in names if name not in main]
     numbers = tables.layer_table(content)
     return {
-        "layers": [drawings.layer_drawing(content, name, baseline) for name in names],
+        "main": [drawings.layer_drawing(content, each, baseline) for each in main],
+        "further": [
+            drawings.layer_drawing(content, each, baseline) for each in further
+        ],
         "prompt_drawing": drawings.prompt_drawing(content),
         "cka": drawings.cka_drawing(content),
         "numbers": numbers,
@@ -190,7 +207,8 @@ def _tiles(content: Content, baseline: Content | None) -> list[tuple[str, str]]:
         text = f"layers below the noise floor ({floor['source']})"
         tiles.append((f"{below} of {len(floor['below'])}", text))
     prompts, rows = settings.get("prompts"), settings.get("rows")
-    tiles.append((f"{prompts:,}".replace(",", "\u202f"), f"prompts, {rows} rows"))
+    each = "one row each" if rows == prompts else f"{whole_number(rows)} rows"
+    tiles.append((whole_number(prompts), f"prompts, {each}"))
     width = widths_text(settings)
     size = (f"{settings.get('layers')} × {width}", "layers × width")
     if settings.get("layers") == 1:

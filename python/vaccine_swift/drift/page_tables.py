@@ -14,6 +14,7 @@ from vaccine_swift.drift.report_schema import (
     shown_interval,
 )
 from vaccine_swift.drift.tables import metric_columns
+from vaccine_swift.pages.numbers import whole_number
 from vaccine_swift.pages.table import Cell, Table
 
 __all__ = [
@@ -80,7 +81,7 @@ def group_table(content: Content) -> Table:
     rows: list[tuple[str | Cell, ...]] = [
         (
             str(group),
-            str(each.get("prompts")),
+            whole_number(each.get("prompts")),
             *(_cell(name, each["overall"].get(name)) for name in names),
         )
         for group, each in content["groups"].items()
@@ -97,12 +98,12 @@ def prompt_table(content: Content, first: int, last: int | None) -> Table:
     )
     rows = []
     for name, overall, layers in list(entries)[first:last]:
-        row = [str(name), shown("relative_drift", overall)]
+        row = [Cell(str(name)), Cell(shown("relative_drift", overall))]
         if several:
             known = [k for k, value in enumerate(layers) if _finite(value)]
             top = max(known, key=lambda k: layers[k]) if known else None
             peak = "–" if top is None else shown("relative_drift", layers[top])
-            row.append(peak if top is None else f"{peak}, layer {top}")
+            row.append(Cell(peak, "" if top is None else f"layer\u00a0{top}"))
         rows.append(row)
     heads = ("prompt", "relative drift", *(("largest",) if several else ()))
     return Table(heads, rows, wrapped=True)

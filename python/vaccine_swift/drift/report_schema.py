@@ -41,14 +41,27 @@ class Metric:
         For a heading.
     unit : {"", "%"}
         "%" where the value is a share that reads best in per cent.
+    measured_in : str
+        The unit in words; empty for a share and a plain number.
     """
 
     label: str
     unit: str = ""
+    measured_in: str = ""
 
+
+_MEASURED_IN: Final = {
+    "radians": "radians",
+    "states": "in the states' unit",
+    "squared states": "in the states' unit squared",
+}
 
 METRICS: Final[dict[str, Metric]] = {
-    each.name: Metric(each.label, "%" if each.unit == "share" else "")
+    each.name: Metric(
+        each.label,
+        "%" if each.unit == "share" else "",
+        _MEASURED_IN.get(each.unit, ""),
+    )
     for each in CORE_METRICS
 }
 """The core's metrics in the order of presentation."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from vaccine_swift.drift.report_schema import shown
 from vaccine_swift.drift.two_sample_content import ALL, most_moved, moved, sentence
 from vaccine_swift.drift.two_sample_drawings import DRAWINGS
+from vaccine_swift.pages.numbers import whole_number
 from vaccine_swift.pages.rendering import rendered
 from vaccine_swift.pages.table import Cell, Table
 
@@ -62,8 +63,8 @@ def _shared(content: Content) -> dict[str, Any]:
     n, m = settings["rows"]
     segments = len(content["segments"]) - 1
     tiles = [
-        (f"{n:,}".replace(",", "\u202f"), "reference rows"),
-        (f"{m:,}".replace(",", "\u202f"), "current rows"),
+        (whole_number(n), "reference rows"),
+        (whole_number(m), "current rows"),
         (str(settings["width"]), "columns"),
     ]
     if segments:
@@ -90,7 +91,7 @@ def _segment_table(content: Content) -> Table:
         rows.append(
             (
                 Cell(name, strong=name in changed),
-                f"{entry['reference']}, {entry['current']}",
+                f"{whole_number(entry['reference'])}, {whole_number(entry['current'])}",
                 Cell(shown("", entry["mean_shift"]), title=entry["reason"] or ""),
                 *cells,
                 Cell("moved" if name in changed else "–", strong=True),

@@ -17,6 +17,7 @@ from vaccine_swift.drift.windows_content import (
     sentence,
 )
 from vaccine_swift.drift.windows_drawings import DRAWINGS
+from vaccine_swift.pages.numbers import whole_number
 from vaccine_swift.pages.rendering import rendered
 from vaccine_swift.pages.table import Cell, Table
 
@@ -61,14 +62,14 @@ def _shared(content: Content) -> dict[str, Any]:
     lines = len(settings["lines"])
     tiles = [
         (str(len(content["windows"])), "windows"),
-        (f"{settings['reference']:,}".replace(",", "\u202f"), "reference rows"),
+        (whole_number(settings["reference"]), "reference rows"),
         (f"{len(alarms(content))} of {lines}", "lines with an alarm"),
     ]
     latest = ""
     if window is not None:
         told = window_sentence({"settings": settings, "segments": window["lines"]})
         latest = f"{window['name']} by itself: {told}"
-        tiles.append((f"{window['rows']:,}".replace(",", "\u202f"), "rows in the last"))
+        tiles.append((whole_number(window["rows"]), "rows in the last window"))
     return {
         "sentence": sentence(content),
         "latest": latest,
@@ -120,7 +121,7 @@ def _numbers(content: Content, windows: list[Mapping[str, Any]]) -> Table:
                 (
                     Cell(window["name"], strong=line == ALL),
                     line,
-                    Cell(f"{entry['current']}", title=entry["reason"] or ""),
+                    Cell(whole_number(entry["current"]), title=entry["reason"] or ""),
                     shown("", entry["mean_shift"]),
                     Cell(shown("", entry["p_value"]), strong=line in moved),
                     "–" if entry["rank"] is None else str(entry["rank"][0]),

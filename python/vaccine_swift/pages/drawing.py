@@ -182,6 +182,8 @@ class Drawing:
         Whether the y axis starts at 0.
     share : bool
         Whether y is a share, written in per cent; of bars, their length.
+    unit : str
+        What y is measured in, where `y_label` does not say it.
     note : str
         Under the chart.
     histograms : tuple of Histogram
@@ -203,6 +205,7 @@ class Drawing:
     tick_names: tuple[str, ...] = ()
     zero: bool = True
     share: bool = False
+    unit: str = ""
     note: str = ""
     histograms: tuple[Histogram, ...] = ()
     rules: tuple[Rule, ...] = ()
@@ -233,15 +236,17 @@ class Drawing:
             )
             start = [] if self.bars.dots else [0.0]
             return scales.linear([*start, *ends], per_cent=self.share, count=4)
-        if self.ticks:
-            return scales.at(self.ticks, self.tick_names or None)
-        edges = [edge for each in self.histograms for edge in each.edges]
-        places = _known(
-            value
-            for curve in self.curves
-            for point in curve.points
-            for value in (point.x, point.left, point.right)
+        places = list(
+            _known(
+                value
+                for curve in self.curves
+                for point in curve.points
+                for value in (point.x, point.left, point.right)
+            )
         )
+        if self.ticks:
+            return scales.at(self.ticks, self.tick_names or None, places)
+        edges = [edge for each in self.histograms for edge in each.edges]
         rules = _known(rule.x for rule in self.rules)
         return scales.linear([*edges, *places, *rules])
 

@@ -21,7 +21,7 @@ def chart(drawing: Drawing) -> Markup:
         drawing.y_scale,
         label=drawing.title,
         x_label=drawing.x_label,
-        y_label=drawing.y_label,
+        y_label=drawing.y_label or drawing.unit,
     )
     if drawing.heat is not None:
         heat = drawing.heat

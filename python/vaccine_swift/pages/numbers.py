@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["digits", "interval_digits"]
+__all__ = ["digits", "interval_digits", "unbroken", "whole_number"]
+
+_THIN = "\u202f"
+"""Between thousands; no line is broken at it."""
+
+
+def whole_number(value: object) -> str:
+    """A whole number, its thousands apart; anything else as it is."""
+    return f"{value:,}".replace(",", _THIN) if isinstance(value, int) else str(value)
+
+
+def unbroken(text: str) -> str:
+    """A text whose numbers stay on one line with their sign for per cent."""
+    return text.replace(" %", "\u00a0%")
 
 
 def digits(value: float) -> str:
@@ -18,7 +31,7 @@ def digits(value: float) -> str:
         decimals = min(1 - math.floor(math.log10(1 - size)), 6)
     else:
         decimals = max(0, 2 - math.floor(math.log10(size))) if size else 0
-    return f"{value:,.{decimals}f}".replace(",", "\u202f").replace("-", "−")
+    return f"{value:,.{decimals}f}".replace(",", _THIN).replace("-", "−")
 
 
 def interval_digits(low: float, high: float) -> tuple[str, str]:
@@ -57,7 +70,7 @@ def _fixed(value: float, decimals: int, power: int) -> str:
     if not math.isfinite(value):
         return "–"
     text = f"{value / 10.0**power:,.{decimals}f}" + (f"e{power}" if power else "")
-    return text.replace(",", "\u202f").replace("-", "−")
+    return text.replace(",", _THIN).replace("-", "−")
 
 
 def _exponent(value: float) -> int:

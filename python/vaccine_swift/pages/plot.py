@@ -25,7 +25,7 @@ _TRANSPARENT: Final = 0.35
 def shown_on(drawing: Drawing, ax: Axes | None) -> Figure:
     """Draw on axes, or on a new figure that notebooks show by itself.
 
-    Where the y axis has no label, it gets the title.
+    Where the y axis has no label, it gets the title and the unit.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def shown_on(drawing: Drawing, ax: Axes | None) -> Figure:
         ax = _new_figure((7, 3.8), "plots").subplots()
     draw(drawing, ax)
     if not drawing.y_label and drawing.bars is None:
-        ax.set_ylabel(drawing.title)
+        ax.set_ylabel(", ".join(filter(None, (drawing.title, drawing.unit))))
     return ax.figure  # type: ignore[return-value]
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from vaccine_swift.pages.drawing import Drawing
 from vaccine_swift.pages.figure import chart
+from vaccine_swift.pages.numbers import unbroken
 from vaccine_swift.pages.style import STYLE
 
 __all__ = ["figure", "rendered"]
@@ -45,5 +46,6 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["chart"] = chart
+    environment.filters["unbroken"] = unbroken
     environment.globals["style"] = Markup(STYLE)
     return environment

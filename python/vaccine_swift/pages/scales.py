@@ -69,7 +69,7 @@ def linear(
     step = _round_step((high - low) / count)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = tuple(
-        (k * step, text.replace("-", "−"))
+        (k * step, text.replace("-", "−").replace(",", "\u202f"))
         for k, text in zip(
             range(first, last + 1),
             _names(first, last, step, per_cent=per_cent),
@@ -84,7 +84,11 @@ def _names(first: int, last: int, step: float, *, per_cent: bool) -> list[str]:
     factor, unit = (100.0, " %") if per_cent else (1.0, "")
     power = math.floor(math.log10(factor * step) + 1e-9)
     exponent = ""
-    if power > 3 or factor * max(-first, last) * step < 1e-3:
+    largest = factor * max(-first, last) * step
+    if power > 3 and largest >= 1e5:
+        top = math.floor(math.log10(largest) + 1e-9)
+        factor, exponent, power = factor * 10.0**-top, f"e{top}", power - top
+    elif largest < 1e-3:
         factor, exponent, power = factor * 10.0**-power, f"e{power}", 0
     elif not per_cent and power < -5 and abs(last * step - 1) < 100 * step:
         # So many digits have no room: the distance from 1 has.
@@ -93,7 +97,7 @@ def _names(first: int, last: int, step: float, *, per_cent: bool) -> list[str]:
         ]
         return [f"1{each:+d}e{power}" if each else "1" for each in distances]
     return [
-        f"{factor * k * step:.{max(0, -power)}f}{exponent if k else ''}{unit}"
+        f"{factor * k * step:,.{max(0, -power)}f}{exponent if k else ''}{unit}"
         for k in range(first, last + 1)
     ]
 
@@ -111,15 +115,21 @@ def logarithmic(values: Iterable[float]) -> Scale:
     return Scale(10.0**first, 10.0**last, ticks, logarithmic=True)
 
 
-def at(values: Iterable[float], names: Iterable[str] | None = None) -> Scale:
+def at(
+    values: Iterable[float],
+    names: Iterable[str] | None = None,
+    beside: Iterable[float] = (),
+) -> Scale:
     """A scale with a tick at each of the values, some space beside the outer ones.
 
-    It is logarithmic when the positive values span more than a factor of 20. A tick
-    that has no room after the one before it is left out.
+    It holds what is `beside` too, which has no ticks. It is logarithmic when the
+    positive values span more than a factor of 20. A tick that has no room after the
+    one before it is left out.
     """
     known = sorted(set(values))
     texts = [f"{value:g}" for value in known] if names is None else list(names)
-    low, high = known[0], known[-1]
+    reach = [*known, *beside]
+    low, high = min(reach), max(reach)
     ratio = high / low if low > 0 else 1.0
     if ratio > 20:
         low, high = low / ratio**0.06, high * ratio**0.06

@@ -132,6 +132,8 @@ grid-template-columns:minmax(0,1fr) minmax(0,2fr)}}}}
 .vs-report .tile b{{font-size:19px}}
 .vs-report .swipe{{display:block}}
 .vs-report .scroll table.slim td{{white-space:normal;overflow-wrap:anywhere}}
+.vs-report .scroll table.slim td.wrap{{min-width:6em}}
+.vs-report .scroll table.slim td.number,.vs-report td small{{overflow-wrap:normal}}
 .vs-report .scroll th,.vs-report .scroll td{{padding:6px 9px}}
 .vs-report dl{{grid-template-columns:1fr;gap:0}}.vs-report dd{{margin:0 0 8px}}
 .vs-report h1{{font-size:22px}}.vs-report .lead{{font-size:16px}}}}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 __all__ = ["Cell", "Table"]
 
-_NARROW = 3
+_NUMBERS: Final = re.compile(r"(?:[−+]?\d[\d.\u202f]*(?:e−?\d+)?(?: %)?(?: to |$))+|–")
+_NARROW: Final = 3
 """Most columns that a telephone shows without scrolling."""
 
 
@@ -36,6 +39,11 @@ class Cell:
     title: str = ""
     strong: bool = False
     swatch: str = ""
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it holds numbers alone, which are not broken into lines."""
+        return _NUMBERS.fullmatch(self.text) is not None
 
 
 class Table:
