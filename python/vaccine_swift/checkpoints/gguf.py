@@ -22,11 +22,11 @@ from vaccine_swift import _core
 from vaccine_swift.checkpoints._gguf_reader import open_gguf
 from vaccine_swift.checkpoints.blocks import BLOCK_FORMATS, Blocks
 from vaccine_swift.checkpoints.gguf_configuration import (
-    ROTARY_FACTORS,
     family_of_metadata,
     gguf_names,
     hugging_face_configuration,
 )
+from vaccine_swift.checkpoints.gguf_rotary import ROTARY_FACTORS
 from vaccine_swift.families import Family
 
 __all__ = ["GGUFFile"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
-__all__ = ["Kind", "read_field"]
+import numpy as np
+
+__all__ = ["Kind", "plain_number", "read_field"]
 
 Kind = Literal["integer", "number", "text", "flag", "texts", "integers", "numbers"]
 
@@ -71,4 +73,11 @@ def read_field(
         shown = repr(value)
         shown = shown if len(shown) <= 60 else f"{shown[:57]}…"
         raise ValueError(f"{key} must be {expected}, got {shown}")
+    return value
+
+
+def plain_number(value: Any) -> Any:
+    """A float32 as the shortest decimal that rounds to it: 1e-05, not 9.99…e-06."""
+    if isinstance(value, float) and float(np.float32(value)) == value:
+        return float(str(np.float32(value)))
     return value
