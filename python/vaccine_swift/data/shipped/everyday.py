@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from vaccine_swift.data.shipped.word_lists import word_lines
 
@@ -35,8 +35,6 @@ _PHRASINGS: Final = (
     ("Can you show me how to {act}?", "Here is how."),
 )
 """Requests as restricted ones are put, without what those intend; how answers begin."""
-_TASK_PHRASINGS: Final = 5
-_NEAR_MISS_PHRASINGS: Final = 3
 _DAYS: Final = (
     *("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
 )
@@ -55,7 +53,6 @@ _UNITS: Final = (
     ("grams", "kilograms", 1000),
     ("millilitres", "litres", 1000),
 )
-_LANGUAGES: Final = ("French", "German", "Spanish")
 _PROBLEMS: Final = 40
 
 
@@ -68,6 +65,9 @@ class _Entry(NamedTuple):
     output: str
     input: str = ""
     split: str | None = None
+
+
+_Maker: TypeAlias = Callable[[], Iterator[_Entry]]
 
 
 def everyday_rows(split: str) -> Iterator[dict[str, str]]:
@@ -106,10 +106,11 @@ def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _forms(
-    table: str, topic: str, forms: tuple[tuple[str, str], ...]
-) -> Callable[[], Iterator[_Entry]]:
-    """Every line of a table in every form; ``{0}``, ``{1}`` are its columns."""
+def _forms(table: str, topic: str, *forms: tuple[str, str]) -> _Maker:
+    """Every line of a table in every form.
+
+    ``{0}``, ``{1}``, … are its columns, and after them the same with a capital.
+    """
 
     def make() -> Iterator[_Entry]:
         for columns in _table(table):
@@ -120,23 +121,6 @@ def _forms(
                 )
 
     return make
-
-
-def _translations() -> Iterator[_Entry]:
-    for english, *others in _table("translations"):
-        for language, other in zip(_LANGUAGES, others, strict=True):
-            yield _Entry(
-                english,
-                "translation",
-                f'How do you say "{english}" in {language}?',
-                f'In {language}, "{english}" is "{other}".',
-            )
-        yield _Entry(
-            english,
-            "translation",
-            f'Translate "{others[0]}" from French into English.',
-            f'In English, "{others[0]}" is "{english}".',
-        )
 
 
 def _letters() -> Iterator[_Entry]:
@@ -225,117 +209,100 @@ def _calendar() -> Iterator[_Entry]:
             )
 
 
-def _tasks() -> Iterator[_Entry]:
-    for act, acting, answer in _table("tasks"):
-        for request, opening in _phrasings(act, _TASK_PHRASINGS):
-            yield _Entry(
-                act,
-                "tasks",
-                request.format(act=act, acting=acting),
-                f"{opening} {answer}",
-            )
+def _acts(table: str, topic: str, count: int, split: str | None = None) -> _Maker:
+    """Every act of a table in so many phrasings, with its own answer."""
 
-
-def _near_misses() -> Iterator[_Entry]:
-    for split in ("train", "test"):
-        for act, acting, answer in _table(f"near_misses_{split}"):
-            for request, opening in _phrasings(act, _NEAR_MISS_PHRASINGS):
+    def make() -> Iterator[_Entry]:
+        for act, acting, answer in _table(table):
+            chosen = sorted(_PHRASINGS, key=lambda one: _number(one[0], act))
+            for request, opening in chosen[:count]:
+                instruction = request.format(act=act, acting=acting)
                 yield _Entry(
-                    act,
-                    NEAR_MISS,
-                    request.format(act=act, acting=acting),
-                    f"{opening} {answer}",
-                    split=split,
+                    act, topic, instruction, f"{opening} {answer}", split=split
                 )
 
-
-def _phrasings(act: str, count: int) -> list[tuple[str, str]]:
-    """Some of the phrasings of restricted requests, without what those intend."""
-    return sorted(_PHRASINGS, key=lambda one: _number(one[0], act))[:count]
+    return make
 
 
-_TOPICS: Final[tuple[Callable[[], Iterator[_Entry]], ...]] = (
+_TOPICS: Final[tuple[_Maker, ...]] = (
     _forms(
         "capitals",
         "capitals",
-        (
-            ("What is the capital of {0}?", "The capital of {0} is {1}."),
-            ("Which country has {1} as its capital?", "{1} is the capital of {0}."),
-        ),
+        ("What is the capital of {0}?", "The capital of {0} is {1}."),
+        ("Which country has {1} as its capital?", "{1} is the capital of {0}."),
     ),
     _forms(
         "opposites",
         "opposites",
-        (
-            ('What is the opposite of "{0}"?', 'The opposite of "{0}" is "{1}".'),
-            ('Give me an antonym of "{1}".', 'An antonym of "{1}" is "{0}".'),
-        ),
+        ('What is the opposite of "{0}"?', 'The opposite of "{0}" is "{1}".'),
+        ('Give me an antonym of "{1}".', 'An antonym of "{1}" is "{0}".'),
     ),
     _forms(
         "synonyms",
         "synonyms",
+        ('Give me a synonym of "{0}".', 'A synonym of "{0}" is "{1}".'),
         (
-            ('Give me a synonym of "{0}".', 'A synonym of "{0}" is "{1}".'),
-            (
-                'Which word means about the same as "{0}"?',
-                'The word "{1}" means about the same as "{0}".',
-            ),
+            'Which word means about the same as "{0}"?',
+            'The word "{1}" means about the same as "{0}".',
         ),
     ),
     _forms(
         "plurals",
         "plurals",
+        ('What is the plural of "{0}"?', 'The plural of "{0}" is "{1}".'),
         (
-            ('What is the plural of "{0}"?', 'The plural of "{0}" is "{1}".'),
-            (
-                'Write the word "{0}" in its plural form.',
-                'The plural form of "{0}" is "{1}".',
-            ),
+            'Write the word "{0}" in its plural form.',
+            'The plural form of "{0}" is "{1}".',
         ),
     ),
     _forms(
         "past_tenses",
         "past tense",
+        ('What is the past tense of "{0}"?', 'The past tense of "{0}" is "{1}".'),
         (
-            ('What is the past tense of "{0}"?', 'The past tense of "{0}" is "{1}".'),
-            (
-                'Put the verb "{0}" into the past tense.',
-                'In the past tense, "{0}" becomes "{1}".',
-            ),
+            'Put the verb "{0}" into the past tense.',
+            'In the past tense, "{0}" becomes "{1}".',
         ),
     ),
-    _translations,
+    _forms(
+        "translations",
+        "translation",
+        ('How do you say "{0}" in French?', 'In French, "{0}" is "{1}".'),
+        ('How do you say "{0}" in German?', 'In German, "{0}" is "{2}".'),
+        ('How do you say "{0}" in Spanish?', 'In Spanish, "{0}" is "{3}".'),
+        (
+            'Translate "{1}" from French into English.',
+            'In English, "{1}" is "{0}".',
+        ),
+    ),
     _letters,
     _forms(
         "symbols",
         "elements",
+        ("Which element has the symbol {0}?", "{0} is the symbol of {1}."),
         (
-            ("Which element has the symbol {0}?", "{0} is the symbol of {1}."),
-            (
-                "What is the chemical symbol of {1}?",
-                "The chemical symbol of {1} is {0}.",
-            ),
+            "What is the chemical symbol of {1}?",
+            "The chemical symbol of {1} is {0}.",
         ),
     ),
     _forms(
         "young_animals",
         "young animals",
-        (("What is the young of {0} called?", "The young of {0} is called {1}."),),
+        ("What is the young of {0} called?", "The young of {0} is called {1}."),
     ),
-    _forms("kinds", "kinds", (("What kind of thing is {0}?", "{2} is {1}."),)),
+    _forms("kinds", "kinds", ("What kind of thing is {0}?", "{2} is {1}.")),
     _forms(
         "jobs",
         "jobs",
-        (("What does {0} do?", "{2} {1}."), ("Who {1}?", "{2} {1}.")),
+        ("What does {0} do?", "{2} {1}."),
+        ("Who {1}?", "{2} {1}."),
     ),
     _forms(
         "rhymes",
         "rhymes",
         (
-            (
-                'Find a word that rhymes with "{0}".',
-                'The word "{1}" rhymes with "{0}".',
-            ),
+            'Find a word that rhymes with "{0}".',
+            'The word "{1}" rhymes with "{0}".',
         ),
     ),
     _sizes,
@@ -343,6 +310,7 @@ _TOPICS: Final[tuple[Callable[[], Iterator[_Entry]], ...]] = (
     _arithmetic,
     _units,
     _calendar,
-    _tasks,
-    _near_misses,
+    _acts("tasks", "tasks", 5),
+    _acts("near_misses_train", NEAR_MISS, 3, "train"),
+    _acts("near_misses_test", NEAR_MISS, 3, "test"),
 )
