@@ -11,6 +11,7 @@ from training_support import (
     At,
     adapter_bytes,
     examples,
+    saved_steps,
     tiny_model,
     trainer,
     without_times,
@@ -104,7 +105,7 @@ def test_true_resumes_from_the_last_checkpoint(tmp_path) -> None:
     broken = run_of(tmp_path / "part", callbacks=[At("on_step_end", 4, _interrupt)])
     with pytest.raises(KeyboardInterrupt):
         broken.train()
-    assert _steps(tmp_path / "part") == [1, 2, 3]
+    assert saved_steps(tmp_path / "part") == [1, 2, 3]
     resumed = run_of(tmp_path / "part")
     resumed.train(resume_from_checkpoint=True)
     assert adapter_bytes(resumed.model) == adapter_bytes(whole.model)
@@ -112,10 +113,6 @@ def test_true_resumes_from_the_last_checkpoint(tmp_path) -> None:
 
 def _interrupt() -> None:
     raise KeyboardInterrupt
-
-
-def _steps(output_dir: Path) -> list[int]:
-    return sorted(int(p.name[11:]) for p in output_dir.glob("checkpoint-*"))
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path) -> None:
@@ -225,7 +222,7 @@ def test_a_constant_schedule_may_train_longer(tmp_path) -> None:
 @pytest.mark.parametrize("limit", [1, 2])
 def test_save_total_limit_removes_the_oldest(tmp_path, limit: int) -> None:
     run_of(tmp_path, save_total_limit=limit).train()
-    assert _steps(tmp_path) == list(range(7 - limit, 7))
+    assert saved_steps(tmp_path) == list(range(7 - limit, 7))
 
 
 def test_the_best_checkpoint_is_never_removed_and_is_loaded_at_the_end(
@@ -250,7 +247,7 @@ def test_the_best_checkpoint_is_never_removed_and_is_loaded_at_the_end(
 
     model.loss = loss
     run.train()
-    assert _steps(tmp_path) == [2, 6]
+    assert saved_steps(tmp_path) == [2, 6]
     assert run.state.best_model_checkpoint == str(tmp_path / "checkpoint-2")
     assert adapter_bytes(model) == kept[2] != kept[6]
 
@@ -268,7 +265,7 @@ def test_save_strategy_best_saves_what_improves(tmp_path) -> None:
     )
     model.loss = lambda batch: (losses[run.state.global_step], 1)
     run.train()
-    assert _steps(tmp_path) == [1, 2, 4]
+    assert saved_steps(tmp_path) == [1, 2, 4]
 
 
 def test_what_a_killed_run_left_unfinished_is_cleaned_up(tmp_path) -> None:
@@ -283,4 +280,4 @@ def test_a_fresh_run_among_old_checkpoints_warns(tmp_path) -> None:
     run_of(tmp_path).train()
     with pytest.warns(UserWarning, match="holds checkpoints of an earlier run"):
         run_of(tmp_path).train()
-    assert _steps(tmp_path) == [1, 2, 3, 4, 5, 6]
+    assert saved_steps(tmp_path) == [1, 2, 3, 4, 5, 6]

@@ -1,14 +1,10 @@
-"""Whose checkpoints are in an output directory, whether whole, and who writes."""
+"""Whose checkpoints are in an output directory, and who writes."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import math
 import os
-import random
-import re
 import shutil
 import signal
 import subprocess
@@ -17,13 +13,12 @@ import time
 from pathlib import Path
 
 import pytest
-from safetensors.numpy import load_file
 from test_resume import run_of
 from training_support import (
     At,
     adapter_bytes,
     examples,
-    relative_error,
+    saved_steps,
     tiny_model,
     trainer,
     without_times,
@@ -34,12 +29,7 @@ from vaccine_swift.files import remove_stale
 from vaccine_swift.files.locks import exclusive
 from vaccine_swift.training.checkpoint import Checkpoint
 
-OLDER = Path(__file__).with_name("older")
 SCRIPT = Path(__file__).with_name("killed_run.py")
-
-
-def steps(directory: Path) -> list[int]:
-    return sorted(int(path.name[11:]) for path in directory.glob("checkpoint-*"))
 
 
 # MARK: Other runs
@@ -57,8 +47,8 @@ def test_a_run_in_a_used_folder_keeps_its_own_checkpoints(tmp_path, limit) -> No
     run = other_run(tmp_path, save_total_limit=limit)
     with pytest.warns(UserWarning, match=r"an earlier run; they are kept in .*-1, "):
         run.train()
-    assert steps(tmp_path) == [1, 2, 3][-(limit or 3) :]
-    assert steps(tmp_path / "earlier-1") == [1, 2, 3, 4, 5, 6]
+    assert saved_steps(tmp_path) == [1, 2, 3][-(limit or 3) :]
+    assert saved_steps(tmp_path / "earlier-1") == [1, 2, 3, 4, 5, 6]
     for name, content in former.items():
         assert (tmp_path / "earlier-1" / name).read_bytes() == content
     assert json.loads((tmp_path / "trainer_state.json").read_text())["max_steps"] == 3
@@ -83,8 +73,8 @@ def test_resuming_passes_over_another_run_s_higher_checkpoint(tmp_path) -> None:
     ):
         resumed.train(resume_from_checkpoint=True)
     assert adapter_bytes(resumed.model) == adapter_bytes(whole.model)
-    assert steps(tmp_path / "b") == [1, 2, 3]
-    assert steps(tmp_path / "b" / "earlier-1") == [5, 6]
+    assert saved_steps(tmp_path / "b") == [1, 2, 3]
+    assert saved_steps(tmp_path / "b" / "earlier-1") == [5, 6]
 
 
 def test_the_limit_never_counts_or_removes_another_run_s_checkpoint(tmp_path) -> None:
@@ -96,7 +86,7 @@ def test_the_limit_never_counts_or_removes_another_run_s_checkpoint(tmp_path) ->
 
     put = At("on_step_end", 1, copy_in)
     other_run(tmp_path / "b", save_total_limit=2, callbacks=[put]).train()
-    assert steps(tmp_path / "b") == [2, 3, 60]
+    assert saved_steps(tmp_path / "b") == [2, 3, 60]
 
 
 def test_the_best_model_is_never_another_run_s(tmp_path) -> None:
@@ -140,167 +130,6 @@ def test_a_refused_run_moves_nothing(tmp_path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-# MARK: Longer runs
-
-
-@pytest.mark.parametrize("schedule", ["linear", "cosine"])
-def test_a_longer_max_steps_goes_on_with_the_longer_schedule(
-    tmp_path, schedule
-) -> None:
-    short = run_of(tmp_path, max_steps=4, lr_scheduler_type=schedule, warmup_ratio=0.5)
-    short.train()
-    shutil.rmtree(tmp_path / "checkpoint-4")
-    shutil.rmtree(tmp_path / "checkpoint-3")
-    rates: list[float] = []
-
-    class Rates(vs.TrainerCallback):
-        def on_step_end(self, args, state, control, **kwargs):
-            rates.append(kwargs["metrics"]["learning_rate"])
-
-    def longer() -> vs.Trainer:
-        return run_of(
-            tmp_path,
-            max_steps=10,
-            lr_scheduler_type=schedule,
-            warmup_ratio=0.5,
-            callbacks=[Rates()],
-        )
-
-    with pytest.warns(UserWarning, match="max_steps is 10, was 4: from step 3 on the"):
-        longer().train(resume_from_checkpoint=True)
-    # Warm-up of 2 steps, as the run began; decay over the 8 others.
-    shares = [step / 8 for step in range(8)]
-    if schedule == "linear":
-        expected = [1e-2 * (1 - share) for share in shares]
-    else:
-        expected = [5e-3 * (1 + math.cos(math.pi * share)) for share in shares]
-    assert rates == pytest.approx(expected, rel=1e-12)
-    # Going on with the longer run is no change any more.
-    shutil.rmtree(tmp_path / "checkpoint-10")
-    rates.clear()
-    longer().train(resume_from_checkpoint=True)
-    assert rates == pytest.approx(expected[-1:], rel=1e-12)
-
-
-def test_checkpoints_of_the_shorter_schedule_are_kept_apart(tmp_path) -> None:
-    run_of(tmp_path, max_steps=4).train()
-    longer = run_of(tmp_path, max_steps=8)
-    with (
-        pytest.warns(UserWarning, match="max_steps is 8, was 4: from step 3 on"),
-        pytest.warns(UserWarning, match="another run or schedule than"),
-    ):
-        longer.train(resume_from_checkpoint=tmp_path / "checkpoint-2")
-    assert steps(tmp_path / "earlier-1") == [3, 4]
-    assert steps(tmp_path) == [1, 2, 3, 4, 5, 6, 7, 8]
-
-
-def test_a_shorter_max_steps_is_refused(tmp_path) -> None:
-    run_of(tmp_path, max_steps=4).train()
-    shutil.rmtree(tmp_path / "checkpoint-4")
-    with pytest.raises(ValueError, match=r"\(in steps\) was 4, is 3"):
-        run_of(tmp_path, max_steps=3).train(
-            resume_from_checkpoint=tmp_path / "checkpoint-2"
-        )
-
-
-@pytest.mark.parametrize("length", ["4", [4], {}, None])
-def test_a_length_that_is_none_is_a_difference(tmp_path, length) -> None:
-    run_of(tmp_path, max_steps=2).train()
-    path = tmp_path / "checkpoint-2"
-    (path / "SHA256SUMS").unlink()
-    file = path / "training_args.json"
-    content = json.loads(file.read_text())
-    del content["id"]
-    name = next(key for key in content["run"] if key.startswith("max_steps"))
-    content["run"][name] = length
-    file.write_text(json.dumps(content))
-    told = re.escape(f"(in steps) was {length!r}, is 3")
-    with pytest.raises(ValueError, match=told):
-        run_of(tmp_path, max_steps=3).train(resume_from_checkpoint=path)
-
-
-# MARK: Whole to the bit
-
-
-def test_one_flipped_bit_of_any_file_is_found(tmp_path) -> None:
-    run_of(tmp_path, max_steps=2).train()
-    path = tmp_path / "checkpoint-2"
-    generator = random.Random(0)
-    run = run_of(tmp_path, max_steps=2)
-    before = adapter_bytes(run.model)
-    assert {each.name for each in path.iterdir()} == {
-        "SHA256SUMS",
-        "adapter_config.json",
-        "adapter_model.safetensors",
-        "optimizer.safetensors",
-        "position.json",
-        "trainer_state.json",
-        "training_args.json",
-    }
-    for file in path.iterdir():
-        content = file.read_bytes()
-        for _ in range(15):
-            flipped = bytearray(content)
-            flipped[generator.randrange(len(content))] ^= 1 << generator.randrange(8)
-            file.write_bytes(flipped)
-            with pytest.raises((ValueError, FileNotFoundError), match="checkpoint-2"):
-                run.train(resume_from_checkpoint=path)
-        file.write_bytes(content)
-    assert adapter_bytes(run.model) == before
-    run.train(resume_from_checkpoint=path)
-
-
-def test_sums_are_those_of_sha256sum(tmp_path) -> None:
-    run_of(tmp_path, max_steps=1).train()
-    path = tmp_path / "checkpoint-1"
-    lines = (path / "SHA256SUMS").read_text().splitlines()
-    assert len(lines) == 6
-    for line in lines:
-        digest, name = line.split("  ")
-        assert hashlib.sha256((path / name).read_bytes()).hexdigest() == digest
-
-
-def test_a_checkpoint_without_its_sums_is_damaged(tmp_path) -> None:
-    run_of(tmp_path, max_steps=1).train()
-    (tmp_path / "checkpoint-1" / "SHA256SUMS").unlink()
-    with pytest.raises(ValueError, match="checkpoint-1 is damaged: no SHA256SUMS"):
-        Checkpoint.read(tmp_path / "checkpoint-1")
-
-
-def test_the_adapter_of_a_checkpoint_is_verified_when_it_is_loaded(tmp_path) -> None:
-    run_of(tmp_path, max_steps=1).train()
-    path = tmp_path / "checkpoint-1"
-    model = tiny_model()
-    model.load_adapter(path)
-    weights = path / "adapter_model.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[-3] ^= 1
-    weights.write_bytes(content)
-    with pytest.raises(ValueError, match="adapter_model.safetensors is damaged"):
-        model.load_adapter(path)
-    # An adapter saved there is one in its own right.
-    model.save_adapter(path)
-    model.load_adapter(path)
-
-
-def test_an_older_checkpoint_without_sums_goes_on(tmp_path) -> None:
-    run = run_of(tmp_path)
-    run.train(resume_from_checkpoint=OLDER / "checkpoint-3")
-    assert run.state.global_step == 6
-    expected = load_file(OLDER / "final_adapter.safetensors")
-    # Another processor may round otherwise; on that of the older run no bit differs.
-    for name, value in run.model.adapter_state().items():
-        assert relative_error(value, expected[name]) <= 1e-4
-    assert steps(tmp_path) == [4, 5, 6]
-
-
-def test_older_checkpoints_of_one_run_stay_together(tmp_path) -> None:
-    for step in (2, 3):
-        shutil.copytree(OLDER / "checkpoint-3", tmp_path / f"checkpoint-{step}")
-    run_of(tmp_path).train(resume_from_checkpoint=True)
-    assert steps(tmp_path) == [2, 3, 4, 5, 6]
-
-
 # MARK: One writer
 
 
@@ -336,7 +165,7 @@ def test_a_folder_that_vanishes_comes_again(tmp_path) -> None:
         save_steps=2,
     )
     run.train()
-    assert steps(output_dir) == [4, 6]
+    assert saved_steps(output_dir) == [4, 6]
     lines = (output_dir / "log.jsonl").read_text().splitlines()
     history = without_times(run.state.log_history)
     assert without_times([json.loads(line) for line in lines]) == history
@@ -359,7 +188,7 @@ def test_a_vanished_folder_that_another_run_has_taken_is_left_to_it(tmp_path) ->
         )
         with pytest.raises(RuntimeError, match="out is in use"):
             run.train()
-        assert steps(output_dir) == []
+        assert saved_steps(output_dir) == []
         assert (output_dir / ".lock").exists()
 
 

@@ -126,3 +126,8 @@ def without_times(log_history: list[dict[str, float]]) -> list[dict[str, float]]
 def relative_error(value: np.ndarray, expected: np.ndarray) -> float:
     """L2 norm of the difference over that of `expected`."""
     return float(np.linalg.norm(value - expected) / np.linalg.norm(expected))
+
+
+def saved_steps(output_dir: Path) -> list[int]:
+    """The steps whose checkpoints are in a folder."""
+    return sorted(int(path.name[11:]) for path in output_dir.glob("checkpoint-*"))
