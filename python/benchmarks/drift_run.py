@@ -9,16 +9,14 @@ arrays (`drift_cases.py`). Prints a table and writes `results/<date>-drift.json`
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import process
+import recording
 from drift_cases import CASES, PERMUTATIONS
 from drift_table import print_table
 
@@ -90,7 +88,7 @@ def main() -> None:
     parser.add_argument("--rivals", type=Path, help="environment with alibi-detect")
     parser.add_argument("--output", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
-    today = dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d")
+    results = recording.heading() | {"threads": arguments.threads}
     runs = {}
     for work, side, case, repeats in RUNS:
         python = sys.executable
@@ -101,25 +99,14 @@ def main() -> None:
         runs[f"{work} {side} {case}"] = child(
             python, work, side, case, threads=arguments.threads, repeats=repeats
         )
-    results = {
-        "date": today,
-        "command": shlex.join(
-            ["python", "python/benchmarks/drift_run.py", *sys.argv[1:]]
-        ),
-        "machine": process.machine(),
-        "threads": arguments.threads,
+    results |= {
         "permutations": PERMUTATIONS,
         "cases": CASES,
         "runs": runs,
         "figures": figures(runs),
     }
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    path = arguments.output / f"{today}-drift.json"
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(json.dumps(results, indent=1) + "\n")
-    temporary.replace(path)
     print_table(results)
-    print(f"Written to {path}")
+    recording.save(results, "drift", folder=arguments.output)
 
 
 if __name__ == "__main__":

@@ -11,18 +11,14 @@ on the left and keeps its cache. Prints a table and writes
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import json
 import os
-import shlex
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import generation_workload as workload
 import instructions
-import process
+import recording
 from rich.console import Console
 from rich.table import Table
 from run import DTYPES, HERE, child
@@ -128,8 +124,7 @@ def main() -> None:
     instructions.add_option(parser)
     arguments = parser.parse_args()
     kind = instructions.chosen(arguments)
-    today = dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d")
-    command = ["python", "python/benchmarks/generation.py", *sys.argv[1:]]
+    results = recording.heading() | {"threads": arguments.threads}
     gguf = fetch_smollm2()
     with tempfile.TemporaryDirectory() as directory:
         vs.CausalLM.from_pretrained(gguf).save_pretrained(directory)
@@ -140,22 +135,13 @@ def main() -> None:
             repeats=arguments.repeats,
             static=arguments.static,
         )
-    results = {
-        "date": today,
-        "command": shlex.join(command),
-        "machine": process.machine(),
-        "threads": arguments.threads,
+    results |= {
         "load_average_after": os.getloadavg()[0],
         "new_tokens": workload.NEW_TOKENS,
         "batches": batches,
     }
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    path = arguments.output / f"{today}-generation{kind}.json"
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(json.dumps(results, indent=1) + "\n")
-    temporary.replace(path)
     print_table(results)
-    print(f"Written to {path}")
+    recording.save(results, f"generation{kind}", folder=arguments.output)
 
 
 if __name__ == "__main__":

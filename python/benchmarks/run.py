@@ -10,10 +10,8 @@ nothing. Prints a table and writes `results/<date>-smollm2.json`.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
 import os
-import shlex
 import statistics
 import subprocess
 import sys
@@ -22,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import instructions
-import process
+import recording
 import workload
 from table import print_table
 
@@ -186,13 +184,8 @@ def main() -> None:
     kind = instructions.chosen(arguments)
     gguf = fetch_smollm2()
     rivals = {name: (RIVALS | COMPILED | JAX)[name] for name in arguments.rivals}
-    today = dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%d")
-    results = {
-        "date": today,
-        "command": shlex.join(["python", "python/benchmarks/run.py", *sys.argv[1:]]),
-        "machine": process.machine(),
+    results = recording.heading() | {
         "threads": arguments.threads,
-        "load_average_before": os.getloadavg()[0],
         "batches": [described(batch) for batch in workload.batches(VOCABULARY)],
     }
     with tempfile.TemporaryDirectory() as directory:
@@ -205,13 +198,8 @@ def main() -> None:
             rivals=rivals,
             methods=arguments.methods,
         )
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    path = arguments.output / f"{today}-smollm2{kind}.json"
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(json.dumps(results, indent=1) + "\n")
-    temporary.replace(path)
     print_table(results)
-    print(f"Written to {path}")
+    recording.save(results, f"smollm2{kind}", folder=arguments.output)
 
 
 if __name__ == "__main__":
