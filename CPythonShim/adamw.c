@@ -181,7 +181,7 @@ static PyObject *adamw_set_skipped(AdamWObject *self, PyObject *args, PyObject *
         return NULL;
     const VaccineStatus status
         = vaccine_adamw_set_skipped(self->handle, name, count, &call.message);
-    return adamw_end(self, &call, status) ? Py_NewRef(Py_None) : NULL;
+    return none_if(adamw_end(self, &call, status));
 }
 
 // MARK: - Moments
@@ -239,7 +239,7 @@ static PyObject *adamw_write(AdamWObject *self, PyObject *args, PyObject *keywor
         written = adamw_end(self, &call, status);
     }
     input_release(&values);
-    return written ? Py_NewRef(Py_None) : NULL;
+    return none_if(written);
 }
 
 // MARK: - Type

@@ -24,6 +24,7 @@ static PyObject *integer_of(PyObject *value, const char *name) {
 
 bool argument_int64(
     PyObject *value, const char *name, int64_t lowest, int64_t highest, int64_t *result) {
+    if (value == NULL) return true;
     PyObject *integer = integer_of(value, name);
     if (integer == NULL) return false;
     int overflow;
@@ -37,6 +38,7 @@ bool argument_int64(
 }
 
 bool argument_int32(PyObject *value, const char *name, int32_t lowest, int32_t *result) {
+    if (value == NULL) return true;
     int64_t wide;
     if (!argument_int64(value, name, lowest, INT32_MAX, &wide)) return false;
     *result = (int32_t)wide;
@@ -44,6 +46,7 @@ bool argument_int32(PyObject *value, const char *name, int32_t lowest, int32_t *
 }
 
 bool argument_uint64(PyObject *value, const char *name, uint64_t *result) {
+    if (value == NULL) return true;
     PyObject *integer = integer_of(value, name);
     if (integer == NULL) return false;
     *result = PyLong_AsUnsignedLongLong(integer);
@@ -54,6 +57,7 @@ bool argument_uint64(PyObject *value, const char *name, uint64_t *result) {
 }
 
 bool argument_double(PyObject *value, const char *name, double *result) {
+    if (value == NULL) return true;
     if (PyBool_Check(value)) {
         raise_type(name, "a real number", value);
         return false;
@@ -92,6 +96,7 @@ bool argument_string(PyObject *value, const char *name, const char **result) {
 }
 
 bool argument_choice(PyObject *value, const char *name, const char *const *choices, int *result) {
+    if (value == NULL) return true;
     const char *text;
     if (!argument_string(value, name, &text)) return false;
     for (int i = 0; choices[i] != NULL; i++) {

@@ -1,4 +1,5 @@
 // Python arguments to C values. A false result means that an exception naming the argument is set.
+// To numbers and choices NULL is an argument that was left out: the result stays as it is.
 
 #ifndef VACCINE_SHIM_ARGUMENTS_H
 #define VACCINE_SHIM_ARGUMENTS_H

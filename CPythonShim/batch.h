@@ -3,6 +3,7 @@
 #ifndef VACCINE_SHIM_BATCH_H
 #define VACCINE_SHIM_BATCH_H
 
+#include "arguments.h"
 #include "inputs.h"
 
 // Starts zeroed and is held until `batch_release`, which a failed fill allows too.
@@ -21,12 +22,8 @@ static inline bool batch_input(
 // NULL: left out.
 static inline bool batch_part(
     PyObject *first_sequence, PyObject *sequence_count, BatchInput *batch) {
-    return (first_sequence == NULL
-               || argument_int64(
-                   first_sequence, "first_sequence", 0, UINT32_MAX, &batch->first_sequence))
-        && (sequence_count == NULL
-            || argument_int64(
-                sequence_count, "sequence_count", 0, UINT32_MAX, &batch->sequence_count));
+    return argument_int64(first_sequence, "first_sequence", 0, UINT32_MAX, &batch->first_sequence)
+        && argument_int64(sequence_count, "sequence_count", 0, UINT32_MAX, &batch->sequence_count);
 }
 
 static inline void batch_release(BatchInput *batch) {

@@ -24,6 +24,8 @@ void call_begin_told(Call *call, PyObject *progress);
 VaccineInterrupt call_interrupt(Call *call);
 // False with an exception set if the core failed or a signal handler raised.
 bool call_end(Call *call, VaccineStatus status);
+// What a method without a result returns.
+static inline PyObject *none_if(bool done) { return done ? Py_NewRef(Py_None) : NULL; }
 // From now on the end of the interpreter stops and awaits the calls of other threads. False with an
 // exception set on failure.
 bool calls_stop_at_exit(void);

@@ -133,7 +133,7 @@ static PyObject *set_num_threads(PyObject *module, PyObject *args, PyObject *key
         return NULL;
     call_begin(&call);
     const VaccineStatus status = vaccine_set_thread_count(n, &call.message);
-    return call_end(&call, status) ? Py_NewRef(Py_None) : NULL;
+    return none_if(call_end(&call, status));
 }
 
 static PyObject *available_memory(PyObject *module, PyObject *unused) {

@@ -18,17 +18,26 @@ PyObject *model_read_merged(ModelObject *self, PyObject *args, PyObject *keyword
 PyObject *model_write(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_lend(ModelObject *self, PyObject *args, PyObject *keywords);
 
+// model_adapter.c
+PyObject *model_add_adapter(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_set_frozen(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_merge_adapter(ModelObject *self, PyObject *unused);
+
 // model_compute.c
+// Words for VaccineHiddenState, ended by NULL.
+extern const char *const hidden_state_names[];
 PyObject *model_logits(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_hidden_states(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_loss(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_token_losses(ModelObject *self, PyObject *args, PyObject *keywords);
+PyObject *model_log_probabilities(ModelObject *self, PyObject *args, PyObject *keywords);
+
+// model_generate.c
 PyObject *model_generate(ModelObject *self, PyObject *args, PyObject *keywords);
 
 // model_training.c
 PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_backward_from(ModelObject *self, PyObject *args, PyObject *keywords);
-PyObject *model_log_probabilities(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_attention_gradients(ModelObject *self, PyObject *args, PyObject *keywords);
 PyObject *model_perturbations(ModelObject *self, PyObject *unused);
 PyObject *model_attention_gradient_states(ModelObject *self, PyObject *unused);

@@ -42,7 +42,7 @@ PyObject *model_logits(ModelObject *self, PyObject *args, PyObject *keywords) {
 
 // MARK: - Packed batches
 
-static const char *const states[] = {
+const char *const hidden_state_names[] = {
     [VACCINE_STATE_ATTENTION] = "attention",
     [VACCINE_STATE_MLP] = "mlp",
     [VACCINE_STATE_RESIDUAL] = "residual",
@@ -70,7 +70,7 @@ PyObject *model_hidden_states(ModelObject *self, PyObject *args, PyObject *keywo
     int kind;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO$OOOO:hidden_states", names, &arrays[0],
             &arrays[1], &what, &arrays[2], &arrays[3], &arrays[4])
-        || !argument_choice(what, "what", states, &kind))
+        || !argument_choice(what, "what", hidden_state_names, &kind))
         return NULL;
     static const char *const labels[] = {"input_ids", "offsets", "layers", "rows", "bounds"};
     Input inputs[5] = {0};
@@ -146,4 +146,30 @@ PyObject *model_token_losses(ModelObject *self, PyObject *args, PyObject *keywor
     if (!evaluate(self, args, keywords, "OOO:token_losses", &loss, &supervised, &losses))
         return NULL;
     return (PyObject *)losses;
+}
+
+PyObject *model_log_probabilities(ModelObject *self, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"input_ids", "labels", "offsets", "rows", NULL};
+    PyObject *input_ids, *labels, *offsets, *rows_value;
+    int64_t rows;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOO:log_probabilities", names, &input_ids,
+            &labels, &offsets, &rows_value)
+        || !argument_int64(rows_value, "rows", 1, (int64_t)1 << 32, &rows))
+        return NULL;
+    BatchInput batch = {0};
+    BufferObject *output = NULL;
+    if (batch_input(input_ids, labels, offsets, &batch)) {
+        const int64_t shape[] = {rows, self->sizes.vocabulary_size};
+        output = buffer_new(state_of((PyObject *)self)->buffer_type, 'f', 2, shape);
+    }
+    Call call;
+    bool done = output != NULL && model_begin(self, &call);
+    if (done) {
+        const VaccineStatus status = vaccine_model_log_probabilities(self->handle, as_batch(&batch),
+            output->values, rows, call_interrupt(&call), &call.message);
+        done = model_end(self, &call, status);
+    }
+    batch_release(&batch);
+    if (!done) Py_CLEAR(output);
+    return (PyObject *)output;
 }

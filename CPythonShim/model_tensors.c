@@ -135,7 +135,7 @@ PyObject *model_write(ModelObject *self, PyObject *args, PyObject *keywords) {
         written = model_end(self, &call, status) && mapped_memory_is_whole(values.values);
     }
     input_release(&values);
-    return written ? Py_NewRef(Py_None) : NULL;
+    return none_if(written);
 }
 
 // The memory of a two-dimensional array of bytes, whose object lies in `held`; false with an
@@ -191,5 +191,5 @@ PyObject *model_lend(ModelObject *self, PyObject *args, PyObject *keywords) {
     if (readable) PyBuffer_Release(&view);
     Py_XDECREF(memory);
     input_release(&order);
-    return lent ? Py_NewRef(Py_None) : NULL;
+    return none_if(lent);
 }

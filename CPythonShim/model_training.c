@@ -49,20 +49,20 @@ static void perturbation_release(PerturbationInput *input) {
 static bool is_given(PyObject *value) { return value != NULL && value != Py_None; }
 
 static bool seeds(PyObject *seed, PyObject *stream, PyObject *draw, VaccinePassOptions *options) {
-    return (seed == NULL || argument_uint64(seed, "seed", &options->seed))
-        && (stream == NULL || argument_uint64(stream, "stream", &options->stream))
-        && (draw == NULL || argument_uint64(draw, "draw", &options->draw));
+    return argument_uint64(seed, "seed", &options->seed)
+        && argument_uint64(stream, "stream", &options->stream)
+        && argument_uint64(draw, "draw", &options->draw);
 }
 
 static bool perturbation_input(PyObject *kind, PyObject *rho, PyObject *norm, PyObject *variance,
     PyObject *factor, PyObject *layers, PyObject *values, PerturbationInput *input,
     VaccinePerturbation *result) {
     int choice = VACCINE_PERTURBATION_NONE, scope = VACCINE_NORM_CHOSEN;
-    if ((kind != NULL && !argument_choice(kind, "perturbation", perturbations, &choice))
-        || (rho != NULL && !argument_double(rho, "rho", &result->rho))
-        || (norm != NULL && !argument_choice(norm, "norm", scopes, &scope))
-        || (variance != NULL && !argument_double(variance, "variance", &result->variance))
-        || (factor != NULL && !argument_double(factor, "factor", &result->factor))
+    if (!argument_choice(kind, "perturbation", perturbations, &choice)
+        || !argument_double(rho, "rho", &result->rho)
+        || !argument_choice(norm, "norm", scopes, &scope)
+        || !argument_double(variance, "variance", &result->variance)
+        || !argument_double(factor, "factor", &result->factor)
         || (is_given(layers) && !input_integers(layers, "layers", &input->layers))
         || (is_given(values) && !input_floats(values, "values", 3, 3, &input->values)))
         return false;
@@ -80,8 +80,7 @@ static bool terms_input(PyObject *weights, PyObject *reference, PyObject *refere
     TermsInput *input, VaccinePassOptions *options) {
     if ((is_given(weights) && !input_floats(weights, "token_weights", 1, 1, &input->weights))
         || (is_given(reference) && !input_floats(reference, "reference", 2, 2, &input->reference))
-        || (reference_weight != NULL
-            && !argument_double(reference_weight, "reference_weight", &options->reference_weight)))
+        || !argument_double(reference_weight, "reference_weight", &options->reference_weight))
         return false;
     if (is_given(weights)) {
         options->token_weights = input->weights.values;
@@ -137,7 +136,7 @@ PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *ke
             &values, &token_weights, &reference, &reference_weight, &weight, &seed, &stream, &draw,
             &first, &taken)
         || !seeds(seed, stream, draw, &options)
-        || (weight != NULL && !argument_double(weight, "weight", &options.weight)))
+        || !argument_double(weight, "weight", &options.weight))
         return NULL;
     const int32_t count = self->sizes.layer_count;
     double *norms = calloc((size_t)count, sizeof *norms);
@@ -201,20 +200,13 @@ PyObject *model_attention_gradients(ModelObject *self, PyObject *args, PyObject 
 
 // MARK: - A caller's loss
 
-static const char *const state_names[] = {
-    [VACCINE_STATE_ATTENTION] = "attention",
-    [VACCINE_STATE_MLP] = "mlp",
-    [VACCINE_STATE_RESIDUAL] = "residual",
-    NULL,
-};
-
 // The number of each name in `tuple`; free the result.
 static int32_t *kinds_of(PyObject *tuple, Py_ssize_t count) {
     int32_t *kinds = calloc((size_t)count + 1, sizeof *kinds);
     if (kinds == NULL) PyErr_NoMemory();
     for (Py_ssize_t i = 0; kinds != NULL && i < count; i++) {
         int choice;
-        if (!argument_choice(PyTuple_GetItem(tuple, i), "states", state_names, &choice)) {
+        if (!argument_choice(PyTuple_GetItem(tuple, i), "states", hidden_state_names, &choice)) {
             free(kinds);
             return NULL;
         }
@@ -284,32 +276,6 @@ PyObject *model_backward_from(ModelObject *self, PyObject *args, PyObject *keywo
     gradient_release(&arrays);
     free(kinds);
     return done ? PyFloat_FromDouble(norm) : NULL;
-}
-
-PyObject *model_log_probabilities(ModelObject *self, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"input_ids", "labels", "offsets", "rows", NULL};
-    PyObject *input_ids, *labels, *offsets, *rows_value;
-    int64_t rows;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOO:log_probabilities", names, &input_ids,
-            &labels, &offsets, &rows_value)
-        || !argument_int64(rows_value, "rows", 1, (int64_t)1 << 32, &rows))
-        return NULL;
-    BatchInput batch = {0};
-    BufferObject *output = NULL;
-    if (batch_input(input_ids, labels, offsets, &batch)) {
-        const int64_t shape[] = {rows, self->sizes.vocabulary_size};
-        output = buffer_new(state_of((PyObject *)self)->buffer_type, 'f', 2, shape);
-    }
-    Call call;
-    bool done = output != NULL && model_begin(self, &call);
-    if (done) {
-        const VaccineStatus status = vaccine_model_log_probabilities(self->handle, as_batch(&batch),
-            output->values, rows, call_interrupt(&call), &call.message);
-        done = model_end(self, &call, status);
-    }
-    batch_release(&batch);
-    if (!done) Py_CLEAR(output);
-    return (PyObject *)output;
 }
 
 // MARK: - What a pass left

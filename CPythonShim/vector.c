@@ -14,8 +14,6 @@ static const char *const sources[] = {
     NULL,
 };
 
-static PyObject *none_if(bool done) { return done ? Py_NewRef(Py_None) : NULL; }
-
 // MARK: - Life
 
 static PyObject *vector_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
