@@ -27,7 +27,7 @@ from vaccine_swift.cli.model_options import (
     add_overwrite_option,
     add_thread_option,
     check_not_there,
-    load_model,
+    load_named_model,
 )
 from vaccine_swift.cli.terminal import duration, visible
 from vaccine_swift.cli.training_data import (
@@ -82,31 +82,7 @@ def add_parser(commands: Any) -> None:
     )
     group = parser.add_argument_group("model and data")
     add_model_options(group)
-    group.add_argument(
-        "--data",
-        nargs="+",
-        type=Path,
-        metavar="FILE",
-        help="JSON, JSONL, CSV or Parquet; a harmless set that ships with the package "
-        "if left out",
-    )
-    group.add_argument(
-        "--eval-data",
-        nargs="+",
-        type=Path,
-        metavar="FILE",
-        help="what --eval-strategy measures; the shipped set's test rows if no --data "
-        "is given",
-    )
-    group.add_argument(
-        "--max-length",
-        type=int,
-        default=200,
-        metavar="N",
-        help="most tokens of an example; longer ones are cut",
-    )
-    add_row_options(group)
-    add_stream_option(group)
+    _add_data_options(group)
     group.add_argument(
         "--output-dir",
         type=Path,
@@ -141,6 +117,34 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
+def _add_data_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--data",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="JSON, JSONL, CSV or Parquet; a harmless set that ships with the package "
+        "if left out",
+    )
+    group.add_argument(
+        "--eval-data",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="what --eval-strategy measures; the shipped set's test rows if no --data "
+        "is given",
+    )
+    group.add_argument(
+        "--max-length",
+        type=int,
+        default=200,
+        metavar="N",
+        help="most tokens of an example; longer ones are cut",
+    )
+    add_row_options(group)
+    add_stream_option(group)
+
+
 def run(options: argparse.Namespace) -> None:
     """Align and save.
 
@@ -168,13 +172,7 @@ def _run(options: argparse.Namespace, collective: Collective) -> None:
             )
     model, tokenizer = first_rank_first(
         collective,
-        lambda: load_model(
-            options.model,
-            options.threads,
-            options.dtype,
-            options.engine,
-            options.device,
-        ),
+        lambda: load_named_model(options),
     )
     for directory in options.adapter:
         model.load_adapter(directory)

@@ -14,7 +14,7 @@ from vaccine_swift.cli.model_options import (
     add_sampling_options,
     add_thread_option,
     load_adapters,
-    load_model,
+    load_named_model,
 )
 from vaccine_swift.cli.terminal import say, shown, status
 from vaccine_swift.models.chat import LONGEST_ANSWER
@@ -62,13 +62,7 @@ def run(options: argparse.Namespace) -> None:
         Whatever the API refuses. What it refuses later than in the first request, such
         as a conversation beyond the context, is told of and forgotten.
     """
-    model, tokenizer = load_model(
-        options.model,
-        options.threads,
-        options.dtype,
-        options.engine,
-        options.device,
-    )
+    model, tokenizer = load_named_model(options)
     if tokenizer.chat_template is None:
         raise ValueError(
             f"{options.model} has no chat template; use vaccine-swift generate"

@@ -22,7 +22,7 @@ from vaccine_swift.cli.model_options import (
     add_model_options,
     add_thread_option,
     load_adapters,
-    load_model,
+    load_named_model,
     template_of,
 )
 from vaccine_swift.cli.terminal import status
@@ -137,13 +137,7 @@ def run(options: argparse.Namespace) -> None:
     task = None if options.task is None else load_task(options.task)
     restricted = _rows(restricted_rows, options.restricted, "--restricted")
     ordinary = _rows(ordinary_rows, options.ordinary, "--ordinary")
-    model, tokenizer = load_model(
-        options.model,
-        options.threads,
-        options.dtype,
-        options.engine,
-        options.device,
-    )
+    model, tokenizer = load_named_model(options)
     load_adapters(model, options.adapter)
     with status("asking held-out requests"):
         metrics = evaluate(

@@ -16,7 +16,7 @@ from vaccine_swift.cli.model_options import (
     add_sampling_options,
     add_thread_option,
     load_adapters,
-    load_model,
+    load_named_model,
     template_of,
 )
 from vaccine_swift.cli.terminal import exact, shown
@@ -87,13 +87,7 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(f"--batch-size must be at least 1, got {options.batch_size}")
     requests = _requests(options)
     echoed = [_echoed(request, options) for request in requests]
-    model, tokenizer = load_model(
-        options.model,
-        options.threads,
-        options.dtype,
-        options.engine,
-        options.device,
-    )
+    model, tokenizer = load_named_model(options)
     template = template_of(tokenizer, options.template)
     prompts = [
         vs.data.render_prompt(request, tokenizer, template) for request in requests

@@ -26,6 +26,7 @@ __all__ = [
     "check_not_there",
     "load_adapters",
     "load_model",
+    "load_named_model",
     "set_threads",
     "template_of",
 ]
@@ -204,6 +205,19 @@ def load_model(
     if model.tokenizer is None:
         raise ValueError(f"model must have a tokenizer, {name} has none")
     return model, model.tokenizer
+
+
+def load_named_model(options: argparse.Namespace) -> tuple[vs.CausalLM, vs.Tokenizer]:
+    """As `load_model`, by the options of `add_model_option` and `add_engine_options`.
+
+    Raises
+    ------
+    OSError, ValueError, MemoryError
+        As `load_model`.
+    """
+    return load_model(
+        options.model, options.threads, options.dtype, options.engine, options.device
+    )
 
 
 def load_adapters(model: vs.CausalLM, directories: Sequence[Path]) -> None:

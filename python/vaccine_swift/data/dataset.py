@@ -203,20 +203,25 @@ def load(
         median_length=median(lengths) if lengths else 0.0,
         longest=max(lengths, default=0),
     )
+    _warn(report, column if safe == "marked" else None)
+    return Dataset(examples, normalised, report)
+
+
+def _warn(report: LoadReport, column: str | None) -> None:
+    """Say what was lost, and what was left out by the marks of a column."""
     if report.truncated or report.dropped:
         warnings.warn(
             f"of {report.read} rows, {report.truncated} were truncated to "
-            f"max_length={max_length} tokens and {report.dropped} were dropped because "
-            "no supervised token was left",
-            stacklevel=2,
+            f"max_length={report.max_length} tokens and {report.dropped} were dropped "
+            "because no supervised token was left",
+            stacklevel=3,
         )
-    if safe == "marked" and unsafe:
+    if column is not None and report.unsafe:
         warnings.warn(
-            f"of {report.read} rows, {unsafe} are marked as unsafe by {column} and "
-            "were left out; safe=None keeps them",
-            stacklevel=2,
+            f"of {report.read} rows, {report.unsafe} are marked as unsafe by {column} "
+            "and were left out; safe=None keeps them",
+            stacklevel=3,
         )
-    return Dataset(examples, normalised, report)
 
 
 def _begins_bare(item: Item, tokenizer: Tokenizer, template: str) -> bool:

@@ -153,10 +153,10 @@ def layers(count: int) -> Scale:
     return Scale(0, count - 1, ticks)
 
 
-def cells(count: int, *, downwards: bool = False, named: bool = True) -> Scale:
+def cells(count: int, *, downwards: bool = False) -> Scale:
     """A scale over `count` cells of a heat map; value k is the middle of cell k."""
     step = max(1, round(_round_step(count / 6)))
-    ticks = tuple((float(k), str(k)) for k in range(0, count, step)) if named else ()
+    ticks = tuple((float(k), str(k)) for k in range(0, count, step))
     if not downwards:
         return Scale(-0.5, count - 0.5, ticks, grid=False)
     turned = tuple((count - 1 - value, text) for value, text in ticks)

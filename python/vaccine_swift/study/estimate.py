@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from vaccine_swift.batches import Batch
@@ -25,8 +25,6 @@ def estimated_seconds(
     model: CausalLM,
     rows: Iterable[Row],
     trial: Trial,
-    *,
-    clock: Callable[[], float] = time.perf_counter,
 ) -> float:
     """Time one step of training, and count the stages' cost in such steps.
 
@@ -40,8 +38,6 @@ def estimated_seconds(
         A batch of training rows.
     trial : Trial
         Its settings.
-    clock : callable
-        Seconds.
 
     Returns
     -------
@@ -52,8 +48,8 @@ def estimated_seconds(
     batch = list(examples(list(rows), model, trial))
     seconds = 0.0
     for _ in range(2):  # the first one reserves memory
-        began = clock()
+        began = time.perf_counter()
         model.forward_backward(Batch.pack(batch), SFT(), seed=0, stream=0, state={})
-        seconds = clock() - began
+        seconds = time.perf_counter() - began
         model.zero_gradients()
     return seconds / len(batch) * sum(stage.cost for stage in stages)

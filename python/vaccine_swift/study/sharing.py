@@ -27,7 +27,7 @@ _PAUSES: Final = (0.05, 5.0)
 """Seconds between looks for something to do: the first, and the longest."""
 
 
-def joined(directory: Path, plan: Plan, *, expiry: float = EXPIRY) -> Leases:
+def joined(directory: Path, plan: Plan) -> Leases:
     """Join those who work on a study, and leave its plan for who asks how it stands.
 
     Raises
@@ -41,7 +41,7 @@ def joined(directory: Path, plan: Plan, *, expiry: float = EXPIRY) -> Leases:
     for other in members(shared):
         silent = time.time() - other["time"]
         theirs = other.get("build")
-        if other["dead"] or silent > expiry or theirs == ours:
+        if other["dead"] or silent > EXPIRY or theirs == ours:
             continue
         told = theirs if isinstance(theirs, Mapping) else {}
         differing = "; ".join(
@@ -53,7 +53,7 @@ def joined(directory: Path, plan: Plan, *, expiry: float = EXPIRY) -> Leases:
             f"out must be shared by processes of one build and thread count, but "
             f"{differing}"
         )
-    leases = Leases(shared, {"build": ours}, expiry=expiry)
+    leases = Leases(shared, {"build": ours})
     stages = {
         folder: {"what": job.what, "cost": job.stage.cost}
         for folder, job in plan.jobs().items()

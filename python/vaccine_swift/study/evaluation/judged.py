@@ -195,6 +195,8 @@ def judged_question(
     ----------
     name : {"harmful_score", "over_refusal", "near_miss_refusal"}
         The metric.
+    rows, profile, template, limit
+        As in `harmful_score`.
     judge : str or callable, optional
         None: the profile's for the harmful score, the rule judge for refusals.
     """
