@@ -67,13 +67,13 @@ static PyObject *drift_table(PyObject *module, PyObject *args) {
 
 static PyObject *drift_paired(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *a[7];
+    PyObject *a[8] = {NULL};
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
     int64_t folds, sketch;
     uint64_t seed;
     if (!PyArg_ParseTuple(
-            args, "OOOOOOO:drift_paired", &a[0], &a[1], &a[2], &a[3], &a[4], &a[5], &a[6])
+            args, "OOOOOOO|O:drift_paired", &a[0], &a[1], &a[2], &a[3], &a[4], &a[5], &a[6], &a[7])
         || !size(a[3], "folds", 1, MOST, &folds) || !size(a[4], "sketch", 0, MOST, &sketch)
         || !argument_uint64(a[5], "seed", &seed))
         return NULL;
@@ -87,32 +87,61 @@ static PyObject *drift_paired(PyObject *module, PyObject *args) {
         : NULL;
     if (states == NULL) return failed(&arrays);
     Call call;
-    call_begin(&call);
+    call_begin_told(&call, a[7]);
     const VaccineStatus status = vaccine_drift_paired(
         &x, &y, keys, folds, sketch, seed, states, call_interrupt(&call), &call.message);
     return finish(&call, &arrays, status);
 }
 
+// Rows of one set, or of two of one width where the second is not None.
+static bool one_or_two_sets(Arrays *arrays, PyObject *a, PyObject *b, VaccineEmbeddings *x,
+    VaccineEmbeddings *y, const VaccineEmbeddings **second) {
+    *second = b == Py_None ? NULL : y;
+    if (!array_embeddings(arrays, a, "x", x)
+        || (*second != NULL && !array_embeddings(arrays, b, "y", y)))
+        return false;
+    if (*second == NULL || x->width == y->width) return true;
+    PyErr_SetString(PyExc_ValueError, "x and y must have one width");
+    return false;
+}
+
 static PyObject *drift_unpaired(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *a[3];
+    PyObject *a[4] = {NULL};
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
-    if (!PyArg_ParseTuple(args, "OOO:drift_unpaired", &a[0], &a[1], &a[2])) return NULL;
-    const bool two = a[1] != Py_None;
-    if (!array_embeddings(&arrays, a[0], "x", &x)
-        || (two && !array_embeddings(&arrays, a[1], "y", &y)))
-        return failed(&arrays);
-    if (two && x.width != y.width) {
-        PyErr_SetString(PyExc_ValueError, "x and y must have one width");
-        return failed(&arrays);
-    }
+    const VaccineEmbeddings *second;
+    if (!PyArg_ParseTuple(args, "OOO|O:drift_unpaired", &a[0], &a[1], &a[2], &a[3])) return NULL;
+    if (!one_or_two_sets(&arrays, a[0], a[1], &x, &y, &second)) return failed(&arrays);
     double *state = array_write(&arrays, a[2], "state", 'd', vaccine_drift_paired_count(x.width));
     if (state == NULL) return failed(&arrays);
     Call call;
-    call_begin(&call);
+    call_begin_told(&call, a[3]);
     const VaccineStatus status
-        = vaccine_drift_unpaired(&x, two ? &y : NULL, state, call_interrupt(&call), &call.message);
+        = vaccine_drift_unpaired(&x, second, state, call_interrupt(&call), &call.message);
+    return finish(&call, &arrays, status);
+}
+
+static PyObject *drift_span(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *a[4] = {NULL};
+    Arrays arrays = {.count = 0};
+    VaccineEmbeddings x, y;
+    const VaccineEmbeddings *second;
+    if (!PyArg_ParseTuple(args, "OOO|O:drift_span", &a[0], &a[1], &a[2], &a[3])) return NULL;
+    if (!one_or_two_sets(&arrays, a[0], a[1], &x, &y, &second)) return failed(&arrays);
+    const int64_t rows = x.rows + (second != NULL ? y.rows : 0);
+    if (rows > MOST) {
+        PyErr_Format(PyExc_ValueError, "x and y must have at most %lld rows, got %lld",
+            (long long)MOST, (long long)rows);
+        return failed(&arrays);
+    }
+    double *coordinates = array_write(&arrays, a[2], "coordinates", 'd', size_product(rows, rows));
+    if (coordinates == NULL) return failed(&arrays);
+    Call call;
+    call_begin_told(&call, a[3]);
+    const VaccineStatus status
+        = vaccine_drift_span(&x, second, coordinates, call_interrupt(&call), &call.message);
     return finish(&call, &arrays, status);
 }
 
@@ -193,6 +222,7 @@ PyMethodDef drift_state_functions[] = {
     FUNCTION(drift_table),
     FUNCTION(drift_paired),
     FUNCTION(drift_unpaired),
+    FUNCTION(drift_span),
     FUNCTION(drift_merge_vector),
     FUNCTION(drift_merge_paired),
     FUNCTION(drift_vector_folds),

@@ -65,10 +65,10 @@ static PyObject *drift_contrast(PyObject *module, PyObject *args) {
 
 static PyObject *drift_layer_map(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *a[5];
+    PyObject *a[6] = {NULL};
     Arrays arrays = {.count = 0};
     int64_t prompts, layers, directions;
-    if (!PyArg_ParseTuple(args, "OOOOO:drift_layer_map", &a[0], &a[1], &a[2], &a[3], &a[4])
+    if (!PyArg_ParseTuple(args, "OOOOO|O:drift_layer_map", &a[0], &a[1], &a[2], &a[3], &a[4], &a[5])
         || !size(a[1], "prompts", 0, MOST_ROWS, &prompts) || !size(a[2], "layers", 1, MOST, &layers)
         || !size(a[3], "directions", 1, MOST, &directions))
         return NULL;
@@ -77,7 +77,7 @@ static PyObject *drift_layer_map(PyObject *module, PyObject *args) {
     double *map = sketches ? array_write(&arrays, a[4], "map", 'd', layers * layers) : NULL;
     if (map == NULL) return failed(&arrays);
     Call call;
-    call_begin(&call);
+    call_begin_told(&call, a[5]);
     const VaccineStatus status = vaccine_drift_layer_map(
         sketches, prompts, layers, directions, map, call_interrupt(&call), &call.message);
     return finish(&call, &arrays, status);

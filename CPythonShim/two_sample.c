@@ -129,11 +129,12 @@ static PyObject *drift_neighbour_overlap(PyObject *module, PyObject *args) {
 
 static PyObject *drift_classifier_scores(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *a[5];
+    PyObject *a[6] = {NULL};
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
     int64_t count;
-    if (!PyArg_ParseTuple(args, "OOOOO:drift_classifier_scores", &a[0], &a[1], &a[2], &a[3], &a[4])
+    if (!PyArg_ParseTuple(
+            args, "OOOOO|O:drift_classifier_scores", &a[0], &a[1], &a[2], &a[3], &a[4], &a[5])
         || !size(a[3], "count", 2, MOST, &count))
         return NULL;
     if (!two_sets(&arrays, a[0], a[1], &x, &y)) return failed(&arrays);
@@ -141,7 +142,7 @@ static PyObject *drift_classifier_scores(PyObject *module, PyObject *args) {
     double *scores = folds ? array_write(&arrays, a[4], "scores", 'd', x.rows + y.rows) : NULL;
     if (scores == NULL) return failed(&arrays);
     Call call;
-    call_begin(&call);
+    call_begin_told(&call, a[5]);
     const VaccineStatus status = vaccine_drift_classifier_scores(
         &x, &y, folds, count, scores, call_interrupt(&call), &call.message);
     return finish(&call, &arrays, status);

@@ -9,6 +9,11 @@ void blas_memory_free(void *buffer);
 
 // Cholesky factor of a symmetric positive definite matrix.
 void dpotrf_(const char *triangle, const int *n, double *a, const int *stride, int *info);
+// The triangular factor of a triangle above a rectangle, or above another triangle where `l` is
+// `m`.
+void dtpqrt_(const int *m, const int *n, const int *l, const int *panel, double *triangle,
+    const int *stride, double *rectangle, const int *rectangle_stride, double *reflections,
+    const int *reflections_stride, double *work, int *info);
 // Eigenvalues, ascending, and eigenvectors of a symmetric matrix, by divide and conquer.
 void dsyevd_(const char *job, const char *triangle, const int *n, double *a, const int *stride,
     double *values, double *work, const int *work_count, int *integers, const int *integers_count,

@@ -123,6 +123,20 @@ public func vaccine_drift_unpaired(
 }
 
 @c @implementation
+public func vaccine_drift_span(
+    _ x: UnsafePointer<VaccineEmbeddings>!, _ y: UnsafePointer<VaccineEmbeddings>!,
+    _ coordinates: UnsafeMutablePointer<Double>!, _ interrupt: VaccineInterrupt,
+    _ message: UnsafeMutablePointer<VaccineMessage>!
+) -> VaccineStatus {
+    status(message, products: true) { () throws(VaccineError) in
+        let second = y == nil ? nil : try EmbeddingRows(y, "y")
+        let found = try spanCoordinates(
+            EmbeddingRows(x, "x"), second, interruption: interrupt.interruption)
+        copy(found, to: coordinates)
+    }
+}
+
+@c @implementation
 public func vaccine_drift_row_metrics(
     _ reference: UnsafePointer<VaccineEmbeddings>!, _ current: UnsafePointer<VaccineEmbeddings>!,
     _ metrics: UnsafePointer<Int64>!, _ wanted: Int64, _ values: UnsafeMutablePointer<Double>!,

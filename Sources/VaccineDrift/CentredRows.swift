@@ -12,19 +12,26 @@ struct CentredRows: Sendable {
     private let rest: [Double]
 
     /// - Parameter rows: whose mean is taken; one at least.
-    init(_ x: EmbeddingRows, meanOf rows: [Int]) {
+    /// - Throws: `.interrupted`.
+    init(
+        _ x: EmbeddingRows, meanOf rows: [Int], interruption: Interruption
+    ) throws(VaccineError) {
         var start = [Double](repeating: 0, count: x.width)
         x.read(rows[0], into: &start, from: 0)
         let (first, bands) = (start, rowBands(rows.count))
         let parts = Results<[Double]>(count: bands.count)
-        Threads.forEach(bands.count) { index, _ in
-            var sums = [Double](repeating: 0, count: x.width)
-            var values = sums
-            for row in rows[bands[index]] {
-                x.read(row, into: &values, from: 0)
-                for column in sums.indices { sums[column] += values[column] - first[column] }
+        for wave in Blocks(of: bands.count, size: Threads.wave(of: 64 * 4 * x.width)) {
+            try interruption.check(wave.lowerBound, of: bands.count)
+            Threads.forEach(wave.count) { place, _ in
+                let index = wave.lowerBound + place
+                var sums = [Double](repeating: 0, count: x.width)
+                var values = sums
+                for row in rows[bands[index]] {
+                    x.read(row, into: &values, from: 0)
+                    for column in sums.indices { sums[column] += values[column] - first[column] }
+                }
+                parts[index] = sums
             }
-            parts[index] = sums
         }
         var total = [Double](repeating: 0, count: x.width)
         for index in bands.indices {

@@ -49,13 +49,6 @@ public import VaccineNumerics
         for column in 0..<width { target[start + column] = unsafe Double(source[column]) }
     }
 
-    /// All rows.
-    var matrix: DoubleMatrix {
-        var values = [Double](repeating: 0, count: rows * width)
-        for row in 0..<rows { read(row, into: &values, from: row * width) }
-        return DoubleMatrix(rows: rows, columns: width, values)
-    }
-
     public subscript(row: Int, column: Int) -> Double {
         precondition(
             row >= 0 && row < rows && column >= 0 && column < width, "place out of range")
@@ -188,10 +181,17 @@ public import VaccineNumerics
     }
 
     /// - Parameter name: the argument in the message.
-    /// - Throws: `VaccineError.value` that counts NaN and infinite elements and locates the first.
-    public func checkFinite(_ name: String) throws(VaccineError) {
+    /// - Throws: `VaccineError.value` that counts NaN and infinite elements and locates the first;
+    ///   `.interrupted`.
+    public func checkFinite(
+        _ name: String, interruption: Interruption = .none
+    ) throws(VaccineError) {
         let bands = Array(Blocks(of: rows, size: max(1, (1 << 16) / width)))
-        let fine = Threads.map(bands.count) { isFinite(bands[$0]) ? 1 : 0 }
+        var fine: [Double] = []
+        for wave in Blocks(of: bands.count, size: Threads.wave(of: 1 << 18)) {
+            try interruption.check(wave.lowerBound, of: bands.count)
+            fine += Threads.map(wave.count) { isFinite(bands[wave.lowerBound + $0]) ? 1 : 0 }
+        }
         guard fine.contains(0) else { return }
         let counts = Threads.map(rows) { row in
             var count = 0.0

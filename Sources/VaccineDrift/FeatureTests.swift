@@ -11,8 +11,9 @@ public import VaccineNumerics
 public func kolmogorovSmirnov(
     _ x: EmbeddingRows, _ y: EmbeddingRows, interruption: Interruption
 ) throws(VaccineError) -> (statistics: [Double], pValues: [Double]) {
-    try x.checkFinite("x")
-    try y.checkFinite("y")
+    try x.checkFinite("x", interruption: interruption.part(0, of: 64))
+    try y.checkFinite("y", interruption: interruption.part(1, of: 64))
+    let interruption = interruption.part(2..<64, of: 64)
     let (n, m) = (Double(x.rows), Double(y.rows))
     var statistics: [Double] = []
     let columns = EmbeddingRows.columnsTogether(rows: x.rows + y.rows)

@@ -30,7 +30,11 @@ public enum FoldStates {
         let (x, y) = (
             RowBlock(rows: longest, columns: width), RowBlock(rows: longest, columns: width)
         )
+        var done = 0
         for (fold, rows) in members.enumerated() {
+            let own = interruption.part(done..<done + rows.count, of: keys.count)
+            let (means, products) = (own.part(0, of: 16), own.part(1..<16, of: 16))
+            done += rows.count
             let place = unsafe states + fold * PairedMoments.stateCount(width: width)
             let state = unsafe PairedState(base: place, width: width)
             guard !rows.isEmpty else {
@@ -38,7 +42,8 @@ public enum FoldStates {
                 continue
             }
             let (left, right) = (
-                CentredRows(reference, meanOf: rows), CentredRows(current, meanOf: rows)
+                try CentredRows(reference, meanOf: rows, interruption: means.part(0, of: 2)),
+                try CentredRows(current, meanOf: rows, interruption: means.part(1, of: 2))
             )
             guard left.isFinite && right.isFinite else {
                 try reference.checkFinite("reference")
@@ -47,11 +52,13 @@ public enum FoldStates {
             }
             var sums = RowSums(width: width)
             for start in stride(from: 0, to: rows.count, by: block) {
-                try interruption.check()
-                let part = Array(rows[start..<min(start + block, rows.count)])
+                let range = start..<min(start + block, rows.count)
+                let part = Array(rows[range])
+                let told = products.part(range, of: rows.count)
+                try told.check(0)
                 for band in fill(x, y, part, left, right, times: projection) { sums.add(band) }
                 try state.addProducts(
-                    x, y, rows: part.count, add: start > 0, interruption: interruption)
+                    x, y, rows: part.count, add: start > 0, interruption: told)
             }
             state.mirror()
             state.set(
@@ -74,10 +81,13 @@ public enum FoldStates {
         let width = x.width
         let state = unsafe PairedState(base: state, width: width)
         state.clear()
-        let meanX = try addScatter(of: x, "x", .xx, to: state, interruption)
+        let all = x.rows + (y?.rows ?? 0)
+        let meanX = try addScatter(
+            of: x, "x", .xx, to: state, interruption.part(0..<x.rows, of: all))
         var meanY = [Double](repeating: 0, count: width)
         if let y {
-            meanY = try addScatter(of: y, "y", .yy, to: state, interruption)
+            meanY = try addScatter(
+                of: y, "y", .yy, to: state, interruption.part(x.rows..<all, of: all))
             state.scale(.yy, by: Double(x.rows - 1) / Double(max(1, y.rows - 1)))
         }
         state.mirror()
@@ -92,14 +102,16 @@ public enum FoldStates {
         to state: PairedState, _ interruption: Interruption
     ) throws(VaccineError) -> [Double] {
         let all = Array(0..<rows.rows)
-        let centred = CentredRows(rows, meanOf: all)
+        let centred = try CentredRows(
+            rows, meanOf: all, interruption: interruption.part(0, of: 16))
         guard centred.isFinite else {
             try rows.checkFinite(name)
             throw .value("\(name) must be smaller: sums overflow")
         }
         let values = RowBlock(rows: min(block, rows.rows), columns: rows.width)
         for part in Blocks(of: rows.rows, size: block) {
-            try interruption.check()
+            let told = interruption.part(1..<16, of: 16).part(part, of: rows.rows)
+            try told.check(0)
             let bands = rowBands(part.count)
             Threads.forEach(bands.count) { index, _ in
                 let band = bands[index]
@@ -111,7 +123,7 @@ public enum FoldStates {
             }
             try state.addProducts(
                 values, values, rows: part.count, add: part.lowerBound > 0, of: [product],
-                interruption: interruption)
+                interruption: told)
         }
         return centred.mean(times: nil)
     }

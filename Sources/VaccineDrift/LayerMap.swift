@@ -26,9 +26,12 @@ public func layerMap(
         (0..<layers).map { side($0, current: false) }, (0..<layers).map { side($0, current: true) }
     )
     var map: [Double] = []
-    for layer in 0..<layers {
-        try interruption.check()
-        map += Threads.map(layers) { other in
+    let work = 4 * prompts * directions * directions
+    for pair in Blocks(of: layers * layers, size: Threads.wave(of: work)) {
+        try interruption.check(pair.lowerBound, of: layers * layers)
+        map += Threads.map(pair.count) { place in
+            let index = pair.lowerBound + place
+            let (layer, other) = (index / layers, index % layers)
             let moments = PairedMoments(x: reference[layer], y: current[other])
             guard
                 isResolved(moments.sxx, of: reference[layer])

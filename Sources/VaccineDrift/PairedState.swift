@@ -34,9 +34,6 @@ internal import VaccineNumerics
         unsafe base + 4 + width * (6 + product.rawValue * width)
     }
 
-    /// Columns of a product that one task computes: fixed, so that results do not depend on the threads.
-    private static let tile = 384
-
     /// Adds some products of the first `count` rows; of the symmetric ones only upper triangles are written.
     ///
     /// - Complexity: 4·count·width² operations.
@@ -45,8 +42,8 @@ internal import VaccineNumerics
         _ x: RowBlock, _ y: RowBlock, rows count: Int, add: Bool,
         of wanted: [Product] = Product.allCases, interruption: Interruption
     ) throws(VaccineError) {
-        let tiles = stride(from: 0, to: width, by: PairedState.tile).map {
-            $0..<min($0 + PairedState.tile, width)
+        let tiles = stride(from: 0, to: width, by: RowBlock.tile).map {
+            $0..<min($0 + RowBlock.tile, width)
         }
         var tasks: [(product: Product, rows: Range<Int>, columns: Range<Int>)] = []
         for product in wanted {
@@ -61,9 +58,9 @@ internal import VaccineNumerics
             tasks += wanted.filter { $0 != .xy }.map { ($0, rows, rows) }
         }
         let chosen = tasks
-        let work = PairedState.tile * PairedState.tile * count / 8
+        let work = RowBlock.tile * RowBlock.tile * count / 8
         for wave in Blocks(of: chosen.count, size: Threads.wave(of: work)) {
-            try interruption.check()
+            try interruption.check(wave.lowerBound, of: chosen.count)
             Threads.forEach(wave.count) { index, _ in
                 let (product, rows, columns) = chosen[wave.lowerBound + index]
                 let (left, right) = (product == .yy ? y : x, product == .xx ? x : y)

@@ -1,4 +1,5 @@
 internal import COpenBLAS
+internal import VaccineNumerics
 
 /// Rows of double precision that threads fill together, each thread rows of its own.
 @safe final class RowBlock: @unchecked Sendable {
@@ -28,6 +29,32 @@ internal import COpenBLAS
             unsafe (base + row * columns).update(from: source + start, count: columns)
         }
     }
+
+    /// Columns of a product that one task computes: fixed, so that results do not depend on the threads.
+    static let tile = 384
+
+    /// self (+)= otherᵀ · other over the first `count` rows of another block: the upper triangle.
+    ///
+    /// - Complexity: count · columns² operations.
+    /// - Throws: `.interrupted`.
+    func setSquare(
+        of other: RowBlock, rows count: Int, add: Bool, interruption: Interruption
+    ) throws(VaccineError) {
+        precondition(rows == columns && columns == other.columns, "shapes differ")
+        let tiles = Array(Blocks(of: columns, size: RowBlock.tile))
+        let tasks = tiles.indices.flatMap { first in tiles[first...].map { (tiles[first], $0) } }
+        let work = RowBlock.tile * RowBlock.tile * count / 8
+        for wave in Blocks(of: tasks.count, size: Threads.wave(of: work)) {
+            try interruption.check(wave.lowerBound, of: tasks.count)
+            Threads.forEach(wave.count) { index, _ in
+                let (left, right) = tasks[wave.lowerBound + index]
+                unsafe other.multiply(left, by: other, right, rows: count, into: base, add: add)
+            }
+        }
+    }
+
+    /// All numbers, row after row.
+    var elements: [Double] { unsafe Array(UnsafeBufferPointer(start: base, count: rows * columns)) }
 
     /// target (+)= selfᵀ · other over the first `count` rows, of these columns, on the calling thread.
     ///

@@ -11,8 +11,9 @@ public func slicedWasserstein(
     _ x: EmbeddingRows, _ y: EmbeddingRows, projections: Int, power: Int, seed: UInt64,
     interruption: Interruption
 ) throws(VaccineError) -> [Double] {
-    try x.checkFinite("x")
-    try y.checkFinite("y")
+    try x.checkFinite("x", interruption: interruption.part(0, of: 64))
+    try y.checkFinite("y", interruption: interruption.part(1, of: 64))
+    let interruption = interruption.part(2..<64, of: 64)
     var results: [Double] = []
     // Directions that share a sweep over the rows: their projections take 64 MB at most.
     let together = max(1, min(16, (1 << 23) / (x.rows + y.rows)))
@@ -20,11 +21,12 @@ public func slicedWasserstein(
         let directions = some.map {
             direction(x.width, RandomStream(seed, 0x736C_6963, UInt64($0)))
         }
-        let done = interruption.part(some.lowerBound, of: projections)
+        let part = interruption.part(some, of: projections)
         let (a, b) = (
-            try x.projected(directions, interruption: done),
-            try y.projected(directions, interruption: done)
+            try x.projected(directions, interruption: part.part(0, of: 3)),
+            try y.projected(directions, interruption: part.part(1, of: 3))
         )
+        try part.check(2, of: 3)
         results += Threads.map(some.count) { index in
             wassersteinPower(
                 sortedNumbers(a[index], asSingles: false),
@@ -67,7 +69,7 @@ extension EmbeddingRows {
         var found = directions.map { _ in [Double](repeating: 0, count: rows) }
         let work = width * (directions.count + 8) * (parts.first?.count ?? 0)
         for wave in Blocks(of: parts.count, size: Threads.wave(of: work)) {
-            try interruption.check()
+            try interruption.check(wave.lowerBound, of: parts.count)
             let products = Results<DoubleMatrix>(count: wave.count)
             Threads.forEach(wave.count) { index, _ in
                 let part = parts[wave.lowerBound + index]

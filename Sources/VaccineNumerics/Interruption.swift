@@ -63,9 +63,15 @@ public struct Blocks: Sequence, IteratorProtocol {
 
     /// For the `index`-th of `count` parts of equal length: all of one is a share of this.
     public func part(_ index: Int, of count: Int) -> Interruption {
-        unsafe Interruption(
-            poll, context, start: start + share * Double(index) / Double(count),
-            share: share / Double(count))
+        part(index..<index + 1, of: count)
+    }
+
+    /// For some of `count` parts of equal length.
+    public func part(_ some: Range<Int>, of count: Int) -> Interruption {
+        let each = share / Double(max(1, count))
+        return unsafe Interruption(
+            poll, context, start: start + each * Double(some.lowerBound),
+            share: each * Double(some.count))
     }
 
     /// - Parameter done: the share that is done, where that is known.

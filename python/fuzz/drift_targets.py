@@ -98,6 +98,13 @@ def _unpaired(draw: Draw) -> list[Any]:
     return [x, y, np.zeros(_core.drift_state_counts(x.shape[1])[1])]
 
 
+def _span(draw: Draw) -> list[Any]:
+    x = _rows(draw)
+    y = draw.choice([None, _rows(draw, None, x.shape[1])])
+    count = len(x) + (0 if y is None else len(y))
+    return [x, y, np.zeros((count, count))]
+
+
 def _merge(draw: Draw, *, paired: bool) -> list[Any]:
     count, width = draw.few(0, 3), draw.few(1, 5)
     a, b = (
@@ -220,6 +227,7 @@ DRIFT: dict[str, Callable[[Draw], list[Any]]] = {
     "drift_table": _table,
     "drift_paired": _paired,
     "drift_unpaired": _unpaired,
+    "drift_span": _span,
     "drift_row_metrics": _row_metrics,
     "drift_merge_vector": lambda draw: _merge(draw, paired=False),
     "drift_merge_paired": lambda draw: _merge(draw, paired=True),

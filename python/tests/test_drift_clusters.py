@@ -7,6 +7,7 @@ import pytest
 
 from vaccine_swift import drift
 from vaccine_swift.drift.clusters import cluster_shares
+from vaccine_swift.drift.watch import Watch
 from vaccine_swift.statistics import fisher_p_value, holm
 
 CENTRES = 12 * np.eye(4, 6)
@@ -22,7 +23,10 @@ def sides(seed, *, n=300, m=200, gained=0.25):
 
 
 def found(x, y, *, segments=None, ids=None, seed=0, independent=True):
-    return cluster_shares(x, y, segments, ids, 0.05, seed, independent=independent)
+    watch = Watch(progress=False)
+    return cluster_shares(
+        x, y, segments, ids, 0.05, seed, watch, independent=independent
+    )
 
 
 @pytest.mark.parametrize(

@@ -298,10 +298,22 @@ def drift_paired(
     sketch: int,
     seed: int,
     states: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
     /,
 ) -> None: ...
 def drift_unpaired(
-    x: _SupportsBuffer, y: _SupportsBuffer | None, state: _SupportsBuffer, /
+    x: _SupportsBuffer,
+    y: _SupportsBuffer | None,
+    state: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
+    /,
+) -> None: ...
+def drift_span(
+    x: _SupportsBuffer,
+    y: _SupportsBuffer | None,
+    coordinates: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
+    /,
 ) -> None: ...
 def drift_row_metrics(
     reference: _SupportsBuffer,
@@ -393,6 +405,7 @@ def drift_layer_map(
     layers: int,
     directions: int,
     result: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
     /,
 ) -> None: ...
 def drift_two_sample(
@@ -444,5 +457,6 @@ def drift_classifier_scores(
     folds: _SupportsBuffer,
     count: int,
     scores: _SupportsBuffer,
+    progress: Callable[[float], object] | None = None,
     /,
 ) -> None: ...

@@ -64,6 +64,11 @@ VaccineStatus vaccine_drift_paired(const VaccineEmbeddings *reference,
 VaccineStatus vaccine_drift_unpaired(const VaccineEmbeddings *x, const VaccineEmbeddings *y,
     double *state, VaccineInterrupt interrupt, VaccineMessage *message);
 
+// Rows in an orthonormal basis of their span: of x less its mean, or where `y` is not NULL of both
+// less x's mean. Out: `coordinates` [rows, rows] of the rows of x and then of y.
+VaccineStatus vaccine_drift_span(const VaccineEmbeddings *x, const VaccineEmbeddings *y,
+    double *coordinates, VaccineInterrupt interrupt, VaccineMessage *message);
+
 // Metrics of tables of all rows together, by their numbers. Out: `values` [wanted], NaN where one
 // is not defined.
 VaccineStatus vaccine_drift_row_metrics(const VaccineEmbeddings *reference,

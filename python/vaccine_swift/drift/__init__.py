@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING
 
 from vaccine_swift._lazy import lazy_names
 from vaccine_swift.drift.accumulator import Accumulator, load
+from vaccine_swift.drift.classifier import classifier_auc
+from vaccine_swift.drift.covariances import (
+    effective_rank,
+    frechet_distance,
+    participation_ratio,
+)
 from vaccine_swift.drift.detector import DriftDetector
 from vaccine_swift.drift.gate import DriftExceeded
 from vaccine_swift.drift.harmful_embedding_drift import hed
 from vaccine_swift.drift.kernel_tests import energy_distance, mmd
 from vaccine_swift.drift.merging import merge_tree
-from vaccine_swift.drift.neighbours import recall_at_k
+from vaccine_swift.drift.neighbours import knn_overlap, recall_at_k
 from vaccine_swift.drift.paired_rows import PairedRows
 from vaccine_swift.drift.report import Report
 from vaccine_swift.drift.result import Similarity, TestResult
@@ -20,10 +26,7 @@ from vaccine_swift.drift.segments import two_sample
 from vaccine_swift.drift.similarity import (
     cca,
     cka,
-    effective_rank,
-    frechet_distance,
     linear_residual,
-    participation_ratio,
     principal_angle,
     procrustes,
     pwcca,
@@ -31,13 +34,7 @@ from vaccine_swift.drift.similarity import (
     svcca,
 )
 from vaccine_swift.drift.two_sample_report import TwoSampleReport
-from vaccine_swift.drift.unpaired import (
-    FeatureTests,
-    classifier_auc,
-    knn_overlap,
-    ks,
-    sliced_wasserstein,
-)
+from vaccine_swift.drift.unpaired import FeatureTests, ks, sliced_wasserstein
 from vaccine_swift.drift.windows import Windows
 from vaccine_swift.drift.windows_report import WindowsReport
 

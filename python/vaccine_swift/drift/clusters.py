@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift.drift.rows import float64_rows
+from vaccine_swift.drift.watch import Watch
 from vaccine_swift.statistics import fisher_p_value, holm
 
 __all__ = ["cluster_shares"]
@@ -30,6 +31,7 @@ def cluster_shares(
     ids: npt.NDArray[np.str_] | None,
     level: float,
     seed: int,
+    watch: Watch,
     *,
     independent: bool,
 ) -> dict[str, Any] | None:
@@ -66,7 +68,10 @@ def cluster_shares(
     centres = _centres(fitted - middle, count, rng)
     if len(centres) < 2:
         return None
-    (of_x, _), (of_y, far) = (_assigned(side, middle, centres) for side in (x, y))
+    (of_x, _), (of_y, far) = (
+        _assigned(side, middle, centres, watch, f"clusters of {name}")
+        for name, side in (("x", x), ("y", y))
+    )
     sizes = [np.bincount(each, minlength=len(centres)) for each in (of_x, of_y)]
     entries = [
         {
@@ -139,11 +144,11 @@ def _centres(rows: Array, count: int, rng: np.random.Generator) -> Array:
 
 
 def _assigned(
-    side: npt.NDArray[Any], middle: Array, centres: Array
+    side: npt.NDArray[Any], middle: Array, centres: Array, watch: Watch, stage: str
 ) -> tuple[npt.NDArray[np.int64], Array]:
     """The cluster of each row, and its squared distance to the centre."""
     owners, distances = [], []
-    for start in range(0, len(side), _BLOCK):
+    for start in watch.over(stage, range(0, len(side), _BLOCK)):
         squares = _squares(float64_rows(side[start : start + _BLOCK]) - middle, centres)
         owners.append(squares.argmin(1))
         distances.append(squares.min(1))

@@ -101,7 +101,7 @@ def report_content(
         ),
         "floor": floor_content(floor, layers),
         "spectra": spectra,
-        "cka_map": _layer_map(prompts, state.layers),
+        "cka_map": _layer_map(prompts, state.layers, watch),
         "prompts": _most_drifted(prompts, state.width),
         "distribution": distributions(prompts, state.width),
     }
@@ -196,7 +196,7 @@ def _add_moment_metrics(
     return spectra
 
 
-def _layer_map(prompts: Prompts, layers: int) -> list[list[float]] | None:
+def _layer_map(prompts: Prompts, layers: int, watch: Watch) -> list[list[float]] | None:
     if layers < 2 or layers > _MOST_MAPPED or len(prompts.ids) < 4:
         return None
     result = np.empty((layers, layers))
@@ -206,6 +206,7 @@ def _layer_map(prompts: Prompts, layers: int) -> list[list[float]] | None:
         layers,
         prompts.sketches.shape[3],
         result,
+        watch.stage("layer map"),
     )
     return result.tolist()
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
-from vaccine_swift.drift.groups import row_labels
+from vaccine_swift.drift.relabelling import SWAPS, relabelling_of
 from vaccine_swift.drift.result import TestResult
 from vaccine_swift.drift.rows import NOT_PAIRS, rows
 from vaccine_swift.drift.sizes import byte_count
 from vaccine_swift.drift.watch import Progress, Watch
 
-__all__ = ["energy_distance", "group_numbers", "mmd", "relabelling"]
-
-_ROWS: Final = 0
-_GROUPS: Final = 1
-_SWAPS: Final = 2
+__all__ = ["energy_distance", "mmd"]
 
 
 def mmd(
@@ -217,9 +213,9 @@ def _permuted(
         )
     if paired and groups is not None:
         raise ValueError("groups must be None where rows are paired: a pair is a group")
-    kind, numbers = _relabelling(groups, len(first), len(second))
+    kind, numbers = relabelling_of(groups, len(first), len(second))
     if paired:
-        kind, numbers = _SWAPS, np.tile(np.arange(len(first)), 2)
+        kind, numbers = SWAPS, np.tile(np.arange(len(first)), 2)
     kernels = max(1, len(bandwidths))
     statistics = np.empty((kernels, permutations + 1))
     means = np.empty((kernels, 3))
@@ -242,71 +238,3 @@ def _permuted(
             watch.stage("permutations"),
         )
     return statistics, means, used
-
-
-def _relabelling(groups: Any, n: int, m: int) -> tuple[int, npt.NDArray[np.int64]]:
-    """How labels are permuted, and the group of each pooled row numbered from 0."""
-    if groups is None:
-        return _ROWS, np.zeros(0, np.int64)
-    numbers = group_numbers(groups, n, m)
-    swaps = _has_both_sides(numbers, np.arange(n + m) >= n)
-    return _SWAPS if swaps else _GROUPS, numbers
-
-
-def _has_both_sides(
-    numbers: npt.NDArray[np.int64], labels: npt.NDArray[np.bool_]
-) -> bool:
-    """Whether every group has rows of both sides; else each must be of one."""
-    shared = len(np.intersect1d(numbers[labels], numbers[~labels]))
-    count = int(numbers.max()) + 1
-    if shared not in (0, count):
-        raise ValueError(
-            "groups must each have rows of one side, or each of both; "
-            f"{shared} of {count} have both"
-        )
-    return shared == count
-
-
-def relabelling(
-    numbers: npt.NDArray[np.int64], labels: npt.NDArray[np.bool_]
-) -> Callable[[np.random.Generator], npt.NDArray[np.bool_]]:
-    """What draws labels under the null, groups as wholes or swapped within.
-
-    Raises
-    ------
-    ValueError
-        When some groups have rows of one side and others of both.
-    """
-    count = int(numbers.max()) + 1
-    if _has_both_sides(numbers, labels):
-        return lambda rng: labels ^ rng.integers(0, 2, count).astype(bool)[numbers]
-    sides = np.zeros(count, np.bool_)
-    sides[numbers] = labels
-    return lambda rng: rng.permutation(sides)[numbers]
-
-
-def group_numbers(groups: Any, n: int, m: int) -> npt.NDArray[np.int64]:
-    """The group of each pooled row, numbered from 0.
-
-    Raises
-    ------
-    ValueError
-        When there is not one for each of n + m rows.
-    """
-    sides = isinstance(groups, tuple | list) and len(groups) == 2
-    pair = sides and not isinstance(groups[0], str) and hasattr(groups[0], "__len__")
-    names = np.concatenate(list(map(_names, groups if pair else (groups,))))
-    if len(names) != n + m:
-        raise ValueError(
-            f"groups must have one element for each of {n} + {m} rows, got {len(names)}"
-        )
-    _, numbers = np.unique(names, return_inverse=True)
-    return np.ascontiguousarray(numbers.ravel(), np.int64)
-
-
-def _names(groups: Any) -> npt.NDArray[Any]:
-    """Names of groups, of any sequence; none may be missing."""
-    names = np.asarray(groups).ravel()
-    if names.dtype.kind in "iubSU":
-        return names
-    return row_labels(groups, len(names), "groups")

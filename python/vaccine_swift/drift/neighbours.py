@@ -12,13 +12,64 @@ from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.drift.ids import checked_ids
 from vaccine_swift.drift.result import Similarity
-from vaccine_swift.drift.rows import NOT_PAIRS, float64_rows, rows
+from vaccine_swift.drift.row_metrics import row_metric
+from vaccine_swift.drift.rows import NOT_PAIRS, called_x_and_y, float64_rows, rows
+from vaccine_swift.drift.watch import Progress, Watch
 from vaccine_swift.drift.widths import same_width
 
-__all__ = ["mean_over_prompts", "recall_at_k"]
+__all__ = ["knn_overlap", "recall_at_k"]
 
 _DRAWS: Final = 999
 _BLOCK: Final = 512
+_ELEMENTS: Final = 2**23
+"""Distances of one block at most."""
+
+
+def knn_overlap(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    k: int = 10,
+    ids: Iterable[str | int] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    progress: Progress = False,
+) -> Similarity:
+    """How many of a row's nearest neighbours in x are its partner's in y.
+
+    The mean over rows of |N_k(x_i) ∩ N_k(y_i)| / k, by Euclidean distance.
+
+    Parameters
+    ----------
+    x : array [n, dx]
+    y : array [n, dy]
+        Rows of the same prompts, n > k; the widths may differ.
+    k : int
+    ids : sequence of n str or int, optional
+        The prompt of each row; with them the result has an interval, by 999 bootstrap
+        draws of prompts.
+    confidence : float
+    seed : int
+    progress : bool or callable
+        As of `ks`; the stage is "neighbours".
+
+    Returns
+    -------
+    Similarity
+        In [0, 1]; k / (n - 1) for unrelated sets.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that do not fit; names the argument.
+    """
+    first, second = _pair(x, y, k, confidence)
+    shares = np.empty(len(first))
+    with Watch(progress) as watch:
+        _core.drift_neighbour_overlap(
+            *same_width(first, second), int(k), shares, watch.stage("neighbours")
+        )
+    return _mean_over_prompts(shares, ids, confidence, seed)
 
 
 def recall_at_k(
@@ -29,6 +80,7 @@ def recall_at_k(
     ids: Iterable[str | int] | None = None,
     confidence: float = 0.95,
     seed: int = 0,
+    progress: Progress = False,
 ) -> Similarity:
     """How often a row's nearest neighbour in x is among its partner's k in y.
 
@@ -39,7 +91,7 @@ def recall_at_k(
     x : array [n, dx]
     y : array [n, dy]
         Rows of the same prompts, n > k; the widths may differ.
-    k, ids, confidence, seed
+    k, ids, confidence, seed, progress
         As of `knn_overlap`.
 
     Returns
@@ -59,21 +111,24 @@ def recall_at_k(
     """
     first, second = _pair(x, y, k, confidence)
     # The core counts and locates elements that are not finite.
-    _core.drift_neighbour_overlap(*same_width(first, second), 1, np.empty(len(first)))
+    with called_x_and_y():
+        row_metric(*same_width(first, second), "mean_l2")
     sides = [float64_rows(side) for side in (first, second)]
     for side in sides:
         side -= side.mean(0)
     found = np.empty(len(first))
-    for start in range(0, len(first), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        near, far = (_squared_distances(side, part) for side in sides)
-        own = np.arange(len(near))
-        nearest = near.argmin(1)
-        limit = far[own, nearest][:, None]
-        before = np.arange(len(first)) < nearest[:, None]
-        rank = (far < limit).sum(1) + ((far == limit) & before).sum(1)
-        found[part] = rank < k
-    return mean_over_prompts(found, ids, confidence, seed)
+    block = max(1, min(_BLOCK, _ELEMENTS // len(first)))
+    with Watch(progress) as watch:
+        for start in watch.over("neighbours", range(0, len(first), block)):
+            part = slice(start, start + block)
+            near, far = (_squared_distances(side, part) for side in sides)
+            own = np.arange(len(near))
+            nearest = near.argmin(1)
+            limit = far[own, nearest][:, None]
+            before = np.arange(len(first)) < nearest[:, None]
+            rank = (far < limit).sum(1) + ((far == limit) & before).sum(1)
+            found[part] = rank < k
+    return _mean_over_prompts(found, ids, confidence, seed)
 
 
 def _pair(
@@ -99,7 +154,7 @@ def _squared_distances(
     return squares
 
 
-def mean_over_prompts(
+def _mean_over_prompts(
     values: npt.NDArray[np.float64],
     ids: Iterable[str | int] | None,
     confidence: float,

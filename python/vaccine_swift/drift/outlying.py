@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift.drift.rows import float64_rows
+from vaccine_swift.drift.watch import Watch
 
 __all__ = ["outlying_rows"]
 
@@ -22,6 +23,7 @@ def outlying_rows(
     segments: npt.NDArray[np.str_] | None,
     ids: npt.NDArray[np.str_] | None,
     seed: int,
+    watch: Watch,
 ) -> dict[str, Any] | None:
     """The ten rows of y with the largest distance to their nearest row of x.
 
@@ -36,11 +38,11 @@ def outlying_rows(
     unit = float(np.median(_nearest(reference, reference, itself=True)))
     if count < 2 or not unit > 0:
         return None
-    blocks = range(0, len(y), _BLOCK)
+    starts = range(0, len(y), _BLOCK)
     distances = np.concatenate(
         [
             _nearest(float64_rows(y[start : start + _BLOCK]) - center, reference)
-            for start in blocks
+            for start in watch.over("farthest rows", starts)
         ]
     )
     order = np.argsort(-distances, kind="stable")[:_LISTED]

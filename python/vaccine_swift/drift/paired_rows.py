@@ -14,13 +14,13 @@ from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.drift.ids import checked_ids
 from vaccine_swift.drift.metrics import METRICS
-from vaccine_swift.drift.neighbours import recall_at_k
+from vaccine_swift.drift.neighbours import knn_overlap, recall_at_k
 from vaccine_swift.drift.report import Report
 from vaccine_swift.drift.report_schema import SCHEMA
 from vaccine_swift.drift.rows import NOT_PAIRS, rows
-from vaccine_swift.drift.similarity import FREE_OF_BASIS, similarities
-from vaccine_swift.drift.unpaired import knn_overlap
+from vaccine_swift.drift.second_moments import FREE_OF_BASIS, similarities
 from vaccine_swift.drift.vectors import plain_array
+from vaccine_swift.drift.watch import Progress, Watch
 from vaccine_swift.drift.widths import readable
 
 __all__ = ["PairedRows"]
@@ -107,6 +107,7 @@ class PairedRows:
         k: int = 10,
         confidence: float = 0.95,
         metadata: Mapping[str, Any] | None = None,
+        progress: Progress = False,
     ) -> Report:
         """The metrics that need equal rows only, with intervals over prompts.
 
@@ -119,6 +120,10 @@ class PairedRows:
             Of the intervals, in (0, 1).
         metadata : mapping, optional
             Added to its own.
+        progress : bool or callable
+            True: a bar on standard error where that is a terminal. A callable gets
+            what is computed, such as "moments of layer 3", its share that is done,
+            and 1.0.
 
         Returns
         -------
@@ -138,9 +143,12 @@ class PairedRows:
         if count < 2:
             raise ValueError(f"reference must have at least two rows, got {count}")
         k = min(int(k), count - 1)
-        layers = [
-            self._layer(x, y, k, confidence) for x, y in zip(*self._sides, strict=True)
-        ]
+        with Watch(progress) as watch:
+            layers: list[dict[str, Any]] = []
+            for x, y in zip(*self._sides, strict=True):
+                if len(self.widths) > 1:
+                    watch.where = f" of layer {len(layers)}"
+                layers.append(self._layer(x, y, k, confidence, watch))
         return Report(
             {
                 "schema": SCHEMA,
@@ -170,11 +178,23 @@ class PairedRows:
         )
 
     def _layer(
-        self, x: npt.NDArray[Any], y: npt.NDArray[Any], k: int, confidence: float
+        self,
+        x: npt.NDArray[Any],
+        y: npt.NDArray[Any],
+        k: int,
+        confidence: float,
+        watch: Watch,
     ) -> dict[str, Any]:
-        found = similarities(x, y, FREE_OF_BASIS, self._ids, confidence)
+        found = similarities(x, y, FREE_OF_BASIS, self._ids, confidence, watch)
         for name, function in _NEIGHBOURS.items():
-            found[name] = function(x, y, k=k, ids=self._ids, confidence=confidence)
+            found[name] = function(
+                x,
+                y,
+                k=k,
+                ids=self._ids,
+                confidence=confidence,
+                progress=watch.inside(name),
+            )
         entries: dict[str, dict[str, Any]] = {}
         for name, value in found.items():
             low, high = value.interval

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift.drift.means import mean
 from vaccine_swift.drift.rows import float64_rows
 
 __all__ = ["common_map"]
@@ -59,7 +60,7 @@ def common_map(
         "densities": [each.round(5).tolist() for each in densities],
         "means": {
             name: [
-                ((float64_rows(side[mask]).mean(0) - center) @ axes).round(4).tolist()
+                ((mean(side[mask]) - center) @ axes).round(4).tolist()
                 for side, mask in ((x, left), (y, right))
             ]
             for name, (left, right) in parts.items()

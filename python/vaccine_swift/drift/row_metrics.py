@@ -14,7 +14,8 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.drift.ids import checked_ids
 from vaccine_swift.drift.metrics import TABLE_METRICS, numbers_of
 from vaccine_swift.drift.result import Similarity
-from vaccine_swift.drift.rows import NOT_PAIRS, rows
+from vaccine_swift.drift.rows import NOT_PAIRS, called_x_and_y, rows
+from vaccine_swift.drift.watch import Progress
 
 __all__ = ["cosine", "mean_l2", "relative_drift", "row_metric"]
 
@@ -28,6 +29,7 @@ def cosine(
     *,
     ids: Iterable[str | int] | None = None,
     confidence: float = 0.95,
+    progress: Progress = False,
 ) -> Similarity:
     """The mean cosine of row i of x and row i of y.
 
@@ -41,6 +43,9 @@ def cosine(
         bootstraps over prompts, as in `Accumulator.report`.
     confidence : float
         Of the interval, in (0, 1).
+    progress : bool or callable
+        True: a bar on standard error where that is a terminal. A callable gets
+        ``("intervals over prompts", share, 1.0)``, 20 times a second at most.
 
     Returns
     -------
@@ -58,7 +63,7 @@ def cosine(
     >>> round(float(cosine(np.eye(2), np.array([[1, 1], [0, 1]]))), 4)
     0.8536
     """
-    return _metric(x, y, "cosine", ids, confidence)
+    return _metric(x, y, "cosine", ids, confidence, progress)
 
 
 def relative_drift(
@@ -67,9 +72,10 @@ def relative_drift(
     *,
     ids: Iterable[str | int] | None = None,
     confidence: float = 0.95,
+    progress: Progress = False,
 ) -> Similarity:
     """√(Σ|y - x|² / Σ|x|²): the change as a share of the norm, ≥ 0. As `cosine`."""
-    return _metric(x, y, "relative_drift", ids, confidence)
+    return _metric(x, y, "relative_drift", ids, confidence, progress)
 
 
 def mean_l2(
@@ -78,9 +84,10 @@ def mean_l2(
     *,
     ids: Iterable[str | int] | None = None,
     confidence: float = 0.95,
+    progress: Progress = False,
 ) -> Similarity:
     """Σ|y - x| / n: the rows' mean distance, in the states' unit. As `cosine`."""
-    return _metric(x, y, "mean_l2", ids, confidence)
+    return _metric(x, y, "mean_l2", ids, confidence, progress)
 
 
 def row_metric(x: npt.NDArray[Any], y: npt.NDArray[Any], name: str) -> float:
@@ -102,6 +109,7 @@ def _metric(
     name: str,
     ids: Iterable[str | int] | None,
     confidence: float,
+    progress: Progress,
 ) -> Similarity:
     first, second = rows(x, "x"), rows(y, "y")
     if first.shape != second.shape:
@@ -112,13 +120,10 @@ def _metric(
     check_range("confidence", confidence, above=0.0, below=1.0)
     if ids is not None:
         return _with_interval(
-            first, second, name, checked_ids(ids, len(first)), confidence
+            first, second, name, checked_ids(ids, len(first)), confidence, progress
         )
-    try:
+    with called_x_and_y():
         value = row_metric(first, second, name)
-    except ValueError as error:
-        text = str(error).replace("reference must", "x must")
-        raise ValueError(text.replace("current must", "y must")) from None
     reason = "the reference does not vary" if math.isnan(value) else None
     return Similarity(value, reason=reason)
 
@@ -129,12 +134,15 @@ def _with_interval(
     name: str,
     ids: list[str | int],
     confidence: float,
+    progress: Progress,
 ) -> Similarity:
     from vaccine_swift.drift.accumulator import Accumulator
 
     accumulator = Accumulator(x.shape[1], directions=8)
     accumulator.update(x, y, ids=ids)
-    report = accumulator.report(tests=[], permutations=_DRAWS, confidence=confidence)
+    report = accumulator.report(
+        tests=[], permutations=_DRAWS, confidence=confidence, progress=progress
+    )
     found = report.to_dict()["layers"][0][name]
     return Similarity(
         found["value"], (found["low"], found["high"]), found.get("reason")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,14 @@ import numpy.typing as npt
 
 from vaccine_swift.drift.vectors import plain_array
 
-__all__ = ["NOT_PAIRS", "float64_rows", "layer_rows", "rows"]
+__all__ = [
+    "NOT_PAIRS",
+    "called_x_and_y",
+    "float64_rows",
+    "layer_rows",
+    "rows",
+    "two_sets",
+]
 
 NOT_PAIRS = "rows of different prompts are compared by two_sample"
 """Ends the message that paired sides differ in length."""
@@ -37,6 +46,34 @@ def rows(value: Any, name: str) -> npt.NDArray[Any]:
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {list(array.shape)}")
     return array
+
+
+def two_sets(
+    x: npt.ArrayLike, y: npt.ArrayLike
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """What `rows` gives of x and y, of one width.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `rows`; also when widths differ.
+    """
+    first, second = rows(x, "x"), rows(y, "y")
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"y must have the {first.shape[1]} columns of x, got {second.shape[1]}"
+        )
+    return first, second
+
+
+@contextmanager
+def called_x_and_y() -> Iterator[None]:
+    """Errors of the core speak of x and y where it knows reference and current."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error).replace("reference must", "x must")
+        raise ValueError(text.replace("current must", "y must")) from None
 
 
 def layer_rows(

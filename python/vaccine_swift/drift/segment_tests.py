@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.drift.classifier import classifier_auc
 from vaccine_swift.drift.groups import row_labels
 from vaccine_swift.drift.kernel_tests import energy_distance, mmd
-from vaccine_swift.drift.rows import float64_rows
+from vaccine_swift.drift.means import mean_and_spread
 from vaccine_swift.drift.two_sample_content import ALL
-from vaccine_swift.drift.unpaired import classifier_auc, ks
+from vaccine_swift.drift.unpaired import ks
+from vaccine_swift.drift.watch import Progress
 from vaccine_swift.statistics.corrections import holm
 
 __all__ = [
@@ -29,7 +31,7 @@ __all__ = [
 ]
 
 Rows = npt.NDArray[Any]
-_Test = Callable[[Rows, Rows, int, Any, int], dict[str, Any]]
+_Test = Callable[[Rows, Rows, int, Any, int, Progress], dict[str, Any]]
 
 FEWEST: Final = 5
 """Fewest rows of a side that are tested."""
@@ -109,25 +111,36 @@ def parts_of(segments: Any, n: int, m: int) -> dict[str, tuple[Any, Any]]:
 
 
 def tested(
-    x: Rows, y: Rows, names: Sequence[str], permutations: int, groups: Any, seed: int
+    x: Rows,
+    y: Rows,
+    names: Sequence[str],
+    permutations: int,
+    groups: Any,
+    seed: int,
+    progress_of: Callable[[str], Progress],
 ) -> dict[str, Any]:
-    """Sizes, shift and tests of one part, or why there are none."""
+    """Sizes, shift and tests of one part, or why there are none.
+
+    `progress_of` begins a stage for each test.
+    """
     entry: dict[str, Any] = {"reference": len(x), "current": len(y)}
     if min(len(x), len(y)) < FEWEST:
         reason = f"fewer than {FEWEST} rows on a side"
         if not (len(x) and len(y)):
             reason = f"only in the {'reference' if len(x) else 'current set'}"
         return entry | {"mean_shift": math.nan, "reason": reason, "tests": {}}
-    tests = {name: TESTS[name](x, y, permutations, groups, seed) for name in names}
+    tests = {
+        name: TESTS[name](x, y, permutations, groups, seed, progress_of(name))
+        for name in names
+    }
     return entry | {"mean_shift": _mean_shift(x, y), "reason": None, "tests": tests}
 
 
 def _mean_shift(x: Rows, y: Rows) -> float:
     """Distance of the means without what chance adds, over the rows' spread."""
-    first, second = float64_rows(x), float64_rows(y)
-    spread = [float(side.var(0, ddof=1).sum()) for side in (first, second)]
-    squared = float(((first.mean(0) - second.mean(0)) ** 2).sum())
-    squared -= spread[0] / len(first) + spread[1] / len(second)
+    means, spread = zip(*map(mean_and_spread, (x, y)), strict=True)
+    squared = float(((means[0] - means[1]) ** 2).sum())
+    squared -= spread[0] / len(x) + spread[1] / len(y)
     total = sum(spread) / 2
     return math.sqrt(max(squared, 0.0) / total) if total > 0 else math.nan
 
@@ -149,17 +162,31 @@ def correct(entries: dict[str, dict[str, Any]]) -> None:
 
 def _permuted(test: Callable[..., Any]) -> _Test:
     def run(
-        x: Rows, y: Rows, permutations: int, groups: Any, seed: int
+        x: Rows,
+        y: Rows,
+        permutations: int,
+        groups: Any,
+        seed: int,
+        progress: Progress,
     ) -> dict[str, Any]:
-        result = test(x, y, permutations=permutations, groups=groups, seed=seed)
+        result = test(
+            x,
+            y,
+            permutations=permutations,
+            groups=groups,
+            seed=seed,
+            progress=progress,
+        )
         names = ("statistic", "p_value", "z", "effect_size", "permutations")
         return {name: getattr(result, name) for name in names}
 
     return run
 
 
-def _ks(x: Rows, y: Rows, permutations: int, groups: Any, seed: int) -> dict[str, Any]:
-    found = ks(x, y)
+def _ks(
+    x: Rows, y: Rows, permutations: int, groups: Any, seed: int, progress: Progress
+) -> dict[str, Any]:
+    found = ks(x, y, progress=progress)
     largest = float(found.statistics.max())
     return {
         "statistic": largest,

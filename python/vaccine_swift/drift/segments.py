@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +30,7 @@ from vaccine_swift.drift.segment_tests import (
 from vaccine_swift.drift.two_sample_content import SCHEMA
 from vaccine_swift.drift.two_sample_report import TwoSampleReport
 from vaccine_swift.drift.unpaired import ks
+from vaccine_swift.drift.watch import Progress, Watch
 
 __all__ = ["two_sample"]
 
@@ -48,6 +50,7 @@ def two_sample(
     level: float = 0.05,
     seed: int = 0,
     metadata: Mapping[str, Any] | None = None,
+    progress: Progress = False,
 ) -> TwoSampleReport:
     """Whether two sets of rows differ, all together and in each segment.
 
@@ -79,6 +82,9 @@ def two_sample(
         Of all draws.
     metadata : mapping, optional
         Kept with the report.
+    progress : bool or callable
+        True: a bar on standard error where that is a terminal. A callable gets the
+        stage, such as "mmd of de", the share of it that is done, and 1.0.
 
     Returns
     -------
@@ -88,6 +94,8 @@ def two_sample(
     ------
     TypeError, ValueError
         For arguments that do not fit; names the argument.
+    KeyboardInterrupt
+        Within a second.
 
     References
     ----------
@@ -122,10 +130,31 @@ def two_sample(
     labels = both_labels("segments", segments, len(first), len(second))
     of_current = None if labels is None else labels[1]
     called = None if ids is None else row_labels(ids, len(second), "ids")
-    entries = {}
-    for name, (left, right) in parts.items():
-        inside = None if owners is None else (owners[0][left], owners[1][right])
-        entries[name] = tested(first[left], second[right], names, count, inside, seed)
+    with Watch(progress) as watch:
+        entries = {}
+        for name, (left, right) in parts.items():
+            inside = None if owners is None else (owners[0][left], owners[1][right])
+            entries[name] = tested(
+                first[left],
+                second[right],
+                names,
+                count,
+                inside,
+                seed,
+                partial(_inside, watch, name),
+            )
+        columns = _columns(first, second, level, watch) if "ks" in names else None
+        outlying = outlying_rows(first, second, of_current, called, seed, watch)
+        clusters = cluster_shares(
+            first,
+            second,
+            of_current,
+            called,
+            level,
+            seed,
+            watch,
+            independent=owners is None,
+        )
     correct(entries)
     return TwoSampleReport(
         {
@@ -142,25 +171,21 @@ def two_sample(
                 "metadata": dict(metadata or {}),
             },
             "segments": entries,
-            "columns": _columns(first, second, level) if "ks" in names else None,
+            "columns": columns,
             "map": common_map(first, second, parts, seed),
-            "outlying": outlying_rows(first, second, of_current, called, seed),
-            "clusters": cluster_shares(
-                first,
-                second,
-                of_current,
-                called,
-                level,
-                seed,
-                independent=owners is None,
-            ),
+            "outlying": outlying,
+            "clusters": clusters,
         }
     )
 
 
-def _columns(x: Rows, y: Rows, level: float) -> dict[str, Any]:
+def _inside(watch: Watch, segment: str, test: str) -> Progress:
+    return watch.inside(f"{test} of {segment}")
+
+
+def _columns(x: Rows, y: Rows, level: float, watch: Watch) -> dict[str, Any]:
     """Columns whose distributions differ, those that differ most first."""
-    found = ks(x, y)
+    found = ks(x, y, progress=watch.inside("columns"))
     order = np.argsort(-found.statistics, kind="stable")[:_LARGEST]
     return {
         "count": len(found.statistics),

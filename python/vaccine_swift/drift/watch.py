@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tqdm import tqdm  # type: ignore[import-untyped]
@@ -31,6 +31,11 @@ class Watch:
     ------
     TypeError
         For anything else.
+
+    Attributes
+    ----------
+    where : str
+        Ends the names of the stages that come: " of layer 3".
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -42,6 +47,7 @@ class Watch:
         self._tell = progress if callable(progress) else None
         self._shown = progress is True and sys.stderr.isatty()
         self._bar: tqdm[Any] | None = None
+        self.where = ""
 
     def stage(self, name: str, total: float | None = 1.0, *, unit: str = "") -> Told:
         """Begin a stage; what it gives is called with what is done, None: nobody asks.
@@ -55,6 +61,7 @@ class Watch:
             Of what is counted.
         """
         self.close()
+        name += self.where
         if self._tell is not None:
             tell = self._tell
             return lambda done: tell(name, done, total)
@@ -82,6 +89,21 @@ class Watch:
             return lambda done: told((index + done) / count)
 
         return [part(index) for index in range(count)]
+
+    def over(self, name: str, steps: Sequence[int]) -> Iterator[int]:
+        """A stage of equal steps, told of after each."""
+        told = self.stage(name)
+        for place, step in enumerate(steps):
+            yield step
+            if told is not None:
+                told((place + 1) / len(steps))
+
+    def inside(self, name: str) -> Progress:
+        """A stage of one measurement as `progress` of the function that makes it."""
+        told = self.stage(name)
+        if told is None:
+            return False
+        return lambda stage, done, total: told(done)
 
     def close(self) -> None:
         """End the bar, also where a measurement ended with an error."""

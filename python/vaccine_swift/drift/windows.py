@@ -15,6 +15,7 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift.drift.groups import row_labels
 from vaccine_swift.drift.segment_tests import FEWEST, checked_tests, permutations_for
 from vaccine_swift.drift.two_sample_content import ALL
+from vaccine_swift.drift.watch import Progress, Watch
 from vaccine_swift.drift.windows_content import windows_content
 from vaccine_swift.drift.windows_report import WindowsReport
 from vaccine_swift.drift.windows_state import Part, WindowsState
@@ -227,8 +228,15 @@ class Windows:
     def __add__(self, other: Windows) -> Windows:
         return self.merge(other) if isinstance(other, Windows) else NotImplemented
 
-    def report(self) -> WindowsReport:
+    def report(self, *, progress: Progress = False) -> WindowsReport:
         """Test the windows that wait, in the order in which they were begun.
+
+        Parameters
+        ----------
+        progress : bool or callable
+            True: a bar on standard error where that is a terminal. A callable gets the
+            stage, such as "mmd of de in 2026-W49", the share of it that is done, and
+            1.0; 20 times a second at most.
 
         Returns
         -------
@@ -239,9 +247,9 @@ class Windows:
         KeyboardInterrupt
             On Ctrl-C, within a second; windows that were not tested still wait.
         """
-        with self._turn:
+        with self._turn, Watch(progress) as watch:
             while self._state.waiting:
-                self._state = next_state(self._state)
+                self._state = next_state(self._state, watch)
             return WindowsReport(windows_content(self._state, self.metadata))
 
     def save(self, path: str | os.PathLike[str]) -> None:

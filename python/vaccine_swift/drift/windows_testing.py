@@ -11,6 +11,7 @@ import numpy.typing as npt
 from vaccine_swift.drift.kernel_tests import mmd
 from vaccine_swift.drift.segment_tests import FEWEST, correct, tested
 from vaccine_swift.drift.two_sample_content import ALL
+from vaccine_swift.drift.watch import Progress, Watch
 from vaccine_swift.drift.windows_state import Part, WindowsState
 from vaccine_swift.files.plain_json import plain
 
@@ -20,7 +21,7 @@ _SHARE: int = 4
 """The pool takes at most this part of `most_rows` of a window."""
 
 
-def next_state(state: WindowsState) -> WindowsState:
+def next_state(state: WindowsState, watch: Watch) -> WindowsState:
     """The state once the window that has waited longest is tested and in the pool.
 
     The rank of its statistic among permutations of pool and window is uniform given
@@ -35,11 +36,13 @@ def next_state(state: WindowsState) -> WindowsState:
     seeds = rng.integers(0, 2**63, (len(state.lines), 2)).tolist()
     entries: dict[str, dict[str, Any]] = {}
     for line, (seed, _) in zip(state.lines, seeds, strict=True):
-        entries[line] = _against_reference(state, window, line, seed)
+        where = f"{line} in {name}"
+        entries[line] = _against_reference(state, window, line, seed, watch, where)
     correct(entries)
     added = window.sample(max(FEWEST, state.most_rows // _SHARE), rng)
     for line, (_, seed) in zip(state.lines, seeds, strict=True):
-        entries[line]["rank"] = _rank(state, added, line, seed)
+        told = watch.inside(f"evidence of {line} in {name}")
+        entries[line]["rank"] = _rank(state, added, line, seed, told)
     found = {
         "name": name,
         "rows": len(whole),
@@ -56,12 +59,25 @@ def next_state(state: WindowsState) -> WindowsState:
 
 
 def _against_reference(
-    state: WindowsState, window: Part, line: str, seed: int
+    state: WindowsState,
+    window: Part,
+    line: str,
+    seed: int,
+    watch: Watch,
+    where: str,
 ) -> dict[str, Any]:
     x, y = state.reference.rows, window.rows
     x, y = x[_inside(state.reference, line)], y[_inside(window, line)]
     try:
-        return tested(x, y, state.tests, state.permutations, None, seed)
+        return tested(
+            x,
+            y,
+            state.tests,
+            state.permutations,
+            None,
+            seed,
+            lambda test: watch.inside(f"{test} of {where}"),
+        )
     except ValueError as error:
         return {
             "reference": len(x),
@@ -72,14 +88,18 @@ def _against_reference(
         }
 
 
-def _rank(state: WindowsState, window: Part, line: str, seed: int) -> list[int] | None:
+def _rank(
+    state: WindowsState, window: Part, line: str, seed: int, progress: Progress
+) -> list[int] | None:
     """Rank of the line's MMD, 1 the largest, and the number of ranks."""
     x, y = state.pool.rows, window.rows
     x, y = x[_inside(state.pool, line)], y[_inside(window, line)]
     if min(len(x), len(y)) < FEWEST:
         return None
     try:
-        result = mmd(x, y, permutations=state.permutations, seed=seed)
+        result = mmd(
+            x, y, permutations=state.permutations, seed=seed, progress=progress
+        )
     except ValueError:  # most rows are equal, whichever are the window's
         return None
     count = result.permutations + 1

@@ -1,0 +1,90 @@
+"""How large a set's covariance is, and how far two sets' Gaussians are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy.typing as npt
+
+from vaccine_swift._arguments import check_range
+from vaccine_swift.drift.result import Similarity
+from vaccine_swift.drift.rows import rows
+from vaccine_swift.drift.second_moments import of_pairs, of_sets
+from vaccine_swift.drift.watch import Progress, Watch
+
+__all__ = ["effective_rank", "frechet_distance", "participation_ratio"]
+
+
+def frechet_distance(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    ids: Iterable[str | int] | None = None,
+    confidence: float = 0.95,
+    progress: Progress = False,
+) -> Similarity:
+    """The Fréchet distance of the Gaussians with the sets' means and covariances.
+
+    |mx - my|² + tr(Cx + Cy - 2 (Cx^½ Cy Cx^½)^½) ≥ 0, a squared distance. It is
+    biased upwards by about d² / (2 n) of the variance: compare with two halves of one
+    set.
+
+    Parameters
+    ----------
+    x, y : array [n, d] and [m, d]
+        n, m ≥ 2; with `ids` the rows of the same prompts, n = m.
+    ids, confidence, progress
+        As of `cka`.
+
+    Returns
+    -------
+    Similarity
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As `cka`.
+
+    References
+    ----------
+    Dowson & Landau 1982, Journal of Multivariate Analysis 12.
+    """
+    first, second = rows(x, "x"), rows(y, "y")
+    if ids is not None:
+        return of_pairs(first, second, "frechet", ids, confidence, progress)
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"y must have the {first.shape[1]} columns of x, got {second.shape[1]}"
+        )
+    for name, side in (("x", first), ("y", second)):
+        if len(side) < 2:
+            raise ValueError(f"{name} must have at least two rows, got {len(side)}")
+    check_range("confidence", confidence, above=0.0, below=1.0)
+    with Watch(progress) as watch:
+        return of_sets(first, second, "frechet", watch)
+
+
+def effective_rank(x: npt.ArrayLike, *, progress: Progress = False) -> Similarity:
+    """Exp of the entropy of the covariance's spectrum, in [1, d]; Roy & Vetterli 2007.
+
+    Parameters
+    ----------
+    x : array [n, d]
+    progress : bool or callable
+        As of `cka`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no finite array [n, d].
+    MemoryError
+        As `cka`.
+    """
+    with Watch(progress) as watch:
+        return of_sets(rows(x, "x"), None, "effective_rank_reference", watch)
+
+
+def participation_ratio(x: npt.ArrayLike, *, progress: Progress = False) -> Similarity:
+    """(tr S)² / ‖S‖² of the covariance S, in [1, d]. As `effective_rank`."""
+    with Watch(progress) as watch:
+        return of_sets(rows(x, "x"), None, "participation_ratio_reference", watch)
