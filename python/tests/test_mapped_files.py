@@ -25,6 +25,7 @@ from vaccine_swift.checkpoints.gguf import GGUFFile
 from vaccine_swift.checkpoints.safetensors import SafetensorsFile
 from vaccine_swift.checkpoints.torch_file import TorchFile
 from vaccine_swift.cli import main
+from vaccine_swift.drift.state import State
 from vaccine_swift.files.numpy_files import map_npy
 
 CUT = r"model\.gguf: the file was cut short while in use"
@@ -280,7 +281,7 @@ def test_an_array_of_the_core_that_is_cut_short(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "owner", "method"),
     [
-        ("--paired", drift.Accumulator, "update"),
+        ("--paired", State, "add"),
         ("--unpaired", drift, "two_sample"),
         ("--windows", drift.Windows, "add"),
     ],

@@ -4,118 +4,29 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from vaccine_swift import _core, drift
-from vaccine_swift.cli.drift_inputs import (
-    compared_files,
-    compared_models,
-    two_files,
-    windows_of_files,
-)
+from vaccine_swift.cli.drift_models import compared_models
+from vaccine_swift.cli.drift_options import add_options
+from vaccine_swift.cli.drift_pairs import compared_files
 from vaccine_swift.cli.drift_summary import (
     summary,
     two_sample_summary,
     windows_summary,
 )
-from vaccine_swift.cli.model_options import add_engine_options, add_thread_option
+from vaccine_swift.cli.drift_unpaired import two_files, windows_of_files
 from vaccine_swift.cli.terminal import shown
 from vaccine_swift.drift.gate import Condition
-from vaccine_swift.models.pooling import POOLS
 
 __all__ = ["add_parser", "run"]
 
 _Report = TypeVar("_Report", drift.TwoSampleReport, drift.WindowsReport)
 
-_EPILOG: Final = """\
-examples:
-  vaccine-swift drift before.npy after.npy --paired --html drift.html
-  vaccine-swift drift a.npz b.npz --ids ids.txt --group harmful=harmful.txt
-  vaccine-swift drift a.parquet b.parquet --column embedding --assert 'cosine>0.99'
-  vaccine-swift drift a.parquet b.parquet --unpaired --group-by language
-  vaccine-swift drift reference.parquet 2026-W48.parquet --windows --state weeks.npz
-  vaccine-swift drift --reference smollm2 --current aligned --data probe.jsonl
-
-exit status:
-  0 done, 1 a condition of --assert does not hold, 2 bad input
-"""
-
 
 def add_parser(commands: Any) -> None:
     """Add the command to a parser's subcommands."""
-    parser = commands.add_parser(
-        "drift",
-        usage="vaccine-swift drift (REFERENCE CURRENT | REFERENCE WINDOW ... --windows "
-        "| --reference MODEL --current MODEL --data FILE) [OPTION ...]",
-        help="measure embedding drift",
-        description="Compare embeddings of the same rows before and after, or two "
-        "models on the same prompts.",
-        epilog=_EPILOG,
-    )
-    _add_files(parser.add_argument_group("embeddings from files"))
-    _add_models(parser.add_argument_group("embeddings from models"))
-    group = parser.add_argument_group("analysis")
-    group.add_argument(
-        "--tier",
-        choices=("light", "sketch", "full"),
-        default="light",
-        help="what is kept: sums, a projection, or second moments",
-    )
-    group.add_argument(
-        "--tests",
-        metavar="NAMES",
-        help="of signflip, max_t, contrast, with commas; 'none' for none; contrast "
-        "compares two groups, or one with the rest; with --unpaired and --windows of "
-        "mmd, ks, energy, classifier",
-    )
-    group.add_argument(
-        "--level",
-        type=float,
-        metavar="X",
-        help="with --unpaired of corrected p-values, with --windows the chance of any "
-        "false alarm, ever; 0.05 if left out",
-    )
-    group.add_argument(
-        "--permutations", type=int, metavar="B", help="of every test, 999 by default"
-    )
-    group.add_argument(
-        "--confidence", type=float, default=0.95, metavar="X", help="of the intervals"
-    )
-    group.add_argument(
-        "--floor",
-        metavar="DTYPE|X",
-        help="noise floor: float16, bfloat16 or a relative drift",
-    )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of the tests")
-    add_engine_options(group)
-    add_thread_option(group)
-    group = parser.add_argument_group("results")
-    group.add_argument("--html", type=Path, metavar="FILE", help="write a page")
-    group.add_argument("--json", type=Path, metavar="FILE", help="write all numbers")
-    group.add_argument(
-        "--junit",
-        type=Path,
-        metavar="FILE",
-        help="write the conditions of --assert as JUnit's XML; without any, with "
-        "--unpaired or --windows a case for each segment",
-    )
-    group.add_argument(
-        "--baseline", type=Path, metavar="FILE", help="a --json of a control, drawn too"
-    )
-    group.add_argument(
-        "--assert",
-        dest="conditions",
-        action="append",
-        metavar="CONDITION",
-        help="such as relative_drift<0.05; may be given several times",
-    )
-    group.add_argument(
-        "--bound",
-        choices=("high", "low", "value"),
-        help="which end of an interval --assert looks at; the stricter one if left out",
-    )
-    parser.set_defaults(run=run)
+    add_options(commands).set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -150,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("--junit needs a condition here: give --assert")
     measured = compared_models(options) if from_models else compared_files(options)
     if isinstance(measured, drift.PairedRows):
-        report = measured.report(confidence=options.confidence)
+        report = measured.report(confidence=options.confidence, progress=True)
         _core.check_mapped()
     else:
         report = measured.report(
@@ -174,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _report_windows(options: argparse.Namespace) -> None:
     windows = windows_of_files(options)
-    report = windows.report()
+    report = windows.report(progress=True)
     if options.state is not None:
         windows.save(options.state)
     _report_kept(options, report, windows_summary)
@@ -192,106 +103,6 @@ def _report_kept(
         report.to_junit(options.junit, conditions=options.conditions or ())
     if options.conditions:
         report.assert_that(*options.conditions)
-
-
-def _add_files(group: Any) -> None:
-    group.add_argument(
-        "files",
-        nargs="*",
-        type=Path,
-        metavar="FILE",
-        help="npy, npz, safetensors, Parquet, Arrow or CSV, rows in the same order: "
-        "[N, d], or [L, N, d] with layers",
-    )
-    group.add_argument(
-        "--paired",
-        action="store_true",
-        help="row i of both files is the same prompt; needed where neither --ids nor "
-        "ids in both files say so",
-    )
-    group.add_argument(
-        "--unpaired",
-        action="store_true",
-        help="rows are of different prompts: test whether the two sets differ, with "
-        "--group-by in each segment",
-    )
-    group.add_argument(
-        "--windows",
-        action="store_true",
-        help="the first file is a reference, each other one a window in time that is "
-        "called as its file: test one after the other, with alarms over time",
-    )
-    group.add_argument(
-        "--state",
-        type=Path,
-        metavar="FILE",
-        help="with --windows: go on from there if there is such a file, and keep there "
-        "what the next windows need",
-    )
-    group.add_argument(
-        "--column",
-        action="append",
-        metavar="NAME",
-        help="the column or array that is the embedding, or a pattern such as 'x*'; "
-        "several are layers or dimensions; by default the only one that can be",
-    )
-    group.add_argument(
-        "--ids",
-        type=Path,
-        metavar="FILE",
-        help="the prompt of each row: text with one id per line, or npy; without "
-        "it the column id or ids of the files, else each row is a prompt of its own",
-    )
-    group.add_argument(
-        "--group",
-        action="append",
-        metavar="NAME=FILE",
-        help="a text file with the ids of a group; may be given several times",
-    )
-
-
-def _add_models(group: Any) -> None:
-    group.add_argument(
-        "--reference",
-        metavar="MODEL",
-        help="a Hugging Face directory, a .gguf file, or smollm2",
-    )
-    group.add_argument(
-        "--current",
-        metavar="MODEL",
-        help="the same, or a directory with an adapter for the reference",
-    )
-    group.add_argument(
-        "--data",
-        type=Path,
-        metavar="FILE",
-        help="JSON, JSONL, CSV or Parquet with the prompts; a column id names them",
-    )
-    group.add_argument(
-        "--group-by",
-        metavar="COLUMN",
-        help="column of the data, or with --unpaired and --windows of the files, with "
-        "the group",
-    )
-    group.add_argument(
-        "--what",
-        choices=("attention", "residual", "mlp"),
-        default="attention",
-        help="outputs of attention, the residual stream, or outputs of the MLP",
-    )
-    group.add_argument(
-        "--pool",
-        choices=POOLS,
-        default="tokens",
-        help="rows: every token, the last or the mean of a prompt, supervised tokens",
-    )
-    group.add_argument("--template", metavar="NAME", help="as of 'align'")
-    group.add_argument(
-        "--max-length", type=int, default=200, metavar="N", help="tokens of a prompt"
-    )
-    group.add_argument(
-        "--batch-size", type=int, default=8, metavar="N", help="prompts at a time"
-    )
 
 
 def _tests(names: str | None) -> list[str] | None:

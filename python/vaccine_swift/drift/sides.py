@@ -42,7 +42,17 @@ class Piece:
 
 
 class Side(Protocol):
-    """Rows in order, of which those that come next can be looked at."""
+    """Rows in order, of which those that come next can be looked at.
+
+    Attributes
+    ----------
+    columns, left_out : tuple of str
+        Of a table or a file of several arrays: those that are the embedding, and those
+        that are nothing.
+    """
+
+    columns: tuple[str, ...]
+    left_out: tuple[str, ...]
 
     @property
     def total(self) -> int | None:
@@ -70,11 +80,24 @@ class Held:
         All rows.
     mapped : bool
         Whether they may be those of a file.
+
+    Attributes
+    ----------
+    columns, left_out : tuple of str
+        As of `Side`.
     """
 
-    def __init__(self, piece: Piece, *, mapped: bool = False) -> None:
+    def __init__(
+        self,
+        piece: Piece,
+        *,
+        mapped: bool = False,
+        columns: tuple[str, ...] = (),
+        left_out: tuple[str, ...] = (),
+    ) -> None:
         self._piece = piece
         self._mapped = mapped
+        self.columns, self.left_out = columns, left_out
         self._place = 0
 
     @property
@@ -101,7 +124,7 @@ class Read:
     Attributes
     ----------
     columns, left_out : tuple of str
-        Of a table: those that are the embedding, and those that are nothing.
+        As of `Side`.
     """
 
     def __init__(

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
-from vaccine_swift.drift.embedding_file import Wanted
+from vaccine_swift.drift.embedding_file import Wanted, ids_of
 from vaccine_swift.drift.files import read_embeddings
 from vaccine_swift.drift.sides import Held, Piece, Read, Side
 from vaccine_swift.drift.table_columns import TableColumns
 from vaccine_swift.drift.vectors import plain_array
 from vaccine_swift.files.numpy_files import map_npy
 
-__all__ = ["Asked", "side_of"]
+__all__ = ["Asked", "ids_of_file", "side_of"]
 
 _STREAMED: Final = (".parquet", ".arrow", ".feather")
 _BUFFER: Final = 1 << 20
@@ -68,7 +69,7 @@ def side_of(value: Any, name: str, asked: Asked) -> Side:
             reader = pa.RecordBatchReader.from_stream(value)
         except (pa.ArrowInvalid, NotImplementedError):
             return Held(_of_array(value, name))
-        return _of_batches(reader.schema, reader, name, asked)
+        return _of_batches(_columns(reader.schema, name, asked), reader)
     if hasattr(value, "__next__"):
         return Read(_of_array(each, name) for each in value)
     return Held(_of_array(value, name))
@@ -95,7 +96,12 @@ def _of_path(path: Path, asked: Asked) -> Side:
     if path.suffix.lower() in _STREAMED:
         return _of_arrow(path, asked)
     file = read_embeddings(path, column=asked.column, labels=asked.labels)
-    return Held(Piece(file.values, file.ids, file.labels), mapped=True)
+    return Held(
+        Piece(_of_array(file.values, str(path)).values, file.ids, file.labels),
+        mapped=True,
+        columns=file.columns,
+        left_out=file.left_out,
+    )
 
 
 def _of_folder(path: Path, asked: Asked) -> Side:
@@ -128,7 +134,7 @@ def _of_data_set(value: Any, name: str, asked: Asked) -> Side:
     scan = getattr(value, "scanner", None)
     scanned = value if scan is None else scan(batch_size=asked.rows, batch_readahead=1)
     reader = scanned.to_reader()
-    return _of_batches(reader.schema, reader, name, asked)
+    return _of_batches(_columns(reader.schema, name, asked), reader)
 
 
 def _of_parquet(
@@ -156,9 +162,15 @@ def _of_parquet(
             with opened(file) as one:
                 total += one.metadata.num_rows
                 schema = schema or one.schema_arrow
-    columns = TableColumns.of(
-        schema, name, column=asked.column, ids=asked.ids, labels=asked.labels
-    )
+    columns = _columns(schema, name, asked)
+
+    def first_group(names: list[str]) -> Any:
+        with opened(files[0][0]) as one:
+            return one.read_row_group(0, columns=names)
+
+    if asked.column is None and total and not files[0][1]:
+        with _reading(name, "Parquet"):
+            columns.check_spelled(first_group)
 
     def batches() -> Iterator[Any]:
         for file, constants in files:
@@ -180,26 +192,58 @@ def _of_parquet(
 
 def _of_arrow(path: Path, asked: Asked) -> Side:
     import pyarrow as pa
-    from pyarrow import ipc
+    from pyarrow import dataset, ipc
 
     with _reading(str(path), "Arrow"):
         file = _core.MappedFile(path)
         reader = ipc.open_file(pa.BufferReader(pa.py_buffer(file)))
+        total = dataset.dataset(path, format="ipc").count_rows()
+    columns = _columns(reader.schema, str(path), asked)
+    if asked.column is None and total:
+        with _reading(str(path), "Arrow"):
+            columns.check_spelled(lambda names: reader.get_batch(0).select(names))
+            _core.check_mapped(file)
 
     def batches() -> Iterator[Any]:
         for place in range(reader.num_record_batches):
             yield reader.get_batch(place)
             _core.check_mapped(file)
 
-    return _of_batches(reader.schema, batches(), str(path), asked)
+    return _of_batches(columns, batches(), total)
 
 
-def _of_batches(schema: Any, batches: Any, name: str, asked: Asked) -> Side:
-    columns = TableColumns.of(
+def _columns(schema: Any, name: str, asked: Asked) -> TableColumns:
+    return TableColumns.of(
         schema, name, column=asked.column, ids=asked.ids, labels=asked.labels
     )
+
+
+def ids_of_file(path: Path, *, column: Wanted = None) -> npt.NDArray[Any] | None:
+    """The prompt of each row, without the rows where a file has columns.
+
+    Raises
+    ------
+    FileNotFoundError, ImportError, ValueError
+        As `side_of`.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _STREAMED:
+        return read_embeddings(path, column=column).ids
+    from pyarrow import dataset
+
+    kind = "parquet" if suffix == ".parquet" else "ipc"
+    with _reading(str(path), kind):
+        data = dataset.dataset(path, format=kind)
+        name = ids_of(dict.fromkeys(data.schema.names), lambda _: True)
+        if name is None:
+            return None
+        return np.array(data.to_table([name]).column(0).to_pylist())
+
+
+def _of_batches(columns: TableColumns, batches: Any, total: int | None = None) -> Side:
     return Read(
         _pieces(columns, batches, "Arrow"),
+        total,
         columns=columns.names,
         left_out=columns.left_out,
     )

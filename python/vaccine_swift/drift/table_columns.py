@@ -121,7 +121,7 @@ class TableColumns:
         Parameters
         ----------
         read : callable
-            Gives a table of the columns named.
+            Gives a table or a batch of the columns named.
 
         Raises
         ------

@@ -1,0 +1,101 @@
+"""Files of embeddings on the command line: how many, what is read, what is told."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import vaccine_swift as vs
+from vaccine_swift._arguments import check_range
+from vaccine_swift.cli.terminal import say
+from vaccine_swift.drift.files import EmbeddingFile, read_embeddings
+
+__all__ = ["prepare", "read_files", "refuse", "tell_columns"]
+
+_MOST_LISTED: Final = 6
+
+
+def refuse(options: argparse.Namespace, source: str, names: Sequence[str]) -> None:
+    """Refuse options that mean nothing for embeddings from such a source.
+
+    Raises
+    ------
+    ValueError
+        When one was given.
+    """
+    for name in names:
+        if getattr(options, name):
+            option = name.replace("_", "-")
+            raise ValueError(f"--{option} has no meaning for embeddings from {source}")
+
+
+def prepare(options: argparse.Namespace, *, most: int | None = 2) -> None:
+    """Check the number of files, and set the threads.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For too few or too many files, or a number of threads that is none.
+    """
+    count = len(options.files)
+    if count < 2 or (most is not None and count > most):
+        words = "two files" if most else "a reference and at least one window"
+        raise ValueError(f"{words} must be given, got {count}")
+    if options.threads is not None:
+        check_range("threads", options.threads, minimum=1, maximum=1024, integer=True)
+        vs.set_num_threads(options.threads)
+
+
+def read_files(
+    options: argparse.Namespace, labels: str | None = None
+) -> list[EmbeddingFile]:
+    """All files; what is left out of them is told on standard error.
+
+    Raises
+    ------
+    Exception
+        Whatever the API refuses.
+    """
+    found = []
+    for path in options.files:
+        file = read_embeddings(path, column=options.column, labels=labels)
+        if file.values.ndim not in (2, 3):
+            raise ValueError(
+                f"{path} must be [N, d] or [L, N, d], got shape {file.values.shape}"
+            )
+        found.append(file)
+    tell_columns(options.files, [(each.columns, each.left_out) for each in found])
+    return found
+
+
+def tell_columns(
+    paths: Sequence[Path], known: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]
+) -> None:
+    """Say what is left out of files, and where they differ in what is read.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    known : sequence of (columns, left_out)
+    """
+    for path, (columns, left_out) in zip(paths, known, strict=True):
+        if left_out:
+            say(
+                f"{path}: the embedding is {_listed(columns)}; left out: "
+                f"{_listed(left_out)}"
+            )
+    first = known[0][0]
+    for path, (columns, _) in zip(paths[1:], known[1:], strict=True):
+        if first != columns:
+            say(
+                f"note: the embedding is {_listed(first)} of {paths[0]} and "
+                f"{_listed(columns)} of {path}"
+            )
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) > _MOST_LISTED:
+        return f"{names[0]!r} to {names[-1]!r} ({len(names)} columns)"
+    return ", ".join(map(repr, names))

@@ -1,0 +1,58 @@
+"""Two models that ``vaccine-swift drift`` compares on the same prompts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import vaccine_swift as vs
+from vaccine_swift import drift
+from vaccine_swift.cli.drift_files import refuse
+from vaccine_swift.cli.model_options import load_model, template_of
+
+__all__ = ["compared_models"]
+
+
+def compared_models(
+    options: argparse.Namespace,
+) -> drift.Accumulator | drift.PairedRows:
+    """An accumulator of two models' states; where their widths differ, the rows.
+
+    Raises
+    ------
+    Exception
+        Whatever the API refuses.
+    """
+    refused = ("ids", "group", "column", "paired", "unpaired", "windows", "memory")
+    refuse(options, "models", (*refused, "level"))
+    for name in ("reference", "current", "data"):
+        if getattr(options, name) is None:
+            raise ValueError(f"--{name} must be given to compare models")
+    engine = options.dtype, options.engine, options.device
+    reference, tokenizer = load_model(options.reference, options.threads, *engine)
+    if (Path(options.current) / "adapter_config.json").is_file():
+        current, _ = load_model(options.reference, None, *engine)
+        current.load_adapter(options.current)
+    else:
+        current, _ = load_model(options.current, None, *engine)
+    dataset = vs.data.load(
+        options.data,
+        tokenizer,
+        template=template_of(tokenizer, options.template),
+        max_length=options.max_length,
+        safe=None,
+    )
+    return drift.compare(
+        reference,
+        current,
+        dataset,
+        what=options.what,
+        pool=options.pool,
+        groups=options.group_by,
+        tier=options.tier,
+        batch_size=options.batch_size,
+        metadata={"data": options.data.name},
+        progress=sys.stderr.isatty(),
+        **({"seed": options.seed} if options.seed else {}),
+    )

@@ -1,0 +1,225 @@
+"""Files and folders of the same prompts' rows, which are read piece by piece."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vaccine_swift import drift
+from vaccine_swift._arguments import nearest
+from vaccine_swift.cli.drift_files import prepare, read_files, refuse, tell_columns
+from vaccine_swift.drift.rows import NOT_PAIRS
+from vaccine_swift.drift.sources import Asked, ids_of_file, side_of
+from vaccine_swift.files.text_files import read_lines
+
+__all__ = ["compared_files"]
+
+_UNPAIRED: Final = "rows of different prompts are compared with --unpaired"
+_OF_FILES: Final = ("ids", "group", "paired")
+_NOT_OF_FILES: Final = ("data", "template", "level")
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What is known of one side before it is read.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the first row: [1, d] or [L, 1, d].
+    rows : int
+    has_ids : bool
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    dtype: str
+    rows: int
+    has_ids: bool
+
+    @property
+    def whole(self) -> list[int]:
+        """The shape of all rows."""
+        return [*self.shape[:-2], self.rows, self.shape[-1]]
+
+
+def compared_files(
+    options: argparse.Namespace,
+) -> drift.Accumulator | drift.PairedRows:
+    """An accumulator of two sides' rows; where their widths differ, the rows.
+
+    Raises
+    ------
+    Exception
+        Whatever the API refuses.
+    """
+    folders = any(path.is_dir() for path in options.files)
+    if folders:
+        refuse(options, "folders", (*_NOT_OF_FILES, *_OF_FILES))
+    else:
+        refuse(options, "paired files", (*_NOT_OF_FILES, "group_by"))
+    prepare(options)
+    first, second = _sides(options)
+    ids = None
+    if not folders:
+        if first.whole[:-1] != second.whole[:-1]:
+            raise ValueError(
+                f"{second.path} must have the shape of {first.path}, {first.whole}, "
+                f"got {second.whole}; {_UNPAIRED}"
+            )
+        ids = _ids(options, first, second)
+        if first.shape[-1] != second.shape[-1]:
+            return _of_two_widths(options, first, ids)
+    accumulator = drift.Accumulator(
+        layers=first.shape[0] if len(first.shape) == 3 else 1,
+        width=first.shape[-1],
+        tier=options.tier,
+        seed=options.seed,
+        metadata={
+            "reference": first.path.name,
+            "current": second.path.name,
+            "dtype": first.dtype,
+        },
+    )
+    given = {} if options.memory is None else {"memory": options.memory}
+    with _in_words_of_options():
+        accumulator.extend(
+            first.path,
+            second.path,
+            ids=ids,
+            groups=options.group_by or _groups(options, first, second, ids),
+            column=options.column,
+            progress=True,
+            **given,
+        )
+    return accumulator
+
+
+def _sides(options: argparse.Namespace) -> tuple[_Side, _Side]:
+    """Both sides; what is left out of them is told on standard error."""
+    found, columns = [], []
+    for path in options.files:
+        side = side_of(path, str(path), Asked(options.column, None, None, 1))
+        row = side.view(1)
+        if row is None or side.total is None:
+            raise ValueError(f"{path} must have at least one row, got none")
+        found.append(
+            _Side(
+                path,
+                row.values.shape,
+                str(row.values.dtype),
+                side.total,
+                row.ids is not None,
+            )
+        )
+        if options.column is not None and not side.columns and path.is_file():
+            asked = ", ".join(options.column)
+            raise ValueError(f"{path} has no columns, column={asked} cannot be found")
+        left_out = (each for each in side.left_out if each != options.group_by)
+        columns.append((side.columns, tuple(left_out)))
+    tell_columns(options.files, columns)
+    first, second = found
+    return first, second
+
+
+def _of_two_widths(
+    options: argparse.Namespace, side: _Side, ids: npt.NDArray[Any] | None
+) -> drift.PairedRows:
+    refused = ("tests", "permutations", "floor", "group", "baseline", "memory")
+    refuse(options, "files of different width", refused)
+    if options.tier != "light":
+        raise ValueError("--tier has no meaning for embeddings of different width")
+    first, second = read_files(options)
+    if ids is None:
+        _check_equal(first.ids, second.ids)
+        ids = first.ids if first.ids is not None else second.ids
+    return drift.PairedRows(
+        first.values,
+        second.values,
+        ids=ids,
+        metadata={
+            "reference": options.files[0].name,
+            "current": options.files[1].name,
+        },
+    )
+
+
+def _ids(
+    options: argparse.Namespace, first: _Side, second: _Side
+) -> npt.NDArray[Any] | None:
+    """What names the rows; None: the files do."""
+    if options.ids is not None:
+        if options.ids.suffix.lower() == ".npy":
+            ids = np.load(options.ids, allow_pickle=False)
+        else:
+            ids = np.array(read_lines(options.ids))
+        if ids.shape != (first.rows,):
+            raise ValueError(
+                f"--ids must hold {first.rows} ids, one per row, got shape {ids.shape}"
+            )
+        return ids
+    if first.has_ids and second.has_ids:
+        return None
+    if not options.paired:
+        raise ValueError(
+            "nothing says that row i of both files is the same prompt, as ids in both "
+            "or --ids would: give --paired if it is; " + _UNPAIRED
+        )
+    return None if first.has_ids or second.has_ids else np.arange(first.rows)
+
+
+def _groups(
+    options: argparse.Namespace,
+    first: _Side,
+    second: _Side,
+    ids: npt.NDArray[Any] | None,
+) -> dict[str, npt.NDArray[np.bool_]] | None:
+    if not options.group:
+        return None
+    if ids is None:
+        known = first if first.has_ids else second
+        ids = ids_of_file(known.path, column=options.column)
+    texts = np.asarray(ids).astype(str)
+    groups = {}
+    for option in options.group:
+        name, separator, path = option.partition("=")
+        if not (name and separator and path):
+            raise ValueError(f"--group must be NAME=FILE, got {option!r}")
+        members = np.array(read_lines(Path(path)), dtype=str)
+        unknown = np.setdiff1d(members, texts)
+        if unknown.size:
+            raise ValueError(
+                f"--group {name}: '{unknown[0]}' is no id of a row."
+                f"{nearest(str(unknown[0]), texts[:10_000].tolist())}"
+            )
+        groups[name] = np.isin(texts, members)
+    return groups
+
+
+def _check_equal(first: Any, second: Any) -> None:
+    if first is not None and second is not None and not np.array_equal(first, second):
+        raise ValueError(
+            f"the ids of the two files differ; rows must be in one order; {_UNPAIRED}"
+        )
+
+
+@contextmanager
+def _in_words_of_options() -> Iterator[None]:
+    """What the API refuses, with the options that help."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error).replace(NOT_PAIRS, _UNPAIRED)
+        text = text.replace(
+            "ids of both sides must be equal, but", "the ids of the two files differ:"
+        )
+        if text.endswith("rows of a prompt must follow each other"):
+            text += ", or all fit in --memory"
+        raise ValueError(text) from None
