@@ -5,26 +5,21 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any
 
 import numpy.typing as npt
 
-from vaccine_swift import _core
-from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.drift.accumulator_facts import AccumulatorFacts
+from vaccine_swift.drift.accumulator_settings import Tier, new_state
 from vaccine_swift.drift.content import report_content
-from vaccine_swift.drift.directions import orthonormal_sets
 from vaccine_swift.drift.report import Report
-from vaccine_swift.drift.state import State
 from vaccine_swift.drift.updates import checked_update, read_part
 from vaccine_swift.drift.watch import Progress, Watch
 
 __all__ = ["Accumulator", "Tier", "load"]
 
-Tier = Literal["light", "sketch", "full"]
-_TIERS: Final = ("light", "sketch", "full")
 
-
-class Accumulator:
+class Accumulator(AccumulatorFacts):
     """Collects how far a current model's states are from a reference's, row by row.
 
     The unit is the prompt: rows with one id belong to one prompt, and intervals and
@@ -93,34 +88,17 @@ class Accumulator:
         energy: Mapping[str, npt.ArrayLike] | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        most = 2**15
-        check_range("width", width, minimum=1, maximum=most, integer=True)
-        check_range("layers", layers, minimum=1, maximum=most, integer=True)
-        if tier not in _TIERS:
-            hint = nearest(str(tier), _TIERS)
-            raise ValueError(
-                f"tier must be one of {', '.join(_TIERS)}, got {tier!r}.{hint}"
-            )
-        check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
-        check_range("directions", directions, minimum=8, maximum=most, integer=True)
-        if directions % 8:
-            raise ValueError(f"directions must be a multiple of 8, got {directions}")
-        check_range("sketch", sketch, minimum=1, maximum=most, integer=True)
-        check_range("folds", folds, minimum=2, maximum=1000, integer=True)
-        if energy and tier != "full":
-            raise ValueError(f"energy needs the tier 'full', got tier {tier!r}")
-        self._state = State(
-            width=int(width),
-            layers=int(layers),
-            tier=tier,
-            seed=int(seed),
-            directions=int(directions),
-            sketch=int(sketch),
-            folds=int(folds),
-            energy=orthonormal_sets(energy or {}, int(width)),
+        state = new_state(
+            width,
+            layers,
+            tier,
+            seed=seed,
+            directions=directions,
+            sketch=sketch,
+            folds=folds,
+            energy=energy or {},
         )
-        self.metadata: dict[str, Any] = dict(metadata or {})
-        self._turn = _core.Turn("accumulator")
+        self._keep(state, dict(metadata or {}))
 
     def update(
         self,
@@ -324,75 +302,6 @@ class Accumulator:
             )
         return Report(content)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the state to a file, which appears whole or not at all.
-
-        Raises
-        ------
-        OSError
-            When the disk refuses.
-        """
-        from vaccine_swift.drift.storage import save
-
-        with self._turn:
-            save(path, self._state, self.metadata)
-
-    @property
-    def width(self) -> int:
-        """Columns of a row."""
-        return self._state.width
-
-    @property
-    def layers(self) -> int:
-        """Number of layers."""
-        return self._state.layers
-
-    @property
-    def tier(self) -> str:
-        """What is kept."""
-        return self._state.tier
-
-    @property
-    def rows(self) -> int:
-        """Rows added so far, in each layer."""
-        return self._state.rows
-
-    @property
-    def prompts(self) -> int:
-        """Prompts added so far."""
-        return len(self._state.ids)
-
-    @property
-    def groups(self) -> dict[str, int]:
-        """Prompts of each group."""
-        return {name: int(mask.sum()) for name, mask in self._state.groups.items()}
-
-    @property
-    def memory(self) -> int:
-        """Bytes of the state."""
-        return self._state.memory
-
-    def __repr__(self) -> str:
-        return (
-            f"Accumulator({self.tier}, {self.layers} layers of width {self.width}, "
-            f"{self.prompts:,} prompts, {self.rows:,} rows)"
-        )
-
-    def __copy__(self) -> Accumulator:
-        return self._restored(*self.__reduce__()[1])
-
-    def __reduce__(self) -> tuple[Any, tuple[State, dict[str, Any]]]:
-        with self._turn:
-            return Accumulator._restored, (self._state.copy(), dict(self.metadata))
-
-    @classmethod
-    def _restored(cls, state: State, metadata: dict[str, Any]) -> Accumulator:
-        self = cls.__new__(cls)
-        self._state = state
-        self.metadata = metadata
-        self._turn = _core.Turn("accumulator")
-        return self
-
 
 def load(path: str | os.PathLike[str]) -> Accumulator:
     """Read an accumulator that `Accumulator.save` wrote.
@@ -404,6 +313,4 @@ def load(path: str | os.PathLike[str]) -> Accumulator:
     ValueError
         When it is truncated, changed, or of another version.
     """
-    from vaccine_swift.drift.storage import load_state
-
-    return Accumulator._restored(*load_state(path))
+    return Accumulator.load(path)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,10 @@ from vaccine_swift.files import new_file
 from vaccine_swift.files.numpy_files import read_npz
 from vaccine_swift.files.strict_json import parse_json
 
-__all__ = ["checksum", "read_archive", "write_archive"]
+__all__ = ["checksum", "read_archive", "read_state", "write_archive"]
 
 Arrays = dict[str, npt.NDArray[Any]]
+State = TypeVar("State")
 
 
 def write_archive(
@@ -85,6 +86,35 @@ def read_archive(
     if header.pop("checksum", None) != checksum(arrays, header):
         raise ValueError(f"{path} was changed or damaged: its checksum differs")
     return header, arrays
+
+
+def read_state(
+    path: str | os.PathLike[str],
+    form: str,
+    kind: str,
+    build: Callable[[dict[str, Any], Arrays], State],
+) -> tuple[State, dict[str, Any]]:
+    """A state out of header and arrays, and the header's metadata.
+
+    Parameters
+    ----------
+    path, form, kind
+        As of `read_archive`.
+    build : callable
+        Gets header and arrays; refuses what is none of a state.
+
+    Raises
+    ------
+    FileNotFoundError, MemoryError
+        As `read_archive`.
+    ValueError
+        As there, or when `build` refuses.
+    """
+    header, arrays = read_archive(path, form, kind)
+    try:
+        return build(header, arrays), dict(header["metadata"])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
 
 
 def _arrays(path: str | os.PathLike[str], kind: str) -> Arrays:

@@ -6,15 +6,12 @@ import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift.drift.gate import Numbers, number_failure
 from vaccine_swift.drift.junit import Check, junit_text
-from vaccine_swift.files import write_text
-from vaccine_swift.files.plain_json import json_text, plain
-from vaccine_swift.files.strict_json import parse_json
+from vaccine_swift.drift.plain_report import PlainReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +23,7 @@ __all__ = ["KeptReport"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class KeptReport:
+class KeptReport(PlainReport):
     """A report that can be kept, read again and shown.
 
     Parameters
@@ -40,11 +37,7 @@ class KeptReport:
         When `content` is not of the schema of its class.
     """
 
-    content: Mapping[str, Any]
-
     schema: ClassVar[str]
-    kind: ClassVar[str]
-    """What it is called in errors."""
     keys: ClassVar[tuple[str, ...]]
     """What the content must have."""
 
@@ -61,38 +54,6 @@ class KeptReport:
             if key not in self.content:
                 raise ValueError(f"content must have {key!r}, which is missing")
         object.__setattr__(self, "content", copy.deepcopy(dict(self.content)))
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what `to_json` wrote.
-
-        Raises
-        ------
-        OSError, ValueError
-            When there is no such file, or it is no such report.
-        """
-        try:
-            return cls(parse_json(Path(path).read_text("utf-8")))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} is no {cls.kind}: {error}") from error
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The report as strict JSON; NaN becomes null.
-
-        Parameters
-        ----------
-        path : path, optional
-            Also write it there; the file appears whole or not at all.
-
-        Raises
-        ------
-        OSError
-            When the disk refuses.
-        """
-        text = json_text(self.content, indent=1)
-        if path is not None:
-            write_text(path, text + "\n")
-        return text
 
     def _drawn(
         self,
@@ -152,16 +113,3 @@ class KeptReport:
     def _numbers(self) -> Numbers:
         """Every number that a condition can name, and why it is missing."""
         raise NotImplementedError
-
-    def _repr_html_(self) -> str:
-        raise NotImplementedError
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, type(self)):
-            return NotImplemented
-        return bool(plain(self.content) == plain(other.content))
-
-    __hash__ = None  # type: ignore[assignment]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.drift.gate import Bound, Condition, check_conditions
-from vaccine_swift.drift.junit import Check, junit_text
+from vaccine_swift.drift.judged_report import JudgedReport
+from vaccine_swift.drift.layered_report import LayeredReport
 from vaccine_swift.drift.report_schema import (
     checked,
     estimate,
@@ -19,10 +17,7 @@ from vaccine_swift.drift.report_schema import (
     shown_ends,
     widths_text,
 )
-from vaccine_swift.drift.rounding import floor_value
 from vaccine_swift.files import write_text
-from vaccine_swift.files.plain_json import json_text, plain
-from vaccine_swift.files.strict_json import parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Report"]
 
 
-@dataclass(frozen=True, repr=False)
-class Report:
+@dataclass(frozen=True, repr=False, eq=False)
+class Report(JudgedReport, LayeredReport):
     """Drift of a current against a reference model, with intervals and tests.
 
     `Accumulator.report` makes it. It holds plain numbers only, so it can be kept,
@@ -50,24 +45,10 @@ class Report:
         When `content` is not of the schema ``vaccine_swift.drift/1``.
     """
 
-    content: Mapping[str, Any]
+    kind: ClassVar[str] = "drift report"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "content", checked(self.content))
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Report:
-        """Read what `to_json` wrote.
-
-        Raises
-        ------
-        OSError, ValueError
-            When there is no such file, or it is no report.
-        """
-        try:
-            return cls(parse_json(Path(path).read_text("utf-8")))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} is no drift report: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """A copy of everything.
@@ -81,29 +62,6 @@ class Report:
             described in the documentation.
         """
         return copy.deepcopy(dict(self.content))
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The report as JSON; NaN and infinity become null.
-
-        Parameters
-        ----------
-        path : path, optional
-            Also write it there; the file appears whole or not at all.
-
-        Returns
-        -------
-        str
-            Strict JSON, keys in a fixed order.
-
-        Raises
-        ------
-        OSError
-            When the disk refuses.
-        """
-        text = json_text(self.content, indent=1)
-        if path is not None:
-            write_text(path, text + "\n")
-        return text
 
     def to_html(
         self,
@@ -205,170 +163,6 @@ class Report:
 
         return draw(self.content, kind, metric, _content_of(baseline), ax)
 
-    def assert_below(self, *, bound: Bound = "high", **limits: float) -> None:
-        """Raise unless every named metric is below its limit.
-
-        Parameters
-        ----------
-        bound : {"high", "value", "low"}
-            Which end of the interval has to be below; "high" asks that the data show
-            it.
-        **limits : float
-            Such as ``relative_drift=0.05``. A metric known for all layers together is
-            looked at there, another one at every layer.
-
-        Raises
-        ------
-        DriftExceeded
-            An AssertionError with a line for each failure; NaN fails.
-        TypeError, ValueError
-            When there is no limit, a limit is no number, or the report has no such
-            metric.
-
-        Examples
-        --------
-        >>> report.assert_below(relative_drift=0.05)  # doctest: +SKIP
-        """
-        self._assert("<", limits, bound)
-
-    def assert_above(self, *, bound: Bound = "low", **limits: float) -> None:
-        """Raise unless every named metric, such as ``cka=0.9``, is above its limit.
-
-        Parameters and errors are those of `assert_below`.
-        """
-        self._assert(">", limits, bound)
-
-    def assert_that(self, *conditions: str, bound: Bound | None = None) -> None:
-        """Raise unless all conditions hold.
-
-        Parameters
-        ----------
-        *conditions : str
-            Such as ``"relative_drift<0.05"``, ``"cka>0.9"``, ``"harmful.cosine>0.9"``
-            for a group or ``"signflip.p_value>0.01"`` for a test.
-        bound : {"high", "value", "low"}, optional
-            Which end of an interval counts; by default the one that is harder to
-            hold.
-
-        Raises
-        ------
-        DriftExceeded
-            An AssertionError with a line for each failure; NaN fails.
-        ValueError
-            When a condition cannot be read, or the report has no such metric.
-        """
-        if not conditions:
-            raise ValueError("conditions must hold at least one condition, got none")
-        parsed = [Condition.parse(text) for text in conditions]
-        check_conditions(self.content, parsed, bound)
-
-    def first_layer_above(
-        self, floor: str | float, *, metric: str = "relative_drift"
-    ) -> tuple[int, float] | None:
-        """The first layer whose value is above a floor: where two models part.
-
-        Parameters
-        ----------
-        floor : {"float16", "bfloat16"} or float
-            A dtype's name stands for the relative drift that its rounding shows.
-        metric : str
-            Of the layers.
-
-        Returns
-        -------
-        (int, float) or None
-            Place among the report's layers, and value; None where there is no such
-            layer. A value that is NaN is above nothing.
-
-        Raises
-        ------
-        ValueError
-            When the floor is none, or the report has no such metric.
-        """
-        limit = floor_value(floor)
-        return self._first(metric, lambda value: value > limit)
-
-    def first_layer_below(
-        self, limit: float, *, metric: str = "cka"
-    ) -> tuple[int, float] | None:
-        """The first layer whose value is below a limit, of metrics of likeness.
-
-        Parameters
-        ----------
-        limit : float
-        metric : str
-            Such as ``"cka"``, ``"cosine"`` or ``"knn_overlap"``.
-
-        Returns
-        -------
-        (int, float) or None
-            As of `first_layer_above`.
-
-        Raises
-        ------
-        ValueError
-            When the report has no such metric.
-        """
-        check_range("limit", limit)
-        return self._first(metric, lambda value: value < limit)
-
-    def _first(
-        self, name: str, holds: Callable[[float], bool]
-    ) -> tuple[int, float] | None:
-        known = {key for layer in self.content["layers"] for key in layer}
-        if name not in known:
-            reason = self.content.get("left_out", {}).get(name)
-            why = f": {reason}" if reason else f".{nearest(name, known)}"
-            raise ValueError(f"the report has no metric {name!r}{why}")
-        for place, layer in enumerate(self.content["layers"]):
-            value = estimate(layer.get(name))[0]
-            if holds(value):
-                return place, value
-        return None
-
-    def to_junit(
-        self,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        conditions: Sequence[str],
-        bound: Bound | None = None,
-    ) -> str:
-        """The conditions as JUnit's XML, which build servers show.
-
-        Parameters
-        ----------
-        path : path, optional
-            Also write it there; the file appears whole or not at all.
-        conditions : sequence of str
-            As of `assert_that`, a case for each; at least one.
-        bound : {"high", "value", "low"}, optional
-            Likewise.
-
-        Raises
-        ------
-        OSError
-            When the disk refuses.
-        ValueError
-            When a condition cannot be read, or the report has no such metric.
-        """
-        if not conditions:
-            raise ValueError("conditions must hold at least one condition, got none")
-        parsed = [Condition.parse(text) for text in conditions]
-        failures = [each.failures(self.content, bound) for each in parsed]
-        checks = [
-            Check(text, "; ".join(lines) or None)
-            for text, lines in zip(conditions, failures, strict=True)
-        ]
-        return junit_text("drift", checks, repr(self), path)
-
-    def _assert(self, relation: str, limits: Mapping[str, float], bound: Bound) -> None:
-        if not limits:
-            raise TypeError("at least one limit must be given, as relative_drift=0.05")
-        for name, limit in limits.items():
-            check_range(name, limit)
-        conditions = [Condition(name, relation, each) for name, each in limits.items()]
-        check_conditions(self.content, conditions, bound)
-
     def __repr__(self) -> str:
         settings = self.content["settings"]
         layers = len(self.content["layers"])
@@ -391,16 +185,6 @@ class Report:
         from vaccine_swift.drift.page import fragment
 
         return fragment(self.content)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Report):
-            return NotImplemented
-        return plain(self.content) == plain(other.content)
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def _content_of(baseline: Report | None) -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift.drift.archive import read_archive, write_archive
+from vaccine_swift.drift.archive import read_state, write_archive
 from vaccine_swift.drift.state import State
 from vaccine_swift.drift.stored import check_content
 
@@ -51,22 +51,12 @@ def save(path: str | os.PathLike[str], state: State, metadata: dict[str, Any]) -
 
 
 def load_state(path: str | os.PathLike[str]) -> tuple[State, dict[str, Any]]:
-    """The state and metadata that `save` wrote.
+    """State and metadata that `save` wrote; errors are those of `read_state`."""
+    return read_state(path, _FORMAT, "accumulator file", _state)
 
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such file.
-    ValueError
-        When it is truncated, changed, of another version, or something else.
-    MemoryError
-        When there is less memory than it needs.
-    """
-    header, arrays = read_archive(path, _FORMAT, "accumulator file")
-    try:
-        check_content(header, arrays)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+
+def _state(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> State:
+    check_content(header, arrays)
     settings = {name: header["settings"][name] for name in _SETTINGS}
     rows = settings.pop("rows")
     state = State(**settings)
@@ -78,7 +68,7 @@ def load_state(path: str | os.PathLike[str]) -> tuple[State, dict[str, Any]]:
     state.groups = _named(arrays, "group:")
     state.energy = _named(arrays, "energy:")
     state.remember()
-    return state, header["metadata"]
+    return state
 
 
 def _named(arrays: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, Any]:

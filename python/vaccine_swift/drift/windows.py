@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
-from vaccine_swift.drift.groups import row_labels
+from vaccine_swift.drift.kept_state import KeptState
 from vaccine_swift.drift.segment_tests import FEWEST, checked_tests, permutations_for
-from vaccine_swift.drift.two_sample_content import ALL
 from vaccine_swift.drift.watch import Progress, Watch
 from vaccine_swift.drift.windows_content import windows_content
 from vaccine_swift.drift.windows_report import WindowsReport
-from vaccine_swift.drift.windows_state import Part, WindowsState
+from vaccine_swift.drift.windows_state import Part, WindowsState, lines_of
 from vaccine_swift.drift.windows_testing import next_state
 
 __all__ = ["Windows"]
 
 
-class Windows:
+class Windows(KeptState[WindowsState]):
     """Tests window after window of rows against a reference, with alarms over time.
 
     Each window is tested against the reference as by `two_sample`: whether this week
@@ -101,6 +98,14 @@ class Windows:
     'de has drifted (alarm since 2026-W49); no drift was found in en.'
     """
 
+    called = "windows"
+
+    @staticmethod
+    def _files() -> Any:
+        from vaccine_swift.drift import windows_storage
+
+        return windows_storage
+
     def __init__(
         self,
         reference: npt.ArrayLike,
@@ -117,14 +122,14 @@ class Windows:
         check_range("level", level, above=0.0, below=1.0)
         check_range("most_rows", most_rows, minimum=100, maximum=2**20, integer=True)
         check_range("seed", seed, minimum=0, maximum=2**63 - 1, integer=True)
-        whole = _part(reference, "reference", segments)
+        whole = Part.labelled(reference, "reference", segments)
         if len(whole) < FEWEST:
             raise ValueError(
                 f"reference must have at least {FEWEST} rows, got {len(whole)}"
             )
-        kept = whole.sample(int(most_rows), _drawn(int(seed)))
-        lines = [ALL, *_lines(kept)]
-        self._state = WindowsState(
+        kept = whole.sample(int(most_rows), np.random.default_rng(int(seed)))
+        lines = lines_of(kept)
+        state = WindowsState(
             tests=names,
             level=float(level),
             permutations=permutations_for(
@@ -136,8 +141,7 @@ class Windows:
             reference=kept,
             pool=kept,
         )
-        self.metadata: dict[str, Any] = dict(metadata or {})
-        self._turn = _core.Turn("windows")
+        self._keep(state, dict(metadata or {}))
 
     def add(
         self, name: str | int | dt.date, x: npt.ArrayLike, *, segments: Any = None
@@ -183,7 +187,7 @@ class Windows:
                     f"name must be that of a window which was not tested yet, "
                     f"got {text!r}"
                 )
-            part = _part(x, "x", segments, state.reference.rows.dtype)
+            part = Part.labelled(x, "x", segments, state.reference.rows.dtype)
             width = state.reference.rows.shape[1]
             if part.rows.shape[1] != width:
                 raise ValueError(
@@ -252,34 +256,6 @@ class Windows:
                 self._state = next_state(self._state, watch)
             return WindowsReport(windows_content(self._state, self.metadata))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the state to a file, which appears whole or not at all.
-
-        Raises
-        ------
-        OSError
-            When the disk refuses.
-        """
-        from vaccine_swift.drift.windows_storage import save
-
-        with self._turn:
-            save(path, self._state, self.metadata)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Windows:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        FileNotFoundError
-            When there is no such file.
-        ValueError
-            When it is truncated, changed, or of another version.
-        """
-        from vaccine_swift.drift.windows_storage import load_state
-
-        return cls._restored(*load_state(path))
-
     @property
     def names(self) -> list[str]:
         """Windows in their order, those that were tested first."""
@@ -304,41 +280,3 @@ class Windows:
             f"{state.reference.rows.shape[1]}, {len(state.tested)} windows tested, "
             f"{len(state.waiting)} waiting)"
         )
-
-    def __copy__(self) -> Windows:
-        return self._restored(*self.__reduce__()[1])
-
-    def __reduce__(self) -> tuple[Any, tuple[WindowsState, dict[str, Any]]]:
-        with self._turn:
-            return Windows._restored, (self._state.copy(), dict(self.metadata))
-
-    @classmethod
-    def _restored(cls, state: WindowsState, metadata: dict[str, Any]) -> Windows:
-        self = cls.__new__(cls)
-        self._state = state
-        self.metadata = metadata
-        self._turn = _core.Turn("windows")
-        return self
-
-
-def _part(
-    value: Any, name: str, segments: Any, dtype: npt.DTypeLike | None = None
-) -> Part:
-    part = Part.of(value, name, dtype)
-    if segments is None:
-        return part
-    return Part(part.rows, row_labels(segments, len(part), "segments"))
-
-
-def _drawn(seed: int) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-def _lines(reference: Part) -> list[str]:
-    """Segments with rows enough, in their order."""
-    if reference.labels is None:
-        return []
-    names, counts = np.unique(reference.labels, return_counts=True)
-    if ALL in names:
-        raise ValueError(f"segments: the name {ALL!r} stands for all rows")
-    return [str(name) for name in names[counts >= FEWEST]]

@@ -10,9 +10,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift.drift.groups import row_labels
 from vaccine_swift.drift.rows import float64_rows, rows
+from vaccine_swift.drift.segment_tests import FEWEST
+from vaccine_swift.drift.two_sample_content import ALL
 
-__all__ = ["Part", "WindowsState"]
+__all__ = ["Part", "WindowsState", "lines_of"]
 
 _COMPARED: Final = ("tests", "level", "permutations", "most_rows", "seed", "lines")
 
@@ -60,6 +63,22 @@ class Part:
             )
         return cls(array, None)
 
+    @classmethod
+    def labelled(
+        cls, value: Any, name: str, segments: Any, dtype: npt.DTypeLike | None = None
+    ) -> Part:
+        """Rows with the segment of each, if there are any; as `of`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `of`; also when there is not one label for each row.
+        """
+        part = cls.of(value, name, dtype)
+        if segments is None:
+            return part
+        return cls(part.rows, row_labels(segments, len(part), "segments"))
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -90,6 +109,22 @@ class Part:
     def memory(self) -> int:
         """Bytes."""
         return self.rows.nbytes + (0 if self.labels is None else self.labels.nbytes)
+
+
+def lines_of(reference: Part) -> list[str]:
+    """All rows, and the segments with rows enough, in their order.
+
+    Raises
+    ------
+    ValueError
+        When a segment is called as all rows are.
+    """
+    if reference.labels is None:
+        return [ALL]
+    names, counts = np.unique(reference.labels, return_counts=True)
+    if ALL in names:
+        raise ValueError(f"segments: the name {ALL!r} stands for all rows")
+    return [ALL, *map(str, names[counts >= FEWEST])]
 
 
 @dataclass

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range
-from vaccine_swift.drift.archive import read_archive, write_archive
+from vaccine_swift.drift.archive import read_state, write_archive
 from vaccine_swift.drift.segment_tests import checked_tests
 from vaccine_swift.drift.two_sample_content import ALL
 from vaccine_swift.drift.windows_state import Part, WindowsState
@@ -63,22 +63,8 @@ def save(
 
 
 def load_state(path: str | os.PathLike[str]) -> tuple[WindowsState, dict[str, Any]]:
-    """The state and metadata that `save` wrote.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such file.
-    ValueError
-        When it is truncated, changed, of another version, or something else.
-    MemoryError
-        When there is less memory than it needs.
-    """
-    header, arrays = read_archive(path, _FORMAT, "file of windows")
-    try:
-        return _state(header, arrays), dict(header["metadata"])
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+    """State and metadata that `save` wrote; errors are those of `read_state`."""
+    return read_state(path, _FORMAT, "file of windows", _state)
 
 
 def _state(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> WindowsState:
