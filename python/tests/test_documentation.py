@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import re
@@ -16,9 +17,11 @@ from vaccine_swift.cli import entry
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "python" / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "Sources" / "README.md"]
+PAGES = [ROOT / f"{each}.md" for each in ("README", "CONTRIBUTING", "SECURITY")]
+PAGES += [ROOT / "RELEASING.md", ROOT / "Sources" / "README.md"]
 PAGES += sorted(DOCS.glob("*.md"))
 WITH_PYTHON = [page for page in PAGES if "```python" in page.read_text("utf-8")]
+COMMANDS = entry.build_parser()._subparsers._group_actions[0].choices
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
 
@@ -72,6 +75,24 @@ def test_the_readme_trains_saves_and_answers(
     assert capsys.readouterr().out.strip()
 
 
+def test_the_tutorial_of_two_weeks_prints_what_it_shows(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = DOCS / "tutorial_weeks.md"
+    exec(compile(blocks(page, "python")[0], name(page), "exec"), {})
+    commands = "".join(blocks(page, "sh")).splitlines()
+    printed, statuses = [], []
+    for command in commands:
+        statuses.append(entry.main(shlex.split(command)[1:]))
+        told = capsys.readouterr()
+        printed.append(told.out + told.err)
+    assert statuses == [0, 0, 1, 0, 1]
+    shown = blocks(page, "text")
+    assert [printed[0], printed[3], printed[4]] == [shown[0], shown[2], shown[3]]
+    assert printed[2] == printed[0] + shown[1]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_of_a_page_exist(page) -> None:
     for block in blocks(page, "sh"):
@@ -83,6 +104,27 @@ def test_commands_of_a_page_exist(page) -> None:
                 makefile = (ROOT / "Makefile").read_text()
                 for target in words:
                     assert re.search(rf"^{target}:.*##", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_within_sentences_exist(page) -> None:
+    text = page.read_text("utf-8")
+    for line in re.findall(r"`(vaccine-swift [^`]+)`", text):
+        _, command, *words = shlex.split(line.replace("…", ""))
+        if command == "COMMAND":
+            continue
+        assert command in COMMANDS, line
+        known = COMMANDS[command]._option_string_actions
+        options = [word.partition("=")[0] for word in words if word.startswith("--")]
+        assert set(options) <= set(known), line
+
+
+def test_the_readme_has_the_figures_of_the_results_files(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "python" / "benchmarks")
+    step_page = importlib.import_module("step_page")
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert step_page.BEGIN + step_page.table() + step_page.END in text
+    assert len(text.splitlines()) < 120
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -98,12 +140,31 @@ def test_links_of_a_page_lead_somewhere(page) -> None:
             assert anchor in {_anchor(heading) for heading in headings}
 
 
+def test_the_site_has_every_page_and_the_citation_the_version() -> None:
+    settings = (ROOT / "mkdocs.yml").read_text("utf-8")
+    named = re.findall(r": ([\w/]+\.md)$", settings, re.MULTILINE)
+    pages = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")]
+    assert sorted(named) == sorted(pages)
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert re.search("^version: (.*)$", citation, re.MULTILINE)[1] == vs.__version__
+
+
 def test_the_api_page_names_everything_public() -> None:
     page = (DOCS / "api.md").read_text("utf-8")
     words = set(re.findall(r"\w+", page))
     public = {*vs.__all__, *vs.data.__all__}
     public |= {member for member in dir(vs.CausalLM) if not member.startswith("_")}
     assert public <= words
+
+
+def test_the_reference_has_everything_public_once() -> None:
+    pages = [page.read_text("utf-8") for page in (DOCS / "reference").glob("*.md")]
+    entries = re.findall(r"^::: (\S+)$", "\n".join(pages), re.MULTILINE)
+    assert len(set(entries)) == len(entries)
+    names = {entry.rpartition(".")[2] for entry in entries}
+    modules = {"data", "drift", "methods", "study", "distributed"}
+    assert {"data", "drift", "study"} <= names
+    assert {*vs.__all__, *vs.methods.__all__} - modules - {"__version__"} <= names
 
 
 def test_everything_public_has_a_docstring() -> None:
