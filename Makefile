@@ -5,6 +5,7 @@ VENV := .venv
 DEV := .venv-dev
 RIVALS := .venv-rivals
 LOWEST := .venv-lowest
+GLOO := .venv-gloo
 
 SWIFT_FORMAT := swift format
 SWIFT_SOURCES := Package.swift Sources Tests examples/swift
@@ -27,7 +28,7 @@ demo: $(VENV)/installed  ## Align and attack SmolLM2-135M-Instruct: a small defe
 	$(VENV)/bin/vaccine-swift demo
 
 .PHONY: test
-test: check-format test-swift test-python check-stubs test-notebooks docs check-wheel  ## Run every test
+test: check-format test-swift test-python test-gloo check-stubs test-notebooks docs check-wheel  ## Run every test
 
 .PHONY: requirements
 requirements:  ## Install the system's packages that the build needs (Debian)
@@ -73,6 +74,10 @@ test-swift: | requirements  ## Test the Swift core
 test-python: $(DEV)/installed  ## Test the Python package, docstrings included
 	$(DEV)/bin/pytest
 	$(DEV)/bin/pytest --doctest-modules python/vaccine_swift $(TORCH_MODULES:%=--ignore=%)
+
+.PHONY: test-gloo
+test-gloo: $(DEV)/installed  ## Test data-parallel ranks with the system's torch; says skipped without
+	$(DEV)/bin/python python/scripts/gloo_tests.py
 
 # Known seeds first, then free ones; a finding is printed with the seed that shows it again.
 SECONDS ?= 300
@@ -185,6 +190,6 @@ format: $(DEV)/installed  ## Format Swift, C and Python
 
 .PHONY: clean
 clean:  ## Remove builds and environments
-	rm -rf .build .build-* $(VENV) $(DEV) $(RIVALS) $(LOWEST) dist site python/vaccine_swift/_core.abi3.so
+	rm -rf .build .build-* $(VENV) $(DEV) $(RIVALS) $(LOWEST) $(GLOO) dist site python/vaccine_swift/_core.abi3.so
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find python examples -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -19,27 +19,65 @@ from ranks_run import STEPS, job
 from training_support import relative_error
 from two_hosts import ADDRESSES, on, sent, two_hosts
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.reference
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-RUN = [*TORCHRUN, "--nproc-per-node", "2", SCRIPT, "torch"]
+BY_TORCHRUN = [*TORCHRUN, "--nproc_per_node", "2", SCRIPT, "torch"]
+STARTED = [sys.executable, str(Path(SCRIPT).with_name("gloo_ranks.py"))]
+
+has_torchrun = pytest.mark.skipif(
+    int(torch.__version__.split(".")[0]) < 2 and sys.version_info >= (3, 11),
+    reason="torchrun of torch 1 ends with an AttributeError on Python 3.11",
+)
 
 
-def test_a_job_is_the_run_of_one_process(tmp_path: Path) -> None:
-    check_a_job_is_the_run_of_one_process(RUN, tmp_path)
+def test_one_rank_is_the_run_of_one_process(tmp_path: Path) -> None:
+    check_a_job_is_the_run_of_one_process([*STARTED, "1"], tmp_path, ranks=1)
 
 
-def test_a_killed_rank_ends_the_job_by_name(tmp_path: Path) -> None:
-    message = r"(?s)rank\s*: 1 .*Signal 9 \(SIGKILL\)"
-    check_a_killed_rank_ends_the_job(RUN, tmp_path, message)
+@pytest.mark.parametrize(
+    "run", [pytest.param(BY_TORCHRUN, marks=has_torchrun), [*STARTED, "2"]]
+)
+def test_a_job_is_the_run_of_one_process(tmp_path: Path, run: list[str]) -> None:
+    check_a_job_is_the_run_of_one_process(run, tmp_path)
 
 
-def test_a_rank_that_fails_ends_the_job_by_name(tmp_path: Path) -> None:
-    message = r"(?s)ZeroDivisionError: of a callback.*rank\s*: 1 "
-    check_a_failing_rank_ends_the_job(RUN, tmp_path, message)
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        pytest.param(
+            BY_TORCHRUN,
+            r"(?s)rank\s*: 1 .*Signal 9 \(SIGKILL\)",
+            marks=has_torchrun,
+        ),
+        ([*STARTED, "2"], "(?s)rank 0 has lost another rank.*rank 1 ended with -9"),
+    ],
+)
+def test_a_killed_rank_ends_the_job_by_name(
+    tmp_path: Path, run: list[str], message: str
+) -> None:
+    check_a_killed_rank_ends_the_job(run, tmp_path, message)
 
 
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        pytest.param(
+            BY_TORCHRUN,
+            r"(?s)ZeroDivisionError: of a callback.*rank\s*: 1 ",
+            marks=has_torchrun,
+        ),
+        ([*STARTED, "2"], "(?s)ZeroDivisionError: of a callback.*rank 1 ended with 1"),
+    ],
+)
+def test_a_rank_that_fails_ends_the_job_by_name(
+    tmp_path: Path, run: list[str], message: str
+) -> None:
+    check_a_failing_rank_ends_the_job(run, tmp_path, message)
+
+
+@has_torchrun
 def test_hosts_that_share_a_network_alone_train_as_one(
     tmp_path: Path, monkeypatch
 ) -> None:
@@ -57,8 +95,8 @@ def test_hosts_that_share_a_network_alone_train_as_one(
                     "-",
                 ),
                 *(sys.executable, "-m", "torch.distributed.run", "--nnodes", "2"),
-                *("--node-rank", str(rank), "--nproc-per-node", "1"),
-                *("--master-addr", ADDRESSES[0], "--master-port", "29511", SCRIPT),
+                *("--node_rank", str(rank), "--nproc_per_node", "1"),
+                *("--master_addr", ADDRESSES[0], "--master_port", "29511", SCRIPT),
                 "torch",
             ]
             for rank, host in enumerate(hosts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import datetime as dt
 from typing import Any
 
@@ -12,7 +13,7 @@ __all__ = ["TorchCollective"]
 
 
 class TorchCollective:
-    """`Collective` over a process group of ``torch.distributed``.
+    """`Collective` over a process group of ``torch.distributed``, torch 1.13 or later.
 
     Parameters
     ----------
@@ -55,6 +56,8 @@ class TorchCollective:
             distributed.init_process_group(
                 backend, timeout=dt.timedelta(seconds=timeout)
             )
+            # Threads of a group that is left behind may end the process with SIGABRT.
+            atexit.register(leave)
         self._torch, self._distributed = torch, distributed
         self._group = group
         is_on_gpu = distributed.get_backend(group) == "nccl"
@@ -92,3 +95,11 @@ class TorchCollective:
     def barrier(self) -> None:
         """Wait until every rank is here."""
         self.allreduce(np.zeros(1, np.int64))
+
+
+def leave() -> None:
+    """Give up the process's group, if it has one."""
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
