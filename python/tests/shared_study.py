@@ -115,8 +115,9 @@ def forked(config, out: Path) -> int:
 def kill_workers(config, out: Path, log: Path, kills: int, seed: int) -> None:
     moments = random.Random(seed)
     workers = [forked(config, out) for _ in range(WORKERS)]
+    wanted = 0
     for _ in range(kills):
-        wanted = lines(log) + moments.randint(1, 8)
+        wanted += moments.randint(1, 8)
         while lines(log) < wanted:
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.02))
