@@ -164,6 +164,20 @@ def test_members_tell_what_they_are_at(tmp_path):
     assert told["beat"] > 1
 
 
+def test_news_is_told_soon_and_much_of_it_in_one_sign(tmp_path):
+    """Long before the next regular sign of life, which is 7.5 seconds away."""
+    with Leases(tmp_path, {}, expiry=60.0) as leases:
+        began = time.monotonic()
+        for share in range(1, 201):
+            leases.tell(share=share / 200)
+        (told,) = members(tmp_path)
+        while told.get("share") != 1.0 and time.monotonic() - began < 6:
+            time.sleep(0.05)
+            (told,) = members(tmp_path)
+        assert told["share"] == 1.0
+        assert told["beat"] <= 2 + (time.monotonic() - began) / 2
+
+
 def test_a_folder_that_is_gone_is_an_error_of_the_taker(tmp_path):
     with Leases(tmp_path / "shared", {}) as leases:
         for each in (tmp_path / "shared").iterdir():

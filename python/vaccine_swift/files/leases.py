@@ -36,6 +36,8 @@ EXPIRY: Final = 120.0
 _MEMBER: Final = "member-"
 _BEATS: Final = 8
 """Signs of life in the time after which their absence counts."""
+_NEWS: Final = 2.0
+"""Seconds between them, or less, where a member has something new to tell."""
 _LENGTH: Final = 2048
 """Bytes of a member's file, written in one piece."""
 _IDENTITY: Final = 4
@@ -82,7 +84,7 @@ class Leases:
         self._seen: dict[str, tuple[str | None, float]] = {}
         self._held: dict[str, int] = {}
         self._turn = threading.Lock()
-        self._over = threading.Event()
+        self._news, self._over = threading.Event(), threading.Event()
         self._name = directory / f"{_MEMBER}{self.member}.name"
         self._sign = directory / f"{_MEMBER}{self.member}"
         try:
@@ -132,13 +134,15 @@ class Leases:
         return (self._directory / f"{name}.{self._held[name] + 1}").exists()
 
     def tell(self, **told: Any) -> None:
-        """Let others know, with the next sign of life at the latest."""
+        """Let others know, two seconds later at most; the caller does not wait."""
         with self._turn:
             self._told |= told
+        self._news.set()
 
     def leave(self) -> None:
         """Give all leases back."""
         self._over.set()
+        self._news.set()
         self._heart.join()
         self.tell(left=True)
         with suppress(OSError):
@@ -178,7 +182,11 @@ class Leases:
         return now - since >= self._expiry
 
     def _live(self) -> None:
-        while not self._over.wait(self._expiry / _BEATS):
+        regular = self._expiry / _BEATS
+        soonest = min(_NEWS, regular)
+        while not self._over.wait(soonest):
+            self._news.wait(regular - soonest)
+            self._news.clear()
             with suppress(OSError):
                 self._beat()
 
@@ -186,9 +194,9 @@ class Leases:
         with self._turn:
             self._told |= {"beat": self._told["beat"] + 1, "time": time.time()}
             text = json.dumps(self._told).encode().ljust(_LENGTH)
-            with self._sign.open("r+b", buffering=0) as file:
-                file.write(text)
-                os.fsync(file)
+        with self._sign.open("r+b", buffering=0) as file:
+            file.write(text)
+            os.fsync(file)
 
 
 def members(directory: Path) -> list[dict[str, Any]]:
