@@ -15,12 +15,13 @@ from safetensors.numpy import save_file
 import vaccine_swift as vs
 
 # By `model_type`: the package's architecture, and whether llama.cpp's converter
-# reorders the rows of q and k.
+# reorders the rows of q and k. SmolLM3's tensors are called as Llama's; not every
+# version of the package knows it.
 _ARCHITECTURES = {
     "llama": (gguf.MODEL_ARCH.LLAMA, True),
     "mistral": (gguf.MODEL_ARCH.LLAMA, True),
     "qwen2": (gguf.MODEL_ARCH.QWEN2, False),
-    "smollm3": (gguf.MODEL_ARCH.SMOLLM3, True),
+    "smollm3": (gguf.MODEL_ARCH.LLAMA, True),
     "olmo2": (gguf.MODEL_ARCH.OLMO2, False),
     "qwen3": (gguf.MODEL_ARCH.QWEN3, False),
     "gemma": (gguf.MODEL_ARCH.GEMMA, False),
@@ -179,7 +180,10 @@ def write_gguf(
     `extra` tensors go in as they are, quantised ones as (bytes, type).
     """
     architecture, reordered = _ARCHITECTURES[config["model_type"]]
-    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[architecture])
+    named = gguf.MODEL_ARCH_NAMES[architecture]
+    writer = gguf.GGUFWriter(
+        path, "smollm3" if config["model_type"] == "smollm3" else named
+    )
     heads = config["num_attention_heads"]
     groups = config.get("num_key_value_heads", heads)
     writer.add_context_length(config["max_position_embeddings"])
