@@ -136,8 +136,9 @@ docs: $(DEV)/docs-installed  ## Build the documentation site into site/; a broke
 check-wheel: $(DEV)/installed  ## Build sdist and wheel, import the wheel in a clean environment
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(DEV)/bin/python python/scripts/check_wheel.py
 
-# The Pythons of this machine among those that the wheel is for.
-PYTHONS ?= $(foreach minor,11 12 13 14,$(shell command -v python3.$(minor)))
+# The Pythons of this machine among those that the wheel is for; a version manager's stand-in for
+# one that is not chosen does not run.
+PYTHONS ?= $(foreach minor,11 12 13 14,$(shell python3.$(minor) -c 'import sys; print(sys.executable)' 2>&-))
 
 .PHONY: wheel
 wheel: $(DEV)/installed  ## Build the wheel for release into dist/ and test it in bare environments

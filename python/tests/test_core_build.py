@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import json
 import platform
 import re
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -165,3 +169,83 @@ def test_openblas_is_found_or_said_with_the_remedy(
             hook.openblas_linkage()
     else:
         assert hook.openblas_linkage() == linkage
+
+
+@pytest.fixture
+def checker() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "check_wheel", ROOT / "python/scripts/check_wheel.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def listed(hook: ModuleType, tmp_path: Path, monkeypatch) -> dict[str, Any]:
+    """The bill of materials of the present core, by a compiler that is Swift 6.3.1."""
+    swift = tmp_path / "swift"
+    swift.write_text("#!/bin/sh\necho 'Swift version 6.3.1 (swift-6.3.1-RELEASE)'\n")
+    swift.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return hook.bill_of_materials(Path(_core.__file__), vaccine_swift.__version__)
+
+
+def wheel_with(folder: Path, listed: dict[str, Any] | None, *licences: str) -> Path:
+    wheel = folder / "vaccine_swift-1-cp311-abi3-linux_x86_64.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        if listed is not None:
+            archive.writestr("v.dist-info/sboms/v.cdx.json", json.dumps(listed))
+        for licence in licences:
+            archive.writestr(f"v.dist-info/licenses/{licence}", "...")
+    return wheel
+
+
+LICENCES = ("LICENSE", "python/licenses/OpenBLAS.txt")
+
+
+def test_the_bill_of_materials_names_versions_and_licences(
+    checker: ModuleType, listed: dict[str, Any], tmp_path: Path, capsys
+) -> None:
+    checker.check_contents(wheel_with(tmp_path, listed, *LICENCES))
+    linked = re.search(r"OpenBLAS ([\d.]+\d)", _core.build_description())
+    assert f"OpenBLAS {linked[1]}, Swift runtime 6.3.1" in capsys.readouterr().out
+    whole = listed["metadata"]["component"]
+    assert (whole["name"], whole["version"]) == ("vaccine-swift", _core.__version__)
+    swift, blas = listed["components"]
+    assert swift["licenses"] == [{"expression": "Apache-2.0 WITH Swift-exception"}]
+    assert blas["licenses"] == [{"expression": "BSD-3-Clause"}]
+    assert blas["purl"] == f"pkg:github/OpenMathLib/OpenBLAS@v{linked[1]}"
+    assert [each["name"] for each in blas["components"]] == ["LAPACK"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "licences", "message"),
+    [
+        (lambda _: None, LICENCES, "has no bill of materials"),
+        (lambda b: b["components"].pop(0) and b, LICENCES, "which Swift runtime is"),
+        (lambda b: b["components"].pop(1) and b, LICENCES, "which OpenBLAS is inside"),
+        (
+            lambda b: b["components"][1].update(version="unknown") or b,
+            LICENCES,
+            "which OpenBLAS is inside",
+        ),
+        (
+            lambda b: b["components"].append({"name": "x", "version": "1"}) or b,
+            LICENCES,
+            "does not say the licence of x",
+        ),
+        (lambda b: b, LICENCES[:1], r"has no OpenBLAS\.txt"),
+        (lambda b: b, LICENCES[1:], "has no LICENSE"),
+    ],
+)
+def test_a_wheel_that_does_not_say_what_is_inside_is_refused(
+    checker: ModuleType,
+    listed: dict[str, Any],
+    tmp_path: Path,
+    spoil: Callable[[dict[str, Any]], dict[str, Any] | None],
+    licences: tuple[str, ...],
+    message: str,
+) -> None:
+    with pytest.raises(SystemExit, match=message):
+        checker.check_contents(wheel_with(tmp_path, spoil(listed), *licences))
