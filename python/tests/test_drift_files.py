@@ -22,6 +22,14 @@ def test_npy_is_mapped_not_read(tmp_path) -> None:
     assert found.ids is None
 
 
+@pytest.mark.parametrize("asked", [{"labels": "segment"}, {"column": "title"}])
+def test_npy_has_no_columns_by_any_name(tmp_path, asked) -> None:
+    np.save(tmp_path / "a.npy", LAYERS)
+    with pytest.raises(ValueError, match=r"a\.npy has no columns: '(\w+)' cannot") as e:
+        read_embeddings(tmp_path / "a.npy", **asked)
+    assert f"{next(iter(asked.values()))!r} cannot be found; tables" in str(e.value)
+
+
 def test_arrays_of_a_file_are_layers_in_natural_order(tmp_path) -> None:
     named = dict(zip(NAMES, LAYERS, strict=True))
     mixed = {name: named[name] for name in ("layer.10", "layer.1", "layer.2")}

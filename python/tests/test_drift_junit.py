@@ -161,6 +161,7 @@ def test_a_state_of_another_reference_or_tested_window_is_refused(
         error = capsys.readouterr().err
         assert "s.npz does not go with it" in error
         assert message in error
+        assert "tested; new rows make a window" in error or "tested" not in error
     assert (files / "s.npz").read_bytes() == before
 
 

@@ -331,6 +331,22 @@ def test_a_segment_with_spaces_can_be_named() -> None:
         made.assert_that("em.p_value>0.01")
 
 
+@pytest.mark.parametrize(
+    ("condition", "known"),
+    [
+        ("es.p_value>0.01", "de.p_value, en.p_value"),
+        ("es.mean_shift<1", "all.mean_shift, de.mean_shift, en.mean_shift"),
+        ("total.ks.p_holm>0.01", "all.ks.p_holm, de.mmd.p_holm, de.ks.p_holm"),
+    ],
+)
+def test_a_segment_that_is_not_there_gets_the_list_of_those_that_are(
+    report, condition, known
+) -> None:
+    with pytest.raises(ValueError, match="Known are ") as error:
+        report.assert_that(condition)
+    assert known in str(error.value)
+
+
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     pa = pytest.importorskip("pyarrow")

@@ -75,10 +75,13 @@ def read_embeddings(
 
 
 def _npy(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
-    for name, value in (("column", column), ("labels", labels)):
+    for value in (column, labels):
         if value is not None:
             asked = value if isinstance(value, str) else ", ".join(value)
-            raise ValueError(f"{path} has no columns, {name}={asked} cannot be found")
+            raise ValueError(
+                f"{path} has no columns: {asked!r} cannot be found; tables and "
+                "npz files have them"
+            )
     return EmbeddingFile(map_npy(path), None)
 
 

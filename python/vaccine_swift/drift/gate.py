@@ -32,6 +32,8 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     ">=": operator.ge,
 }
 _TEXT: Final = re.compile(r"\s*([^<>=\s][^<>=]*?)\s*(<=|>=|<|>)\s*([^\s<>=]+)\s*")
+_MOST_KNOWN: Final = 8
+"""Names that an error lists."""
 _TEST_FIELDS: Final = ("p_value", "statistic", "z", "effect_size")
 
 
@@ -174,11 +176,12 @@ def number_failure(text: str, numbers: Numbers) -> str | None:
     """
     condition = Condition.parse(text)
     if condition.name not in numbers:
-        known = [name for name in numbers if name.endswith(".p_value")]
-        hint = (
-            nearest(condition.name, numbers)
-            or f" Known are {', '.join(known)} and others."
-        )
+        hint = nearest(condition.name, numbers)
+        known = _alike(condition.name, numbers)
+        if known or not hint:
+            known = known or [name for name in numbers if name.endswith(".p_value")]
+            more = "" if len(known) <= _MOST_KNOWN else " and others"
+            hint += f" Known are {', '.join(known[:_MOST_KNOWN])}{more}."
         raise ValueError(f"the report has no number {condition.name!r}.{hint}")
     value, reason = numbers[condition.name]
     if condition.holds(value):
@@ -188,6 +191,15 @@ def number_failure(text: str, numbers: Numbers) -> str | None:
         f"{condition.name} must be {condition.relation} {shown('', condition.limit)}, "
         f"got {shown('', value)}{why}"
     )
+
+
+def _alike(name: str, numbers: Numbers) -> list[str]:
+    """Names of the same number of other segments or tests."""
+    return [
+        known
+        for known in numbers
+        if _metric(known) == _metric(name) and known.count(".") == name.count(".")
+    ]
 
 
 def _metric(name: str) -> str:

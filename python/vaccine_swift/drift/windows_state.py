@@ -199,6 +199,7 @@ class WindowsState:
         late = set(both.waiting) & set(both.names())
         if late:
             raise ValueError(
-                f"other must not add rows to the window {min(late)!r}, which was tested"
+                f"other must not add rows to the window {min(late)!r}, which was "
+                "tested; new rows make a window of another name"
             )
         return both
