@@ -152,11 +152,11 @@ def test_ctrl_c_ends_with_130_and_says_what_is_saved(
         text=True,
         env=os.environ | {"PYTHONPATH": str(Path(vs.__file__).parents[1])},
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not list(output.glob("checkpoint-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == status
     (line,) = errors.splitlines()
     assert line.startswith("vaccine-swift align: interrupted: after step ")
