@@ -38,6 +38,11 @@ def status(words: list[str]) -> int:
         (["align", "--ddp_timeout", "9"], "it would change nothing here; leave it"),
         (["generate", "--model", "{model}"], "one of the arguments --prompt --data"),
         (["generate", "--model", "none", "--prompt", "Hi"], "none: no such"),
+        (
+            ["generate", "--model", "smolm2", "--prompt", "Hi"],
+            "Did you mean 'smollm2'?",
+        ),
+        (["evaluate", "--model", "SmolLM2"], "Did you mean 'smollm2'?"),
         (["{align}", "--learning-rate", "-1"], "--learning-rate must be at least 0"),
         (["{align}", "--learning-rate", "x"], "--learning-rate: invalid float value"),
         (["{align}", "--lr-scheduler-type", "cosin"], "Did you mean 'cosine'?"),

@@ -58,6 +58,38 @@ def test_a_study_prints_its_table_and_writes_its_report(
     assert [json.loads(row)["method"] for row in rows] == ["sft", "vaccine"]
 
 
+def test_a_dry_run_counts_what_is_left_and_writes_nothing(model, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["study", "--model", str(model), "--out", str(out)]
+    # Two arms of five stages, and the unaligned model, which has no alignment.
+    methods = {"methods": ("none", "sft", "vaccine")}
+    assert main([*command, *words(**methods), "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert re.fullmatch(
+        r"3 rows of results \(cells times seeds\), 14 stages: "
+        r"about \d+ \w+ on this machine\n",
+        told,
+    )
+    assert not out.exists()
+    assert main([*command, *words(methods="sft")]) == 0
+    before = {each: each.stat().st_mtime_ns for each in out.rglob("*")}
+    capsys.readouterr()
+    assert main([*command, *words(**methods), "--dry-run"]) == 0
+    assert "14 stages, 5 of them done: about" in capsys.readouterr().out
+    assert main([*command, *words(methods="sft"), "--dry-run"]) == 0
+    assert capsys.readouterr().out.endswith("5 stages, 5 of them done\n")
+    assert main([*command, *words(methods="sft", limit=1), "--dry-run"]) == 2
+    assert "out must be a folder of this study" in capsys.readouterr().err
+    assert {each: each.stat().st_mtime_ns for each in out.rglob("*")} == before
+
+
+def test_a_dry_run_refuses_a_folder_of_something_else(model, tmp_path, capsys):
+    (tmp_path / "letters").write_text("")
+    command = ["study", "--model", str(model), "--out", str(tmp_path), *words()]
+    assert main([*command, "--dry-run"]) == 2
+    assert "holds 'letters'" in capsys.readouterr().err
+
+
 def test_every_field_is_an_option_of_its_name():
     assert parsed() == preset("laptop") == StudyConfig()
     config = parsed(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import vaccine_swift as vs
-from vaccine_swift._arguments import check_range
+from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift.assets import cache_directory, fetch_smollm2
 from vaccine_swift.cli.terminal import status
 from vaccine_swift.machine.processors import available_processors
@@ -200,6 +200,8 @@ def load_model(
     """
     set_threads(threads)
     path = _fetched() if name == SMOLLM2 else Path(name)
+    if not path.exists() and (hint := nearest(name.lower(), [SMOLLM2])):
+        raise FileNotFoundError(f"{name}: no such directory or .gguf file.{hint}")
     with status(f"loading {path.name}"):
         model = vs.CausalLM.from_pretrained(path, dtype, engine=engine, device=device)
     if model.tokenizer is None:

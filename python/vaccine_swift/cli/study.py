@@ -14,8 +14,8 @@ from vaccine_swift.cli.model_options import add_thread_option, set_threads
 from vaccine_swift.cli.study_options import add_study_options, study_config
 from vaccine_swift.cli.study_status import status_table
 from vaccine_swift.cli.study_table import results_table
-from vaccine_swift.cli.terminal import shown
-from vaccine_swift.study import StudyConfig, StudyResult, study_status
+from vaccine_swift.cli.terminal import shown, status
+from vaccine_swift.study import StudyConfig, StudyResult, forecast, study_status
 from vaccine_swift.study import run as run_study
 from vaccine_swift.study.report import Example
 
@@ -39,7 +39,7 @@ def add_parser(commands: Any) -> None:
     """Add the command to a parser's subcommands."""
     parser = commands.add_parser(
         "study",
-        usage="vaccine-swift study --out DIR [--share] [--preset NAME] [OPTION ...]\n"
+        usage="vaccine-swift study --out DIR [--dry-run] [--preset NAME] [OPTION ...]\n"
         "       vaccine-swift study --status DIR",
         help="attack aligned models and compare how they hold",
         description="Align a model in several ways, fine-tune each on a user's task\n"
@@ -60,6 +60,11 @@ def add_parser(commands: Any) -> None:
         help="let the same command work on the same folder elsewhere at the same time, "
         "on any machine that sees it: each takes stages that are free",
     )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say how much there is to do and how long it will take, and stop",
+    )
     add_thread_option(parser)
     add_study_options(parser)
     parser.set_defaults(run=run)
@@ -79,6 +84,11 @@ def run(options: argparse.Namespace) -> None:
         Console().print(status_table(study_status(options.status)))
         return
     set_threads(options.threads)
+    if options.dry_run:
+        with status("timing a step of training"):
+            told = forecast(study_config(options), options.out)
+        print(told)
+        return
     result = finished(study_config(options), options.out, share=options.share)
     Console().print(results_table(result.rows))
     print(shown(f"report: {write_report(result)}"))

@@ -25,6 +25,7 @@ from vaccine_swift.study.evaluation import (
     perplexity,
     refusal_margin,
 )
+from vaccine_swift.study.forecast import Forecast, forecast
 from vaccine_swift.study.judges import RuleJudge, Verdict, judge_all, load_judge
 from vaccine_swift.study.presets import PRESETS, preset
 from vaccine_swift.study.result import StudyResult
@@ -36,6 +37,7 @@ __all__ = [
     "PRESETS",
     "PROFILES",
     "TASKS",
+    "Forecast",
     "Measured",
     "RuleJudge",
     "StudyConfig",
@@ -46,6 +48,7 @@ __all__ = [
     "attack_rows",
     "evaluate",
     "fine_tune_accuracy",
+    "forecast",
     "harmful_score",
     "judge_all",
     "load_judge",

@@ -18,7 +18,16 @@ from vaccine_swift.study.store import STAGES
 if TYPE_CHECKING:
     from vaccine_swift.study.config import StudyConfig
 
-__all__ = ["RESULTS", "SHARED", "STUDY", "holds", "is_in_use", "opened", "write_rows"]
+__all__ = [
+    "RESULTS",
+    "SHARED",
+    "STUDY",
+    "check_folder",
+    "holds",
+    "is_in_use",
+    "opened",
+    "write_rows",
+]
 
 RESULTS: Final = "results.jsonl"
 SHARED: Final = "shared"
@@ -103,21 +112,32 @@ def write_rows(directory: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     write_text(directory / RESULTS, "".join(f"{line}\n" for line in lines))
 
 
-def _claim(directory: Path, config: StudyConfig) -> None:
+def check_folder(directory: Path, config: StudyConfig) -> None:
+    """Refuse a folder that `opened` would not make this study's; write nothing.
+
+    Raises
+    ------
+    ValueError
+        When it holds another study, unless the new one only extends it; or other files.
+    """
     path = directory / STUDY
-    settings = config.to_dict()
-    strange = {each.name for each in directory.iterdir() if _is_strange(each)}
     if path.exists():
-        former = read_json(path)
-        if former == settings:
-            return
-        _check_extends(path, former, settings)
-    elif strange:
+        _check_extends(path, read_json(path), config.to_dict())
+        return
+    entries = directory.iterdir() if directory.exists() else ()
+    strange = {each.name for each in entries if _is_strange(each)}
+    if strange:
         raise ValueError(
             f"out must be a new or empty folder or a study's, but {directory} has no "
             f"{STUDY} and holds {min(strange)!r}"
         )
-    write_json(path, settings, indent=1)
+
+
+def _claim(directory: Path, config: StudyConfig) -> None:
+    check_folder(directory, config)
+    path, settings = directory / STUDY, config.to_dict()
+    if not path.exists() or read_json(path) != settings:
+        write_json(path, settings, indent=1)
 
 
 def _is_strange(entry: Path) -> bool:
