@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -207,3 +208,16 @@ def test_bad_arguments_are_named():
     ]:
         with pytest.raises(ValueError, match=text):
             call()
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32"])
+def test_a_classifier_sees_the_same_rows_in_any_type(kind) -> None:
+    dtype = getattr(ml_dtypes, kind, kind)
+    rng = np.random.default_rng(8)
+    x, y = (rng.normal(size=(n, 5)).astype(dtype) for n in (60, 50))
+    wide = [side.astype(np.float64) for side in (x, y)]
+    expected = drift.classifier_auc(*wide, permutations=3)
+    for sides in ((x, y), (x, wide[1])):
+        found = drift.classifier_auc(*sides, permutations=3)
+        assert found.statistic == expected.statistic
+        assert found.p_value == expected.p_value

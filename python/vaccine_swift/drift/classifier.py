@@ -77,7 +77,9 @@ def classifier_auc(
     units = int(numbers.max()) + 1
     check_range("folds", folds, minimum=2, maximum=units, integer=True)
     rng = np.random.default_rng(seed)
-    pooled = np.concatenate([float64_rows(first), float64_rows(second)])
+    if first.dtype != second.dtype:
+        first, second = float64_rows(first), float64_rows(second)
+    pooled = np.concatenate([first, second])
     labels = np.arange(total) >= n
     relabelled = relabelling(numbers, labels)
 
@@ -96,7 +98,7 @@ def classifier_auc(
 
 
 def _auc(
-    pooled: npt.NDArray[np.float64],
+    pooled: npt.NDArray[Any],
     labels: npt.NDArray[np.bool_],
     folds: npt.NDArray[np.int64],
     count: int,

@@ -16,12 +16,15 @@ _ELEMENTS: Final = 2**21
 """Of a block at most, where a row has no more."""
 
 
-def mean(rows: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """The mean row."""
+def mean(
+    rows: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.float64]:
+    """The mean row, of all or of those of the mask."""
     total = np.zeros(rows.shape[1])
-    for block in _blocks(rows):
+    for block in _blocks(rows, mask):
         total += block.sum(0)
-    found: npt.NDArray[np.float64] = total / len(rows)
+    count = len(rows) if mask is None else mask.sum()
+    found: npt.NDArray[np.float64] = total / count
     return found
 
 
@@ -34,8 +37,12 @@ def mean_and_spread(
     return centre, squares / (len(rows) - 1)
 
 
-def _blocks(rows: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.float64]]:
+def _blocks(
+    rows: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None
+) -> Iterator[npt.NDArray[np.float64]]:
     """The rows as float64, some at a time: Ctrl-C is heard in between."""
     count = max(1, _ELEMENTS // rows.shape[1])
     for start in range(0, len(rows), count):
-        yield float64_rows(rows[start : start + count])
+        part = slice(start, start + count)
+        block = rows[part] if mask is None else rows[part][mask[part]]
+        yield float64_rows(block)

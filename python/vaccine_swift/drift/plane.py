@@ -60,7 +60,7 @@ def common_map(
         "densities": [each.round(5).tolist() for each in densities],
         "means": {
             name: [
-                ((mean(side[mask]) - center) @ axes).round(4).tolist()
+                ((mean(side, mask) - center) @ axes).round(4).tolist()
                 for side, mask in ((x, left), (y, right))
             ]
             for name, (left, right) in parts.items()

@@ -135,8 +135,8 @@ def two_sample(
         for name, (left, right) in parts.items():
             inside = None if owners is None else (owners[0][left], owners[1][right])
             entries[name] = tested(
-                first[left],
-                second[right],
+                _chosen(first, left),
+                _chosen(second, right),
                 names,
                 count,
                 inside,
@@ -177,6 +177,11 @@ def two_sample(
             "clusters": clusters,
         }
     )
+
+
+def _chosen(values: Rows, mask: npt.NDArray[np.bool_]) -> Rows:
+    """Some rows; all of them without a copy."""
+    return values if mask.all() else values[mask]
 
 
 def _inside(watch: Watch, segment: str, test: str) -> Progress:
