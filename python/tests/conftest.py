@@ -1,4 +1,4 @@
-"""Ctrl-C for the tests' child processes, and the small models that test files share.
+"""Ctrl-C for the tests' child processes, and what test files share.
 
 A shell without job control starts background commands with SIGINT ignored, and children
 inherit that.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,22 @@ def model() -> vs.CausalLM:
 @pytest.fixture
 def adapted() -> vs.CausalLM:
     return with_adapter(small())
+
+
+@pytest.fixture
+def worked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How many stages of a study are really done, of each kind."""
+    from vaccine_swift.study.store import Store
+
+    counts: Counter[str] = Counter()
+    run = Store.run
+
+    def counted(self: Any, stage: Any, report: Any) -> Any:
+        counts[stage.name] += 1
+        return run(self, stage, report)
+
+    monkeypatch.setattr(Store, "run", counted)
+    return counts
 
 
 @pytest.fixture(autouse=True)

@@ -23,3 +23,14 @@ def with_adapter(model: vs.CausalLM) -> vs.CausalLM:
 
 def batch() -> vs.Batch:
     return vs.Batch.pack([vs.Example(IDS, IDS), vs.Example(IDS[:3], [-100, 1, 4])])
+
+
+def assert_continues_greedily(model: vs.CausalLM, prompts: list[list[int]]) -> None:
+    """A batch with a cache takes what the largest logits say of each prompt alone."""
+    for prompt, tokens in zip(
+        prompts, model.generate_ids(prompts, 12, end_tokens=[]), strict=True
+    ):
+        ids = list(prompt)
+        for token in tokens:
+            assert token == int(np.argmax(model.logits(ids)[-1]))
+            ids.append(token)

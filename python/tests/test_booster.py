@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from training_support import adapter_bytes, examples, tiny_model
+from training_support import adapter_bytes, examples, tiny_model, trainer
 
 import vaccine_swift as vs
 from vaccine_swift.methods import Booster
@@ -82,25 +82,19 @@ def test_an_error_between_the_passes_leaves_the_weights() -> None:
 
 
 def test_a_run_resumes_to_the_bit(tmp_path) -> None:
-    def trainer(folder: str) -> vs.Trainer:
-        arguments = vs.TrainingArguments(
+    def run(folder: str) -> vs.Trainer:
+        return trainer(
             tmp_path / folder,
-            learning_rate=1e-2,
-            per_device_train_batch_size=2,
-            max_steps=4,
-            save_steps=2,
-            disable_tqdm=True,
-            report_to="none",
-        )
-        return vs.Trainer(
-            tiny_model(dropout=0.1),
-            arguments,
-            train_dataset=examples(7),
+            model=tiny_model(dropout=0.1),
+            data=examples(7),
             method=Booster(rho=1.0),
             streams={"harmful": examples(5, seed=8)},
+            max_steps=4,
+            save_strategy="steps",
+            save_steps=2,
         )
 
-    whole, again = trainer("whole"), trainer("again")
+    whole, again = run("whole"), run("again")
     whole.train()
     again.train(tmp_path / "whole" / "checkpoint-2")
     assert adapter_bytes(again.model) == adapter_bytes(whole.model)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ import pytest
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.mark.parametrize("engine", ["dask", "ray"])
-def test_shards_on_worker_processes_equal_one_process(engine, tmp_path) -> None:
-    pytest.importorskip("distributed" if engine == "dask" else engine)
+def assert_equals_one_process(
+    engine: str, directory: Path, command: Sequence[str] = ()
+) -> None:
+    """What the example of an engine prints, run by a command."""
     package = Path(sys.modules["vaccine_swift"].__file__).parents[1]
     run = subprocess.run(
-        [sys.executable, str(EXAMPLES / f"02_drift_on_{engine}.py")],
-        cwd=tmp_path,
+        [*command, sys.executable, str(EXAMPLES / f"02_drift_on_{engine}.py")],
+        cwd=directory,
         env=os.environ | {"PYTHONPATH": str(package), "PYSPARK_PYTHON": sys.executable},
         capture_output=True,
         text=True,
@@ -29,6 +31,12 @@ def test_shards_on_worker_processes_equal_one_process(engine, tmp_path) -> None:
     assert run.returncode == 0, run.stderr
     assert "equal to one process, layer by layer" in run.stdout
     assert "350 prompts, 4 layers" in run.stdout
+
+
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_shards_on_worker_processes_equal_one_process(engine, tmp_path) -> None:
+    pytest.importorskip("distributed" if engine == "dask" else engine)
+    assert_equals_one_process(engine, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -48,16 +56,4 @@ def test_ranks_and_partitions_equal_one_process(
     pytest.importorskip(module)
     if command and not shutil.which(command[0]):
         pytest.skip(f"{command[0]} is not installed")
-    package = Path(sys.modules["vaccine_swift"].__file__).parents[1]
-    run = subprocess.run(
-        [*command, sys.executable, str(EXAMPLES / f"02_drift_on_{engine}.py")],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(package), "PYSPARK_PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert "equal to one process, layer by layer" in run.stdout
-    assert "350 prompts, 4 layers" in run.stdout
+    assert_equals_one_process(engine, tmp_path, command)

@@ -9,6 +9,7 @@ import checkpoint_files as files
 import golden
 import numpy as np
 import pytest
+from small_models import assert_continues_greedily
 
 import vaccine_swift as vs
 from vaccine_swift.families import core_configuration
@@ -110,14 +111,7 @@ def test_lora_goes_to_the_fused_map_by_default(case: golden.GoldenCase) -> None:
 def test_a_batch_in_any_order_and_cached_generation_agree(
     case: golden.GoldenCase,
 ) -> None:
-    model = case.model()
-    prompts = [[3, 1, 4, 1, 5, 9, 2, 6], [7], [9, 9, 9]]
-    together = model.generate_ids(prompts, 12, end_tokens=[])
-    for prompt, tokens in zip(prompts, together, strict=True):
-        ids = list(prompt)
-        for token in tokens:
-            assert token == int(np.argmax(model.logits(ids)[-1]))
-            ids.append(token)
+    assert_continues_greedily(case.model(), [[3, 1, 4, 1, 5, 9, 2, 6], [7], [9, 9, 9]])
 
 
 def test_a_resumed_training_continues_bit_for_bit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from training_support import adapter_bytes, examples, tiny_model
+from training_support import adapter_bytes, examples, tiny_model, trainer
 
 import vaccine_swift as vs
 from vaccine_swift.methods import Lisa
@@ -69,28 +69,22 @@ def test_the_authors_begin_with_the_term_after_a_tenth_of_the_run() -> None:
 
 
 def test_a_run_resumes_within_a_turn_to_the_bit(tmp_path) -> None:
-    def trainer(folder: str) -> vs.Trainer:
-        arguments = vs.TrainingArguments(
+    def run(folder: str) -> vs.Trainer:
+        return trainer(
             tmp_path / folder,
-            learning_rate=1e-2,
-            per_device_train_batch_size=2,
-            gradient_accumulation_steps=2,
-            max_steps=8,
-            save_steps=1,
-            disable_tqdm=True,
-            report_to="none",
-        )
-        return vs.Trainer(
-            tiny_model(dropout=0.1),
-            arguments,
-            train_dataset=examples(7),
+            model=tiny_model(dropout=0.1),
+            data=examples(7),
             method=Lisa(alignment_steps=2, finetune_steps=2, variant="authors"),
             streams={"alignment": examples(5, seed=8)},
+            gradient_accumulation_steps=2,
+            max_steps=8,
+            save_strategy="steps",
+            save_steps=1,
         )
 
-    whole = trainer("whole")
+    whole = run("whole")
     whole.train()
     for step in (1, 2, 5):
-        again = trainer(f"from-{step}")
+        again = run(f"from-{step}")
         again.train(tmp_path / "whole" / f"checkpoint-{step}")
         assert adapter_bytes(again.model) == adapter_bytes(whole.model), step

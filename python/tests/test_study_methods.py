@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,20 +69,6 @@ for _method in (Share, Unlearn):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
     return write_study_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture
-def worked(monkeypatch) -> Counter[str]:
-    """How many stages of each kind are really done."""
-    counts: Counter[str] = Counter()
-    run = Store.run
-
-    def counted(self, stage, report):
-        counts[stage.name] += 1
-        return run(self, stage, report)
-
-    monkeypatch.setattr(Store, "run", counted)
-    return counts
 
 
 def test_a_method_of_ones_own_trains_and_is_an_arm(model, tmp_path, worked) -> None:

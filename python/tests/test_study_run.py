@@ -15,7 +15,6 @@ from vaccine_swift import study
 from vaccine_swift.study import runner
 from vaccine_swift.study.grid import trials
 from vaccine_swift.study.inputs import Inputs
-from vaccine_swift.study.store import Store
 
 METRICS = {
     *("harmful_score", "fine_tune_accuracy", "over_refusal"),
@@ -35,20 +34,6 @@ def whole(model, tmp_path_factory) -> study.StudyResult:
         model, methods=("none", "sft", "vaccine", "random"), poison=(0, 0.2)
     )
     return study.run(config, tmp_path_factory.mktemp("out") / "study", progress=False)
-
-
-@pytest.fixture
-def worked(monkeypatch) -> Counter[str]:
-    """How many stages of each kind are really done."""
-    counts: Counter[str] = Counter()
-    run = Store.run
-
-    def counted(self, stage, report):
-        counts[stage.name] += 1
-        return run(self, stage, report)
-
-    monkeypatch.setattr(Store, "run", counted)
-    return counts
 
 
 def test_there_is_a_row_for_each_cell_in_grid_order(whole):

@@ -6,7 +6,6 @@ import dataclasses
 import importlib.util
 import json
 import shutil
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from vaccine_swift.study import inputs
 from vaccine_swift.study.checks import Number
 from vaccine_swift.study.config import SETTINGS
 from vaccine_swift.study.setting import parameters_text, setting, settings_of
-from vaccine_swift.study.store import Store
 
 FOLDER = Path(__file__).parent / "study_folder"
 _SPEC = importlib.util.spec_from_file_location("write_study", FOLDER / "write.py")
@@ -38,20 +36,6 @@ def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(copy)
     monkeypatch.setattr(inputs, "show_config", lambda: write.BUILD)
     return copy
-
-
-@pytest.fixture
-def worked(monkeypatch) -> Counter[str]:
-    """How many stages of each kind are really done."""
-    counts: Counter[str] = Counter()
-    run = Store.run
-
-    def counted(self, stage, report):
-        counts[stage.name] += 1
-        return run(self, stage, report)
-
-    monkeypatch.setattr(Store, "run", counted)
-    return counts
 
 
 def test_every_case_is_kept() -> None:
