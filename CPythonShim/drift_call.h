@@ -1,4 +1,4 @@
-// What the drift analyser's functions share: sizes, and the end of a call.
+// What the drift analyser's functions share: arguments, sizes, and the end of a call.
 
 #ifndef VACCINE_SHIM_DRIFT_CALL_H
 #define VACCINE_SHIM_DRIFT_CALL_H
@@ -7,6 +7,19 @@
 #include "call.h"
 #include "inputs.h"
 #include "types.h"
+
+// The arguments of a call, borrowed; those that were left out stay as they are in `result`.
+static inline bool unpack(
+    PyObject *args, const char *function, Py_ssize_t least, Py_ssize_t most, PyObject **result) {
+    const Py_ssize_t count = PyTuple_Size(args);
+    if (count < least || count > most) {
+        PyErr_Format(PyExc_TypeError, "%s takes %zd to %zd arguments, got %zd", function, least,
+            most, count);
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) result[i] = PyTuple_GetItem(args, i);
+    return true;
+}
 
 // Sizes up to which products of four stay within 64 bits.
 static const int64_t MOST = 1 << 15, MOST_ROWS = (int64_t)1 << 32;
@@ -28,7 +41,7 @@ static inline bool argument_share(PyObject *value, const char *name, double *res
 static inline PyObject *finish(Call *call, Arrays *arrays, VaccineStatus status) {
     const bool done = call_end(call, status) && arrays_are_whole(arrays);
     arrays_release(arrays);
-    return done ? Py_NewRef(Py_None) : NULL;
+    return none_if(done);
 }
 
 // The end of one whose arguments were refused.

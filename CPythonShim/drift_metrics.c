@@ -81,21 +81,18 @@ static PyObject *drift_table_metrics(PyObject *module, PyObject *args) {
     int64_t layers, width, draws;
     double confidence;
     uint64_t seed;
-    if (!PyArg_ParseTuple(args, "OOOOOOOO|O:drift_table_metrics", &a[0], &a[1], &a[2], &a[3], &a[4],
-            &a[5], &a[6], &a[7], &a[8])
-        || !size(a[2], "layers", 1, MOST, &layers) || !size(a[3], "width", 1, MOST, &width)
-        || !size(a[4], "draws", 0, 1 << 20, &draws)
+    if (!unpack(args, "drift_table_metrics", 8, 9, a) || !size(a[2], "layers", 1, MOST, &layers)
+        || !size(a[3], "width", 1, MOST, &width) || !size(a[4], "draws", 0, 1 << 20, &draws)
         || !argument_share(a[5], "confidence", &confidence)
         || !argument_uint64(a[6], "seed", &seed))
         return NULL;
     const int64_t prompts = PyObject_Length(a[1]);
     if (prompts < 0) return NULL;
     const double *table = array_read(&arrays, a[0], "table", 'd', table_size(prompts, layers));
-    const uint64_t *keys = table ? array_read(&arrays, a[1], "keys", 'L', prompts) : NULL;
-    double *estimates = keys
-        ? array_write(&arrays, a[7], "estimates", 'd', (layers + 1) * metrics_of(TABLE) * ESTIMATE)
-        : NULL;
-    if (estimates == NULL) return failed(&arrays);
+    const uint64_t *keys = array_read(&arrays, a[1], "keys", 'L', prompts);
+    double *estimates
+        = array_write(&arrays, a[7], "estimates", 'd', (layers + 1) * metrics_of(TABLE) * ESTIMATE);
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin_told(&call, a[8]);
     const VaccineStatus status = vaccine_drift_table_metrics(table, keys, prompts, layers, width,
@@ -108,17 +105,14 @@ static PyObject *drift_prompt_metric(PyObject *module, PyObject *args) {
     PyObject *a[6];
     Arrays arrays = {.count = 0};
     int64_t prompts, layers, width, metric;
-    if (!PyArg_ParseTuple(
-            args, "OOOOOO:drift_prompt_metric", &a[0], &a[1], &a[2], &a[3], &a[4], &a[5])
+    if (!unpack(args, "drift_prompt_metric", 6, 6, a)
         || !size(a[1], "prompts", 0, MOST_ROWS, &prompts) || !size(a[2], "layers", 1, MOST, &layers)
         || !size(a[3], "width", 1, MOST, &width) || !size(a[4], "metric", 0, MOST, &metric)
         || !check_metric(metric, TABLE))
         return NULL;
     const double *table = array_read(&arrays, a[0], "table", 'd', table_size(prompts, layers));
-    double *values = table
-        ? array_write(&arrays, a[5], "values", 'd', size_product(prompts, layers + 1))
-        : NULL;
-    if (values == NULL) return failed(&arrays);
+    double *values = array_write(&arrays, a[5], "values", 'd', size_product(prompts, layers + 1));
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin(&call);
     vaccine_drift_prompt_metric(table, prompts, layers, width, metric, values);
@@ -131,16 +125,13 @@ static PyObject *drift_vector_metrics(PyObject *module, PyObject *args) {
     Arrays arrays = {.count = 0};
     int64_t folds, width;
     double t;
-    if (!PyArg_ParseTuple(args, "OOOOO:drift_vector_metrics", &a[0], &a[1], &a[2], &a[3], &a[4])
-        || !size(a[1], "folds", 1, MOST, &folds) || !size(a[2], "width", 1, MOST, &width)
-        || !argument_double(a[3], "t", &t))
+    if (!unpack(args, "drift_vector_metrics", 5, 5, a) || !size(a[1], "folds", 1, MOST, &folds)
+        || !size(a[2], "width", 1, MOST, &width) || !argument_double(a[3], "t", &t))
         return NULL;
     const double *states = array_read(
         &arrays, a[0], "states", 'd', size_product(folds, vaccine_drift_vector_count(width)));
-    double *estimates = states
-        ? array_write(&arrays, a[4], "estimates", 'd', metrics_of(VECTOR) * ESTIMATE)
-        : NULL;
-    if (estimates == NULL) return failed(&arrays);
+    double *estimates = array_write(&arrays, a[4], "estimates", 'd', metrics_of(VECTOR) * ESTIMATE);
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status
@@ -152,22 +143,26 @@ static PyObject *drift_paired_metrics(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *a[11] = {NULL};
     Arrays arrays = {.count = 0};
-    int64_t folds, width, spectrum, rows = 0;
+    int64_t folds, width, rows = 0;
     double t;
     bool intervals;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOOO|O:drift_paired_metrics", &a[0], &a[1], &a[2], &a[3],
-            &a[4], &a[5], &a[6], &a[7], &a[8], &a[9], &a[10])
-        || !size(a[1], "folds", 1, MOST, &folds) || !size(a[2], "width", 1, MOST, &width)
-        || !argument_double(a[4], "t", &t) || !argument_bool(a[5], "intervals", &intervals))
+    if (!unpack(args, "drift_paired_metrics", 10, 11, a) || !size(a[1], "folds", 1, MOST, &folds)
+        || !size(a[2], "width", 1, MOST, &width) || !argument_double(a[4], "t", &t)
+        || !argument_bool(a[5], "intervals", &intervals))
         return NULL;
     const int64_t wanted = PyObject_Length(a[3]), sets = PyObject_Length(a[7]);
-    if (wanted < 0 || sets < 0) return NULL;
+    const int64_t length = PyObject_Length(a[9]), spectrum = length / 2;
+    if (wanted < 0 || sets < 0 || length < 0) return NULL;
+    if (spectrum > width) {
+        PyErr_SetString(PyExc_ValueError, "spectra must hold at most two times the width");
+        return NULL;
+    }
     const double *states = array_read(
         &arrays, a[0], "states", 'd', size_product(folds, vaccine_drift_paired_count(width)));
-    const int64_t *metrics = states ? array_copy(&arrays, a[3], "metrics", 'l', wanted) : NULL;
-    if (metrics == NULL || !check_paired(metrics, wanted)) return failed(&arrays);
+    const int64_t *metrics = array_copy(&arrays, a[3], "metrics", 'l', wanted);
+    if (arrays.refused || !check_paired(metrics, wanted)) return failed(&arrays);
     const int64_t *set_rows = array_copy(&arrays, a[7], "set_rows", 'l', sets);
-    for (int64_t i = 0; set_rows != NULL && i < sets; i++) {
+    for (int64_t i = 0; !arrays.refused && i < sets; i++) {
         if (set_rows[i] < 0 || set_rows[i] > MOST) {
             PyErr_SetString(PyExc_ValueError, "set_rows must be counts");
             return failed(&arrays);
@@ -175,19 +170,10 @@ static PyObject *drift_paired_metrics(PyObject *module, PyObject *args) {
         rows += set_rows[i];
     }
     const double *directions
-        = set_rows ? array_read(&arrays, a[6], "directions", 'd', size_product(rows, width)) : NULL;
-    double *estimates = directions
-        ? array_write(&arrays, a[8], "estimates", 'd', (wanted + sets) * ESTIMATE)
-        : NULL;
-    spectrum = estimates ? PyObject_Length(a[9]) : -1;
-    if (spectrum < 0) return failed(&arrays);
-    spectrum /= 2;
+        = array_read(&arrays, a[6], "directions", 'd', size_product(rows, width));
+    double *estimates = array_write(&arrays, a[8], "estimates", 'd', (wanted + sets) * ESTIMATE);
     double *spectra = array_write(&arrays, a[9], "spectra", 'd', 2 * spectrum);
-    if (spectra == NULL) return failed(&arrays);
-    if (spectrum > width) {
-        PyErr_SetString(PyExc_ValueError, "spectra must hold at most two times the width");
-        return failed(&arrays);
-    }
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin_told(&call, a[10]);
     const VaccineStatus status = vaccine_drift_paired_metrics(states, folds, width, metrics, wanted,
@@ -201,7 +187,7 @@ static PyObject *drift_row_metrics(PyObject *module, PyObject *args) {
     PyObject *a[4];
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
-    if (!PyArg_ParseTuple(args, "OOOO:drift_row_metrics", &a[0], &a[1], &a[2], &a[3])) return NULL;
+    if (!unpack(args, "drift_row_metrics", 4, 4, a)) return NULL;
     const int64_t wanted = PyObject_Length(a[2]);
     if (wanted < 0 || !array_embeddings(&arrays, a[0], "reference", &x)
         || !array_embeddings(&arrays, a[1], "current", &y))
@@ -211,10 +197,10 @@ static PyObject *drift_row_metrics(PyObject *module, PyObject *args) {
         return failed(&arrays);
     }
     const int64_t *metrics = array_copy(&arrays, a[2], "metrics", 'l', wanted);
-    for (int64_t i = 0; metrics != NULL && i < wanted; i++)
+    for (int64_t i = 0; !arrays.refused && i < wanted; i++)
         if (!check_metric(metrics[i], TABLE)) return failed(&arrays);
-    double *values = metrics ? array_write(&arrays, a[3], "values", 'd', wanted) : NULL;
-    if (values == NULL) return failed(&arrays);
+    double *values = array_write(&arrays, a[3], "values", 'd', wanted);
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_drift_row_metrics(

@@ -32,10 +32,8 @@ static PyObject *drift_table(PyObject *module, PyObject *args) {
     VaccineEmbeddings x, y;
     int64_t prompts, directions, folds;
     uint64_t seed;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOOOO:drift_table", &a[0], &a[1], &a[2], &a[3], &a[4], &a[5],
-            &a[6], &a[7], &a[8], &a[9], &a[10])
-        || !size(a[5], "directions", 8, MOST, &directions) || !size(a[6], "folds", 1, MOST, &folds)
-        || !argument_uint64(a[7], "seed", &seed))
+    if (!unpack(args, "drift_table", 11, 11, a) || !size(a[5], "directions", 8, MOST, &directions)
+        || !size(a[6], "folds", 1, MOST, &folds) || !argument_uint64(a[7], "seed", &seed))
         return NULL;
     if (directions % 8 != 0) {
         raise_expected(PyExc_ValueError, "directions", "a multiple of 8", a[5]);
@@ -46,18 +44,16 @@ static PyObject *drift_table(PyObject *module, PyObject *args) {
         || !array_embeddings(&arrays, a[1], "current", &y) || !same_shape(&x, &y))
         return failed(&arrays);
     const int64_t *order = array_copy(&arrays, a[2], "order", 'l', x.rows);
-    const int64_t *starts = order ? array_copy(&arrays, a[3], "starts", 'l', prompts + 1) : NULL;
-    const uint64_t *keys = starts ? array_read(&arrays, a[4], "keys", 'L', prompts) : NULL;
-    if (keys == NULL || !check_order(order, starts, prompts, x.rows)) return failed(&arrays);
+    const int64_t *starts = array_copy(&arrays, a[3], "starts", 'l', prompts + 1);
+    const uint64_t *keys = array_read(&arrays, a[4], "keys", 'L', prompts);
+    if (arrays.refused || !check_order(order, starts, prompts, x.rows)) return failed(&arrays);
     double *sums
         = array_write(&arrays, a[8], "sums", 'd', size_product(prompts, vaccine_drift_sum_count()));
-    float *sketches = sums
-        ? array_write(&arrays, a[9], "sketches", 'f', size_product(prompts, 2 * directions))
-        : NULL;
-    double *moments = sketches ? array_write(&arrays, a[10], "moments", 'd',
-                                     size_product(folds, vaccine_drift_vector_count(x.width)))
-                               : NULL;
-    if (moments == NULL) return failed(&arrays);
+    float *sketches
+        = array_write(&arrays, a[9], "sketches", 'f', size_product(prompts, 2 * directions));
+    double *moments = array_write(
+        &arrays, a[10], "moments", 'd', size_product(folds, vaccine_drift_vector_count(x.width)));
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = vaccine_drift_table(&x, &y, order, starts, keys, prompts,
@@ -72,20 +68,16 @@ static PyObject *drift_paired(PyObject *module, PyObject *args) {
     VaccineEmbeddings x, y;
     int64_t folds, sketch;
     uint64_t seed;
-    if (!PyArg_ParseTuple(
-            args, "OOOOOOO|O:drift_paired", &a[0], &a[1], &a[2], &a[3], &a[4], &a[5], &a[6], &a[7])
-        || !size(a[3], "folds", 1, MOST, &folds) || !size(a[4], "sketch", 0, MOST, &sketch)
-        || !argument_uint64(a[5], "seed", &seed))
+    if (!unpack(args, "drift_paired", 7, 8, a) || !size(a[3], "folds", 1, MOST, &folds)
+        || !size(a[4], "sketch", 0, MOST, &sketch) || !argument_uint64(a[5], "seed", &seed))
         return NULL;
     if (!array_embeddings(&arrays, a[0], "reference", &x)
         || !array_embeddings(&arrays, a[1], "current", &y) || !same_shape(&x, &y))
         return failed(&arrays);
     const uint64_t *keys = array_read(&arrays, a[2], "keys", 'L', x.rows);
-    double *states = keys
-        ? array_write(&arrays, a[6], "states", 'd',
-              size_product(folds, vaccine_drift_paired_count(sketch > 0 ? sketch : x.width)))
-        : NULL;
-    if (states == NULL) return failed(&arrays);
+    double *states = array_write(&arrays, a[6], "states", 'd',
+        size_product(folds, vaccine_drift_paired_count(sketch > 0 ? sketch : x.width)));
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin_told(&call, a[7]);
     const VaccineStatus status = vaccine_drift_paired(
@@ -111,10 +103,10 @@ static PyObject *drift_unpaired(PyObject *module, PyObject *args) {
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
     const VaccineEmbeddings *second;
-    if (!PyArg_ParseTuple(args, "OOO|O:drift_unpaired", &a[0], &a[1], &a[2], &a[3])) return NULL;
+    if (!unpack(args, "drift_unpaired", 3, 4, a)) return NULL;
     if (!one_or_two_sets(&arrays, a[0], a[1], &x, &y, &second)) return failed(&arrays);
     double *state = array_write(&arrays, a[2], "state", 'd', vaccine_drift_paired_count(x.width));
-    if (state == NULL) return failed(&arrays);
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin_told(&call, a[3]);
     const VaccineStatus status
@@ -128,7 +120,7 @@ static PyObject *drift_span(PyObject *module, PyObject *args) {
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
     const VaccineEmbeddings *second;
-    if (!PyArg_ParseTuple(args, "OOO|O:drift_span", &a[0], &a[1], &a[2], &a[3])) return NULL;
+    if (!unpack(args, "drift_span", 3, 4, a)) return NULL;
     if (!one_or_two_sets(&arrays, a[0], a[1], &x, &y, &second)) return failed(&arrays);
     const int64_t rows = x.rows + (second != NULL ? y.rows : 0);
     if (rows > MOST) {
@@ -137,7 +129,7 @@ static PyObject *drift_span(PyObject *module, PyObject *args) {
         return failed(&arrays);
     }
     double *coordinates = array_write(&arrays, a[2], "coordinates", 'd', size_product(rows, rows));
-    if (coordinates == NULL) return failed(&arrays);
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin_told(&call, a[3]);
     const VaccineStatus status
@@ -148,17 +140,17 @@ static PyObject *drift_span(PyObject *module, PyObject *args) {
 typedef VaccineStatus (*Merge)(double *, const double *, int64_t, int64_t, VaccineMessage *);
 
 static PyObject *merge(
-    PyObject *args, const char *format, int64_t (*state_count)(int64_t), Merge merge_states) {
+    PyObject *args, const char *name, int64_t (*state_count)(int64_t), Merge merge_states) {
     PyObject *a[4];
     Arrays arrays = {.count = 0};
     int64_t count, width;
-    if (!PyArg_ParseTuple(args, format, &a[0], &a[1], &a[2], &a[3])
-        || !size(a[2], "count", 0, MOST_ROWS, &count) || !size(a[3], "width", 1, MOST, &width))
+    if (!unpack(args, name, 4, 4, a) || !size(a[2], "count", 0, MOST_ROWS, &count)
+        || !size(a[3], "width", 1, MOST, &width))
         return NULL;
     const int64_t numbers = size_product(count, state_count(width));
     double *into = array_write(&arrays, a[0], "a", 'd', numbers);
-    const double *from = into ? array_read(&arrays, a[1], "b", 'd', numbers) : NULL;
-    if (from == NULL) return failed(&arrays);
+    const double *from = array_read(&arrays, a[1], "b", 'd', numbers);
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = merge_states(into, from, count, width, &call.message);
@@ -168,28 +160,28 @@ static PyObject *merge(
 static PyObject *drift_merge_vector(PyObject *module, PyObject *args) {
     (void)module;
     return merge(
-        args, "OOOO:drift_merge_vector", vaccine_drift_vector_count, vaccine_drift_merge_vector);
+        args, "drift_merge_vector", vaccine_drift_vector_count, vaccine_drift_merge_vector);
 }
 
 static PyObject *drift_merge_paired(PyObject *module, PyObject *args) {
     (void)module;
     return merge(
-        args, "OOOO:drift_merge_paired", vaccine_drift_paired_count, vaccine_drift_merge_paired);
+        args, "drift_merge_paired", vaccine_drift_paired_count, vaccine_drift_merge_paired);
 }
 
 typedef VaccineStatus (*Folds)(const double *, int64_t, int64_t, int64_t *, VaccineMessage *);
 
 static PyObject *used_folds(
-    PyObject *args, const char *format, int64_t (*state_count)(int64_t), Folds folds_of) {
+    PyObject *args, const char *name, int64_t (*state_count)(int64_t), Folds folds_of) {
     PyObject *a[3];
     Arrays arrays = {.count = 0};
     int64_t folds, width, used = 0;
-    if (!PyArg_ParseTuple(args, format, &a[0], &a[1], &a[2])
-        || !size(a[1], "folds", 1, MOST, &folds) || !size(a[2], "width", 1, MOST, &width))
+    if (!unpack(args, name, 3, 3, a) || !size(a[1], "folds", 1, MOST, &folds)
+        || !size(a[2], "width", 1, MOST, &width))
         return NULL;
     const double *states
         = array_read(&arrays, a[0], "states", 'd', size_product(folds, state_count(width)));
-    if (states == NULL) return failed(&arrays);
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin(&call);
     const VaccineStatus status = folds_of(states, folds, width, &used, &call.message);
@@ -201,13 +193,13 @@ static PyObject *used_folds(
 static PyObject *drift_vector_folds(PyObject *module, PyObject *args) {
     (void)module;
     return used_folds(
-        args, "OOO:drift_vector_folds", vaccine_drift_vector_count, vaccine_drift_vector_folds);
+        args, "drift_vector_folds", vaccine_drift_vector_count, vaccine_drift_vector_folds);
 }
 
 static PyObject *drift_paired_folds(PyObject *module, PyObject *args) {
     (void)module;
     return used_folds(
-        args, "OOO:drift_paired_folds", vaccine_drift_paired_count, vaccine_drift_paired_folds);
+        args, "drift_paired_folds", vaccine_drift_paired_count, vaccine_drift_paired_folds);
 }
 
 static PyObject *drift_state_counts(PyObject *module, PyObject *value) {

@@ -205,20 +205,27 @@ void arrays_release(Arrays *arrays) {
     PyErr_Restore(type, value, traceback);
 }
 
+static bool refuse(Arrays *arrays) {
+    arrays->refused = true;
+    return false;
+}
+
+// NULL where the array is refused.
 static Py_buffer *hold(Arrays *arrays, PyObject *object, const char *name, int flags) {
+    if (arrays->refused) return NULL;
+    Py_buffer *view = &arrays->views[arrays->count];
     if (!PyObject_CheckBuffer(object)) {
         raise_type(name, "a contiguous numpy array", object);
-        return NULL;
+    } else if (PyObject_GetBuffer(object, view, flags) == 0) {
+        arrays->count++;
+        return view;
+    } else if (PyErr_ExceptionMatches(PyExc_BufferError)
+        || PyErr_ExceptionMatches(PyExc_ValueError)) {
+        PyErr_Format(
+            PyExc_ValueError, "%s must be a contiguous, writable array of a plain dtype", name);
     }
-    Py_buffer *view = &arrays->views[arrays->count];
-    if (PyObject_GetBuffer(object, view, flags) < 0) {
-        if (PyErr_ExceptionMatches(PyExc_BufferError) || PyErr_ExceptionMatches(PyExc_ValueError))
-            PyErr_Format(
-                PyExc_ValueError, "%s must be a contiguous, writable array of a plain dtype", name);
-        return NULL;
-    }
-    arrays->count++;
-    return view;
+    refuse(arrays);
+    return NULL;
 }
 
 static void *memory(
@@ -230,6 +237,7 @@ static void *memory(
         PyErr_Format(PyExc_ValueError, "%s must hold %lld elements of format '%c', got %zd of '%s'",
             name, (long long)count, format, view->itemsize > 0 ? view->len / view->itemsize : 0,
             view->format == NULL ? "B" : view->format);
+        refuse(arrays);
         return NULL;
     }
     return view->len == 0 ? (void *)&nothing : view->buf;
@@ -248,6 +256,7 @@ const void *array_copy(
     void *copy = PyMem_Malloc(size > 0 ? size : 1);
     if (copy == NULL) {
         PyErr_NoMemory();
+        refuse(arrays);
         return NULL;
     }
     arrays->copies[arrays->copy_count++] = copy;
@@ -268,7 +277,7 @@ bool array_embeddings(
         || (uintptr_t)view->buf % (size_t)view->itemsize != 0) {
         PyErr_Format(PyExc_ValueError,
             "%s must be a 2-D array of float32, float64, float16 or uint16 (bfloat16)", name);
-        return false;
+        return refuse(arrays);
     }
     *embeddings = (VaccineEmbeddings){
         .values = view->buf,

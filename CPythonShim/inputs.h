@@ -41,12 +41,14 @@ static inline VaccineIntegers input_as_integers(const Input *input) {
 
 enum { MAXIMUM_ARRAYS = 12, MAXIMUM_COPIES = 4 };
 
-// The buffers of one call, released together.
+// The buffers of one call, released together. Once one is refused, with an exception, all further
+// ones are too, and keep it.
 typedef struct Arrays {
     Py_buffer views[MAXIMUM_ARRAYS];
     int count;
     void *copies[MAXIMUM_COPIES];
     int copy_count;
+    bool refused;
 } Arrays;
 
 // a · b of two sizes, INT64_MAX where that overflows, which no array has.

@@ -18,8 +18,7 @@ static PyObject *drift_two_sample(PyObject *module, PyObject *args) {
     VaccineEmbeddings x, y;
     VaccineTwoSample options = {.groups = NULL};
     int64_t relabelling;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOOOOOO|O:drift_two_sample", &a[0], &a[1], &a[2], &a[3],
-            &a[4], &a[5], &a[6], &a[7], &a[8], &a[9], &a[10], &a[11], &a[12], &a[13])
+    if (!unpack(args, "drift_two_sample", 13, 14, a)
         || !size(a[3], "relabelling", 0, 2, &relabelling)
         || !size(a[5], "draws", 0, 1 << 20, &options.draws)
         || !argument_bool(a[6], "unbiased", &options.unbiased)
@@ -40,7 +39,7 @@ static PyObject *drift_two_sample(PyObject *module, PyObject *args) {
     const int64_t kernels = options.bandwidth_count > 0 ? options.bandwidth_count : 1;
     if (relabelling != VACCINE_RELABEL_ROWS) {
         options.groups = array_copy(&arrays, a[2], "groups", 'l', rows);
-        if (options.groups == NULL) return failed(&arrays);
+        if (arrays.refused) return failed(&arrays);
         for (int64_t i = 0; i < rows; i++) {
             if (options.groups[i] < 0 || options.groups[i] >= rows) {
                 PyErr_SetString(PyExc_ValueError, "groups must be numbered from 0");
@@ -49,13 +48,12 @@ static PyObject *drift_two_sample(PyObject *module, PyObject *args) {
         }
     }
     options.bandwidths = array_copy(&arrays, a[4], "bandwidths", 'd', options.bandwidth_count);
-    if (options.bandwidths == NULL) return failed(&arrays);
+    if (arrays.refused) return failed(&arrays);
     double *statistics
         = array_write(&arrays, a[10], "statistics", 'd', size_product(kernels, options.draws + 1));
-    double *means
-        = statistics ? array_write(&arrays, a[11], "means", 'd', size_product(kernels, 3)) : NULL;
-    double *used = means ? array_write(&arrays, a[12], "used", 'd', options.bandwidth_count) : NULL;
-    if (used == NULL) return failed(&arrays);
+    double *means = array_write(&arrays, a[11], "means", 'd', size_product(kernels, 3));
+    double *used = array_write(&arrays, a[12], "used", 'd', options.bandwidth_count);
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin_told(&call, a[13]);
     const VaccineStatus status = vaccine_drift_two_sample(
@@ -68,13 +66,11 @@ static PyObject *drift_kolmogorov_smirnov(PyObject *module, PyObject *args) {
     PyObject *a[5] = {NULL};
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
-    if (!PyArg_ParseTuple(
-            args, "OOOO|O:drift_kolmogorov_smirnov", &a[0], &a[1], &a[2], &a[3], &a[4]))
-        return NULL;
+    if (!unpack(args, "drift_kolmogorov_smirnov", 4, 5, a)) return NULL;
     if (!two_sets(&arrays, a[0], a[1], &x, &y)) return failed(&arrays);
     double *statistics = array_write(&arrays, a[2], "statistics", 'd', x.width);
-    double *p_values = statistics ? array_write(&arrays, a[3], "p_values", 'd', x.width) : NULL;
-    if (p_values == NULL) return failed(&arrays);
+    double *p_values = array_write(&arrays, a[3], "p_values", 'd', x.width);
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin_told(&call, a[4]);
     const VaccineStatus status = vaccine_drift_kolmogorov_smirnov(
@@ -89,14 +85,13 @@ static PyObject *drift_sliced_wasserstein(PyObject *module, PyObject *args) {
     VaccineEmbeddings x, y;
     int64_t projections, p;
     uint64_t seed;
-    if (!PyArg_ParseTuple(args, "OOOOOO|O:drift_sliced_wasserstein", &a[0], &a[1], &a[2], &a[3],
-            &a[4], &a[5], &a[6])
+    if (!unpack(args, "drift_sliced_wasserstein", 6, 7, a)
         || !size(a[2], "projections", 1, 1 << 20, &projections) || !size(a[3], "p", 1, 2, &p)
         || !argument_uint64(a[4], "seed", &seed))
         return NULL;
     if (!two_sets(&arrays, a[0], a[1], &x, &y)) return failed(&arrays);
     double *powers = array_write(&arrays, a[5], "powers", 'd', projections);
-    if (powers == NULL) return failed(&arrays);
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin_told(&call, a[6]);
     const VaccineStatus status = vaccine_drift_sliced_wasserstein(
@@ -110,8 +105,7 @@ static PyObject *drift_neighbour_overlap(PyObject *module, PyObject *args) {
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
     int64_t k;
-    if (!PyArg_ParseTuple(args, "OOOO|O:drift_neighbour_overlap", &a[0], &a[1], &a[2], &a[3], &a[4])
-        || !size(a[2], "k", 1, MOST_ROWS, &k))
+    if (!unpack(args, "drift_neighbour_overlap", 4, 5, a) || !size(a[2], "k", 1, MOST_ROWS, &k))
         return NULL;
     if (!two_sets(&arrays, a[0], a[1], &x, &y)) return failed(&arrays);
     if (x.rows != y.rows || k >= x.rows) {
@@ -119,7 +113,7 @@ static PyObject *drift_neighbour_overlap(PyObject *module, PyObject *args) {
         return failed(&arrays);
     }
     double *shares = array_write(&arrays, a[3], "shares", 'd', x.rows);
-    if (shares == NULL) return failed(&arrays);
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin_told(&call, a[4]);
     const VaccineStatus status
@@ -133,14 +127,12 @@ static PyObject *drift_classifier_scores(PyObject *module, PyObject *args) {
     Arrays arrays = {.count = 0};
     VaccineEmbeddings x, y;
     int64_t count;
-    if (!PyArg_ParseTuple(
-            args, "OOOOO|O:drift_classifier_scores", &a[0], &a[1], &a[2], &a[3], &a[4], &a[5])
-        || !size(a[3], "count", 2, MOST, &count))
+    if (!unpack(args, "drift_classifier_scores", 5, 6, a) || !size(a[3], "count", 2, MOST, &count))
         return NULL;
     if (!two_sets(&arrays, a[0], a[1], &x, &y)) return failed(&arrays);
     const int64_t *folds = array_read(&arrays, a[2], "folds", 'l', x.rows + y.rows);
-    double *scores = folds ? array_write(&arrays, a[4], "scores", 'd', x.rows + y.rows) : NULL;
-    if (scores == NULL) return failed(&arrays);
+    double *scores = array_write(&arrays, a[4], "scores", 'd', x.rows + y.rows);
+    if (arrays.refused) return failed(&arrays);
     Call call;
     call_begin_told(&call, a[5]);
     const VaccineStatus status = vaccine_drift_classifier_scores(
