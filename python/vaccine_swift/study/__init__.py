@@ -25,7 +25,7 @@ from vaccine_swift.study.evaluation import (
     perplexity,
     refusal_margin,
 )
-from vaccine_swift.study.forecast import Forecast, forecast
+from vaccine_swift.study.forecasting import Forecast, forecast
 from vaccine_swift.study.judges import RuleJudge, Verdict, judge_all, load_judge
 from vaccine_swift.study.presets import PRESETS, preset
 from vaccine_swift.study.result import StudyResult
