@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fuzz.counts import CALLED
 from fuzz.draw import INTEGERS, Draw, Reentrant
 from fuzz.drift_targets import DRIFT
 from fuzz.models import modules, new_model
@@ -58,6 +59,7 @@ def calls_case(draw: Draw) -> int:
 
 def attempt(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """The result, or None after an exception that is documented."""
+    CALLED[getattr(function, "__qualname__", type(function).__name__)] += 1
     try:
         return function(*args, **options)
     except MemoryError:

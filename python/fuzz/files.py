@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from fuzz.corpus import make_corpus
+from fuzz.counts import CALLED
 from fuzz.draw import NUMBERS, Draw
 from fuzz.kinds import Kind
 
@@ -64,6 +65,7 @@ def files_case(draw: Draw) -> int:
     else:
         shutil.copyfile(kind.path, beside)
         change(draw, beside)
+    CALLED[kind.name] += 1
     try:
         kind.read(beside)
     except DOCUMENTED as failure:

@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 
 from fuzz.calls import calls_case, threads_case
+from fuzz.counts import CALLED
 from fuzz.draw import Draw
 from fuzz.files import files_case
 
@@ -50,6 +51,7 @@ def main(kind: str, first: int, step: int, last: int, place: str) -> None:
             what = f"{type(failure).__module__}.{type(failure).__name__}: {failure}"
             finding = {"kind": kind, "seed": seed, "what": what[:300], "trace": text}
             print(json.dumps(finding), file=findings, flush=True)
+    print(json.dumps({"called": CALLED}), file=findings, flush=True)
     shared[:24] = struct.pack("<QQQ", last, done, 0)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 import warnings
 from pathlib import Path
 
 import pytest
 
-from fuzz import watch
+from fuzz import campaign, watch
 from fuzz.calls import missing
 from fuzz.corpus import make_corpus
 from fuzz.draw import Draw
@@ -70,6 +71,44 @@ def test_a_slice_has_no_finding(kind: str, count: int) -> None:
     total = run(kind, 0, count=count, seconds=120, report=findings.append)
     assert findings == []
     assert total.cases == count
+
+
+def test_a_campaign_has_the_calls_and_files_that_were_asked_for() -> None:
+    made = list(campaign.chunks(10**6, 10**5, 7))
+    sums = dict.fromkeys(("files", "calls", "threads"), 0)
+    for chunk in made:
+        assert chunk.first == 7 + sums[chunk.kind]
+        sums[chunk.kind] += chunk.count
+    assert sums["files"] == 10**5
+    assert 5 * sums["calls"] + 26 * sums["threads"] >= 10**6
+
+
+def test_a_campaign_goes_on_from_its_record(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "record.jsonl"
+    command = ["--calls", "60", "--files", "3", "--record", str(record), "--jobs", "2"]
+    assert campaign.main(command) == 0
+    lines = record.read_text().splitlines()
+    assert [json.loads(line)["cases"] for line in sorted(lines)] == [6, 3, 2]
+    printed = capsys.readouterr().out
+    assert "files: 3 files, 0 deaths, 0 hangs, 0 exceptions" in printed
+    record.write_text(lines[0] + "\n")
+    assert campaign.main(command) == 0
+    again = record.read_text().splitlines()
+    assert again[0] == lines[0]
+    named = [{json.loads(line)["kind"] for line in each} for each in (lines, again)]
+    assert len(again) == len(lines)
+    assert named[0] == named[1]
+
+
+def test_a_campaign_tells_deaths_from_hangs_and_exceptions() -> None:
+    said = ["ended by SIGBUS", "no end after 10 s", "builtins.KeyError: 'a'"]
+    findings = [{"kind": "calls", "seed": 3, "what": what} for what in said]
+    line = {"kind": "calls", "cases": 9, "calls": 50, "seconds": 1.0, "called": {}}
+    text = campaign.summary([{**line, "findings": findings}])
+    assert "calls: 50 calls in 9 cases, 1 deaths, 1 hangs, 1 exceptions" in text
+    assert "calls 3: ended by SIGBUS" in text
 
 
 def test_seeds_are_of_known_kinds() -> None:
