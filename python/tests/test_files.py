@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -182,6 +183,50 @@ def test_what_another_process_is_writing_is_not_stale(tmp_path: Path) -> None:
         assert beside.read_text() == "half"
     assert (tmp_path / "file").read_text() == "half"
     assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("what", ["file", "directory", "adapter"])
+def test_any_save_clears_what_dead_processes_left_beside_it(
+    tmp_path: Path, what: str
+) -> None:
+    for name in ("other.npz-0123", "adapter-4567", "loose"):
+        (tmp_path / f".unfinished-{name}").mkdir()
+        (tmp_path / f".unfinished-{name}" / "half").write_text("half")
+    (tmp_path / ".unfinished-text").write_text("half")
+    with new_file(tmp_path / "living") as beside:
+        beside.write_text("kept")
+        if what == "file":
+            write_text(tmp_path / "file", "")
+        elif what == "directory":
+            with new_directory(tmp_path / "directory"):
+                pass
+        else:
+            with_adapter(small()).save_adapter(tmp_path / "adapter")
+        assert names(tmp_path) == [beside.parent.name, what]
+    assert names(tmp_path) == sorted([what, "living"])
+    assert (tmp_path / "living").read_text() == "kept"
+
+
+def test_what_cannot_be_cleared_hinders_no_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".unfinished-another-user").mkdir()
+    (tmp_path / ".unfinished-file").write_text("half")
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EPERM, "not yours")
+
+    opened = os.open
+
+    def refuse_to_open(path: object, *arguments: Any, **options: Any) -> int:
+        if str(path).endswith("another-user"):
+            refuse()
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse_to_open)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    write_text(tmp_path / "file", "saved")
+    assert (tmp_path / "file").read_text() == "saved"
 
 
 def test_all_writers_give_the_permissions_of_the_umask(tmp_path: Path) -> None:

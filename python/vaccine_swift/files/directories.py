@@ -158,7 +158,10 @@ def settle(directory: Path) -> None:
 def remove_directory(path: Path) -> None:
     """Delete a directory so that nobody meets half of it: it is renamed first."""
     aside = path.with_name(f"{UNFINISHED}{path.name}-{uuid.uuid4().hex[:8]}")
-    shutil.rmtree(path.rename(aside))
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(BlockingIOError):  # the caller's own, mostly
+            stack.enter_context(locked(path, wait=False))
+        shutil.rmtree(path.rename(aside))
 
 
 def remove_stale(parent: Path) -> None:

@@ -32,8 +32,11 @@ _ABANDONED: Final = 86_400.0
 
 @contextlib.contextmanager
 def stage_in(parent: Path, name: str) -> Iterator[Path]:
-    """A directory in `parent` for unfinished files: locked, and gone at the end."""
-    remove_unlocked(parent.glob(f"{UNFINISHED}{_escaped(name)}-*"))
+    """A directory in `parent` for unfinished files: locked, and gone at the end.
+
+    Those that dead processes left there go first, whatever they were to become.
+    """
+    remove_unlocked(parent.glob(f"{UNFINISHED}*"))
     with contextlib.ExitStack() as stack:
         is_there = False
         while not is_there:
@@ -44,22 +47,17 @@ def stage_in(parent: Path, name: str) -> Iterator[Path]:
         yield stage
 
 
-def _escaped(name: str) -> str:
-    """A name as a glob pattern that matches it alone."""
-    return re.sub(r"([*?[])", r"[\1]", name)
-
-
 def remove_unlocked(entries: Iterable[Path]) -> None:
-    """Delete those that no living process holds.
+    """Delete those that no living process holds, and that this one may delete.
 
     Where the file system has no locks, as of directories on NFS, those that nobody has
     touched for a day.
     """
     for entry in entries:
-        if not entry.is_dir():
-            entry.unlink(missing_ok=True)
-            continue
-        with contextlib.suppress(FileNotFoundError, BlockingIOError):
+        with contextlib.suppress(OSError):
+            if not entry.is_dir():
+                entry.unlink(missing_ok=True)
+                continue
             descriptor = os.open(entry, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 is_locked = _lock(descriptor, wait=False)
