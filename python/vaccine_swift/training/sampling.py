@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vaccine_swift.training.arguments import TrainingArguments
 
 __all__ = ["Plan", "Survey", "batches", "check_fits", "largest_in_order"]
-__all__ += ["survey"]
+__all__ += ["order_of", "survey"]
 
 _LARGEST_COUNT: Final = 20_000_000
 
@@ -175,13 +175,8 @@ class Plan:
         return math.ceil(self.total_steps / self.steps_per_epoch)
 
     def order(self, epoch: int) -> npt.NDArray[np.int64]:
-        """The examples of epoch `epoch` (from 0) in their order, shape [N].
-
-        Sorts raw 64-bit draws of PCG64 seeded by (`seed`, `epoch`), which numpy keeps
-        the same in all its versions.
-        """
-        draws = np.random.PCG64([self.seed, epoch]).random_raw(self.examples)
-        return np.argsort(draws, kind="stable")
+        """The examples of epoch `epoch` (from 0) in their order, shape [N]."""
+        return order_of(self.examples, self.seed, epoch)
 
     def steps(self, epoch: int) -> Iterator[list[npt.NDArray[np.int64]]]:
         """For each step of an epoch, the indices of each of its micro-batches."""
@@ -207,6 +202,15 @@ class Plan:
             largest_in_order(lengths[self.order(epoch)[:used]], self.batch_size)
             for epoch in range(self.total_epochs)
         )
+
+
+def order_of(count: int, *seed: int) -> npt.NDArray[np.int64]:
+    """The numbers from 0 to `count` - 1 in an order that the seeds choose, shape [N].
+
+    Sorts raw 64-bit draws of PCG64, which numpy keeps the same in all its versions.
+    """
+    draws = np.random.PCG64(list(seed)).random_raw(count)
+    return np.argsort(draws, kind="stable")
 
 
 def largest_in_order(lengths: npt.NDArray[np.int64], size: int) -> int:

@@ -17,7 +17,12 @@ from safetensors.numpy import load_file
 from vaccine_swift.batches import Batch, Example
 from vaccine_swift.engines import Vector
 from vaccine_swift.files import write_tensors
-from vaccine_swift.training.sampling import check_fits, largest_in_order, survey
+from vaccine_swift.training.sampling import (
+    check_fits,
+    largest_in_order,
+    order_of,
+    survey,
+)
 
 if TYPE_CHECKING:
     from vaccine_swift.methods import Method
@@ -84,9 +89,8 @@ class Stream:
 
     def _order_of(self, epoch: int) -> npt.NDArray[np.int64]:
         if self._order is None or self._order[0] != epoch:
-            source = np.random.PCG64([*self._seed, epoch])
-            draws = source.random_raw(len(self.survey.lengths))
-            self._order = (epoch, np.argsort(draws, kind="stable"))
+            order = order_of(len(self.survey.lengths), *self._seed, epoch)
+            self._order = (epoch, order)
         return self._order[1]
 
 
