@@ -5,15 +5,28 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["check_range", "check_word", "float32_array", "is_within", "nearest"]
+__all__ = [
+    "bounds_text",
+    "check_range",
+    "check_word",
+    "float32_array",
+    "is_within",
+    "nearest",
+]
 
 _SMALLEST: Final = float(np.finfo(np.float32).smallest_subnormal)
+_BOUNDS: Final = {
+    "minimum": "at least",
+    "above": "above",
+    "maximum": "at most",
+    "below": "below",
+}
 _LARGEST: Final = float(np.finfo(np.float32).max)
 
 
@@ -75,18 +88,22 @@ def check_range(
                 f"size, which is what float32 holds, got {value!r}"
             )
         return
-    bounds = [
-        f"{word} {bound}"
-        for word, bound in (
-            ("at least", minimum),
-            ("above", above),
-            ("at most", maximum),
-            ("below", below),
-        )
-        if bound is not None
-    ]
-    expected = " and ".join(bounds) or "finite"
+    bounds = {"minimum": minimum, "above": above, "maximum": maximum, "below": below}
+    expected = bounds_text(bounds) or "finite"
     raise ValueError(f"{name} must be {expected}, got {value!r}")
+
+
+def bounds_text(bounds: Mapping[str, float | None], style: str = "") -> str:
+    """Bounds of a number in words, numbers formatted in a style.
+
+    >>> bounds_text({"minimum": 0, "below": 1e6}, ",")
+    'at least 0 and below 1,000,000.0'
+    """
+    return " and ".join(
+        f"{_BOUNDS[name]} {bound:{style}}"
+        for name, bound in bounds.items()
+        if bound is not None
+    )
 
 
 def check_word(

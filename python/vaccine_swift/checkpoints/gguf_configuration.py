@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._arguments import check_word
 from vaccine_swift.checkpoints.gguf_metadata import Kind, plain_number, read_field
 from vaccine_swift.checkpoints.gguf_rotary import ROTARY_KINDS, rotary_settings
 from vaccine_swift.families import GGUF_FAMILIES, Family, GGUFNames
@@ -76,15 +77,9 @@ def family_of_metadata(metadata: Mapping[str, Any]) -> Family:
     ValueError
         When there is none.
     """
-    architecture = metadata.get("general.architecture")
-    family = GGUF_FAMILIES.get(str(architecture))
-    if family is None:
-        known = ", ".join(map(repr, GGUF_FAMILIES))
-        one_of = "one of " * (len(GGUF_FAMILIES) > 1)
-        raise ValueError(
-            f"general.architecture must be {one_of}{known}, got {architecture!r}"
-        )
-    return family
+    name = metadata.get("general.architecture")
+    check_word("general.architecture", name, GGUF_FAMILIES, quoted=True)
+    return GGUF_FAMILIES[str(name)]
 
 
 def gguf_names(family: Family) -> GGUFNames:

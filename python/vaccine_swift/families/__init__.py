@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from vaccine_swift._arguments import check_word
 from vaccine_swift.families.family import Family, GGUFNames
 from vaccine_swift.families.gemma import GEMMA
 from vaccine_swift.families.gemma2 import GEMMA2
@@ -57,15 +58,11 @@ def family_of(config: Mapping[str, Any], source: str = "config") -> Family:
     Raises
     ------
     ValueError
-        When its ``model_type`` is none that is here.
+        When its ``model_type`` is none that is here; names the nearest.
     """
-    family = FAMILIES.get(str(config.get("model_type")))
-    if family is None:
-        raise ValueError(
-            f"{source}: model_type must be one of {', '.join(FAMILIES)}, "
-            f"got {config.get('model_type')!r}"
-        )
-    return family
+    name = config.get("model_type")
+    check_word(f"{source}: model_type", name, FAMILIES)
+    return FAMILIES[str(name)]
 
 
 def core_configuration(

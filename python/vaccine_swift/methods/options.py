@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any
 
-from vaccine_swift._arguments import check_range, check_word
+from vaccine_swift._arguments import bounds_text, check_range, check_word
 
 __all__ = ["Option", "option", "options_of"]
 
@@ -72,11 +72,7 @@ class Option:
         """The bounds in words, such as "at least 0"."""
         if self.choices:
             return " or ".join(self.choices)
-        words = {"minimum": "at least", "above": "above"}
-        words |= {"maximum": "at most", "below": "below"}
-        return " and ".join(
-            f"{words[bound]} {value:g}" for bound, value in self.bounds.items()
-        )
+        return bounds_text(self.bounds, "g")
 
 
 def option(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from vaccine_swift._arguments import is_within, nearest
+from vaccine_swift._arguments import bounds_text, is_within, nearest
 
 __all__ = ["Check", "Choice", "Number", "Rule", "Source", "check_choice"]
 
@@ -32,12 +32,8 @@ class Number:
     @property
     def range(self) -> str:
         """What is accepted."""
-        words = {"minimum": "at least", "above": "above", "maximum": "at most"}
-        return " and ".join(
-            f"{word} {self.bounds[bound]:,}"
-            for bound, word in words.items()
-            if bound in self.bounds
-        )
+        ends = ("minimum", "above", "maximum", "below")
+        return bounds_text({name: self.bounds.get(name) for name in ends}, ",")
 
     def add_faults(self, name: str, value: Any, faults: list[str]) -> None:
         """Add what is wrong."""
