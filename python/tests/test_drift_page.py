@@ -155,6 +155,34 @@ def test_counts_have_their_thousands_apart_and_rows_are_told_once() -> None:
     assert "<span>prompts, 1\u202f234\u202f567 rows</span>" in page
 
 
+def test_the_words_of_a_page_are_explained(report) -> None:
+    page = report.to_html()
+    words = dict(re.findall("<dt>([^<]*)</dt><dd>([^<]*)</dd>", page))
+    assert (
+        words["Cosine"] == "How far they turned: 1 is not at all, 0 is a right angle."
+    )
+    assert {"Relative drift", "CKA, debiased", "interval", "noise floor", "p"} <= {
+        *words
+    }
+    assert "kNN overlap" not in words
+    given = content() | {"floor": None, "tests": {}}
+    page = drift.Report(given).to_html()
+    assert "<dt>noise floor" not in page
+    assert "<dt>p<" not in page
+
+
+def test_bars_that_have_no_room_are_told_of() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 3))
+    labels = [f"group {k % 15}" for k in range(60)]
+    accumulator = drift.Accumulator(width=3)
+    accumulator.update(x, x + 0.1, ids=range(60), groups=labels)
+    page = accumulator.report(tests=[]).to_html()
+    chart = re.search("<h3>Relative drift by group.*?</figure>", page, re.DOTALL)[0]
+    assert chart.count('text-anchor="end">group') == 12
+    assert "<figcaption>3 more stand in the table.</figcaption>" in chart
+
+
 def test_a_test_without_a_null_has_no_chart_of_it(tmp_path) -> None:
     accumulator = drift.Accumulator(width=2)
     accumulator.update(np.eye(2), 2 * np.eye(2), ids=["p", "p"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 _STYLES: Final = ("a", "b", "c", "d", "e")
-_MOST_BARS: Final = 16
+_MOST_BARS: Final = 12
 
 Content = Mapping[str, Any]
 Estimates = Sequence[tuple[float, float, float]]
@@ -76,7 +77,9 @@ def group_drawing(content: Content, name: str) -> Drawing:
     chosen = list(groups.items())[:_MOST_BARS]
     values = [estimate(entry["overall"].get(name)) for _, entry in chosen]
     names = tuple(f"{group} ({entry['prompts']})" for group, entry in chosen)
-    return _bars(f"{name}_by_group", title, name, names, values)
+    note = f"{len(groups) - _MOST_BARS} more stand in the table."
+    drawing = _bars(f"{name}_by_group", title, name, names, values)
+    return replace(drawing, note=note) if len(groups) > _MOST_BARS else drawing
 
 
 def prompt_drawing(content: Content) -> Drawing:
@@ -204,10 +207,11 @@ def null_drawing(tests: Mapping[str, Content], title: str) -> Drawing:
     return Drawing(
         "null",
         title,
-        "null standard deviations from the null mean",
+        "standard deviations from the mean of the permutations",
         "density",
         histograms=tuple(histograms),
         rules=tuple(rules),
+        note="Bars: the statistic of each permutation. Line: as measured.",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from vaccine_swift.drift import drawings
 from vaccine_swift.drift import page_tables as tables
+from vaccine_swift.drift.glossary import words
 from vaccine_swift.drift.report_schema import (
     estimate,
     metric,
@@ -56,6 +57,7 @@ def page(content: Content, baseline: Content | None, title: str) -> str:
         prompts=tables.prompt_table(content, 0, _PROMPTS),
         more_prompts=tables.prompt_table(content, _PROMPTS, None),
         spectra=_spectra(content),
+        words=words(content),
         settings=json.dumps(
             content["settings"], indent=2, ensure_ascii=False, default=str
         ),
@@ -112,14 +114,14 @@ def _many(content: Content, baseline: Content | None) -> dict[str, Any]:
 
 
 def _tests(content: Content) -> dict[str, Any]:
+    made = content["tests"]
     nulls = [
         drawings.null_drawing(
             {name: test}, f"Null distribution: {tables.test_title(name)}"
         )
-        for name, test in content["tests"].items()
+        for name, test in made.items()
     ]
-    found = tables.test_table(content) if content["tests"] else None
-    return {"tests": found, "nulls": nulls}
+    return {"tests": tables.test_table(made) if made else None, "nulls": nulls}
 
 
 def _spectra(content: Content) -> list[Any]:

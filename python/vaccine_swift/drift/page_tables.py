@@ -48,11 +48,11 @@ def ordered_metrics(content: Content) -> list[str]:
     return order + [name for name in known if name not in METRICS]
 
 
-def test_table(content: Content) -> Table:
+def test_table(tests: Mapping[str, Content]) -> Table:
     """A row for each test."""
     heads = ("test", "p", "statistic", "z", "effect size", "permutations")
     rows = []
-    for name, test in content["tests"].items():
+    for name, test in tests.items():
         ratio = (test.get("details") or {}).get("ratio")
         effect = Cell(_number(test.get("effect_size")))
         if ratio and _finite(ratio.get("value")):

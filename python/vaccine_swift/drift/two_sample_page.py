@@ -97,7 +97,13 @@ def _segment_table(content: Content) -> Table:
                 Cell("moved" if name in changed else "–", strong=True),
             )
         )
-    heads = ("segment", "rows", "shift", *(f"{_NAMES[t]}: Holm p" for t in tests), "")
+    heads = (
+        "segment",
+        "rows, reference and current",
+        "shift",
+        *(f"{_NAMES[t]}: Holm p" for t in tests),
+        "",
+    )
     return Table(heads, rows, wrapped=True)
 
 
@@ -173,4 +179,4 @@ def _column_table(content: Content) -> Table | None:
         (str(each["column"]), shown("", each["statistic"]), shown("", each["p_holm"]))
         for each in columns["largest"]
     ]
-    return Table(("column", "D", "Holm p"), rows)
+    return Table(("column", "largest difference D", "Holm p"), rows)
