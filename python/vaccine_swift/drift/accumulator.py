@@ -225,9 +225,6 @@ class Accumulator(AccumulatorFacts):
         merged.metadata = {**other.metadata, **self.metadata}
         return merged
 
-    def __add__(self, other: Accumulator) -> Accumulator:
-        return self.merge(other) if isinstance(other, Accumulator) else NotImplemented
-
     def report(
         self,
         tests: Sequence[str] | None = None,

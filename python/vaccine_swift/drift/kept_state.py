@@ -71,6 +71,22 @@ class KeptState(Generic[State]):
         """
         return cls._restored(*cls._files().load_state(path))
 
+    def merge(self, other: Any) -> Any:
+        """Both together; the parts stay as they are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the other is none of its kind, or does not go with it.
+        """
+        raise NotImplementedError
+
+    def __add__(self, other: Self) -> Self:
+        if not isinstance(other, type(self)):
+            return NotImplemented
+        merged: Self = self.merge(other)
+        return merged
+
     def __copy__(self) -> Self:
         return self._restored(*self.__reduce__()[1])
 

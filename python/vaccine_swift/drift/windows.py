@@ -229,9 +229,6 @@ class Windows(KeptState[WindowsState]):
             merged = self._state.merged(theirs)
         return Windows._restored(merged, {**other.metadata, **self.metadata})
 
-    def __add__(self, other: Windows) -> Windows:
-        return self.merge(other) if isinstance(other, Windows) else NotImplemented
-
     def report(self, *, progress: Progress = False) -> WindowsReport:
         """Test the windows that wait, in the order in which they were begun.
 
