@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import json
@@ -73,6 +74,19 @@ def test_the_readme_trains_saves_and_answers(
     other.load_adapter("aligned")
     assert other.adapter == vs.LoRAConfig(r=16, lora_alpha=16)
     assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_blocks_that_are_not_run_name_what_exists(page) -> None:
+    rooms = {"vs": vs, "drift": vs.drift, "study": vs.study}
+    for block in blocks(page, "py"):
+        tree = ast.parse(block)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                room = rooms.get(node.value.id)
+                assert room is None or hasattr(room, node.attr), ast.unparse(node)
+            elif isinstance(node, ast.ImportFrom) and node.module.startswith("vaccine"):
+                assert importlib.util.find_spec(node.module)
 
 
 def test_the_tutorial_of_two_weeks_prints_what_it_shows(
