@@ -133,3 +133,12 @@ def test_without_scikit_learn_an_unfitted_one_is_a_state() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert run.stdout == "this DriftDetector is not fitted yet: call fit first\n"
+
+
+def test_a_report_tells_how_far_it_is() -> None:
+    x, y = np.random.default_rng(1).normal(size=(2, 4000, 40))
+    told = []
+    detector = drift.DriftDetector().fit(x)
+    detector.report(y, progress=lambda *each: told.append(each))
+    assert {"mmd of all", "farthest rows"} <= {stage for stage, _, _ in told}
+    assert told[-1][1:] == (1.0, 1.0)

@@ -15,6 +15,7 @@ from vaccine_swift.drift.rows import rows
 from vaccine_swift.drift.segment_tests import FEWEST, checked_tests
 from vaccine_swift.drift.segments import two_sample
 from vaccine_swift.drift.two_sample_report import TwoSampleReport
+from vaccine_swift.drift.watch import Progress
 from vaccine_swift.drift.widths import readable
 
 __all__ = ["DriftDetector"]
@@ -134,13 +135,17 @@ class DriftDetector:
         found = self.report(X).content["segments"]["all"]["tests"]
         return float(next(iter(found.values()))["statistic"])
 
-    def report(self, X: npt.ArrayLike) -> TwoSampleReport:
+    def report(
+        self, X: npt.ArrayLike, *, progress: Progress = False
+    ) -> TwoSampleReport:
         """All that was found: p-values, sizes, a page.
 
         Parameters
         ----------
         X : array [m, d]
             At least 5 rows.
+        progress : bool or callable
+            As of `two_sample`.
 
         Raises
         ------
@@ -166,6 +171,7 @@ class DriftDetector:
             level=self.level,
             permutations=self.permutations,
             seed=self.seed,
+            progress=progress,
         )
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001
