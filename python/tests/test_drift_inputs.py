@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -231,6 +232,23 @@ def test_what_cannot_be_taken_names_the_remedy(make, error, words) -> None:
         rows(make(), "x")
     assert words in str(caught.value)
     assert "x" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["last.parquet", Path("weeks") / "last.npy"])
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda path: drift.two_sample(path, Y),
+        lambda path: drift.mmd(X, path),
+        lambda path: drift.Accumulator(4).update(path, Y, ids=range(12)),
+        lambda path: drift.Windows(path),
+        lambda path: drift.DriftDetector().fit(path),
+        lambda path: drift.hed(path, Y),
+    ],
+)
+def test_a_path_in_place_of_an_array_is_told_how_to_read_it(path, take) -> None:
+    with pytest.raises(TypeError, match=r"got the path .*last\.\w+: read it first"):
+        take(path)
 
 
 @pytest.mark.parametrize("form", [OnlyDLPack, Tensor, as_arrow, as_series])

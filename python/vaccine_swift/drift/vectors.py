@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -30,6 +31,12 @@ def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
     ValueError
         When vectors differ in length, or elements are missing.
     """
+    if isinstance(value, str | os.PathLike):
+        raise TypeError(
+            f"{name} must be an array of real numbers, got the path {value!s:.80}: "
+            "read it first, as numpy.load(path) or pyarrow.parquet.read_table(path)"
+            "['embedding']; Accumulator.extend and vaccine-swift drift read files"
+        )
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(f"{name} must not have masked elements: fill or drop them")
     if type(value) is np.ndarray:
