@@ -219,7 +219,8 @@ def test_a_dry_run_says_what_is_ahead_and_writes_nothing(
 ) -> None:
     options = ["--max-steps", "20000", "--disable-tqdm", "--dry-run"]
     assert align(model_path, data, tmp_path / "out", *options) == 0
-    told = capsys.readouterr().out.splitlines()[-1]
+    first, *_, told = capsys.readouterr().out.splitlines()
+    assert f"{data}: 6 of 6 rows kept; median " in first
     assert told.startswith("20,000 steps, ")
     assert "GB of memory" in told
     assert not (tmp_path / "out").exists()

@@ -101,7 +101,7 @@ def add_parser(commands: Any) -> None:
     group.add_argument(
         "--dry-run",
         action="store_true",
-        help="say how long it will take and how much memory, and stop",
+        help="say what is read, how long it will take and how much memory, and stop",
     )
     add_adapter_option(
         group,
@@ -166,9 +166,9 @@ def _run(options: argparse.Namespace, collective: Collective) -> None:
     settings, sources = adapter_settings(options), stream_sources(options, method)
     with together(collective):
         if is_first and not options.resume and not options.dry_run:
-            told = ", --resume to go on with its run"
+            remedy = ", --resume to go on with its run"
             check_not_there(
-                options, "adapter_config.json", "an adapter", otherwise=told
+                options, "adapter_config.json", "an adapter", otherwise=remedy
             )
     model, tokenizer = first_rank_first(
         collective,
@@ -182,6 +182,7 @@ def _run(options: argparse.Namespace, collective: Collective) -> None:
     streams = load_streams(options, tokenizer, sources)
     held_out = _held_out(options, tokenizer, arguments)
     lines = [f"{name}: {line}" for name, each in streams.items() for line in each.lines]
+    told = Told([*data.lines, *lines, *data.shown])
     trainer = vs.Trainer(
         model,
         arguments,
@@ -189,7 +190,7 @@ def _run(options: argparse.Namespace, collective: Collective) -> None:
         eval_dataset=None if held_out is None else held_out.examples,
         method=method,
         streams={name: each.examples for name, each in streams.items()},
-        callbacks=[Told([*data.lines, *lines, *data.shown])] if is_first else [],
+        callbacks=[told] if is_first else [],
         collective=collective,
         rho_scope=options.rho_scope,
     )
@@ -197,6 +198,7 @@ def _run(options: argparse.Namespace, collective: Collective) -> None:
         with together(collective):
             estimate = trainer.estimate()
         if is_first:
+            told.tell()
             print(estimate)
         return
     try:

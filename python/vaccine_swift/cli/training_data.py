@@ -178,4 +178,8 @@ class Told(vs.TrainerCallback):
         self, args: Any, state: Any, control: Any, **kwargs: Any
     ) -> None:
         """Print them."""
+        self.tell()
+
+    def tell(self) -> None:
+        """Print them now."""
         print(visible("\n".join(self._lines)), flush=True)
