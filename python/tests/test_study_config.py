@@ -9,6 +9,7 @@ import pytest
 
 from vaccine_swift import study
 from vaccine_swift.study.config import LISTS
+from vaccine_swift.study.grid import trials
 from vaccine_swift.study.presets import preset_settings
 
 
@@ -124,3 +125,13 @@ def test_a_name_on_the_hub_is_told_how_to_be_fetched():
         study.StudyConfig(model="someone/model")
     with pytest.raises(ValueError, match="got 'smolm2'. Did you mean 'smollm2'"):
         study.StudyConfig(model="smolm2")
+
+
+def test_a_trial_holds_a_later_setting_only_where_it_is_not_as_before() -> None:
+    """So that results of studies that did not know it are still theirs."""
+    config = study.StudyConfig(methods="sft", align_everyday=0, near_miss_data="none")
+    settings = trials(config)[0].settings
+    absent = {"engine", "device", "align_everyday", "near_miss_data"}
+    assert absent.isdisjoint(settings)
+    assert settings["align_near_miss"] == 120
+    assert settings["rank"] == 16

@@ -154,6 +154,7 @@ class StudyConfig:
         Choice(ENGINES),
         help="what computes: torch runs transformers models, on GPUs too",
         through=STAGES,
+        former="swift",
     )
     device: str | None = _model(
         None,
@@ -161,6 +162,7 @@ class StudyConfig:
         help="of the torch engine: cpu, cuda, cuda:1, or auto for all GPUs there are, "
         "which it is if left out",
         through=STAGES,
+        former=None,
     )
     template: str = _model(
         "chat",

@@ -12,9 +12,6 @@ from vaccine_swift.study.config import SETTINGS, StudyConfig
 
 __all__ = ["Trial", "trials"]
 
-_LATER: Final = ("engine", "device", "align_everyday", "align_near_miss")
-_NAMED_WHERE_SET: Final = (*_LATER, "near_miss_data")
-"""Settings that trials hold only where they are not as in studies before them."""
 _FIELDS: Final = ("rho", "every")
 """Parameters that have a field of their own in a row."""
 
@@ -122,7 +119,7 @@ def _settings(config: StudyConfig) -> Iterator[dict[str, Any]]:
         yield {
             name: value
             for name, value in point.items()
-            if name not in _NAMED_WHERE_SET or value != SETTINGS[name].former
+            if not SETTINGS[name].later or value != SETTINGS[name].former
         }
 
 

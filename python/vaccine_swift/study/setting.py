@@ -58,6 +58,9 @@ class Setting:
         Whether it means nothing where nothing is aligned.
     former : object
         Its value in a study that does not know it.
+    later : bool
+        Whether there are such studies, whose trials must stay what they are: a trial
+        holds it only where it has another value than `former`.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Setting:
     optional: bool
     of_alignment: bool
     former: Any
+    later: bool
 
     def add_faults(self, value: Any, faults: list[str]) -> None:
         """Add what is wrong with one value."""
@@ -101,7 +105,8 @@ def setting(
         The preset ``laptop``'s value; None makes it optional.
     check, group, help, key, through, several, sweepable, of_alignment, former
         As in `Setting`. A setting that alone the alignment's key knows is of the
-        alignment anyway; `former` is the default if left out.
+        alignment anyway; `former` is given for a `later` one, and otherwise the
+        default.
 
     Raises
     ------
@@ -125,6 +130,7 @@ def setting(
                 "optional": default is None,
                 "of_alignment": of_alignment or {*key, *through} == {"align"},
                 "former": default if former is _DEFAULT else former,
+                "later": former is not _DEFAULT,
             }
         },
     )
