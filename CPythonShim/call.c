@@ -88,6 +88,7 @@ bool calls_stop_at_exit(void) {
     // The core ends with the main interpreter, whose number is 0.
     if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0) return true;
     pthread_atfork(NULL, NULL, forget_calls);
+    vaccine_follow_forks();
     PyObject *function = PyCFunction_New(&definition, NULL);
     PyObject *atexit = PyImport_ImportModule("atexit");
     PyObject *registered = function != NULL && atexit != NULL

@@ -15,6 +15,9 @@ public func vaccine_set_thread_count(
 public func vaccine_thread_count() -> Int32 { Int32(Threads.count) }
 
 @c @implementation
+public func vaccine_follow_forks() { Threads.followForks() }
+
+@c @implementation
 public func vaccine_available_memory() -> Int64 { Int64(availableMemory()) }
 
 @c @implementation

@@ -119,7 +119,11 @@ public enum Threads {
     }
 
     /// From now on a child made by `fork` computes on its one thread.
-    static func followForks() {
+    ///
+    /// The pool stays with the parent, and a new one would not do: Swift's runtime remembers the number that
+    /// the forking thread had in the parent, and two threads that meet at one of its locks, that of a global's
+    /// first use for example, then wait for ever.
+    public static func followForks() {
         pthread_atfork(nil, nil, { Threads.forked.store(true, ordering: .relaxed) })
     }
 }

@@ -61,8 +61,16 @@ def test_a_child_computes_if_the_parent_never_did() -> None:
     run_fork(
         """
         model = random_model()
-        in_child(lambda: step(model))
+        def child():
+            # Swift's own locks cannot be contended in a child.
+            assert _core.get_num_threads() == 1
+            _core.set_num_threads(2)
+            assert _core.get_num_threads() == 1
+            step(model)
+
+        in_child(child)
         assert np.isfinite(step(model)["loss"])
+        assert _core.get_num_threads() > 1
         """
     )
 

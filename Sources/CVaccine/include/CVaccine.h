@@ -30,6 +30,8 @@ typedef enum VaccinePrecision {
 // Threads of every parallel region; 1 after fork in a child. Range 1...1024.
 VaccineStatus vaccine_set_thread_count(int32_t count, VaccineMessage *message);
 int32_t vaccine_thread_count(void);
+// To be called once, before any fork: children compute on one thread.
+void vaccine_follow_forks(void);
 // Bytes that can be taken: of the machine, of the process's control groups and its address space.
 int64_t vaccine_available_memory(void);
 // Whether models can be made in the precision.
