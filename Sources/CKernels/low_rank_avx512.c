@@ -2,6 +2,7 @@
 #pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
 #define NAME(function) function##_avx512
+#define EXPANDED 2
 #include "low_rank_body.h"
 #pragma clang attribute pop
 #endif

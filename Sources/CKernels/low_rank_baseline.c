@@ -1,2 +1,3 @@
 #define NAME(function) function##_baseline
+#define EXPANDED 1
 #include "low_rank_body.h"

@@ -1,4 +1,5 @@
-// low_rank.h for one instruction set. The including file defines NAME(function).
+// low_rank.h for one instruction set. The including file defines NAME(function) and EXPANDED, the
+// vectors of a row (1 or 2) for whose sums `expand` has registers.
 
 #include "include/low_rank.h"
 #include "lanes.h"
@@ -91,25 +92,35 @@ void NAME(project)(VaccineMatrix x, VaccineMatrix a, float scale, VaccineMatrix 
     }
 }
 
-// Up to LANES columns from `i`; `scales` holds a factor for each.
-INLINE void expand_tile(const int rows, VaccineMatrix u, ptrdiff_t t, VaccineMatrix a, ptrdiff_t i,
+// `vectors` whole vectors of columns from `i`; `scales` holds a factor for each.
+INLINE void expand_tile(const int rows, const int vectors, VaccineMatrix u, ptrdiff_t t,
+    VaccineMatrix a, ptrdiff_t i, Lanes scales[2][ROWS], VaccineMatrix y) {
+    const float *factor = u.values + t * u.stride, *from = a.values + i;
+    float *to = y.values + t * y.stride + i;
+    Lanes sums[2][ROWS] = {0};
+    for (ptrdiff_t j = 0; j < a.rows; j++, from += a.stride)
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < vectors; v++)
+                sums[v][r] = multiply_add(
+                    all(factor[r * u.stride + j]), load(from + v * LANES), sums[v][r]);
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) {
+            float *place = to + r * y.stride + v * LANES;
+            store(multiply_add(sums[v][r], scales[v][r], load(place)), place);
+        }
+}
+
+// The last columns, fewer than a vector.
+INLINE void expand_some(const int rows, VaccineMatrix u, ptrdiff_t t, VaccineMatrix a, ptrdiff_t i,
     const Lanes scales[ROWS], VaccineMatrix y) {
     const ptrdiff_t count = a.columns - i;
-    const float *factor = u.values + t * u.stride;
-    float *to = y.values + t * y.stride + i;
-    Lanes sums[ROWS] = {0};
-    for (ptrdiff_t j = 0; j < a.rows; j++) {
-        const float *from = a.values + j * a.stride + i;
-        const Lanes weights = count >= LANES ? load(from) : load_some(from, count);
-        for (int r = 0; r < rows; r++)
-            sums[r] = multiply_add(all(factor[r * u.stride + j]), weights, sums[r]);
-    }
     for (int r = 0; r < rows; r++) {
-        float *place = to + r * y.stride;
-        if (count >= LANES)
-            store(multiply_add(sums[r], scales[r], load(place)), place);
-        else
-            store_some(multiply_add(sums[r], scales[r], load_some(place, count)), place, count);
+        const float *factor = u.values + (t + r) * u.stride;
+        float *place = y.values + (t + r) * y.stride + i;
+        Lanes sum = {0};
+        for (ptrdiff_t j = 0; j < a.rows; j++)
+            sum = multiply_add(all(factor[j]), load_some(a.values + j * a.stride + i, count), sum);
+        store_some(multiply_add(sum, scales[r], load_some(place, count)), place, count);
     }
 }
 
@@ -124,8 +135,15 @@ INLINE void expand_rows(const int rows, const VaccineDropout *mask, VaccineMatri
             if (mask != NULL) factors(mask, keys[r], i / (2 * LANES), kept);
             for (int v = 0; v < 2; v++) scales[v][r] = all(scale) * kept[v];
         }
+        if (EXPANDED == 2 && a.columns - i >= 2 * LANES) {
+            expand_tile(rows, 2, u, t, a, i, scales, y);
+            continue;
+        }
         for (int v = 0; v < 2 && i + v * LANES < a.columns; v++)
-            expand_tile(rows, u, t, a, i + v * LANES, scales[v], y);
+            if (a.columns - i - v * LANES >= LANES)
+                expand_tile(rows, 1, u, t, a, i + v * LANES, scales + v, y);
+            else
+                expand_some(rows, u, t, a, i + v * LANES, scales[v], y);
     }
 }
 
