@@ -33,7 +33,7 @@ internal import CKernels
         let factor = self
         if parallel {
             let band = 8
-            Threads.forEach((matrix.rows + band - 1) / band) { index, _ in
+            Threads.forEachNear((matrix.rows + band - 1) / band) { index, _ in
                 factor.round(matrix, index * band..<min((index + 1) * band, matrix.rows))
             }
         } else {

@@ -67,6 +67,33 @@ public enum Threads {
         }
     }
 
+    /// As `forEach`, for indices that stand for places in memory: each thread begins with a range of its own, the
+    /// same one in every region of so many threads, and then takes what others have left of theirs. What a thread
+    /// wrote in one region it mostly reads in the next, from its own cache.
+    public static func forEachNear(
+        _ count: Int, _ body: @Sendable (_ index: Int, _ worker: Int) -> Void
+    ) {
+        let workers = min(Threads.count, count)
+        guard workers > 1 else { return forEach(count, body) }
+        let next = Taken { _ in Atomic(0) }
+        let parts = min(workers, next.count)
+        WorkerPool.shared.perform(workers) { worker in
+            for offset in 0..<parts {
+                let own = (worker * parts / workers + offset) % parts
+                let range = part(own, of: parts, count: count, unit: 1)
+                while true {
+                    let index =
+                        range.lowerBound + next[own].wrappingAdd(1, ordering: .relaxed).oldValue
+                    guard index < range.upperBound else { break }
+                    body(index, worker)
+                }
+            }
+        }
+    }
+
+    /// How many indices of each range are taken; more threads than ranges share them.
+    private typealias Taken = InlineArray<16, Atomic<Int>>
+
     /// The numbers that `body` gives for the indices, in their order.
     public static func map(_ count: Int, _ body: @Sendable (_ index: Int) -> Double) -> [Double] {
         let results = Numbers(count: count)
@@ -113,7 +140,7 @@ public enum Threads {
     public static func forEachBand(
         of rows: Int, _ body: @Sendable (_ rows: Range<Int>, _ worker: Int) -> Void
     ) {
-        forEach((rows + bandRows - 1) / bandRows) { band, worker in
+        forEachNear((rows + bandRows - 1) / bandRows) { band, worker in
             body(band * bandRows..<min((band + 1) * bandRows, rows), worker)
         }
     }

@@ -38,8 +38,9 @@ internal import Synchronization
 
     /// Calls `body` once for every number in `0..<count`, `count` ≥ 2, and returns when all calls have.
     ///
-    /// A thread that is late or was refused by the system takes no call, and the others take its share; where
-    /// another region holds the pool, the calling thread takes all of them.
+    /// The calling thread takes number 0 in every region. A thread that is late or was refused by the system takes no
+    /// call, and the others take its share; where another region holds the pool, the calling thread takes all of
+    /// them.
     func perform(_ count: Int, _ body: @Sendable (_ number: Int) -> Void) {
         guard taken.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
         else {
@@ -56,30 +57,35 @@ internal import Synchronization
         grow(to: count - 1)
         unsafe self.region = region
         unfinished.store(count, ordering: .relaxed)
-        untaken.store(count, ordering: .sequentiallyConsistent)
+        untaken.store(count - 1, ordering: .sequentiallyConsistent)
         if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wake(count - 1) }
+        call(0)
         takeCalls()
         waitForOthers()
     }
 
     private func takeCalls() {
-        while let number = take() {
-            unsafe vaccine_call_region(region, number)
-            let left = unfinished.subtract(1, ordering: .sequentiallyConsistent).newValue
-            if left == 0, callerSleeps.load(ordering: .sequentiallyConsistent) {
-                unsafe pthread_mutex_lock(lock)
-                unsafe pthread_cond_signal(ended)
-                unsafe pthread_mutex_unlock(lock)
-            }
+        while let number = take() { call(number) }
+    }
+
+    private func call(_ number: Int) {
+        unsafe vaccine_call_region(region, number)
+        let left = unfinished.subtract(1, ordering: .sequentiallyConsistent).newValue
+        if left == 0, callerSleeps.load(ordering: .sequentiallyConsistent) {
+            unsafe pthread_mutex_lock(lock)
+            unsafe pthread_cond_signal(ended)
+            unsafe pthread_mutex_unlock(lock)
         }
     }
+
+    /// A number from 1 on.
 
     private func take() -> Int? {
         var left = untaken.load(ordering: .acquiring)
         while left > 0 {
             let (exchanged, original) = untaken.weakCompareExchange(
                 expected: left, desired: left - 1, ordering: .acquiring)
-            if exchanged { return left - 1 }
+            if exchanged { return left }
             left = original
         }
         return nil

@@ -58,7 +58,8 @@ extension Decoder {
         try backward(result, from: .loss(weight: 1, terms: terms), weights: false) {
             state, index, g in
             guard state == .attention else { return }
-            gradients[index].rows(0..<g.rows).copy(from: g)
+            let kept = gradients[index]
+            Threads.forEachRange(of: g.rows) { kept.rows($0).copy(from: g.rows($0)) }
             if let rows = result.pass.rows(of: index) { gradients[index].scatter(rows) }
         }
     }

@@ -1,4 +1,5 @@
 import Dispatch
+import Glibc
 import Synchronization
 import Testing
 import VaccineNumerics
@@ -70,6 +71,35 @@ import _TestSupport
         }
         #expect(seen.withLock { $0 } == [Int](repeating: 1, count: 100))
         #expect(Threads.map(10) { Double($0 * $0) } == (0..<10).map { Double($0 * $0) })
+    }
+
+    @Test(arguments: [1, 2, 3, 20], [0, 1, 2, 5, 37, 1000])
+    func everyPlaceIsCalledOnce(threads: Int, count: Int) {
+        let seen = Mutex([Int](repeating: 0, count: count))
+        Threads.withFixedCount(threads) {
+            Threads.forEachNear(count) { index, worker in
+                #expect((0..<threads).contains(worker))
+                seen.withLock { $0[index] += 1 }
+            }
+        }
+        #expect(seen.withLock { $0 } == [Int](repeating: 1, count: count))
+    }
+
+    /// The calling thread begins with the first places; another one that is free, with its own.
+    @Test func aThreadBeginsWithPlacesOfItsOwn() {
+        let first = Mutex([Int: Int]())
+        Threads.withFixedCount(2) {
+            for _ in 0..<100 {
+                let other = Atomic<Bool>(false)
+                Threads.forEachNear(10) { index, worker in
+                    first.withLock { first in if first[worker] == nil { first[worker] = index } }
+                    // The first thread waits for the second one, which has places 5 to 9.
+                    if index == 5 { other.store(true, ordering: .releasing) }
+                    while index == 0, !other.load(ordering: .acquiring) { sched_yield() }
+                }
+                #expect(first.withLock { $0 } == [0: 0, 1: 5])
+            }
+        }
     }
 
     /// One caller has the pool's threads, the others compute on their own.

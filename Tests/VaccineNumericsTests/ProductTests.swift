@@ -61,7 +61,7 @@ private func rounded(_ x: Matrix) -> Matrix {
     /// Few rows and many, whole and partial tiles and panels, odd lengths, and several blocks of k.
     static let weightShapes = [
         (1, 1, 1), (3, 5, 7), (14, 32, 16), (29, 70, 50), (40, 33, 1301), (84, 32, 16),
-        (97, 70, 1301),
+        (97, 70, 1301), (400, 330, 40),
     ]
 
     @Test(arguments: weightShapes)

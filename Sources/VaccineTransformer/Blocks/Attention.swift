@@ -194,7 +194,7 @@ struct Attention {
         let work = 4 * longest * longest * headSize * group
         for block in Blocks(of: heads * (offsets.count - 1), work: work) {
             try interruption.check()
-            Threads.forEach(block.count) { index, worker in
+            Threads.forEachNear(block.count) { index, worker in
                 let (sequence, head) = (block.lowerBound + index).quotientAndRemainder(
                     dividingBy: heads)
                 body(offsets[sequence]..<offsets[sequence + 1], head, worker)

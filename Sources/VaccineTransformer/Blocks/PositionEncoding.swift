@@ -67,10 +67,12 @@ enum Positions {
     func forEachRow(_ body: @Sendable (_ row: Int, _ position: Int, _ length: Int) -> Void) {
         switch self {
         case .sequences(let offsets, let lengths):
-            Threads.forEach(offsets.count - 1) { sequence, _ in
-                let rows = offsets[sequence]..<offsets[sequence + 1]
-                let length = lengths?[sequence] ?? rows.count
-                for row in rows { body(row, row - rows.lowerBound, length) }
+            Threads.forEachRange(of: offsets.last ?? 0) { range in
+                for (sequence, start) in offsets.dropLast().enumerated() {
+                    let rows = start..<offsets[sequence + 1]
+                    let length = lengths?[sequence] ?? rows.count
+                    for row in rows.clamped(to: range) { body(row, row - start, length) }
+                }
             }
         case .single(let positions):
             Threads.forEachRange(of: positions.count) { range in
