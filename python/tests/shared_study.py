@@ -4,9 +4,10 @@ Four forked processes share the folder. After some lines of the log one of them 
 killed, and another one comes in its place. Stages take milliseconds; each reads the
 files of those that it builds on.
 
-Usage: shared_study.py OUT LOG SEEDS [KILLS SEED [far]]; without kills in one process,
-alone. With "far" as if each process were of another machine, on a file system that has
-neither locks nor links.
+Usage: shared_study.py OUT[:OUT…] LOG SEEDS [KILLS SEED [far | hosts]]; without kills in
+one process, alone. With "hosts" as if each process were of a machine of its own, with
+an OUT of its own where several are given; with "far" on a file system that has neither
+locks nor links, too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import functools
 import os
 import random
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -89,21 +91,26 @@ def replace_the_work(log: Path) -> None:
     runner.Store.run = ended
 
 
-def move_apart() -> None:
+def move_apart(expiry: float) -> None:
     """Take away what processes of one machine know of each other."""
+    leases.is_gone = lambda identity: False
+    sharing.EXPIRY = expiry
+    sharing.Leases = functools.partial(leases.Leases, expiry=expiry)
 
+
+def take_locks_and_links() -> None:
     def refused(*arguments, **options):
         raise OSError(errno.ENOTSUP, "not on this file system")
 
-    leases.is_gone = lambda identity: False
     fcntl.flock = os.link = refused
-    runner.joined = functools.partial(sharing.joined, expiry=2.0)
 
 
-def forked(config, out: Path) -> int:
+def forked(config, out: str, host: str = "") -> int:
     child = os.fork()
     if child:
         return child
+    if host:
+        socket.gethostname = lambda: host
     try:
         study.run(config, out, share=True, progress=False)
     except BaseException:  # noqa: BLE001, the child must not return
@@ -112,9 +119,13 @@ def forked(config, out: Path) -> int:
     os._exit(0)
 
 
-def kill_workers(config, out: Path, log: Path, kills: int, seed: int) -> None:
+def kill_workers(
+    config, outs: list[str], log: Path, kills: int, seed: int, *, apart: bool
+) -> None:
     moments = random.Random(seed)
-    workers = [forked(config, out) for _ in range(WORKERS)]
+    hosts = [f"host{each}" if apart else "" for each in range(WORKERS)]
+    places = list(zip((outs * WORKERS)[:WORKERS], hosts, strict=True))
+    workers = [forked(config, *place) for place in places]
     wanted = 0
     for _ in range(kills):
         wanted += moments.randint(1, 8)
@@ -126,7 +137,7 @@ def kill_workers(config, out: Path, log: Path, kills: int, seed: int) -> None:
         _, status = os.waitpid(workers[victim], 0)
         if os.waitstatus_to_exitcode(status) == -signal.SIGKILL:
             told(log, "killed", workers[victim])
-        workers[victim] = forked(config, out)
+        workers[victim] = forked(config, *places[victim])
     for worker in workers:
         _, status = os.waitpid(worker, 0)
         assert status == 0, status
@@ -140,14 +151,17 @@ def main(out: str, log: str, seeds: str, kills="0", seed="0", place="near") -> N
     path = Path(log)
     path.touch()
     replace_the_work(path)
+    if place != "near":
+        move_apart(2.0 if place == "far" else 8.0)
     if place == "far":
-        move_apart()
+        take_locks_and_links()
     model = path.with_name("model.gguf")
     model.touch()
     methods = ("none", "sft", "vaccine")
     config = tiny_study(model, methods=methods, poison=(0, 0.2), seeds=int(seeds))
     if int(kills):
-        kill_workers(config, Path(out), path, int(kills), int(seed))
+        outs, apart = out.split(os.pathsep), place != "near"
+        kill_workers(config, outs, path, int(kills), int(seed), apart=apart)
     else:
         study.run(config, out, progress=False)
 

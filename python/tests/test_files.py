@@ -229,6 +229,38 @@ def test_what_cannot_be_cleared_hinders_no_save(
     assert (tmp_path / "file").read_text() == "saved"
 
 
+@pytest.mark.parametrize("number", [errno.ENOTEMPTY, errno.EEXIST, errno.EPERM])
+def test_of_two_writers_the_first_is_kept(tmp_path: Path, monkeypatch, number) -> None:
+    """EPERM is what an SFTP server says of a name that is taken."""
+
+    def refused(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    with new_directory(tmp_path / "stage", replace=False) as late:
+        (late / "text").write_text("late")
+        with new_directory(tmp_path / "stage", replace=False) as early:
+            (early / "text").write_text("early")
+        monkeypatch.setattr(Path, "rename", refused)
+    assert (tmp_path / "stage" / "text").read_text() == "early"
+    assert names(tmp_path) == ["stage"]
+
+
+def test_a_rename_that_is_refused_to_the_first_writer_is_an_error(
+    tmp_path: Path, monkeypatch
+) -> None:
+    def refused(*arguments):
+        raise PermissionError(errno.EPERM, "not here")
+
+    (tmp_path / "stage").mkdir()
+    monkeypatch.setattr(Path, "rename", refused)
+    with (
+        pytest.raises(PermissionError, match="not here"),
+        new_directory(tmp_path / "stage", replace=False) as early,
+    ):
+        (early / "text").touch()
+    assert names(tmp_path / "stage") == []
+
+
 def test_all_writers_give_the_permissions_of_the_umask(tmp_path: Path) -> None:
     former = os.umask(0o027)
     try:

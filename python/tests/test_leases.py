@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -216,6 +218,31 @@ def test_without_locks_only_what_is_a_day_old_is_taken_as_left(tmp_path, monkeyp
         os.utime(tmp_path / name, (then, then))
     stages.remove_unlocked(tmp_path.iterdir())
     assert [each.name for each in tmp_path.iterdir()] == ["young"]
+
+
+@pytest.mark.parametrize(
+    ("age", "is_left"), [(10, True), (86_000, True), (86_500, False)]
+)
+def test_a_lock_that_is_not_seen_loses_no_work_of_another_machine(
+    tmp_path, monkeypatch, age, is_left
+):
+    """As of a mount by FUSE or Lustre, whose locks hold on its own machine alone."""
+    with stages.stage_in(tmp_path, "a") as stage:
+        (stage / "file").touch()
+        monkeypatch.setattr(fcntl, "flock", lambda descriptor, operation: None)
+        monkeypatch.setattr(socket, "gethostname", lambda: "another")
+        then = time.time() - age
+        os.utime(stage, (then, then))
+        stages.remove_unlocked([stage])
+        assert (stage / "file").exists() == is_left
+
+
+def test_what_a_dead_process_of_this_machine_left_goes_at_once(tmp_path):
+    with stages.stage_in(tmp_path, "a@b") as stage:
+        name = stage.name
+    (tmp_path / name).mkdir()
+    stages.remove_unlocked([tmp_path / name])
+    assert not (tmp_path / name).exists()
 
 
 def test_a_sign_of_life_is_json_of_one_length(tmp_path):

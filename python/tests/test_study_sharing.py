@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from network_folders import by_gluster, by_sshfs
 from study_support import tiny_study, without_clock, write_study_model
 
 from vaccine_swift import study
@@ -95,6 +96,22 @@ def test_machines_without_locks_links_or_sight_of_each_other_give_the_same(tmp_p
     assert_same_folders(one, many, 2)
     assert "killed" in (tmp_path / "many.log").read_text()
     assert list((many / "shared").glob("*.2")), "something was taken over"
+
+
+@pytest.mark.parametrize("mounting", [by_sshfs, by_gluster])
+def test_machines_on_a_network_file_system_give_the_same(tmp_path, mounting):
+    """Each has a mount of its own, with its own caches."""
+    one, served = tmp_path / "one", tmp_path / "served"
+    mounts = [tmp_path / f"mount{each}" for each in range(4)]
+    for each in (served, *mounts):
+        each.mkdir()
+    stand_in(one, tmp_path / "one.log", 2)
+    with mounting(served, mounts):
+        outs = os.pathsep.join(str(mount / "many") for mount in mounts)
+        stand_in(outs, tmp_path / "many.log", 2, 6, 3, "hosts")
+    assert_same_folders(one, served / "many", 2)
+    assert "killed" in (tmp_path / "many.log").read_text()
+    assert list((served / "many" / "shared").glob("*.2")), "something was taken over"
 
 
 def shared_command(model: Path, out: Path, config: study.StudyConfig) -> list[str]:

@@ -74,10 +74,17 @@ def new_directory(
             try:
                 stage.rename(target)
             except OSError as error:
-                if replace or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                if replace or not _is_taken(target, error):
                     raise
             flush_names(parent)
             shutil.rmtree(former, ignore_errors=True)
+
+
+def _is_taken(target: Path, error: OSError) -> bool:
+    """Whether a rename was refused for what is there, in any file system's words."""
+    if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+        return True
+    return target.is_dir() and any(target.iterdir())
 
 
 @contextlib.contextmanager

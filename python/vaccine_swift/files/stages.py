@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import shutil
+import socket
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -28,6 +30,8 @@ UNFINISHED: Final = ".unfinished-"
 """What names of stages begin with."""
 _ABANDONED: Final = 86_400.0
 """Seconds after which what has no lock is taken as left by a dead process."""
+_MACHINE: Final = "@"
+"""Stands in a stage's name before what tells its machine."""
 
 
 @contextlib.contextmanager
@@ -40,18 +44,30 @@ def stage_in(parent: Path, name: str) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         is_there = False
         while not is_there:
-            stage = parent / f"{UNFINISHED}{name}-{uuid.uuid4().hex[:8]}"
+            own = f"{uuid.uuid4().hex[:8]}{_MACHINE}{_machine()}"
+            stage = parent / f"{UNFINISHED}{name}-{own}"
             stack.callback(shutil.rmtree, stage, ignore_errors=True)
             stage.mkdir()
             is_there = stack.enter_context(locked(stage))
         yield stage
 
 
+def _machine() -> str:
+    return hashlib.blake2s(socket.gethostname().encode(), digest_size=4).hexdigest()
+
+
+def _is_from_here(name: str) -> bool:
+    """Whether this machine made a stage, or none is told."""
+    _, told, machine = name.rpartition(_MACHINE)
+    return not told or machine == _machine()
+
+
 def remove_unlocked(entries: Iterable[Path]) -> None:
     """Delete those that no living process holds, and that this one may delete.
 
-    Where the file system has no locks, as of directories on NFS, those that nobody has
-    touched for a day.
+    Where the file system has no locks, as of directories on NFS, or where another
+    machine made them, whose locks may not be seen here, those that nobody has touched
+    for a day.
     """
     for entry in entries:
         with contextlib.suppress(OSError):
@@ -60,9 +76,9 @@ def remove_unlocked(entries: Iterable[Path]) -> None:
                 continue
             descriptor = os.open(entry, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                is_locked = _lock(descriptor, wait=False)
+                is_ours = _lock(descriptor, wait=False) and _is_from_here(entry.name)
                 age = time.time() - os.fstat(descriptor).st_mtime
-                if is_locked or age > _ABANDONED:
+                if is_ours or age > _ABANDONED:
                     shutil.rmtree(entry, ignore_errors=True)
             finally:
                 os.close(descriptor)
