@@ -101,9 +101,8 @@ class Inputs:
         chosen: Rows = []
         for rows, size in self.alignment_pools(trial):
             drawn = shuffled(rows, generator)
-            chosen += spread(drawn, lambda row: row.get("act", row["instruction"]))[
-                :size
-            ]
+            mixed = spread(drawn, lambda row: row.get("act", row["instruction"]))
+            chosen += mixed[:size]
         return shuffled(chosen, generator)
 
     def attack(self, trial: Trial) -> Rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass, fields
 from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -27,13 +27,6 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _OPTIONAL: Final = ("data_seed", "save_total_limit")
 _REPORTS: Final = ("jsonl", "none")
-_SWITCHES: Final = (
-    "dataloader_drop_last",
-    "disable_tqdm",
-    "eval_on_start",
-    "load_best_model_at_end",
-    "logging_first_step",
-)
 _COUNT: Final = {"minimum": 1, "integer": True}
 _SEED: Final = {"minimum": 0, "maximum": 2**63 - 1, "integer": True}
 _BOUNDS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -192,11 +185,10 @@ class TrainingArguments:
             check_word(name, word, choices, quoted=True)
             self._set(name, str(word))
         self._set("report_to", _reports(self.report_to))
-        for name in _SWITCHES:
-            if not isinstance(getattr(self, name), bool):
-                raise TypeError(
-                    f"{name} must be True or False, got {getattr(self, name)!r}"
-                )
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.type == "bool" and not isinstance(value, bool):
+                raise TypeError(f"{each.name} must be True or False, got {value!r}")
         for name, bounds in _BOUNDS.items():
             self._number(name, **bounds)
         if self.max_steps == 0:

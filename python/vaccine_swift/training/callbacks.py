@@ -10,24 +10,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EVENTS", "TrainerCallback"]
 
-EVENTS: Final = (
-    "on_init_end",
-    "on_train_begin",
-    "on_train_end",
-    "on_epoch_begin",
-    "on_epoch_end",
-    "on_step_begin",
-    "on_pre_optimizer_step",
-    "on_optimizer_step",
-    "on_substep_end",
-    "on_step_end",
-    "on_evaluate",
-    "on_prediction_step",
-    "on_save",
-    "on_log",
-)
-"""The events that a `Trainer` fires, named as in transformers."""
-
 
 class TrainerCallback:
     """Base of callbacks; every event does nothing.
@@ -182,3 +164,7 @@ class TrainerCallback:
     ) -> TrainerControl | None:
         """After an entry is added to the log."""
         return None
+
+
+EVENTS: Final = tuple(name for name in vars(TrainerCallback) if name.startswith("on_"))
+"""The events that a `Trainer` fires, named as in transformers."""

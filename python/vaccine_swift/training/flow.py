@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from vaccine_swift.training.callbacks import EVENTS, TrainerCallback
 
@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from vaccine_swift.training.state import TrainerControl, TrainerState
 
 __all__ = ["CallbackHandler", "DefaultFlowCallback"]
+
+_CONSUMED: Final[Mapping[str, tuple[str, ...]]] = {
+    "on_train_begin": ("should_training_stop",),
+    "on_epoch_begin": ("should_epoch_stop",),
+    "on_step_begin": ("should_log", "should_evaluate", "should_save"),
+    "on_evaluate": ("should_evaluate",),
+    "on_save": ("should_save",),
+    "on_log": ("should_log",),
+}
+"""The switches that an event resets before callbacks hear of it."""
 
 
 class CallbackHandler:
@@ -60,20 +70,8 @@ class CallbackHandler:
         **kwargs: Any,
     ) -> TrainerControl:
         """Call `event` of every callback, in the order they were added."""
-        if event == "on_train_begin":
-            control.should_training_stop = False
-        elif event == "on_epoch_begin":
-            control.should_epoch_stop = False
-        elif event == "on_step_begin":
-            control.should_log = False
-            control.should_evaluate = False
-            control.should_save = False
-        elif event == "on_evaluate":
-            control.should_evaluate = False
-        elif event == "on_save":
-            control.should_save = False
-        elif event == "on_log":
-            control.should_log = False
+        for switch in _CONSUMED.get(event, ()):
+            setattr(control, switch, False)
         for callback in list(self.callbacks):
             method = getattr(callback, event, None)
             if method is not None:

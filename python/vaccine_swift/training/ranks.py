@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,23 +25,17 @@ from vaccine_swift.distributed.exchange import (
 )
 from vaccine_swift.distributed.parts import borders
 from vaccine_swift.files.locks import Lock, exclusive
+from vaccine_swift.training.state import TrainerControl
 
 if TYPE_CHECKING:
     from vaccine_swift.batches import Batch
     from vaccine_swift.engines import Engine
     from vaccine_swift.models import CausalLM
     from vaccine_swift.training.optimiser import Optimiser
-    from vaccine_swift.training.state import TrainerControl
 
 __all__ = ["Ranks", "digest"]
 
-_SWITCHES: Final = (
-    "should_training_stop",
-    "should_epoch_stop",
-    "should_save",
-    "should_evaluate",
-    "should_log",
-)
+_SWITCHES: Final = tuple(each.name for each in fields(TrainerControl))
 
 
 class Ranks:
