@@ -16,7 +16,7 @@ from vaccine_swift.statistics import benjamini_hochberg, holm
 __all__ = ["FeatureTests", "ks", "sliced_wasserstein"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class FeatureTests:
     """A test of every column, with corrections for their number.
 
@@ -33,6 +33,14 @@ class FeatureTests:
     p_values: npt.NDArray[np.float64]
     holm: npt.NDArray[np.float64]
     benjamini_hochberg: npt.NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        """How many columns differ at the level 0.05, and the least p-value."""
+        columns, differ = len(self.holm), int(self.rejected().sum())
+        return (
+            f"FeatureTests({columns} column{'' if columns == 1 else 's'}, {differ} "
+            f"differ at level 0.05, least p-value by Holm {self.holm.min():.4g})"
+        )
 
     def rejected(
         self, level: float = 0.05, *, correction: str = "holm"
