@@ -9,7 +9,7 @@ import pytest
 from cli_support import write_model, write_rows
 
 import vaccine_swift as vs
-from vaccine_swift.cli import main
+from vaccine_swift.cli import main, parsing
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,7 @@ def status(words: list[str]) -> int:
     [
         ([], "vaccine-swift: error: the following arguments are required: COMMAND"),
         (["algn"], "vaccine-swift: error: argument COMMAND: invalid choice: 'algn'"),
+        (["algn"], "Did you mean 'align'?"),
         (["align"], "vaccine-swift align: error: the following arguments are required"),
         (["align", "--learning-rat", "1"], "Did you mean '--learning-rate'?"),
         (["align", "--learning_rate", "1"], "Did you mean '--learning-rate'?"),
@@ -170,3 +171,14 @@ def test_a_resumed_run_of_other_rows_is_refused_in_options(
     assert status([*words, "--data", str(rows), str(rows), "--resume"]) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert "--data (length) was 6, is 12" in line
+
+
+def test_every_command_of_another_name_leads_to_one_that_is_there(capsys) -> None:
+    meanings = {**parsing._COMMANDS, "studdy": "study", "generat": "generate"}
+    assert meanings["finetune"] == "align --method sft"
+    for word, meant in meanings.items():
+        assert status([word]) == 2
+        assert f"Did you mean {meant!r}?" in capsys.readouterr().err
+        program, *options = meant.split()
+        assert status([program, *options, "--help"]) == 0
+        capsys.readouterr()

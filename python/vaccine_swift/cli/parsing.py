@@ -60,6 +60,22 @@ _SYNONYMS: Final[Mapping[str, Sequence[str]]] = {
 }
 """What other programs call an option, with ours, of which a command may have one."""
 
+_COMMANDS: Final = {
+    "attack": "study",
+    "compare": "drift",
+    "eval": "evaluate",
+    "fine-tune": "align --method sft",
+    "finetune": "align --method sft",
+    "infer": "generate",
+    "predict": "generate",
+    "score": "evaluate",
+    "sft": "align --method sft",
+    "sweep": "study",
+    "train": "align",
+    "vaccine": "align",
+}
+"""What other programs, or people, call a command, with ours."""
+
 
 class _HelpFormatter(
     argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter
@@ -117,7 +133,18 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line and leave with status 2."""
+        command = re.search(r"argument COMMAND: invalid choice: '([^']*)'", message)
+        if command is not None:
+            message += self._command_meant(command[1])
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
+
+    def _command_meant(self, word: str) -> str:
+        """The suggestion that ends the error about a command that is not there."""
+        if word in _COMMANDS:
+            return f". Did you mean {_COMMANDS[word]!r}?"
+        known = [name for each in self._actions for name in each.choices or ()]
+        hint = nearest(word, known)
+        return f".{hint}" if hint else ""
 
     def _check_option(self, option: str) -> None:
         known = self._option_string_actions
