@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -249,3 +250,22 @@ def test_a_single_element_that_is_not_finite_is_located(value, row, column, side
     for test in (drift.mmd, drift.energy_distance):
         with pytest.raises(ValueError, match=place):
             test(x, y, permutations=9)
+
+
+def test_charts_of_many_segments_show_those_that_moved_most() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 600, 4))
+    labels = np.tile([f"segment {k:02}" for k in range(30)], 20)
+    y[labels >= "segment 25"] += 2
+    page = drift.two_sample(x, y, segments=(labels, labels), tests=["ks"]).to_html()
+    figures = {
+        re.search("<h3>([^<]*)<", figure)[1]: figure
+        for figure in re.findall("<figure.*?</figure>", page, re.DOTALL)
+    }
+    moved = {f"segment {k}" for k in range(25, 30)}
+    bars = figures["Shift by segment"]
+    assert moved < set(re.findall("segment [0-9]{2}", bars))
+    assert "19 segments that moved less are left out." in bars
+    ways = figures["How the means of the segments went"]
+    assert moved < set(re.findall("segment [0-9]{2}", ways))
+    assert "20 segments that moved less are left out." in ways

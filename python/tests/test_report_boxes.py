@@ -65,6 +65,11 @@ function faults(page) {
     if (narrow && e.scrollWidth > e.clientWidth + 1 && !told) {
       found.push(['scrolls without a word', e.textContent]);
     }
+    const first = e.querySelector('td:first-child');
+    const scrolls = e.scrollWidth > e.clientWidth + 1;
+    if (narrow && scrolls && first && box(first).width > 0.75 * box(e).width) {
+      found.push(['one column fills the screen', first.textContent]);
+    }
   });
   page.querySelectorAll('td,th,.tile,h3,p,li,dd,summary').forEach(e => {
     if (e.scrollWidth > e.clientWidth + 1) found.push(['cut', e.textContent]);

@@ -87,3 +87,16 @@ def test_what_lies_beside_the_ticks_is_on_the_scale() -> None:
     places = [scale.place(value) for value in (0.0, 1.0, 2.0, 11.0)]
     assert 0 < places[0] < places[1] < places[2] < places[3] < 1
     assert places[1] - places[0] == pytest.approx(places[2] - places[1])
+
+
+def test_long_names_of_rows_keep_what_tells_them_apart() -> None:
+    at_the_end = [f"a_long_name_of_many_customers-{k}" for k in (44, 56)]
+    at_the_start = [
+        "first of the names that are long",
+        "last of the names that are long",
+    ]
+    for names in (at_the_end, at_the_start):
+        texts = [text for _, text in scales.rows(names).ticks]
+        assert len(set(texts)) == 2
+        assert all(len(text) <= 24 for text in texts)
+    assert scales.rows(["short"]).ticks[0][1] == "short"

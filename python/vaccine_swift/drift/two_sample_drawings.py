@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from typing import Any, Final
 
 import numpy as np
 
-from vaccine_swift.drift.two_sample_content import ALL
+from vaccine_swift.drift.two_sample_content import ALL, most_moved, or_nan
 from vaccine_swift.pages import scales
 from vaccine_swift.pages.drawing import Bars, Curve, Drawing, Heat, Point
+from vaccine_swift.pages.numbers import whole_number
 from vaccine_swift.pages.scales import Scale
 
 __all__ = ["DRAWINGS"]
 
 _STYLES: Final = ("a", "b", "c", "d", "e")
-_MOST: Final = 16
+_MOST: Final = 12
 
 Content = Mapping[str, Any]
 
@@ -59,8 +60,11 @@ def _means(content: Content) -> Drawing:
     """The way of each segment's mean from the reference to the current set."""
     found = content["map"] or {"means": {}, "shares": (0, 0)}
     names = [name for name in found["means"] if name != ALL] or list(found["means"])
+    most = 2 * len(_STYLES)
+    moved = most_moved(content, most + 1)
+    shown = [name for name in names if name in moved][:most]
     curves = []
-    for index, name in enumerate(names[: 2 * len(_STYLES)]):
+    for index, name in enumerate(shown):
         (x0, y0), (x1, y1) = found["means"][name]
         style = _STYLES[index % len(_STYLES)]
         style += " dashed" if index >= len(_STYLES) else ""
@@ -75,23 +79,32 @@ def _means(content: Content) -> Drawing:
         y,
         tuple(curves),
         zero=False,
-        note="The end with a dot is the current set.",
+        note=f"The end with a dot is the current set. {_left_out(names, shown)}",
     )
 
 
 def _shifts(content: Content) -> Drawing:
     """The size of each segment's shift."""
-    entries = list(content["segments"].items())[:_MOST]
+    shown = most_moved(content, _MOST)
+    entries = [content["segments"][name] for name in shown]
     names = tuple(
-        f"{name} ({each['reference']}, {each['current']})" for name, each in entries
+        f"{name} ({whole_number(each['reference'])}, {whole_number(each['current'])})"
+        for name, each in zip(shown, entries, strict=True)
     )
-    values = [
-        math.nan if each["mean_shift"] is None else each["mean_shift"]
-        for _, each in entries
-    ]
-    bars = Bars("a", names, tuple(Point(value, 0) for value in values))
-    label = "shift of the mean, in spreads of the rows"
-    return Drawing("shifts", "Shift by segment", label, "", bars=bars)
+    points = tuple(Point(or_nan(each["mean_shift"]), 0) for each in entries)
+    return Drawing(
+        "shifts",
+        "Shift by segment",
+        "shift of the mean, in spreads of the rows",
+        "",
+        bars=Bars("a", names, points),
+        note=_left_out(content["segments"], shown),
+    )
+
+
+def _left_out(all_of_them: Sized, shown: Sized) -> str:
+    missing = len(all_of_them) - len(shown)
+    return f"{missing} segments that moved less are left out." if missing else ""
 
 
 def _clusters(content: Content) -> Drawing:

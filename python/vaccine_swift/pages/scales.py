@@ -171,7 +171,10 @@ def rows(names: Sequence[str]) -> Scale:
 
 
 def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1].rstrip()}…"
+    """The start and the end of a long name, as names differ at either."""
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[: _LONGEST // 2].rstrip()}…{name[1 - _LONGEST // 2 :].lstrip()}"
 
 
 def _round_step(raw: float) -> float:

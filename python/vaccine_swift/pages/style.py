@@ -75,9 +75,9 @@ stroke-linecap:round}}
 .vs-report .hidden{{fill:transparent}}
 .vs-report .key{{display:flex;flex-wrap:wrap;gap:2px 14px;font-size:12.5px;
 color:var(--soft);margin-top:2px}}
-.vs-report .key span{{overflow-wrap:anywhere;min-width:0}}
-.vs-report .key i{{display:inline-block;width:18px;height:0;margin-right:5px;
-border-top:2.5px solid var(--h);vertical-align:middle}}
+.vs-report .key span{{display:flex;overflow-wrap:anywhere;min-width:0}}
+.vs-report .key i{{flex:none;width:18px;height:0;margin:.7em 5px 0 0;
+border-top:2.5px solid var(--h)}}
 .vs-report .key i.dashed{{border-top-style:dashed}}
 .vs-report .key i.dotted{{border-top-style:dotted}}
 .vs-report .arm i{{display:inline-block;width:18px;height:0;margin-right:6px;
@@ -133,7 +133,8 @@ grid-template-columns:minmax(0,1fr) minmax(0,2fr)}}}}
 .vs-report .swipe{{display:block}}
 .vs-report .scroll table.slim td{{white-space:normal;overflow-wrap:anywhere}}
 .vs-report .scroll table.slim td.wrap{{min-width:6em}}
-.vs-report .scroll table.slim td.number,.vs-report td small{{overflow-wrap:normal}}
+.vs-report .scroll table.slim td.number{{overflow-wrap:normal}}
+.vs-report .scroll table.slim td:not(.wrap) small{{overflow-wrap:normal}}
 .vs-report .scroll th,.vs-report .scroll td{{padding:6px 9px}}
 .vs-report dl{{grid-template-columns:1fr;gap:0}}.vs-report dd{{margin:0 0 8px}}
 .vs-report h1{{font-size:22px}}.vs-report .lead{{font-size:16px}}}}
