@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import numpy.typing as npt
 
-from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift._arguments import check_range, check_word
 from vaccine_swift.drift.directions import orthonormal_sets
 from vaccine_swift.drift.state import State
 
@@ -38,11 +38,7 @@ def new_state(
     most = 2**15
     check_range("width", width, minimum=1, maximum=most, integer=True)
     check_range("layers", layers, minimum=1, maximum=most, integer=True)
-    if tier not in _TIERS:
-        hint = nearest(str(tier), _TIERS)
-        raise ValueError(
-            f"tier must be one of {', '.join(_TIERS)}, got {tier!r}.{hint}"
-        )
+    check_word("tier", tier, _TIERS)
     check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
     check_range("directions", directions, minimum=8, maximum=most, integer=True)
     if directions % 8:

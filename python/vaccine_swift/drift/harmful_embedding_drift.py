@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift._arguments import check_range, check_word
 from vaccine_swift.drift.row_metrics import row_metric
 from vaccine_swift.drift.rows import NOT_PAIRS, rows
 from vaccine_swift.drift.vectors import plain_array
@@ -63,10 +63,7 @@ def hed(
     >>> hed(np.zeros((2, 3)), np.full((2, 3), 2.0), profile="vaccine-code")
     24.0
     """
-    if profile not in HED_PROFILES:
-        hint = nearest(str(profile), HED_PROFILES)
-        known = ", ".join(HED_PROFILES)
-        raise ValueError(f"profile must be one of {known}, got {profile!r}.{hint}")
+    check_word("profile", profile, HED_PROFILES)
     x, y = _array(reference, "reference"), _array(current, "current")
     if x.shape != y.shape:
         raise ValueError(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word
 from vaccine_swift.drift.gate import Numbers, number_failure
 from vaccine_swift.drift.junit import Check, junit_text
 from vaccine_swift.drift.plain_report import PlainReport
@@ -64,10 +64,7 @@ class KeptReport(PlainReport):
         """The body of every `plot`."""
         from vaccine_swift.pages.plot import shown_on
 
-        if kind not in drawings:
-            hint = nearest(str(kind), drawings)
-            known = ", ".join(map(repr, drawings))
-            raise ValueError(f"kind must be one of {known}, got {kind!r}.{hint}")
+        check_word("kind", kind, drawings, quoted=True)
         drawing = drawings[kind](self.content)
         if drawing.empty:
             raise ValueError(f"kind={kind!r}: the report has nothing of it to draw")

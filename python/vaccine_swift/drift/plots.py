@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word, nearest
 from vaccine_swift.drift import drawings
 from vaccine_swift.drift.tables import metric_columns
 from vaccine_swift.pages.drawing import Drawing
@@ -28,10 +28,7 @@ def draw(
     ax: Axes | None,
 ) -> Figure:
     """As `Report.plot`."""
-    if kind not in _KINDS:
-        known = ", ".join(map(repr, _KINDS))
-        hint = nearest(str(kind), _KINDS)
-        raise ValueError(f"kind must be one of {known}, got {kind!r}.{hint}")
+    check_word("kind", kind, _KINDS, quoted=True)
     if kind in ("layers", "groups"):
         names = metric_columns(content["layers"])
         if name not in names:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift._arguments import check_range, check_word, nearest
 from vaccine_swift.batches import IGNORED_LABEL, Batch, Example
 from vaccine_swift.drift.groups import group_masks
 from vaccine_swift.models.inference import layer_indices
@@ -35,11 +35,7 @@ def check_what(what: str) -> None:
     ValueError
         Names the nearest.
     """
-    if what not in _STATES:
-        known = ", ".join(map(repr, _STATES))
-        raise ValueError(
-            f"what must be one of {known}, got {what!r}.{nearest(str(what), _STATES)}"
-        )
+    check_word("what", what, _STATES, quoted=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift._arguments import check_word
 from vaccine_swift.drift.report_schema import estimate
 from vaccine_swift.pages.frames import required_pandas
 
@@ -19,10 +19,7 @@ _TABLES: Final = ("layers", "groups", "tests", "prompts")
 
 def dataframe(content: Mapping[str, Any], table: str) -> pd.DataFrame:
     """As `Report.to_dataframe`."""
-    if table not in _TABLES:
-        known = ", ".join(map(repr, _TABLES))
-        hint = nearest(str(table), _TABLES)
-        raise ValueError(f"table must be one of {known}, got {table!r}.{hint}")
+    check_word("table", table, _TABLES, quoted=True)
     pd = required_pandas()
     if table == "prompts":
         return _prompts(content["prompts"], pd)
