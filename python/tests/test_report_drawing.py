@@ -132,6 +132,21 @@ def test_the_first_row_of_a_downward_heat_map_is_at_the_top() -> None:
     np.testing.assert_array_equal(image.get_array(), [[3, 4, 5], [0, 1, 2]])
 
 
+@pytest.mark.parametrize("ends", [("0", "5"), ("0 %", "1 234.5 %")])
+def test_the_label_of_a_colour_scale_stands_beside_it(ends) -> None:
+    """However wide its ends' texts are, which the label lies between."""
+    pytest.importorskip("matplotlib")
+    heat = Heat(np.arange(6.0).reshape(2, 3), 0, 5, *ends, label="relative drift")
+    made = plot.shown_on(Drawing("m", "", "layer", "prompt", heat=heat), None)
+    made.canvas.draw()
+    scale = made.axes[1]
+    label = scale.yaxis.label.get_window_extent()
+    bar = scale.get_window_extent()
+    assert bar.x1 <= label.x0 <= bar.x1 + 1.5 * bar.width
+    for tick in scale.get_yticklabels():
+        assert not label.overlaps(tick.get_window_extent())
+
+
 @pytest.mark.parametrize(
     "drawing",
     [
