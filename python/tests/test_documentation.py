@@ -95,7 +95,7 @@ def test_the_tutorial_of_two_weeks_prints_what_it_shows(
     monkeypatch.chdir(tmp_path)
     page = DOCS / "tutorial_weeks.md"
     exec(compile(blocks(page, "python")[0], name(page), "exec"), {})
-    commands = "".join(blocks(page, "sh")).splitlines()
+    commands = "".join(blocks(page, "sh")).replace("\\\n", " ").splitlines()
     printed, statuses = [], []
     for command in commands:
         statuses.append(entry.main(shlex.split(command)[1:]))
