@@ -1,6 +1,6 @@
 """Every public operation with little memory left: ``python -m fuzz.starve``.
 
-An operation is prepared and then called in forked children, each under a limit on
+An operation is prepared and then called in processes of its own, each under a limit on
 address space some megabytes above what it holds by then: it must succeed or raise
 MemoryError, whatever the limit, and succeed at the last one.
 """
@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,44 +145,48 @@ OPERATIONS: dict[str, Callable[[], Call]] = {
 
 
 def outcome(name: str, megabytes: int) -> str:
-    """What an operation did: "success", "MemoryError", or what else."""
-    errors, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.close(errors)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            os.dup2(write, 2)
-            vs.set_num_threads(2)
-            vs.CausalLM.from_config(vs.tiny_config())  # imports what is imported late
-            call = OPERATIONS[name]()
-            pages = int(Path("/proc/self/statm").read_text().split()[0])
-            limit = pages * resource.getpagesize() + (megabytes << 20)
-            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-            resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE))
-            try:
-                call()
-                status = SUCCESS
-            except MemoryError:
-                status = REFUSED
-        except BaseException:  # noqa: BLE001  # the child must not return
-            traceback.print_exc()
-        os._exit(status)
-    os.close(write)
-    with os.fdopen(errors, errors="replace") as stream:
-        said = stream.read()[-600:]
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if code == SUCCESS:
-        return "success"
-    return "MemoryError" if code == REFUSED else f"ended with {code}: {said}"
+    """What an operation did: "success", "MemoryError", or what else.
+
+    Its process is started anew: one that is forked computes on one thread.
+    """
+    child = subprocess.run(
+        [sys.executable, "-m", "fuzz.starve", "--child", name, str(megabytes)],
+        cwd=TESTS.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    known = {SUCCESS: "success", REFUSED: "MemoryError"}
+    ended = f"ended with {child.returncode}: {child.stderr[-600:]}"
+    return known.get(child.returncode, ended)
+
+
+def _child(name: str, megabytes: int) -> int:
+    """Its status: after preparations, the operation under the limit."""
+    vs.set_num_threads(2)
+    vs.CausalLM.from_config(vs.tiny_config())  # imports what is imported late
+    call = OPERATIONS[name]()
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + (megabytes << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    used = sum(os.times()[:2])
+    seconds = int(used) + PATIENCE
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    try:
+        call()
+    except MemoryError:
+        return REFUSED
+    return SUCCESS
 
 
 def main() -> int:
     """1 where something else than success or MemoryError was seen."""
     parser = argparse.ArgumentParser(prog="fuzz.starve", description=__doc__)
     parser.add_argument("--operations", nargs="+", choices=OPERATIONS)
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.child is not None:
+        return _child(options.child[0], int(options.child[1]))
     bad = 0
     for name in options.operations or OPERATIONS:
         began = time.monotonic()
