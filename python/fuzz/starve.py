@@ -110,6 +110,12 @@ def _watching() -> Call:
     return lambda: windows.add("now", rows[:50]).report()
 
 
+def _comparing() -> Call:
+    first, second = (training_support.tiny_model(seed=seed) for seed in range(2))
+    examples = training_support.examples(20)
+    return lambda: drift.compare(first, second, examples).report()
+
+
 def _examples() -> Any:
     return vs.Batch.pack(training_support.examples(4, seed=2))
 
@@ -138,7 +144,7 @@ OPERATIONS: dict[str, Callable[[], Call]] = {
     "Accumulator.report": _report,
     "Accumulator.save": _state,
     "hed": lambda: lambda: drift.hed(X[0], Y[0]),
-    "compare": lambda: lambda: drift.compare(X, Y, ids=PROMPTS),
+    "compare": _comparing,
     "two_sample": lambda: lambda: drift.two_sample(X[0], Y[0], permutations=99),
     "Windows": _watching,
 }

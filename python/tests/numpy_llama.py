@@ -126,3 +126,33 @@ class NumpyLlama:
             total += np.sum(np.log(np.exp(logits).sum(-1)) - picked)
             count += int(chosen.sum())
         return total / count
+
+
+def rows_of_one_layer(oracle: NumpyLlama, ids: Array, rows: Array) -> Array:
+    """Logits [rows, V] of a model with one layer, without all pairs of tokens."""
+    layer, config = "model.layers.0", oracle.config
+    name = f"{layer}.self_attn"
+    heads, groups = config["num_attention_heads"], config["num_key_value_heads"]
+    size = config["head_dim"]
+    x = oracle.weights["model.embed_tokens.weight"][ids].astype(np.float64)
+    h = oracle.normalise(f"{layer}.input_layernorm", x)
+
+    def projected(word: str, count: int) -> Array:
+        return oracle.project(f"{name}.{word}_proj", h).reshape(len(ids), count, size)
+
+    query = oracle.rotate(projected("q", heads))[rows]
+    key = np.repeat(oracle.rotate(projected("k", groups)), heads // groups, axis=1)
+    value = np.repeat(projected("v", groups), heads // groups, axis=1)
+    mixed = np.empty((len(rows), heads * size))
+    for place, row in enumerate(rows):
+        scores = np.einsum("hd,shd->hs", query[place], key[: row + 1]) / np.sqrt(size)
+        scores = np.exp(scores - scores.max(-1, keepdims=True))
+        scores /= scores.sum(-1, keepdims=True)
+        mixed[place] = np.einsum("hs,shd->hd", scores, value[: row + 1]).reshape(-1)
+    x = x[rows] + oracle.project(f"{name}.o_proj", mixed)
+    h = oracle.normalise(f"{layer}.post_attention_layernorm", x)
+    gate = oracle.project(f"{layer}.mlp.gate_proj", h)
+    gated = gate / (1 + np.exp(-gate)) * oracle.project(f"{layer}.mlp.up_proj", h)
+    x = x + oracle.project(f"{layer}.mlp.down_proj", gated)
+    head = "model.embed_tokens" if config["tie_word_embeddings"] else "lm_head"
+    return oracle.normalise("model.norm", x) @ oracle.weights[f"{head}.weight"].T

@@ -7,7 +7,7 @@ from typing import Any
 import checkpoint_files as files
 import numpy as np
 import pytest
-from numpy_llama import NumpyLlama
+from numpy_llama import NumpyLlama, rows_of_one_layer
 
 import vaccine_swift as vs
 
@@ -23,6 +23,13 @@ SMALL: dict[str, Any] = {
 SHAPES: dict[str, dict[str, Any]] = {
     "one layer": {"num_hidden_layers": 1},
     "120 layers": {"num_hidden_layers": 120, "hidden_size": 8, "intermediate_size": 9},
+    "500 layers": {"num_hidden_layers": 500, "hidden_size": 8, "intermediate_size": 9},
+    "a vocabulary of 1,000,000": {
+        "vocab_size": 10**6,
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "max_position_embeddings": 8,
+    },
     "heads of 2": {"hidden_size": 24, "num_attention_heads": 12},
     "a hidden size of 15": {"hidden_size": 15, "num_attention_heads": 1, "head_dim": 6},
     "a hidden size of 33": {
@@ -70,6 +77,21 @@ def test_shapes_at_the_edge_are_the_oracle_s(shape: str, length: str) -> None:
     count = 1 if length == "one token" else config["max_position_embeddings"]
     ids = np.random.default_rng(1).integers(0, config["vocab_size"], count)
     check_logits(model, oracle, ids)
+
+
+def test_a_vocabulary_of_a_million_is_learnt_and_chosen_from() -> None:
+    model, oracle = model_of(SHAPES["a vocabulary of 1,000,000"])
+    ids = np.array([999_999, 0, 500_000, 999_998, 7])
+    offsets = np.array([0, 3, 5])
+    expected = oracle.loss(ids, ids, offsets)
+    batch = vs.Batch.pack([vs.Example(ids[:3], ids[:3]), vs.Example(ids[3:], ids[3:])])
+    assert model.loss(batch)[0] == pytest.approx(expected, rel=1e-5)
+    model.add_adapter(vs.LoRAConfig(r=2))
+    assert model.forward_backward(batch, vs.SFT()).loss == pytest.approx(
+        expected, rel=1e-5
+    )
+    ((chosen,),) = model.generate_ids([ids[:3]], 1, end_tokens=[])
+    assert chosen == int(np.argmax(oracle.forward(ids[:3])[-1]))
 
 
 def test_one_token_more_than_the_context_is_refused() -> None:
@@ -165,3 +187,12 @@ def test_what_float16_cannot_hold_is_read_as_it_is(tmp_path) -> None:
     path = files.write_gguf(tmp_path / "inf.gguf", config, weights, quantization="F16")
     with pytest.raises(ValueError, match=r"inf\.gguf.*up_proj"):
         vs.CausalLM.from_pretrained(path)
+
+
+def test_the_oracle_of_some_rows_is_that_of_all() -> None:
+    _, oracle = model_of({"num_hidden_layers": 1})
+    ids = np.random.default_rng(4).integers(0, 64, 40)
+    rows = np.array([0, 7, 39])
+    np.testing.assert_allclose(
+        rows_of_one_layer(oracle, ids, rows), oracle.forward(ids)[rows], rtol=1e-9
+    )
