@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from vaccine_swift.files import (
     write_text,
 )
 from vaccine_swift.files.plain_json import json_text, plain
+from vaccine_swift.files.reading import read_whole
 
 
 def names(directory: Path) -> list[str]:
@@ -259,6 +261,33 @@ def test_a_rename_that_is_refused_to_the_first_writer_is_an_error(
     ):
         (early / "text").touch()
     assert names(tmp_path / "stage") == []
+
+
+@pytest.mark.parametrize("times", [1, 6, 7])
+def test_a_file_that_another_machine_replaced_is_read_anew(
+    tmp_path: Path, monkeypatch, times: int
+) -> None:
+    """As NFS says of a cached name whose file is gone."""
+    path, read = tmp_path / "file", Path.read_bytes
+    path.write_bytes(b"present")
+    left, waited = [times], []
+
+    def stale(self: Path) -> bytes:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(self))
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", stale)
+    monkeypatch.setattr(time, "sleep", waited.append)
+    if times == 7:
+        with pytest.raises(OSError, match="Stale file handle"):
+            read_whole(path)
+    else:
+        assert read_whole(path) == b"present"
+    assert len(waited) == min(times, 6)
+    with pytest.raises(FileNotFoundError):
+        read_whole(tmp_path / "none")
 
 
 def test_all_writers_give_the_permissions_of_the_umask(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from vaccine_swift.files.reading import read_whole
 from vaccine_swift.files.strict_json import parse_json
 
 __all__ = ["read_json", "read_json_if_any"]
@@ -22,7 +23,7 @@ def read_json(path: Path) -> dict[str, Any]:
         object; names the file.
     """
     try:
-        content = parse_json(path.read_bytes().decode("utf-8-sig"))
+        content = parse_json(read_whole(path).decode("utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(content, dict):

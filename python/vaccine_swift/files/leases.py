@@ -26,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from vaccine_swift.files.reading import read_whole
 from vaccine_swift.files.shapes import NUMBER, TEXT, Whole, fits
 from vaccine_swift.files.strict_json import parse_json
 from vaccine_swift.machine.processes import is_gone, process_identity
@@ -218,7 +219,7 @@ def members(directory: Path) -> list[dict[str, Any]]:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_whole(path).decode(errors="replace")
     except FileNotFoundError:
         return None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vaccine_swift.files.reading import read_whole
 from vaccine_swift.files.shapes import check_shape
 from vaccine_swift.files.strict_json import parse_json
 from vaccine_swift.study import report, statistics
@@ -57,7 +58,7 @@ class StudyResult:
         if file.is_dir():
             file = file / RESULTS
         rows = []
-        lines = file.read_text(encoding="utf-8").split("\n")
+        lines = read_whole(file).decode().replace("\r\n", "\n").split("\n")
         for number, line in enumerate(lines, start=1):
             if not line:
                 continue
