@@ -152,7 +152,7 @@ def main(out: str, log: str, seeds: str, kills="0", seed="0", place="near") -> N
     path.touch()
     replace_the_work(path)
     if place != "near":
-        move_apart(2.0 if place == "far" else 8.0)
+        move_apart(2.0 if place == "far" else 4.0)
     if place == "far":
         take_locks_and_links()
     model = path.with_name("model.gguf")

@@ -92,7 +92,7 @@ def test_four_processes_killed_at_random_give_the_same_and_do_nothing_twice(tmp_
 def test_machines_without_locks_links_or_sight_of_each_other_give_the_same(tmp_path):
     one, many = tmp_path / "one", tmp_path / "many"
     stand_in(one, tmp_path / "one.log", 2)
-    stand_in(many, tmp_path / "many.log", 2, 5, 3, "far")
+    stand_in(many, tmp_path / "many.log", 2, 10, 3, "far")
     assert_same_folders(one, many, 2)
     assert "killed" in (tmp_path / "many.log").read_text()
     assert list((many / "shared").glob("*.2")), "something was taken over"
@@ -108,7 +108,7 @@ def test_machines_on_a_network_file_system_give_the_same(tmp_path, mounting):
     stand_in(one, tmp_path / "one.log", 2)
     with mounting(served, mounts):
         outs = os.pathsep.join(str(mount / "many") for mount in mounts)
-        stand_in(outs, tmp_path / "many.log", 2, 6, 3, "hosts")
+        stand_in(outs, tmp_path / "many.log", 2, 10, 3, "hosts")
     assert_same_folders(one, served / "many", 2)
     assert "killed" in (tmp_path / "many.log").read_text()
     assert list((served / "many" / "shared").glob("*.2")), "something was taken over"
