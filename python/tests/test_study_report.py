@@ -73,6 +73,16 @@ def test_the_page_shows_the_numbers_of_the_summary(rows, tmp_path) -> None:
             assert interval in words
 
 
+def test_no_table_has_two_columns_of_one_name(rows, tmp_path) -> None:
+    """The share p of harmful rows and p-values stand side by side."""
+    path = tmp_path / "report.html"
+    report.write_html(rows, path)
+    heads = re.findall("<thead>(.*?)</thead>", path.read_text("utf-8"), re.DOTALL)
+    names = [re.findall("<th[^>]*>([^<]*)</th>", head) for head in heads]
+    assert all(len(set(each)) == len(each) for each in names)
+    assert any({"share p", "p-value", "Holm p-value"} <= set(each) for each in names)
+
+
 def test_the_lead_counts_what_is_significant(rows, tmp_path) -> None:
     words = _Page(page(rows, tmp_path)).words
     found = statistics.differences(rows)

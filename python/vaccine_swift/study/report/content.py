@@ -11,7 +11,7 @@ from vaccine_swift.study.cells import Cell, Row, cells
 from vaccine_swift.study.report.arms import arm_styles, method_styles
 from vaccine_swift.study.statistics import differences, summary
 
-__all__ = ["Content", "Entry", "field_name", "field_value"]
+__all__ = ["Content", "Entry", "column_name", "field_name", "field_value"]
 
 Entry = dict[str, Any]
 
@@ -86,6 +86,11 @@ class Content:
 def field_name(name: str) -> str:
     """A field of a cell for people."""
     return {"poison": "p", "samples": "n", "rho": "ρ", "every": "τ"}.get(name, name)
+
+
+def column_name(name: str) -> str:
+    """A field of a cell at the head of a column, where p-values stand beside it."""
+    return "share p" if name == "poison" else field_name(name)
 
 
 def field_value(value: Any) -> str:

@@ -60,7 +60,10 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
             "Of values that fit the data. With one seed it tells of other "
             "requests only, not of other runs of training."
         ),
-        "p, significant": (
+        "share p": (
+            "The share of harmful rows among the rows that the user fine-tunes on."
+        ),
+        "p-value, significant": (
             "How often chance alone would give such a difference. Holm's "
             "correction makes up for many comparisons; significant is at most "
             "0.05 after it."
@@ -75,5 +78,5 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
 
 def told(head: str) -> str:
     """What the head of a column means; empty where nothing is known of it."""
-    known = {word.lower(): text for word, text in WORDS.items()}
+    known = {word.partition(",")[0].lower(): text for word, text in WORDS.items()}
     return known.get(head.partition(",")[0].lower(), "")

@@ -10,7 +10,7 @@ from vaccine_swift.pages.numbers import digits
 from vaccine_swift.pages.table import Cell, Table
 from vaccine_swift.study.drifted import cell_drift, drift_shown
 from vaccine_swift.study.metrics import METRICS
-from vaccine_swift.study.report.content import Content, Entry, field_name, field_value
+from vaccine_swift.study.report.content import Content, Entry, column_name, field_value
 from vaccine_swift.study.report.glossary import told
 from vaccine_swift.study.report.words import by_metric, nothing_moved, p_shown
 
@@ -26,7 +26,7 @@ def summary_table(content: Content) -> Table:
     }
     names = [name for name in METRICS if any(key[1] == name for key in known)]
     varied = content.varied()
-    heads = ["arm", *map(field_name, varied)]
+    heads = ["arm", *map(column_name, varied)]
     heads += [f"{METRICS[name].label}{_unit(name)}" for name in names]
     rows: list[list[str | Cell]] = []
     for cell, of_seed in content.grid.items():
@@ -50,9 +50,9 @@ def difference_table(content: Content) -> Table | None:
     if not content.differences:
         return None
     varied = content.varied()
-    heads = ["arm − baseline", *map(field_name, varied), "metric", "difference"]
-    heads += ["seeds alike", "spread of seeds", "p over acts", "p", "Holm p"]
-    heads += ["significant", "detectable"]
+    heads = ["arm − baseline", *map(column_name, varied), "metric", "difference"]
+    heads += ["seeds alike", "spread of seeds", "p-value over acts", "p-value"]
+    heads += ["Holm p-value", "significant", "detectable"]
     rows: list[list[str | Cell]] = []
     for each in by_metric(content.differences):
         described = METRICS[each["metric"]]
@@ -98,7 +98,7 @@ def contrast_table(content: Content) -> Table | None:
                 f"{sure} of {len(found)}",
             ]
         )
-    heads = ["arm", *map(field_name, content.varied())]
+    heads = ["arm", *map(column_name, content.varied())]
     heads += ["restricted / ordinary, range of seeds", "seeds with p ≤ 0.05"]
     return Table(heads, rows) if rows else None
 

@@ -100,9 +100,9 @@ def method_note(content: Content) -> str:
     return (
         f"95 % intervals: Student's t times the standard error of {DRAWS} bootstrap "
         "draws of seeds and acts (a request's act is the unit, as its phrasings are "
-        "alike). Differences are paired by seed and prompt. p over acts: sign flips, "
-        "for these trained models; p: the larger one of it and of a t test over seeds "
-        "and acts; Holm's correction over all "
+        "alike). Differences are paired by seed and prompt. p-value over acts: sign "
+        "flips, for these trained models; p-value: the larger one of it and of a t "
+        "test over seeds and acts; Holm's correction over all "
         f"{len(content.differences)} differences."
     )
 
