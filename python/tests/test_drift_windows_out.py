@@ -133,3 +133,19 @@ def test_a_condition_looks_at_alarms_and_the_last_window(
             report.assert_that(condition)
     with pytest.raises(ValueError, match="Did you mean 'en.evidence'"):
         report.assert_that("em.evidence<3")
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_line_of_an_alarm_goes_from_side_to_side(count) -> None:
+    pytest.importorskip("matplotlib")
+    rng = np.random.default_rng(4)
+    watched = drift.Windows(rng.normal(size=(40, 2)), tests=["ks"])
+    for week in range(count):
+        watched.add(f"W{week}", rng.normal(size=(20, 2)))
+    (axes,) = watched.report().plot("evidence").axes
+    (alarm,) = (c for c in axes.lines if str(c.get_label()).startswith("alarm at"))
+    (first, last), (low, high) = alarm.get_xdata(), axes.get_xlim()
+    assert first - low == pytest.approx(high - last)
+    assert last - first >= 0.85 * (high - low)
+    middle = (count - 1) / 2  # of the windows' places
+    assert (low + high) / 2 == pytest.approx(middle)

@@ -30,7 +30,8 @@ def _evidence(content: Content) -> Drawing:
     curves = _curves(content, lambda entry: min(entry["evidence"], top))
     last = len(content["windows"]) - 1
     if curves:
-        ends = (Point(0, threshold), Point(max(last, 1), threshold))
+        # To both sides of the point where there is one window alone.
+        ends = (Point(0 if last else -1, threshold), Point(last or 1, threshold))
         alarm = f"alarm at {threshold:g}"
         curves.append(Curve(alarm, "quiet dotted", ends, dots=False))
     heights = [point.y for curve in curves for point in curve.points]
