@@ -28,6 +28,7 @@ ROW = {
     [
         {},
         {"seed": 3, "units": None, "more": object()},
+        {"seed": 2**64 - 1},
         {"seed": np.int64(3), "units": [1, 2.5, np.float32(3)]},
         {"by": {"a": "x", "b": 1}, "whole": {"a": "", "b": False, "c": 1}},
     ],
@@ -42,6 +43,11 @@ def test_what_has_the_shape_passes(value) -> None:
     [
         ([], r"row: must be an object, got \[\]"),
         ({"seed": 1.5}, "row: seed must be a whole number, got 1.5"),
+        (
+            {"seed": 2**64},
+            "row: seed must be a whole number of at most 64 bits, got 18",
+        ),
+        ({"seed": -(10**400)}, "seed must be a whole number of at most 64 bits"),
         ({"seed": True}, "row: seed must be a whole number, got True"),
         ({"units": [1, None]}, r"row: units\[1\] must be a finite number, got None"),
         ({"units": [float("nan")]}, r"units\[0\] must be a finite number, got nan"),

@@ -79,6 +79,7 @@ def test_a_stage_without_checksums_must_hold_what_one_holds(
         ("3", "line 2: must be an object, got 3"),
         ('{"metrics": {"after": {"perplexity": 1}}}', "metrics.after.perplexity must"),
         ('{"rho": {"a": 1}}', "rho must be a finite number or null"),
+        (f'{{"samples": 1{"0" * 400}}}', "line 2: samples must be a whole number"),
         ('{"label": null}', "label must be text, got None"),
         ('{"settings": []}', "settings must be an object"),
         ('{"drift_curve": [{"step": "x"}]}', r"drift_curve\[0\].step must be a finite"),

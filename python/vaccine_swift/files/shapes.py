@@ -20,11 +20,13 @@ __all__ += ["check_shape", "fits"]
 Shape: TypeAlias = Any
 
 INTEGER: Final = Integral
+"""Of at most 64 bits."""
 NUMBER: Final = Real
 """Whole or not, finite."""
 TEXT: Final = str
 OPTIONAL: Final = NoneType
 
+_INTEGERS: Final = 2**64
 _NAMES: Final = {
     Integral: "a whole number",
     Real: "a finite number",
@@ -103,6 +105,8 @@ def _fault(value: Any, shape: Shape, place: str) -> tuple[str, str, object] | No
             if name in value
         )
     fits = isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
+    if fits and shape is Integral and abs(value) >= _INTEGERS:
+        return place, "be a whole number of at most 64 bits", value
     if fits and shape is Real:
         fits = _is_finite(value)
     return None if fits else (place, f"be {_named(shape)}", value)
