@@ -8,6 +8,7 @@ import importlib.util
 import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -133,12 +134,35 @@ def test_commands_within_sentences_exist(page) -> None:
         assert set(options) <= set(known), line
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_extras_and_targets_of_a_page_exist(page) -> None:
+    text = page.read_text("utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for names in re.findall(r"vaccine-swift\[([a-z,]+)\]", text):
+        assert set(names.split(",")) <= set(project["optional-dependencies"]), names
+    targets = re.findall(
+        r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
+    for words in re.findall(r"`make ([a-z -]+?)[` A-Z]", text):
+        assert set(words.split()) <= set(targets), words
+
+
 def test_the_readme_has_the_figures_of_the_results_files(monkeypatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "python" / "benchmarks")
     step_page = importlib.import_module("step_page")
     text = (ROOT / "README.md").read_text("utf-8")
     assert step_page.BEGIN + step_page.table() + step_page.END in text
     assert len(text.splitlines()) < 120
+
+
+def test_the_table_of_loops_is_that_of_its_results_file(monkeypatch) -> None:
+    benchmarks = ROOT / "python" / "benchmarks"
+    monkeypatch.syspath_prepend(benchmarks)
+    loops_page = importlib.import_module("loops_page")
+    page = (DOCS / "coming_from.md").read_text("utf-8")
+    (linked,) = re.findall(r"results/(\S*-loops\.json)", page)
+    results = json.loads((benchmarks / "results" / linked).read_text("utf-8"))
+    assert loops_page.table(results) in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
