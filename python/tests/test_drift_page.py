@@ -150,6 +150,10 @@ def test_counts_have_their_thousands_apart_and_rows_are_told_once() -> None:
     given["settings"] |= {"prompts": 38_447, "rows": 38_447}
     page = drift.Report(given).to_html()
     assert "<b>38\u202f447</b><span>prompts, one row each</span>" in page
+    for group in given["groups"].values():
+        group["prompts"] = 9_661
+    page = drift.Report(given).to_html()
+    assert page.count("restricted (9\u202f661)") >= 2
     given["settings"]["rows"] = 1_234_567
     page = drift.Report(given).to_html()
     assert "<span>prompts, 1\u202f234\u202f567 rows</span>" in page

@@ -20,6 +20,7 @@ from vaccine_swift.pages.drawing import (
     Point,
     Rule,
 )
+from vaccine_swift.pages.numbers import whole_number
 
 __all__ = [
     "cka_drawing",
@@ -67,7 +68,7 @@ def group_drawing(content: Content, name: str) -> Drawing:
     if len(content["layers"]) > 1:
         curves = [
             _curve(
-                f"{group} ({entry['prompts']} prompts)",
+                f"{group} ({whole_number(entry['prompts'])} prompts)",
                 style,
                 [estimate(layer.get(name)) for layer in entry["layers"]],
             )
@@ -76,7 +77,9 @@ def group_drawing(content: Content, name: str) -> Drawing:
         return _over_layers(f"{name}_by_group", title, curves, len(content["layers"]))
     chosen = list(groups.items())[:_MOST_BARS]
     values = [estimate(entry["overall"].get(name)) for _, entry in chosen]
-    names = tuple(f"{group} ({entry['prompts']})" for group, entry in chosen)
+    names = tuple(
+        f"{group} ({whole_number(entry['prompts'])})" for group, entry in chosen
+    )
     note = f"{len(groups) - _MOST_BARS} more stand in the table."
     drawing = _bars(f"{name}_by_group", title, name, names, values)
     return replace(drawing, note=note) if len(groups) > _MOST_BARS else drawing
