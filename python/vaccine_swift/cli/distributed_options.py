@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from vaccine_swift.distributed import Alone, Collective
-from vaccine_swift.distributed.engine import RHO_SCOPES
 from vaccine_swift.distributed.exchange import together
+from vaccine_swift.distributed.scopes import RHO_SCOPES
 from vaccine_swift.machine.processors import available_processors
 
 __all__ = ["add_distributed_options", "collective_of", "first_rank_first"]

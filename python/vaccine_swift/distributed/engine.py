@@ -4,35 +4,31 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift._arguments import check_range
 from vaccine_swift.distributed.collective import Collective
-from vaccine_swift.distributed.exchange import raise_shared
+from vaccine_swift.distributed.gradient import SummedGradient
 from vaccine_swift.distributed.parts import Part
+from vaccine_swift.distributed.scopes import RhoScope, check_rho_scope, scaled_share
+from vaccine_swift.distributed.work import gathered, summed
 from vaccine_swift.engines.base import AttentionGradients, State
-from vaccine_swift.methods.perturbations import LARGEST_RHO, Scaled, Worst
+from vaccine_swift.methods.perturbations import Worst
 
 if TYPE_CHECKING:
     from vaccine_swift.batches import Batch
-    from vaccine_swift.engines import Vector
     from vaccine_swift.engines.base import PartialEngine
     from vaccine_swift.methods.loss_terms import Reference
     from vaccine_swift.methods.perturbations import Perturbation
     from vaccine_swift.models.report import StepReport
 
-__all__ = ["RHO_SCOPES", "DataParallelEngine", "RhoScope", "check_rho_scope"]
-
-RhoScope = Literal["batch", "rank"]
-RHO_SCOPES: Final = ("batch", "rank")
+__all__ = ["DataParallelEngine"]
 
 
-class DataParallelEngine:
+class DataParallelEngine(SummedGradient):
     """`Engine` over the engines of R processes that hold the same model.
 
     Every rank gives the whole batch to every verb and computes its own sequences of it.
@@ -68,11 +64,8 @@ class DataParallelEngine:
         rho_scope: RhoScope = "batch",
     ) -> None:
         check_rho_scope(rho_scope)
-        self._engine = engine
-        self._collective = collective
+        super().__init__(engine, collective)
         self._is_per_rank = rho_scope == "rank"
-        # Whether the gradient is the sum already; otherwise it is this rank's summand.
-        self._is_summed = False
 
     def forward_backward(
         self,
@@ -101,7 +94,7 @@ class DataParallelEngine:
         norm = 0.0
         if isinstance(perturbation, Worst) and not self._is_per_rank:
             clean = self.attention_gradients(batch, **options)
-            perturbation, norm = _scaled(perturbation, clean, part.share)
+            perturbation, norm = scaled_share(perturbation, clean, part.share)
 
         def computed() -> npt.NDArray[np.float64]:
             report = self._engine.forward_backward(
@@ -117,7 +110,10 @@ class DataParallelEngine:
             return np.concatenate([losses, norms])
 
         self._leave_sum()
-        totals = self._summed(part, computed, 3 + self.layers, adds=True)
+        totals = summed(
+            *(self._collective, part, computed, 3 + self.layers),
+            on_error=self.zero_gradients,
+        )
         return StepReport(
             loss=float(totals[0]),
             clean_loss=float(totals[1]) if clean is None else clean.loss,
@@ -163,7 +159,7 @@ class DataParallelEngine:
             self._collective.allreduce(result)
             return result
 
-        totals = self._summed(part, computed, 1 + self.layers)
+        totals = summed(self._collective, part, computed, 1 + self.layers)
         return AttentionGradients(float(totals[0]), totals[1:], states)
 
     def backward_from(
@@ -198,7 +194,11 @@ class DataParallelEngine:
             return np.zeros(0)
 
         self._leave_sum()
-        self._summed(part, computed, 0, adds=True, needs_supervision=False)
+        summed(
+            *(self._collective, part, computed, 0),
+            on_error=self.zero_gradients,
+            needs_supervision=False,
+        )
         return StepReport(
             loss=loss,
             clean_loss=loss,
@@ -217,7 +217,8 @@ class DataParallelEngine:
         part = self._part(batch)
         shape = (len(layers), batch.tokens, self._engine.hidden_size)
         place = (slice(None), part.tokens)
-        return self._gathered(
+        return gathered(
+            self._collective,
             shape,
             place,
             part.sequences,
@@ -228,7 +229,8 @@ class DataParallelEngine:
     def token_log_probabilities(self, batch: Batch) -> npt.NDArray[np.float32]:
         """As `Engine.token_log_probabilities`, of the whole batch on every rank."""
         part = self._part(batch)
-        return self._gathered(
+        return gathered(
+            self._collective,
             (batch.supervised,),
             (part.supervised,),
             part.sequences if part.share else range(0),
@@ -239,7 +241,8 @@ class DataParallelEngine:
     def log_probabilities(self, batch: Batch) -> npt.NDArray[np.float32]:
         """As `Engine.log_probabilities`, of the whole batch on every rank."""
         part = self._part(batch)
-        return self._gathered(
+        return gathered(
+            self._collective,
             (batch.supervised, self._engine.vocabulary_size),
             (part.supervised,),
             part.sequences if part.share else range(0),
@@ -247,148 +250,5 @@ class DataParallelEngine:
             batch,
         )
 
-    def without_adapter(self) -> AbstractContextManager[None]:
-        """As `Engine.without_adapter`."""
-        return self._engine.without_adapter()
-
-    @property
-    def adapter(self) -> Vector:
-        """As `Engine.adapter`: the same on every rank, to be changed alike on all."""
-        return self._engine.adapter
-
-    @property
-    def gradient(self) -> Vector:
-        """As `Engine.gradient`: of all ranks, added up when it is first looked at."""
-        return self._engine.gradient_after(self.sum_gradients)
-
-    def zeros(self) -> Vector:
-        """As `Engine.zeros`."""
-        return self._engine.zeros()
-
-    @property
-    def names(self) -> list[str]:
-        """As `Engine.names`."""
-        return self._engine.names
-
-    @property
-    def layers(self) -> int:
-        """As `Engine.layers`."""
-        return self._engine.layers
-
-    def freeze(self, names: Iterable[str]) -> None:
-        """As `Engine.freeze`."""
-        self._engine.freeze(names)
-
-    def zero_gradients(self) -> None:
-        """As `Engine.zero_gradients`."""
-        self._engine.zero_gradients()
-        self._is_summed = False
-
-    def sum_gradients(self) -> None:
-        """Add the gradients of the ranks, so that each has that of all; once is enough.
-
-        Raises
-        ------
-        ValueError
-            When the sum is not finite.
-        """
-        if self._is_summed:
-            return
-        gradient = self._engine.gradient
-        numbers = gradient.numpy()
-        self._collective.allreduce(numbers)
-        gradient.write(numbers)
-        self._is_summed = True
-
-    def _leave_sum(self) -> None:
-        """Make the gradient a summand again: rank 0 keeps the sum, others have 0."""
-        if self._is_summed and self._collective.rank != 0:
-            self._engine.zero_gradients()
-        self._is_summed = False
-
     def _part(self, batch: Batch) -> Part:
         return Part.of(batch, self._collective)
-
-    def _summed(
-        self,
-        part: Part,
-        computed: Callable[[], npt.NDArray[np.float64]],
-        count: int,
-        *,
-        adds: bool = False,
-        needs_supervision: bool = True,
-    ) -> npt.NDArray[np.float64]:
-        """Numbers of all ranks added up; an error of one is raised on all.
-
-        Where the work adds to the gradient, an error leaves it 0 on all of them.
-        """
-        if needs_supervision and not part.is_supervised:
-            raise ValueError("labels: no token of the batch is supervised")
-        totals = np.zeros(count + 1)
-        error: Exception | None = None
-        has_work = part.share > 0 if needs_supervision else len(part.sequences) > 0
-        try:
-            if has_work:
-                totals[:count] = computed()
-        except Exception as raised:  # noqa: BLE001, raised again on all ranks
-            error = raised
-            totals[:count], totals[count] = 0.0, 1.0
-        self._collective.allreduce(totals)
-        if totals[count]:
-            if adds:
-                self.zero_gradients()
-            raise_shared(self._collective, error)
-        return totals[:count]
-
-    def _gathered(
-        self,
-        shape: tuple[int, ...],
-        place: tuple[slice, ...],
-        sequences: range,
-        computed: Callable[[Batch], npt.NDArray[np.float32]],
-        batch: Batch,
-    ) -> npt.NDArray[np.float32]:
-        """What the ranks computed of their parts, side by side on each of them."""
-        result = np.zeros(shape, np.float32)
-        error: Exception | None = None
-        try:
-            if sequences:
-                result[place] = computed(batch.part(sequences))
-        except Exception as raised:  # noqa: BLE001, raised again on all ranks
-            error = raised
-        failed = np.array([error is not None], np.int64)
-        self._collective.allreduce(failed)
-        if failed[0]:
-            raise_shared(self._collective, error)
-        self._collective.allreduce(result)
-        return result
-
-
-def check_rho_scope(value: object) -> None:
-    """Refuse what is neither "batch" nor "rank".
-
-    Raises
-    ------
-    ValueError
-    """
-    if value not in RHO_SCOPES:
-        raise ValueError(
-            f"rho_scope must be one of {', '.join(RHO_SCOPES)}, got {value!r}"
-        )
-
-
-def _scaled(
-    worst: Worst, gradients: AttentionGradients, share: float
-) -> tuple[Scaled, float]:
-    """The rank's part of the worst perturbation of all, and the norm it is scaled by.
-
-    A rank holds the gradients of the mean over its own rows, which `share` makes those
-    of the mean over all.
-    """
-    check_range("rho", worst.rho, minimum=0.0)
-    check_range("rho", worst.rho, maximum=LARGEST_RHO)
-    squares = gradients.squared_norms
-    if worst.layers is not None and worst.norm == "chosen":
-        squares = squares[np.isin(np.arange(squares.size), worst.layers)]
-    norm = math.sqrt(float(squares.sum()))
-    return Scaled(share * worst.rho / (norm + 1e-7), worst.layers), norm

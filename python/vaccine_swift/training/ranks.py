@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift.distributed import Alone, Collective, DataParallelEngine
-from vaccine_swift.distributed.engine import RhoScope, check_rho_scope
 from vaccine_swift.distributed.exchange import (
     any_rank,
     broadcast,
@@ -24,6 +23,7 @@ from vaccine_swift.distributed.exchange import (
     together,
 )
 from vaccine_swift.distributed.parts import borders
+from vaccine_swift.distributed.scopes import RhoScope, check_rho_scope
 from vaccine_swift.files.locks import Lock, exclusive
 from vaccine_swift.training.state import TrainerControl
 

@@ -28,7 +28,7 @@ from vaccine_swift.training.streams import check_streams
 
 if TYPE_CHECKING:
     from vaccine_swift.distributed import Collective
-    from vaccine_swift.distributed.engine import RhoScope
+    from vaccine_swift.distributed.scopes import RhoScope
     from vaccine_swift.models import CausalLM
     from vaccine_swift.training.run import Run
 

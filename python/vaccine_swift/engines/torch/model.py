@@ -12,10 +12,10 @@ from torch import nn
 
 from vaccine_swift.engines.torch.adapter import Adapter
 from vaccine_swift.engines.torch.base import as_array
+from vaccine_swift.engines.torch.custom_losses import CustomLosses
 from vaccine_swift.engines.torch.generation import Generation
 from vaccine_swift.engines.torch.hooks import state_modules
 from vaccine_swift.engines.torch.inference import Inference
-from vaccine_swift.engines.torch.passes import Passes
 from vaccine_swift.engines.torch.placement import empty_model, place, settle
 from vaccine_swift.families import family_of
 
@@ -24,7 +24,7 @@ __all__ = ["TorchModel"]
 _Kind = Literal["weight", "adapter", "gradient"]
 
 
-class TorchModel(Inference, Passes, Generation):
+class TorchModel(Inference, CustomLosses, Generation):
     """The weights, the adapter and its gradients, on the devices that torch has.
 
     Weights are written one by one, then `check_complete` makes it ready. The attention
