@@ -5,13 +5,18 @@ and the same number of new tokens, whatever they are: nothing ends early. The ri
 on the left and keeps its cache. Prints a table and writes
 `results/<date>-generation.json`.
 
+With the interpreter of an environment that has llama-cpp-python, llama.cpp generates
+from the same weights in the same precisions.
+
     python python/benchmarks/generation.py [--repeats 2] [--static] [--avx2]
+        [--llama llama/bin/python]
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -53,9 +58,15 @@ def figures(runs: list[dict[str, Any]], count: int, threads: int) -> dict[str, A
 
 
 def measure(
-    gguf: Path, directory: Path, *, threads: int, repeats: int, static: bool
+    gguf: Path,
+    directory: Path,
+    *,
+    threads: int,
+    repeats: int,
+    static: bool,
+    llama: str | None,
 ) -> dict[str, Any]:
-    """Run everything in turn; the rival reads the same weights from `directory`."""
+    """Run everything in turn; transformers reads the same weights from `directory`."""
     sides = {
         dtype: ["generation_engine_side.py", str(gguf), "--dtype", dtype]
         for dtype in instructions.precisions(DTYPES)
@@ -65,13 +76,18 @@ def measure(
         sides[f"transformers {dtype}"] = rival
         if static:
             sides[f"transformers {dtype} static"] = [*rival, *STATIC]
+    if llama is not None:
+        for dtype in instructions.precisions(DTYPES):
+            side = ["generation_llama_side.py", str(gguf), "--dtype", dtype]
+            sides[f"llama.cpp {dtype}"] = side
     batches = {}
     for count in workload.BATCHES:
         runs: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
         for _ in range(repeats):
             for name, command in sides.items():
-                options = ["--batch", str(count)]
-                runs[name].append(child(*command, *options, threads=threads))
+                python = (llama or "") if "llama" in name else sys.executable
+                command = [*command, "--batch", str(count)]
+                runs[name].append(child(*command, threads=threads, python=python))
         first = {name: by_side[0]["tokens"] for name, by_side in runs.items()}
         pairs = zip(first["float32"], first["transformers float32"], strict=True)
         batches[str(count)] = {
@@ -83,12 +99,12 @@ def measure(
     return batches
 
 
-def best(sides: dict[str, Any], *, rival: bool) -> float:
-    """Tokens per second of the fastest configuration of one of the two."""
+def best(sides: dict[str, Any]) -> float:
+    """Tokens per second of the fastest configuration of transformers."""
     return max(
         side["tokens_per_second"]
         for name, side in sides.items()
-        if name.startswith("transformers") == rival
+        if name.startswith("transformers")
     )
 
 
@@ -99,7 +115,7 @@ def print_table(results: dict[str, Any]) -> None:
         title=f"SmolLM2-135M, {results['threads']} threads, {results['date']}",
     )
     for count, batch in results["batches"].items():
-        rival = best(batch["sides"], rival=True)
+        rival = best(batch["sides"])
         for name, side in batch["sides"].items():
             table.add_row(
                 count,
@@ -120,6 +136,9 @@ def main() -> None:
     parser.add_argument(
         "--static", action="store_true", help="the rival's static cache as well"
     )
+    parser.add_argument(
+        "--llama", metavar="PYTHON", help="an interpreter that has llama-cpp-python"
+    )
     parser.add_argument("--output", type=Path, default=HERE / "results")
     instructions.add_option(parser)
     arguments = parser.parse_args()
@@ -134,6 +153,7 @@ def main() -> None:
             threads=arguments.threads,
             repeats=arguments.repeats,
             static=arguments.static,
+            llama=arguments.llama,
         )
     results |= {
         "load_average_after": os.getloadavg()[0],

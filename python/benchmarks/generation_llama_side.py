@@ -1,4 +1,4 @@
-"""The rival of `quantised.py` in generation: llama.cpp, by llama-cpp-python.
+"""A rival in generation: llama.cpp, by llama-cpp-python.
 
 Prompts are read in batches of at most 512 tokens and then advance together, each in a
 sequence of its own; tokens are chosen greedily from the logits.
@@ -7,6 +7,7 @@ sequence of its own; tokens are chosen greedily from the logits.
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,33 @@ import numpy as np
 import process
 
 READ_AT_ONCE = 512
+FILE_TYPES = {
+    "float32": llama_cpp.LLAMA_FTYPE_ALL_F32,
+    "bfloat16": llama_cpp.LLAMA_FTYPE_MOSTLY_BF16,
+}
+
+
+def rewritten(model: Path, dtype: str, folder: Path) -> Path:
+    """The same weights in a file of another precision."""
+    target = folder / f"{dtype}.gguf"
+    settings = llama_cpp.llama_model_quantize_default_params()
+    settings.ftype = FILE_TYPES[dtype]
+    settings.allow_requantize = True
+    paths = (str(model).encode(), str(target).encode())
+    if llama_cpp.llama_model_quantize(*paths, settings) != 0:
+        raise RuntimeError(f"llama.cpp could not write {target.name}")
+    return target
+
+
+def loaded(model: Path, dtype: str | None) -> Any:
+    """A model of llama.cpp as its file is, or in another precision."""
+    settings = llama_cpp.llama_model_default_params()
+    if dtype is None:
+        return llama_cpp.llama_model_load_from_file(str(model).encode(), settings)
+    settings.use_mmap = False
+    with tempfile.TemporaryDirectory() as folder:
+        path = rewritten(model, dtype, Path(folder))
+        return llama_cpp.llama_model_load_from_file(str(path).encode(), settings)
 
 
 def context(model: Any, sequences: int, tokens: int, threads: int) -> Any:
@@ -78,13 +106,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--dtype", choices=FILE_TYPES, help="default: the file's own")
     arguments = parser.parse_args()
     llama_cpp.llama_backend_init()
     quiet = llama_cpp.llama_log_callback(lambda *_: None)
     llama_cpp.llama_log_set(quiet, None)
-    model = llama_cpp.llama_model_load_from_file(
-        str(arguments.model).encode(), llama_cpp.llama_model_default_params()
-    )
+    model = loaded(arguments.model, arguments.dtype)
     vocabulary = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model))
     prompts = workload.prompts(vocabulary, arguments.batch)
     room = sum(map(len, prompts)) + len(prompts) * (workload.NEW_TOKENS + 1)
