@@ -13,9 +13,9 @@ from training_support import examples, tiny_model
 import vaccine_swift as vs
 from vaccine_swift.distributed import DataParallelEngine, RankError
 from vaccine_swift.distributed.parts import borders
+from vaccine_swift.engines.loss_terms import Reference
+from vaccine_swift.engines.perturbations import Gaussian, Given, Worst
 from vaccine_swift.methods import Booster, Lisa, TVaccine
-from vaccine_swift.methods.loss_terms import Reference
-from vaccine_swift.methods.perturbations import Gaussian, Given, Worst
 
 ROWS = [*examples(4), vs.Example([4, 5, 6], [-100, 5, -100]), *examples(2, seed=5)]
 BATCH = vs.Batch.pack(ROWS)

@@ -16,13 +16,13 @@ from vaccine_swift.distributed.parts import Part
 from vaccine_swift.distributed.scopes import RhoScope, check_rho_scope, scaled_share
 from vaccine_swift.distributed.work import gathered, summed
 from vaccine_swift.engines.base import AttentionGradients, State
-from vaccine_swift.methods.perturbations import Worst
+from vaccine_swift.engines.perturbations import Worst
 
 if TYPE_CHECKING:
     from vaccine_swift.batches import Batch
     from vaccine_swift.engines.base import PartialEngine
-    from vaccine_swift.methods.loss_terms import Reference
-    from vaccine_swift.methods.perturbations import Perturbation
+    from vaccine_swift.engines.loss_terms import Reference
+    from vaccine_swift.engines.perturbations import Perturbation
     from vaccine_swift.models.report import StepReport
 
 __all__ = ["DataParallelEngine"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from vaccine_swift._arguments import check_range
-from vaccine_swift.methods.perturbations import LARGEST_RHO, Scaled, Worst
+from vaccine_swift.engines.perturbations import LARGEST_RHO, Scaled, Worst
 
 if TYPE_CHECKING:
     from vaccine_swift.engines.base import AttentionGradients

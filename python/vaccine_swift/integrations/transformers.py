@@ -14,8 +14,8 @@ from typing import Any, Final
 import torch
 
 from vaccine_swift._arguments import check_range
+from vaccine_swift.engines.perturbations import LARGEST_RHO, NORM_EPSILON
 from vaccine_swift.engines.torch.hooks import State, state_modules, visiting
-from vaccine_swift.methods.perturbations import LARGEST_RHO, NORM_EPSILON
 
 __all__ = ["VaccineMixin"]
 

@@ -29,19 +29,19 @@ Its attributes ``perturbs`` and ``streams`` say what a run has to provide: memor
 perturbation, and data streams beside the training rows.
 """
 
-from vaccine_swift.methods.base import Method
-from vaccine_swift.methods.booster import Booster
-from vaccine_swift.methods.documentation import table
-from vaccine_swift.methods.lisa import Lisa
-from vaccine_swift.methods.loss_terms import Reference
-from vaccine_swift.methods.options import Option, option, options_of
-from vaccine_swift.methods.perturbations import (
+from vaccine_swift.engines.loss_terms import Reference
+from vaccine_swift.engines.perturbations import (
     Gaussian,
     Given,
     Perturbation,
     Worst,
     perturbation,
 )
+from vaccine_swift.methods.base import Method
+from vaccine_swift.methods.booster import Booster
+from vaccine_swift.methods.documentation import table
+from vaccine_swift.methods.lisa import Lisa
+from vaccine_swift.methods.options import Option, option, options_of
 from vaccine_swift.methods.random_perturbation import RandomPerturbation
 from vaccine_swift.methods.registry import (
     method_class,

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vaccine_swift.engines.perturbations import LARGEST_RHO, Worst
 from vaccine_swift.methods.base import Method
 from vaccine_swift.methods.options import option
-from vaccine_swift.methods.perturbations import LARGEST_RHO, Worst
 
 if TYPE_CHECKING:
     from vaccine_swift.batches import Batch

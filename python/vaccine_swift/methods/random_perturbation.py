@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vaccine_swift.engines.perturbations import LARGEST_VARIANCE, Gaussian
 from vaccine_swift.methods.base import Method
 from vaccine_swift.methods.options import option
-from vaccine_swift.methods.perturbations import LARGEST_VARIANCE, Gaussian
 
 if TYPE_CHECKING:
     from vaccine_swift.methods.step import Step

@@ -17,8 +17,8 @@ from vaccine_swift.engines.swift.vector import Vector
 if TYPE_CHECKING:
     from vaccine_swift.engines import AttentionGradients, Engine
     from vaccine_swift.engines.base import State
-    from vaccine_swift.methods.loss_terms import Reference
-    from vaccine_swift.methods.perturbations import Perturbation
+    from vaccine_swift.engines.loss_terms import Reference
+    from vaccine_swift.engines.perturbations import Perturbation
     from vaccine_swift.models.report import StepReport
 
 __all__ = ["Step"]

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift.batches import Batch, Example
+from vaccine_swift.engines.perturbations import LARGEST_RHO, Worst
 from vaccine_swift.methods.base import Method
 from vaccine_swift.methods.options import option
-from vaccine_swift.methods.perturbations import LARGEST_RHO, Worst
 
 if TYPE_CHECKING:
     from vaccine_swift.methods.step import Step

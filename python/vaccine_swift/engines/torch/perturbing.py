@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vaccine_swift.engines.perturbations import NORM_EPSILON
 from vaccine_swift.engines.torch.batch import PaddedBatch
 from vaccine_swift.engines.torch.checks import check_float32
 from vaccine_swift.engines.torch.dropout import generator
-from vaccine_swift.methods.perturbations import NORM_EPSILON
 
 __all__ = ["chosen_layers", "given_values", "layer_norms", "noise", "scale_to_rho"]
 
