@@ -17,13 +17,13 @@ from vaccine_swift.distributed.scopes import RhoScope, check_rho_scope, scaled_s
 from vaccine_swift.distributed.work import gathered, summed
 from vaccine_swift.engines.base import AttentionGradients, State
 from vaccine_swift.engines.perturbations import Worst
+from vaccine_swift.engines.report import StepReport
 
 if TYPE_CHECKING:
     from vaccine_swift.batches import Batch
     from vaccine_swift.engines.base import PartialEngine
     from vaccine_swift.engines.loss_terms import Reference
     from vaccine_swift.engines.perturbations import Perturbation
-    from vaccine_swift.models.report import StepReport
 
 __all__ = ["DataParallelEngine"]
 
@@ -84,8 +84,6 @@ class DataParallelEngine(SummedGradient):
         The report is of the whole batch; its `gradient_norm` is NaN, as the gradients
         of the ranks have not been added up.
         """
-        from vaccine_swift.models.report import StepReport  # the models import engines
-
         started = time.perf_counter()
         part = self._part(batch)
         options: dict[str, Any] = {"weights": weights, "reference": reference}
@@ -175,8 +173,6 @@ class DataParallelEngine(SummedGradient):
         draw: int = 0,
     ) -> StepReport:
         """As `Engine.backward_from`, with the gradients of the whole batch."""
-        from vaccine_swift.models.report import StepReport
-
         started = time.perf_counter()
         part = self._part(batch)
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from vaccine_swift.batches import Batch
     from vaccine_swift.engines.loss_terms import Reference
     from vaccine_swift.engines.perturbations import Perturbation
+    from vaccine_swift.engines.report import StepReport
     from vaccine_swift.engines.swift.vector import Vector
-    from vaccine_swift.models.report import StepReport
 
 __all__ = ["AttentionGradients", "Engine", "PartialEngine", "State"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from vaccine_swift.methods.base import Method
 
 if TYPE_CHECKING:
+    from vaccine_swift.engines.report import StepReport
     from vaccine_swift.methods.step import Step
-    from vaccine_swift.models.report import StepReport
 
 __all__ = ["SFT"]
 

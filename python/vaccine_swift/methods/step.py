@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vaccine_swift.engines.base import State
     from vaccine_swift.engines.loss_terms import Reference
     from vaccine_swift.engines.perturbations import Perturbation
-    from vaccine_swift.models.report import StepReport
+    from vaccine_swift.engines.report import StepReport
 
 __all__ = ["Step"]
 

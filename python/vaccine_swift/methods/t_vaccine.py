@@ -16,8 +16,8 @@ from vaccine_swift.methods.base import Method
 from vaccine_swift.methods.options import option
 
 if TYPE_CHECKING:
+    from vaccine_swift.engines.report import StepReport
     from vaccine_swift.methods.step import Step
-    from vaccine_swift.models.report import StepReport
 
 __all__ = ["TVaccine"]
 

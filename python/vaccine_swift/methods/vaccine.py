@@ -11,8 +11,8 @@ from vaccine_swift.methods.options import option
 from vaccine_swift.methods.sft import SFT
 
 if TYPE_CHECKING:
+    from vaccine_swift.engines.report import StepReport
     from vaccine_swift.methods.step import Step
-    from vaccine_swift.models.report import StepReport
 
 __all__ = ["Vaccine"]
 

@@ -12,9 +12,9 @@ from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift.batches import Batch
 from vaccine_swift.engines import Engine, SwiftEngine
+from vaccine_swift.engines.report import StepReport
 from vaccine_swift.methods import Method, Step, Vaccine
 from vaccine_swift.models.base import ModelBase, check_batch
-from vaccine_swift.models.report import StepReport
 
 __all__ = ["Gradients"]
 

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, float32_array
 from vaccine_swift.engines.base import AttentionGradients, State
+from vaccine_swift.engines.report import StepReport
 from vaccine_swift.engines.swift.vector import Vector
 
 if TYPE_CHECKING:
     from vaccine_swift.batches import Batch
     from vaccine_swift.engines.loss_terms import Reference
     from vaccine_swift.engines.perturbations import Perturbation
-    from vaccine_swift.models.report import StepReport
 
 __all__ = ["SwiftEngine"]
 
@@ -62,8 +62,6 @@ class SwiftEngine:
             stream=int(stream),
             draw=int(draw),
         )
-        from vaccine_swift.models.report import StepReport  # the models import engines
-
         return StepReport.from_fields(fields)
 
     def attention_gradients(
@@ -103,8 +101,6 @@ class SwiftEngine:
         draw: int = 0,
     ) -> StepReport:
         """As `Engine.backward_from`."""
-        from vaccine_swift.models.report import StepReport
-
         check_range("weight", weight, float32=True)
         started = time.perf_counter()
         given = dict(states or {})
