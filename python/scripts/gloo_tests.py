@@ -51,7 +51,8 @@ def install(requirements: list[str]) -> None:
     venv = [SYSTEM, "-m", "venv", "--system-site-packages", ENVIRONMENT]
     subprocess.run(venv, check=True)
     pip = [ENVIRONMENT / "bin" / "pip", "install", "--quiet"]
-    pip += ["--disable-pip-version-check", *requirements, "numpy<2", "pytest>=8"]
+    pip += ["--disable-pip-version-check", *requirements, "pytest>=8"]
+    pip += ["numpy<2; python_version < '3.13'"]
     subprocess.run(pip, check=True)
 
 
