@@ -64,3 +64,11 @@ double limit_triad(float *a, const float *b, const float *c, size_t count) {
     _mm_sfence();
     return 3.0 * sizeof(float) * (double)count;
 }
+
+// Two threads hand a line to and fro, `rounds` times each: thread 0 and 1 call this at once.
+void limit_transfer(_Atomic int *turn, int thread, size_t rounds) {
+    for (size_t round = 0; round < rounds; round++) {
+        while (*turn != thread) {}
+        *turn = 1 - thread;
+    }
+}

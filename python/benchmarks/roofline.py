@@ -55,14 +55,33 @@ KERNELS = {
 }
 
 
+def compiled(folder: Path) -> ctypes.CDLL:
+    """The functions of `machine_limits.c`."""
+    compiler = shutil.which("cc") or "clang"
+    library = folder / "machine_limits.so"
+    flags = ["-O2", "-march=native", "-shared", "-fPIC"]
+    command = [compiler, *flags, str(SOURCE), "-o", str(library)]
+    subprocess.run(command, check=True)
+    return ctypes.CDLL(str(library))
+
+
+def line_transfer(library: ctypes.CDLL) -> float:
+    """Nanoseconds in which a line that one thread wrote reaches another; best of 5."""
+    rounds, best = 20_000, float("inf")
+    for _ in range(5):
+        turn = ctypes.c_int(0)
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(2) as pool:
+            for thread in range(2):
+                arguments = (ctypes.byref(turn), thread, ctypes.c_size_t(rounds))
+                pool.submit(library.limit_transfer, *arguments)
+        best = min(best, time.perf_counter() - begin)
+    return best / (2 * rounds) * 1e9
+
+
 def limits(threads: int, folder: Path) -> dict[str, float]:
     """GFLOP/s of multiply-adds and GB/s of the triad, over all threads."""
-    compiler = shutil.which("cc") or "clang"
-    library_path = folder / "machine_limits.so"
-    flags = ["-O2", "-march=native", "-shared", "-fPIC"]
-    command = [compiler, *flags, str(SOURCE), "-o", str(library_path)]
-    subprocess.run(command, check=True)
-    library = ctypes.CDLL(str(library_path))
+    library = compiled(folder)
     arrays = [np.ones(3 * FLOATS // threads + 16, np.float32) for _ in range(threads)]
 
     def rate(name: str, worker_arguments: list[tuple[Any, ...]]) -> float:
