@@ -96,8 +96,10 @@ test-lowest: $(DEV)/installed  ## Test with the lowest versions of all dependenc
 		-k "not (list_view or wrong_type_names_file_and_key)" \
 		python/tests/test_golden.py python/tests/test_laws.py python/tests/test_peft.py \
 		python/tests/test_gguf.py python/tests/test_tokenizer.py python/tests/test_data_files.py \
+		python/tests/test_gguf_families.py python/tests/test_chat_templates.py \
 		python/tests/test_drift_files.py python/tests/test_drift_report.py \
-		python/tests/test_trainer.py python/tests/test_files_hostile.py
+		python/tests/test_drift_streams.py python/tests/test_drift_two_sample.py \
+		python/tests/test_trainer.py python/tests/test_files_hostile.py python/tests/test_cli_align.py
 
 .PHONY: test-asan test-ubsan test-tsan
 test-asan: $(DEV)/installed  ## Test the core with AddressSanitizer

@@ -238,7 +238,8 @@ def _add_gemma_fields(writer: gguf.GGUFWriter, config: dict[str, Any]) -> None:
     if config.get("sliding_window"):
         writer.add_sliding_window(config["sliding_window"])
     if pattern := config.get("sliding_window_pattern"):
-        writer.add_sliding_window_pattern(pattern)
+        # The writer's own call for it is not in every version of the package.
+        add_field(writer, f"{writer.arch}.attention.sliding_window_pattern", pattern)
     if cap := config.get("attn_logit_softcapping"):
         writer.add_attn_logit_softcapping(cap)
     if cap := config.get("final_logit_softcapping"):
