@@ -150,9 +150,10 @@ static PyObject *drift_paired_metrics(PyObject *module, PyObject *args) {
         || !size(a[2], "width", 1, MOST, &width) || !argument_double(a[4], "t", &t)
         || !argument_bool(a[5], "intervals", &intervals))
         return NULL;
-    const int64_t wanted = PyObject_Length(a[3]), sets = PyObject_Length(a[7]);
-    const int64_t length = PyObject_Length(a[9]), spectrum = length / 2;
-    if (wanted < 0 || sets < 0 || length < 0) return NULL;
+    const int64_t wanted = PyObject_Length(a[3]);
+    const int64_t sets = wanted >= 0 ? PyObject_Length(a[7]) : -1;
+    const int64_t length = sets >= 0 ? PyObject_Length(a[9]) : -1, spectrum = length / 2;
+    if (length < 0) return NULL;
     if (spectrum > width) {
         PyErr_SetString(PyExc_ValueError, "spectra must hold at most two times the width");
         return NULL;

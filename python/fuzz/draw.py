@@ -71,6 +71,8 @@ class Reentrant:
 
     def __iter__(self) -> Any:
         self.action()
+        if isinstance(self.value, memoryview):
+            len(self.value)  # CPython's iter() of a released one breaks its rules
         return iter(self.value)
 
     def __array__(self, *_: Any, **__: Any) -> Any:

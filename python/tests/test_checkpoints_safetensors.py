@@ -323,6 +323,8 @@ def test_a_file_that_is_not_there_is_named(
         ({}, "weight_map must map"),
         ([], "weight_map must map"),
         (dict.fromkeys(WEIGHTS, "../part.safetensors"), "the name of a file beside it"),
+        (dict.fromkeys(WEIGHTS, "a" * 300), "must be the name of a file beside it"),
+        (dict.fromkeys(WEIGHTS, "ü" * 130), "must be the name of a file beside it"),
         (dict.fromkeys(WEIGHTS, 3), "must hold strings"),
         (dict.fromkeys([*WEIGHTS, "x"], "part.safetensors"), "x is not in part"),
     ],

@@ -146,7 +146,7 @@ def test_ctrl_c_ends_with_130_and_says_what_is_saved(
     words = ["align", "--model", model_path, "--data", data, "--output-dir", output]
     words += ["--max-steps", "1000000", "--save-steps", "5", "--disable-tqdm"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "vaccine_swift.cli", *map(str, words)],
+        [sys.executable, "-m", "vaccine_swift", *map(str, words)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

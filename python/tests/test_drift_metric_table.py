@@ -91,6 +91,22 @@ def test_only_metrics_of_the_asked_source_are_taken():
         )
 
 
+def test_a_released_view_in_place_of_metrics_is_refused_before_the_next_argument():
+    class Lengthy(np.ndarray):
+        def __len__(self) -> int:
+            return 0
+
+    view = memoryview(numbers_of(["cka"]))
+    view.release()
+    sets = np.zeros(0, np.int64).view(Lengthy)
+    state = np.empty((1, _core.drift_state_counts(2)[1]))
+    out = np.empty((1, 4))
+    with pytest.raises(ValueError, match="released memoryview"):
+        _core.drift_paired_metrics(
+            state, 1, 2, view, 1.0, False, np.zeros(0), sets, out, np.zeros(0)
+        )
+
+
 @pytest.mark.parametrize("count", [1e300, -1.0, 0.5, float("nan"), float("inf")])
 def test_states_whose_counts_are_no_rows_are_refused(count):
     vector, paired, _ = _core.drift_state_counts(3)

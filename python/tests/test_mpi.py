@@ -61,7 +61,7 @@ def align(folder: Path, output: str, *options: str) -> list[str]:
 def test_the_command_line_trains_on_ranks(tmp_path: Path, capsys) -> None:
     write_model(tmp_path / "model")
     write_rows(tmp_path / "rows.jsonl")
-    command = [*MPIRUN, "-m", "vaccine_swift.cli"]
+    command = [*MPIRUN, "-m", "vaccine_swift"]
     printed = finished([*command, *align(tmp_path, "job", "--distributed", "mpi")])
     assert printed.count("the adapter is in") == 1
     assert main(align(tmp_path, "alone")) == 0
@@ -82,7 +82,7 @@ def test_the_command_line_trains_on_ranks(tmp_path: Path, capsys) -> None:
 def test_the_command_line_says_what_is_wrong_on_any_rank(tmp_path: Path) -> None:
     write_model(tmp_path / "model")
     write_rows(tmp_path / "rows.jsonl")
-    command = [*MPIRUN, "-m", "vaccine_swift.cli"]
+    command = [*MPIRUN, "-m", "vaccine_swift"]
     options = align(tmp_path, "job", "--distributed", "mpi", "--rho", "-1")
     process = start([*command, *options])
     _, errors = process.communicate(timeout=60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,9 @@ CONFIG_FILE: Final = "config.json"
 """What describes the model."""
 GENERATION_FILE: Final = "generation_config.json"
 """What describes how it generates, if there is one."""
+
+_LONGEST_NAME: Final = 255
+"""Bytes of a file's name on Linux."""
 
 _READERS: Final[dict[str, Callable[[Path], TensorSource]]] = {
     "model.safetensors": SafetensorsFile,
@@ -88,8 +92,10 @@ def _read_shards(
         raise ValueError(f"{index}: weight_map must hold strings")
     shards: dict[str, TensorSource] = {}
     for shard in sorted(set(weight_map.values())):
-        if Path(shard).name != shard:
-            raise ValueError(f"{index}: {shard!r} must be the name of a file beside it")
+        if Path(shard).name != shard or len(os.fsencode(shard)) > _LONGEST_NAME:
+            raise ValueError(
+                f"{index}: {shard!r:.60} must be the name of a file beside it"
+            )
         shards[shard] = reader(index.parent / shard)
     for name, shard in weight_map.items():
         if name not in shards[shard].shapes:

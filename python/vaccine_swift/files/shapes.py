@@ -95,15 +95,16 @@ def _fault(value: Any, shape: Shape, place: str) -> tuple[str, str, object] | No
     if isinstance(shape, dict):
         if not isinstance(value, Mapping):
             return place, f"be {_named(shape)}", value
-        if isinstance(shape, Whole) and (missing := shape.keys() - value.keys()):
-            return place, f"have {min(missing)!r}", value
+        missing = shape.keys() - value.keys() if isinstance(shape, Whole) else ()
         if "*" in shape:
             shape = dict.fromkeys(value, shape["*"])
-        return _first(
+        fault = _first(
             _fault(value[name], inner, f"{place}.{name}")
             for name, inner in shape.items()
             if name in value
         )
+        lacks = (place, f"have {min(missing)!r}", value) if missing else None
+        return fault or lacks
     fits = isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
     if fits and shape is Integral and abs(value) >= _INTEGERS:
         return place, "be a whole number of at most 64 bits", value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vaccine_swift.files.shapes import INTEGER, NUMBER, OPTIONAL, TEXT, Shape
+from vaccine_swift.files.shapes import INTEGER, NUMBER, OPTIONAL, TEXT, Shape, Whole
 
 __all__ = ["ROW"]
 
@@ -24,11 +24,9 @@ _DRIFT: Final[Shape] = {
     "overall": {"*": _ESTIMATE},
     "contrast": (_ESTIMATE, OPTIONAL),
 }
-_POINT: Final[Shape] = {
-    "step": NUMBER,
-    "relative_drift": NUMBER,
-    "groups": {"*": (NUMBER, OPTIONAL)},
-}
+_POINT: Final = Whole(
+    step=NUMBER, relative_drift=NUMBER, groups={"*": (NUMBER, OPTIONAL)}
+)
 
 ROW: Final[Shape] = {
     **dict.fromkeys(("method", "label"), TEXT),

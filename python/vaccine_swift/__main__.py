@@ -1,4 +1,4 @@
-"""``python -m vaccine_swift.cli`` where the script is not on PATH."""
+"""``python -m vaccine_swift`` where the script is not on PATH."""
 
 import sys
 
