@@ -96,6 +96,26 @@ def test_a_line_of_results_that_is_no_row_is_refused(
         study.StudyResult.load(file)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": None}, "seeds must be a list, got None"),
+        ({"methods": "sft"}, "methods must be a list, got 'sft'"),
+        ({"sweep": [1]}, r"sweep must be an object, got \[1\]"),
+        ({"sweep": {"rho": 2}}, "sweep.rho must be a list, got 2"),
+    ],
+)
+def test_a_folder_whose_study_is_damaged_is_refused_by_its_field(
+    finished: tuple[Path, Path], change, message: str, tmp_path: Path
+) -> None:
+    whole, model = finished
+    shutil.copy(whole / "study.json", tmp_path)
+    content = json.loads((tmp_path / "study.json").read_text()) | change
+    (tmp_path / "study.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f"study.json: {message}"):
+        study.run(tiny_study(model, methods=("sft",)), tmp_path, progress=False)
+
+
 @pytest.mark.parametrize("name", ["value", "unit_ids"])
 def test_units_without_their_value_or_ids_are_refused(name: str) -> None:
     rows = study.StudyResult.load(WRITTEN).rows

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.files import remove_stale, write_json, write_text
+from vaccine_swift.files.shapes import Shape, check_shape
 from vaccine_swift.files.stages import UNFINISHED
 from vaccine_swift.study.config import SETTINGS
 from vaccine_swift.study.store import STAGES
@@ -35,6 +36,11 @@ STUDY: Final = "study.json"
 _LOCK: Final = ".lock"
 _SWEEP: Final = "sweep"
 _MAPPINGS: Final = (_SWEEP, "parameters")
+_ANY: Final = (object, bool)
+_SHAPE: Final[Shape] = {
+    **{name: [_ANY] for name, setting in SETTINGS.items() if setting.several},
+    _SWEEP: {"*": [_ANY]},
+}
 
 
 @contextlib.contextmanager
@@ -122,7 +128,9 @@ def check_folder(directory: Path, config: StudyConfig) -> None:
     """
     path = directory / STUDY
     if path.exists():
-        _check_extends(path, read_json(path), config.to_dict())
+        former = read_json(path)
+        check_shape(former, _SHAPE, str(path))
+        _check_extends(path, former, config.to_dict())
         return
     entries = directory.iterdir() if directory.exists() else ()
     strange = {each.name for each in entries if _is_strange(each)}
