@@ -20,22 +20,19 @@ def _is_number(value: object) -> bool:
     return isinstance(value, float) or _is_integer(value)
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _all(check: Callable[[object], bool]) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, list) and all(map(check, value))
+def _all(*types: type) -> Callable[[object], bool]:
+    """Whether it is a list of these types alone; vocabularies are read often."""
+    return lambda value: isinstance(value, list) and {*map(type, value)} <= {*types}
 
 
 _KINDS: Final[dict[str, tuple[str, Callable[[object], bool]]]] = {
     "integer": ("an integer", _is_integer),
     "number": ("a number", _is_number),
-    "text": ("a string", _is_text),
+    "text": ("a string", lambda value: isinstance(value, str)),
     "flag": ("true or false", lambda value: isinstance(value, bool)),
-    "texts": ("an array of strings", _all(_is_text)),
-    "integers": ("an array of integers", _all(_is_integer)),
-    "numbers": ("an array of numbers", _all(_is_number)),
+    "texts": ("an array of strings", _all(str)),
+    "integers": ("an array of integers", _all(int)),
+    "numbers": ("an array of numbers", _all(int, float)),
 }
 
 
