@@ -6,19 +6,19 @@ import VaccineNumerics
 import _TestSupport
 
 /// Counts of places that are each met by one thread: no lock, so that ThreadSanitizer sees a place met by two.
-private final class Tally: @unchecked Sendable {
+@safe private final class Tally: @unchecked Sendable {
     private let places: UnsafeMutableBufferPointer<Int>
 
     init(count: Int) {
-        places = .allocate(capacity: count)
-        places.initialize(repeating: 0)
+        unsafe places = .allocate(capacity: count)
+        unsafe places.initialize(repeating: 0)
     }
 
-    deinit { places.deallocate() }
+    deinit { unsafe places.deallocate() }
 
-    var counts: [Int] { Array(places) }
+    var counts: [Int] { unsafe Array(places) }
 
-    func add(_ index: Int) { places[index] += 1 }
+    func add(_ index: Int) { unsafe places[index] += 1 }
 }
 
 @Suite struct MemoryAndThreadsTests {
