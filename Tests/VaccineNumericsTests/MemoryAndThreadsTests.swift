@@ -5,20 +5,23 @@ import Testing
 import VaccineNumerics
 import _TestSupport
 
-/// Counts of places that are each met by one thread: no lock, so that ThreadSanitizer sees a place met by two.
-@safe private final class Tally: @unchecked Sendable {
-    private let places: UnsafeMutableBufferPointer<Int>
+/// Numbers of places that are each met by one thread: no lock, so that ThreadSanitizer sees a place met by two.
+@safe private final class Places: @unchecked Sendable {
+    private let numbers: UnsafeMutableBufferPointer<Int>
 
     init(count: Int) {
-        unsafe places = .allocate(capacity: count)
-        unsafe places.initialize(repeating: 0)
+        unsafe numbers = .allocate(capacity: count)
+        unsafe numbers.initialize(repeating: 0)
     }
 
-    deinit { unsafe places.deallocate() }
+    deinit { unsafe numbers.deallocate() }
 
-    var counts: [Int] { unsafe Array(places) }
+    var all: [Int] { unsafe Array(numbers) }
 
-    func add(_ index: Int) { unsafe places[index] += 1 }
+    subscript(index: Int) -> Int {
+        get { unsafe numbers[index] }
+        set { unsafe numbers[index] = newValue }
+    }
 }
 
 @Suite struct MemoryAndThreadsTests {
@@ -71,49 +74,54 @@ import _TestSupport
 
     @Test(arguments: [0, 1, 5, 64, 1000], [1, 16, 64])
     func rangesCoverEveryIndexOnce(count: Int, unit: Int) {
-        let seen = Tally(count: count)
+        let seen = Places(count: count)
         Threads.forEachRange(of: count, unit: unit) { range in
             #expect(range.lowerBound % unit == 0)
-            range.forEach(seen.add)
+            for index in range { seen[index] += 1 }
         }
-        #expect(seen.counts == [Int](repeating: 1, count: count))
+        #expect(seen.all == [Int](repeating: 1, count: count))
     }
 
     @Test func everyIndexIsCalledOnceWithAWorkerOfItsOwn() {
-        let seen = Tally(count: 100)
+        let seen = Places(count: 100)
         Threads.forEach(100) { index, worker in
             #expect((0..<Threads.count).contains(worker))
-            seen.add(index)
+            seen[index] += 1
         }
-        #expect(seen.counts == [Int](repeating: 1, count: 100))
+        #expect(seen.all == [Int](repeating: 1, count: 100))
         #expect(Threads.map(10) { Double($0 * $0) } == (0..<10).map { Double($0 * $0) })
     }
 
     @Test(arguments: [1, 2, 3, 20], [0, 1, 2, 5, 37, 1000])
     func everyPlaceIsCalledOnce(threads: Int, count: Int) {
-        let seen = Tally(count: count)
+        let seen = Places(count: count)
         Threads.withFixedCount(threads) {
             Threads.forEachNear(count) { index, worker in
                 #expect((0..<threads).contains(worker))
-                seen.add(index)
+                seen[index] += 1
             }
         }
-        #expect(seen.counts == [Int](repeating: 1, count: count))
+        #expect(seen.all == [Int](repeating: 1, count: count))
     }
 
-    /// The calling thread begins with the first places; another one that is free, with its own.
+    /// Worker 0 has places 0 to 4 and worker 1 the others: each in order, and only then what is left of the other's.
     @Test func aThreadBeginsWithPlacesOfItsOwn() {
-        let first = Mutex([Int: Int]())
         Threads.withFixedCount(2) {
             for _ in 0..<100 {
-                let other = Atomic<Bool>(false)
+                let calls = Atomic<Int>(0)
+                let (workers, turns) = (Places(count: 10), Places(count: 10))
                 Threads.forEachNear(10) { index, worker in
-                    first.withLock { first in if first[worker] == nil { first[worker] = index } }
-                    // The first thread waits for the second one, which has places 5 to 9.
-                    if index == 5 { other.store(true, ordering: .releasing) }
-                    while index == 0, !other.load(ordering: .acquiring) { sched_yield() }
+                    workers[index] = worker
+                    turns[index] = calls.add(1, ordering: .relaxed).newValue
+                    // So that there are two more often than not.
+                    for _ in 0..<20 { sched_yield() }
                 }
-                #expect(first.withLock { $0 } == [0: 0, 1: 5])
+                for worker in 0..<2 {
+                    let mine = (0..<10).filter { workers[$0] == worker }
+                    let taken = mine.sorted { turns[$0] < turns[$1] }
+                    let isOwn = { (index: Int) in index / 5 == worker }
+                    #expect(taken == mine.filter(isOwn) + mine.filter { !isOwn($0) })
+                }
             }
         }
     }
