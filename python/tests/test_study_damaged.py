@@ -83,7 +83,10 @@ def test_a_stage_without_checksums_must_hold_what_one_holds(
         ('{"label": null}', "label must be text, got None"),
         ('{"settings": []}', "settings must be an object"),
         ('{"drift_curve": [{"step": "x"}]}', r"drift_curve\[0\].step must be a finite"),
-        ('{"drift_curve": [{"step": 1}]}', r"drift_curve\[0\] must have 'groups'"),
+        (
+            '{"drift_curve": [{"step": 1}]}',
+            r"drift_curve\[0\] must have 'relative_drift'",
+        ),
     ],
 )
 def test_a_line_of_results_that_is_no_row_is_refused(

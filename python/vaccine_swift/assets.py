@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from vaccine_swift.files import new_file
+from vaccine_swift.files.stages import stage_in
 
 __all__ = ["cache_directory", "fetch_movie_snippets", "fetch_smollm2"]
 
@@ -145,8 +145,7 @@ def _fetched(asset: _Asset) -> Path:
     if target.is_file() and _is_whole(target, asset):
         return target
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=cache) as directory:
-        stage = Path(directory)
+    with stage_in(cache, target.name) as stage:
         archive = cache / asset.file
         if not archive.is_file():
             archive = _downloaded(asset, stage, cache)

@@ -24,9 +24,7 @@ _DRIFT: Final[Shape] = {
     "overall": {"*": _ESTIMATE},
     "contrast": (_ESTIMATE, OPTIONAL),
 }
-_POINT: Final = Whole(
-    step=NUMBER, relative_drift=NUMBER, groups={"*": (NUMBER, OPTIONAL)}
-)
+_POINT: Final = Whole(step=NUMBER, relative_drift=NUMBER)
 
 ROW: Final[Shape] = {
     **dict.fromkeys(("method", "label"), TEXT),
