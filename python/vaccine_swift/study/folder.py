@@ -118,8 +118,13 @@ def write_rows(directory: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     write_text(directory / RESULTS, "".join(f"{line}\n" for line in lines))
 
 
-def check_folder(directory: Path, config: StudyConfig) -> None:
+def check_folder(directory: Path, config: StudyConfig) -> dict[str, Any] | None:
     """Refuse a folder that `opened` would not make this study's; write nothing.
+
+    Returns
+    -------
+    dict or None
+        The settings of the study that it holds; None where it holds none.
 
     Raises
     ------
@@ -131,7 +136,7 @@ def check_folder(directory: Path, config: StudyConfig) -> None:
         former = read_json(path)
         check_shape(former, _SHAPE, str(path))
         _check_extends(path, former, config.to_dict())
-        return
+        return former
     entries = directory.iterdir() if directory.exists() else ()
     strange = {each.name for each in entries if _is_strange(each)}
     if strange:
@@ -139,13 +144,13 @@ def check_folder(directory: Path, config: StudyConfig) -> None:
             f"out must be a new or empty folder or a study's, but {directory} has no "
             f"{STUDY} and holds {min(strange)!r}"
         )
+    return None
 
 
 def _claim(directory: Path, config: StudyConfig) -> None:
-    check_folder(directory, config)
-    path, settings = directory / STUDY, config.to_dict()
-    if not path.exists() or read_json(path) != settings:
-        write_json(path, settings, indent=1)
+    settings = config.to_dict()
+    if check_folder(directory, config) != settings:
+        write_json(directory / STUDY, settings, indent=1)
 
 
 def _is_strange(entry: Path) -> bool:
