@@ -82,6 +82,7 @@ def test_a_stage_without_checksums_must_hold_what_one_holds(
         (f'{{"samples": 1{"0" * 400}}}', "line 2: samples must be a whole number"),
         ('{"label": null}', "label must be text, got None"),
         ('{"settings": []}', "settings must be an object"),
+        ('{"drift_curve": [{"groups": {"a": "x"}}]}', "groups.a must be a finite"),
         ('{"drift_curve": [{"step": "x"}]}', r"drift_curve\[0\].step must be a finite"),
         (
             '{"drift_curve": [{"step": 1}]}',

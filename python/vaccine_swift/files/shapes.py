@@ -39,7 +39,13 @@ _NAMES: Final = {
 
 
 class Whole(dict[str, Shape]):
-    """The shape of an object that has each of these names."""
+    """An object that has each of these names, and perhaps those of `may`."""
+
+    def __init__(
+        self, may: Mapping[str, Shape] | None = None, /, **must: Shape
+    ) -> None:
+        super().__init__({**must, **(may or {})})
+        self.must: Final = must.keys()
 
 
 def check_shape(value: object, shape: Shape, where: str) -> None:
@@ -95,7 +101,7 @@ def _fault(value: Any, shape: Shape, place: str) -> tuple[str, str, object] | No
     if isinstance(shape, dict):
         if not isinstance(value, Mapping):
             return place, f"be {_named(shape)}", value
-        missing = shape.keys() - value.keys() if isinstance(shape, Whole) else ()
+        missing = shape.must - value.keys() if isinstance(shape, Whole) else ()
         if "*" in shape:
             shape = dict.fromkeys(value, shape["*"])
         fault = _first(

@@ -24,7 +24,9 @@ _DRIFT: Final[Shape] = {
     "overall": {"*": _ESTIMATE},
     "contrast": (_ESTIMATE, OPTIONAL),
 }
-_POINT: Final = Whole(step=NUMBER, relative_drift=NUMBER)
+_POINT: Final = Whole(
+    {"groups": {"*": (NUMBER, OPTIONAL)}}, step=NUMBER, relative_drift=NUMBER
+)
 
 ROW: Final[Shape] = {
     **dict.fromkeys(("method", "label"), TEXT),
