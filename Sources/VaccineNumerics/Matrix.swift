@@ -118,11 +118,13 @@
         }
     }
 
-    /// The first element that is NaN or infinite.
-    public func firstNonFinite() -> (row: Int, column: Int)? {
+    /// The first element that is NaN or infinite, or not below `limit` in size.
+    public func firstNonFinite(limit: Float = .infinity) -> (row: Int, column: Int)? {
         for row in 0..<rows {
             let values = self[row]
-            for column in 0..<columns where !values[column].isFinite { return (row, column) }
+            for column in 0..<columns where !(values[column].magnitude < limit) {
+                return (row, column)
+            }
         }
         return nil
     }

@@ -119,9 +119,12 @@ public enum Precision: Sendable, Equatable {
         }
     }
 
+    /// What a number must stay below in size: from there on it rounds to infinity.
+    public var limit: Float { precision == .bfloat16 ? 0x1.FFp127 : .infinity }
+
     /// self = values, rounded to nearest even.
     ///
-    /// - Precondition: not held as blocks, which `Weight.lend` sets.
+    /// - Precondition: not held as blocks, which `Weight.lend` sets; values are finite and below `limit`.
     public func write(_ values: Matrix) {
         precondition(values.rows == rows && values.columns == columns, "shapes differ")
         switch storage {

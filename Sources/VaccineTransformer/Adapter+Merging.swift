@@ -46,8 +46,8 @@ extension Decoder {
     ///
     /// In bfloat16 the sum is formed in float32 and rounded. A merged projection's Bs become zero, so
     /// that the model computes the same after an interruption and merging again completes it.
-    /// - Throws: `VaccineError.state` if there is none or weights are held as blocks, `.memory` before
-    ///   anything is changed.
+    /// - Throws: Before anything is changed: `VaccineError.state` if there is none or weights are held as
+    ///   blocks, `.memory`, `.value` for a sum that the weight cannot hold.
     package func mergeAdapter(interruption: Interruption) throws(VaccineError) {
         guard adapter != nil || !frozenAdapters.isEmpty else {
             throw .state("the model has no adapter")
@@ -60,6 +60,26 @@ extension Decoder {
             byteCount: mergedRows * widest * MemoryLayout<Float>.stride, purpose: "merging")
         defer { scratch.keepAlive() }
         let block = scratch.matrix(rows: 1, columns: mergedRows * widest)
+        try forEachMerged(block, interruption) { (part, weight, range, sum) throws(VaccineError) in
+            guard let place = sum.firstNonFinite(limit: weight.limit) else { return }
+            throw Decoder.notHeld(
+                "\(part.module).weight, merged", sum[place.row, place.column],
+                at: (range.lowerBound + place.row, place.column))
+        }
+        try forEachMerged(block, interruption) { (part, weight, range, sum) in
+            weight.rows(range).write(sum)
+            guard range.upperBound == weight.rows else { return }
+            for update in part.updates { update.up.fill(0) }
+        }
+        if adapter != nil { try removeAdapter() }
+        removeFrozenAdapters()
+    }
+
+    /// Calls `body` with every adapted part, its weight, rows of it, and their sum with all updates.
+    private func forEachMerged(
+        _ block: Matrix, _ interruption: Interruption,
+        _ body: (Projection.Part, Weight, Range<Int>, Matrix) throws(VaccineError) -> Void
+    ) throws(VaccineError) {
         for layer in layers {
             for (projection, part) in layer.parts where !part.updates.isEmpty {
                 try interruption.check()
@@ -67,13 +87,10 @@ extension Decoder {
                 for range in mergedRanges(of: weight) {
                     let sum = block.reshaped(rows: range.count, columns: weight.columns)
                     part.readMerged(weight, rows: range, into: sum)
-                    weight.rows(range).write(sum)
+                    try body(part, weight, range, sum)
                 }
-                for update in part.updates { update.up.fill(0) }
             }
         }
-        if adapter != nil { try removeAdapter() }
-        removeFrozenAdapters()
     }
 
     /// sum += scale · B · A of every adapter of a linear map, whose weight has this name; for others nothing.

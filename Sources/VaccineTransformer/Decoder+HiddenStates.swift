@@ -50,6 +50,7 @@ extension Decoder {
     /// - Parameters:
     ///   - layers: indices in rising order.
     ///   - outputs: shape [layers · pooled rows, C], layer after layer, overwritten.
+    /// - Throws: `VaccineError.value` when one is not finite.
     package func hiddenStates(
         _ kind: HiddenState, of batch: PackedBatch, layers: [Int], pooling: Pooling,
         interruption: Interruption, into outputs: Matrix
@@ -64,5 +65,12 @@ extension Decoder {
                 let rows = index * pooling.count..<(index + 1) * pooling.count
                 pooling.pool(states, into: outputs.rows(rows))
             })
+        if let place = outputs.firstNonFinite() {
+            let layer = layers[place.row / pooling.count]
+            throw try nonFinite(
+                pass,
+                "row \(place.row % pooling.count) of the \(kind.name) of layer \(layer) is not finite"
+            )
+        }
     }
 }

@@ -4,6 +4,7 @@ extension Decoder {
     /// Logits of one sequence, dropout off.
     ///
     /// - Parameter logits: shape [T, V], overwritten.
+    /// - Throws: `VaccineError.value` when one is not finite.
     package func logits(
         _ inputIDs: [Int32], interruption: Interruption, into logits: Matrix
     ) throws(VaccineError) {
@@ -12,6 +13,9 @@ extension Decoder {
             configuration: configuration)
         let pass = try pass(batch, training: false, interruption: interruption)
         try head.forward(forward(pass), pass, into: logits) { _, _ in }
+        if let place = logits.firstNonFinite() {
+            throw try nonFinite(pass, "the logits of token \(place.row) are not finite")
+        }
     }
 
     /// Log-probabilities of every token at the supervised rows, dropout off.
@@ -35,7 +39,8 @@ extension Decoder {
             }
         }
         if let place = output.firstNonFinite() {
-            throw .value("the logits of supervised token \(place.row) are not finite")
+            throw try nonFinite(
+                pass, "the logits of supervised token \(place.row) are not finite")
         }
     }
 
@@ -50,8 +55,22 @@ extension Decoder {
         let pass = try self.pass(
             batch, finalRows: batch.supervisedRows, training: false, interruption: interruption)
         let loss = try head.loss(forward(pass), targets: batch.targets, pass, gradient: nil)
-        guard loss.isFinite else { throw .value("the loss is not finite") }
+        guard loss.isFinite else { throw try nonFinite(pass, "the loss is not finite") }
         losses?.copy(from: pass.scratch.losses.rows(0..<batch.supervisedRows.count))
         return loss
+    }
+
+    /// Runs a pass again, whose result is not finite, and names the first state that is not.
+    ///
+    /// - Parameter what: the result, in words.
+    func nonFinite(_ pass: Pass, _ what: String) throws(VaccineError) -> VaccineError {
+        var first: String?
+        _ = try forward(pass) { state, layer, values in
+            if first == nil, values.firstNonFinite() != nil {
+                first = "the \(state.name) of layer \(layer)"
+            }
+        }
+        return .value(
+            "\(what); the first state that is not: \(first ?? "the logits themselves")")
     }
 }

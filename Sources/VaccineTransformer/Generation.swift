@@ -143,24 +143,12 @@ extension Decoder {
             }
         }
         if let place = chosen.firstIndex(where: \.isNaN) {
-            throw try nonFinite(pass, prompt: draws[place].prompt, step: draws[place].step)
+            let draw = draws[place]
+            throw try nonFinite(
+                pass,
+                "the logits of prompt \(draw.prompt) are not finite at new token \(draw.step)")
         }
         cached.advance(batch)
         return chosen.map { Int32($0) }
-    }
-
-    /// Runs a pass again, whose logits are not finite, and names the first state that is not.
-    private func nonFinite(
-        _ pass: Pass, prompt: Int, step: Int
-    ) throws(VaccineError) -> VaccineError {
-        var first: String?
-        _ = try forward(pass) { state, layer, values in
-            if first == nil, values.firstNonFinite() != nil {
-                first = "the \(state.name) of layer \(layer)"
-            }
-        }
-        return .value(
-            "the logits of prompt \(prompt) are not finite at new token \(step); the first state "
-                + "that is not: \(first ?? "the logits themselves")")
     }
 }

@@ -40,7 +40,8 @@ extension Decoder {
     /// - Parameters:
     ///   - values: in the file's shape; a vector is one row.
     ///   - shape: as the caller holds it, `columns` 0 for a vector.
-    /// - Throws: `VaccineError.value` for an unknown name, another shape, NaN or infinity.
+    /// - Throws: `VaccineError.value` for an unknown name, another shape, NaN, infinity, or a number that
+    ///   the tensor's precision does not hold.
     package func write(
         _ kind: TensorKind, named name: String, _ values: Matrix, shape: (rows: Int, columns: Int)
     ) throws(VaccineError) {
@@ -50,10 +51,8 @@ extension Decoder {
                 "\(name): the shape must be \(describe(tensor.shape)), got \(describe(shape))")
         }
         guard tensor.blocks == nil else { throw Decoder.frozenBlocks(name) }
-        if let place = values.firstNonFinite() {
-            throw .value(
-                "\(name): the element at [\(place.row), \(place.column)] is "
-                    + "\(values[place.row, place.column])")
+        if let place = values.firstNonFinite(limit: tensor.limit) {
+            throw Decoder.notHeld(name, values[place.row, place.column], at: place)
         }
         tensor.write(values)
         if kind == .weight { written.insert(name) }
@@ -73,6 +72,15 @@ extension Decoder {
         let ordered = tensor.rowOrder.map { memory.reordered($0.places) } ?? memory
         try weight.lend(ordered, name: name, interruption: interruption)
         written.insert(name)
+    }
+
+    /// What a weight cannot hold: NaN, infinity, or a number that rounds to infinity.
+    static func notHeld(
+        _ name: String, _ value: Float, at place: (row: Int, column: Int)
+    ) -> VaccineError {
+        let beyond = value.isFinite ? ", beyond what the weight's precision holds" : ""
+        return .value(
+            "\(name): the element at [\(place.row), \(place.column)] is \(value)\(beyond)")
     }
 
     static func frozenBlocks(_ name: String) -> VaccineError {

@@ -67,6 +67,9 @@ package struct NamedTensor: Sendable {
         if case .weight(let weight) = storage, weight.precision == .blocks { weight } else { nil }
     }
 
+    /// What a number must stay below in size.
+    var limit: Float { if case .weight(let weight) = storage { weight.limit } else { .infinity } }
+
     /// Rows and columns in memory.
     private var size: (rows: Int, columns: Int) {
         switch storage {

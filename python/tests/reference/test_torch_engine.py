@@ -32,7 +32,7 @@ TRAINED_WEIGHTS = 1e-4
 
 FILES = (
     *("booster", "custom_losses", "generation", "golden", "hidden_states", "laws"),
-    *("lisa", "methods", "streams", "t_vaccine", "vectors"),
+    *("lisa", "methods", "overflow_refused", "streams", "t_vaccine", "vectors"),
 )
 
 
@@ -359,3 +359,12 @@ def test_several_ranks_are_refused(tmp_path) -> None:
     data = [vs.Example([1, 2, 3], [-100, 2, 3])] * 4
     with pytest.raises(ValueError, match="collective must be left out"):
         vs.Trainer(model, arguments, train_dataset=data, collective=Two()).train()
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_logits_that_overflow_are_no_token(temperature: float) -> None:
+    model = vs.CausalLM.from_config(vs.tiny_config(), engine="torch", device=DEVICE)
+    model.core.write("weight", "model.norm.weight", np.full(32, 3e38, np.float32))
+    said = "logits of prompt 0 are not finite at new token 0"
+    with pytest.raises(ValueError, match=said):
+        model.generate_ids([[1, 2], [5]], 2, temperature=temperature, end_tokens=[])

@@ -56,7 +56,7 @@ def write_weights(
     Raises
     ------
     ValueError
-        When a weight is beyond the largest float16; names it.
+        When a weight is beyond the largest number of `dtype`; names it.
     """
     kind = np.dtype(DTYPES[dtype])
     shards: list[list[str]] = [[]]
@@ -89,7 +89,6 @@ def _rounded(
 ) -> npt.NDArray[Any]:
     with np.errstate(over="ignore"):
         rounded = values.astype(kind, copy=False)
-    # Weights are finite, so only rounding makes an infinity.
-    if kind == np.float16 and not np.isfinite(rounded).all():
-        raise ValueError(f"dtype: {name} holds a value beyond the largest float16")
+    if not np.isfinite(rounded.astype(np.float32, copy=False)).all():
+        raise ValueError(f"dtype: {name} holds a value beyond the largest {kind.name}")
     return rounded

@@ -226,6 +226,9 @@ class Adapters(ModelBase):
         ------
         RuntimeError
             When the model has no adapter, frozen or not.
+        ValueError
+            When a sum is more than the weight's precision holds; names the weight. The
+            model stays as it was.
         MemoryError
             When float32 weights do not fit beside the blocks; says how much memory they
             take. The model stays as it was.

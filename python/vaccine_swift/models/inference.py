@@ -37,8 +37,9 @@ class Inference(ModelBase):
         Raises
         ------
         TypeError, ValueError
-            When `input_ids` does not hold integers, an id is out of range, or the
-            sequence is empty or longer than the context.
+            When `input_ids` does not hold integers, an id is out of range, the sequence
+            is empty or longer than the context, or a result is not finite (names the
+            first state of the pass that is not).
         MemoryError
             When the result or the scratch does not fit.
 
@@ -125,8 +126,8 @@ class Inference(ModelBase):
         Raises
         ------
         TypeError, ValueError
-            When an argument is unknown or out of range, or a token or sequence does
-            not fit the model.
+            When an argument is unknown or out of range, a token or sequence does not
+            fit the model, or a result is not finite (as in `logits`).
         MemoryError
             When the result or the scratch does not fit.
 

@@ -54,7 +54,7 @@ class Saving(Generation):
         RuntimeError
             When the model has an adapter: merge or remove it first.
         ValueError
-            When `dtype` is unknown, or a weight is beyond the largest float16.
+            When `dtype` is unknown, or a weight is beyond its largest number.
         OSError
             When the disk refuses; files that were there stay as they were.
         """

@@ -12,6 +12,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
+from vaccine_swift.engines.torch.checks import check_held
 from vaccine_swift.engines.torch.dropout import Masks, SeededDropout
 from vaccine_swift.engines.torch.streams import stream_key, uniforms
 
@@ -119,18 +120,32 @@ class Adapter:
         return float(np.sqrt(total))
 
     def merge(self) -> None:
-        """W += scale · B A, the sum formed in float32."""
+        """W += scale · B A, the sum formed in float32.
+
+        Raises
+        ------
+        ValueError
+            When a weight's precision does not hold a sum; nothing has changed.
+        """
         with torch.no_grad():
+            for name, layer in self.layers.items():
+                merged = _merged(layer)
+                check_held(f"{name}.weight, merged", merged, merged.dtype)
             for layer in self.layers.values():
-                weight = layer.get_base_layer().weight
-                update = layer.get_delta_weight(_NAME)
-                weight.copy_((weight.float() + update.float()).to(weight.dtype))
+                layer.get_base_layer().weight.copy_(_merged(layer))
 
     def remove(self) -> None:
         """Put the plain layers back."""
         self._peft.unload()
         for name in ("peft_config", "_hf_peft_config_loaded"):
             self._model.__dict__.pop(name, None)
+
+
+def _merged(layer: Any) -> torch.Tensor:
+    """A layer's weight with the adapter, rounded as the weight is."""
+    weight = layer.get_base_layer().weight
+    update = layer.get_delta_weight(_NAME)
+    return (weight.float() + update.float()).to(weight.dtype)
 
 
 def _wrapped(model: nn.Module, names: Sequence[str], ranks: Sequence[int]) -> Any:

@@ -42,8 +42,8 @@ class Generation(TorchModelBase):
         Raises
         ------
         ValueError
-            When a prompt and its continuation exceed the context, or a token is
-            outside the vocabulary.
+            When a prompt and its continuation exceed the context, a token is outside
+            the vocabulary, or logits are not finite (names the prompt and the token).
         """
         padded(input_ids, None, offsets, self.configuration, torch.device("cpu"))
         prompts = np.split(np.asarray(input_ids).astype(np.int64), offsets[1:-1])
@@ -64,9 +64,8 @@ class Generation(TorchModelBase):
             alike.sort(key=lambda place: len(prompts[place]))
             for start in range(0, len(alike), together):
                 chosen = alike[start : start + together]
-                choice = _Choice(
-                    temperature, top_p, seed, [first_prompt + place for place in chosen]
-                )
+                numbers = [first_prompt + place for place in chosen]
+                choice = _Choice(temperature, top_p, seed, numbers)
                 rows = [prompts[place] for place in chosen]
                 found = self._continued(rows, limit, ends, choice)
                 for place, tokens in zip(chosen, found, strict=True):
@@ -118,10 +117,12 @@ class _Choice(LogitsProcessor):  # type: ignore[misc]
         self._temperature = temperature
         self._top_p = top_p
         self._keys = [stream_key(seed, prompt) for prompt in prompts]
+        self._prompts = prompts
         self._step = 0
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         logits = scores.float()
+        self._check_finite(logits)
         if self._temperature == 0:
             tokens = logits.argmax(-1)
         else:
@@ -133,6 +134,15 @@ class _Choice(LogitsProcessor):  # type: ignore[misc]
         self._step += 1
         result = torch.full_like(scores, -math.inf)
         return result.scatter_(1, tokens[:, None], 0.0)
+
+    def _check_finite(self, logits: torch.Tensor) -> None:
+        rows = (~torch.isfinite(logits).all(-1)).nonzero()[:, 0].tolist()
+        if rows:
+            prompt = min(self._prompts[row] for row in rows)
+            raise ValueError(
+                f"the logits of prompt {prompt} are not finite at new token "
+                f"{self._step}"
+            )
 
     def _draw(self, logits: npt.NDArray[np.float32], key: np.uint64) -> int:
         distances = (logits - logits.max()).astype(np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,16 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from vaccine_swift.engines.torch.base import TorchModelBase, as_array, tensor_like
+from vaccine_swift.engines.torch.batch import PaddedBatch
 from vaccine_swift.engines.torch.hooks import State, visiting
 
 __all__ = ["Inference"]
+
+_NAMES: Final = {
+    "attention": "attention output",
+    "mlp": "feed-forward output",
+    "residual": "residual stream",
+}
 
 
 class Inference(TorchModelBase):
@@ -22,7 +29,9 @@ class Inference(TorchModelBase):
         """Float32 [T, V] of one sequence."""
         batch = self._batch(input_ids, None, np.array([0, len(input_ids)]))
         with torch.no_grad():
-            return as_array(self._scores(batch, batch.places))
+            scores = self._scores(batch, batch.places)
+        self._check_finite(scores, batch, "logits of token {} are")
+        return as_array(scores)
 
     def hidden_states(
         self,
@@ -56,6 +65,10 @@ class Inference(TorchModelBase):
         places = {(what, layer): self._places[what, layer] for layer in chosen}
         with torch.no_grad(), visiting(places, visit, tuple(batch.ids.shape)):
             self._scores(batch, batch.places[:0])
+        for layer in chosen:
+            name = f"{_NAMES[what]} of layer {layer}"
+            values = torch.from_numpy(found[layer])
+            self._check_finite(values, batch, f"row {{}} of the {name} is", "")
         return np.stack([found[layer] for layer in chosen])
 
     def loss(
@@ -87,7 +100,9 @@ class Inference(TorchModelBase):
         """Float32 [rows, V] at the supervised tokens."""
         batch = self._batch(input_ids, labels, offsets, trimmed=True)
         with torch.no_grad():
-            return as_array(self._scores(batch, batch.rows).log_softmax(-1))
+            values = self._scores(batch, batch.rows).log_softmax(-1)
+        self._check_finite(values, batch, "logits of supervised token {} are")
+        return as_array(values)
 
     def _losses(
         self,
@@ -100,6 +115,24 @@ class Inference(TorchModelBase):
             scores = self._scores(batch, batch.rows)
             targets = batch.targets.to(scores.device)
             losses = cross_entropy(scores, targets, reduction="none")
-        if not torch.isfinite(losses).all():
-            raise ValueError("the loss is not finite")
+        self._check_finite(losses[:, None], batch, "loss is")
         return losses
+
+    def _check_finite(
+        self, values: torch.Tensor, batch: PaddedBatch, what: str, article: str = "the "
+    ) -> None:
+        """Name the first state of the pass, run again, where a row is not finite."""
+        wrong = ~torch.isfinite(values).all(-1)
+        if not wrong.any():
+            return
+        said = article + what.format(int(wrong.nonzero()[0, 0]))
+        first: list[str] = []
+
+        def visit(state: State, layer: int, values: torch.Tensor) -> None:
+            if not first and not torch.isfinite(batch.packed(values)).all():
+                first.append(f"the {_NAMES[state]} of layer {layer}")
+
+        with torch.no_grad(), visiting(self._places, visit, tuple(batch.ids.shape)):
+            self._scores(batch, batch.places[:0])
+        place = first[0] if first else "the logits themselves"
+        raise ValueError(f"{said} not finite; the first state that is not: {place}")

@@ -12,6 +12,7 @@ from torch import nn
 
 from vaccine_swift.engines.torch.adapter import Adapter
 from vaccine_swift.engines.torch.base import as_array
+from vaccine_swift.engines.torch.checks import check_held
 from vaccine_swift.engines.torch.custom_losses import CustomLosses
 from vaccine_swift.engines.torch.generation import Generation
 from vaccine_swift.engines.torch.hooks import state_modules
@@ -93,7 +94,8 @@ class TorchModel(Inference, CustomLosses, Generation):
         Raises
         ------
         ValueError
-            For an unknown name, another shape, NaN or infinity.
+            For an unknown name, another shape, NaN, infinity, or a number that the
+            tensor's precision does not hold.
         """
         target = self._tensor(kind, name)
         array = np.ascontiguousarray(values, np.float32)
@@ -102,9 +104,8 @@ class TorchModel(Inference, CustomLosses, Generation):
                 f"{name}: the shape must be {list(target.shape)}, got "
                 f"{list(array.shape)}"
             )
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name}: an element is not finite")
         source = torch.tensor(array)
+        check_held(name, source, target.dtype)
         if target.is_meta:
             own = self._class_name(name)
             placed = source.to(self._placed[own], target.dtype)
