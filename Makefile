@@ -102,11 +102,11 @@ test-lowest: $(DEV)/installed  ## Test with the lowest versions of all dependenc
 		python/tests/test_trainer.py python/tests/test_files_hostile.py python/tests/test_cli_align.py
 
 .PHONY: test-asan test-ubsan test-tsan
-test-asan: $(DEV)/installed  ## Test the core with AddressSanitizer
+test-asan: $(DEV)/installed  ## Test the core from Swift and Python with AddressSanitizer
 	$(DEV)/bin/python python/scripts/sanitized_tests.py address
-test-ubsan: $(DEV)/installed  ## Test the core's C with UndefinedBehaviorSanitizer
+test-ubsan: $(DEV)/installed  ## The same with UndefinedBehaviorSanitizer, which looks at C
 	$(DEV)/bin/python python/scripts/sanitized_tests.py undefined
-test-tsan: $(DEV)/installed  ## Test the core with ThreadSanitizer
+test-tsan: $(DEV)/installed  ## The same with ThreadSanitizer
 	$(DEV)/bin/python python/scripts/sanitized_tests.py thread
 
 .PHONY: check-stubs

@@ -1,11 +1,16 @@
+import Synchronization
 package import VaccineNumerics
 
 // Matrices for tests. Their memory is never given back: a test process is short.
+
+/// Where it lies, so that LeakSanitizer sees that it is known.
+private let addresses = Mutex<[UInt]>([])
 
 /// A zeroed matrix.
 package func zeros(_ rows: Int, _ columns: Int) -> Matrix {
     let memory = UnsafeMutablePointer<Float>.allocate(capacity: max(1, rows * columns))
     unsafe memory.initialize(repeating: 0, count: max(1, rows * columns))
+    unsafe addresses.withLock { unsafe $0.append(UInt(bitPattern: memory)) }
     return unsafe Matrix(base: memory, rows: rows, columns: columns, stride: columns)
 }
 

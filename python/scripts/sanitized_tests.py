@@ -1,7 +1,9 @@
-"""Test the binary module compiled with a sanitizer of the Swift toolchain.
+"""Test the core, compiled with a sanitizer, from Swift and Python.
 
-``python python/scripts/sanitized_tests.py address`` (or ``undefined``, ``thread``). The
-module goes beside links to the package's files, so that the usual one stays as it is.
+``python python/scripts/sanitized_tests.py address`` (or ``undefined``, ``thread``) runs
+all Swift tests and the core's Python tests; with ``swift`` or files of Python tests
+after it, those alone. Each of both builds has a folder of its own, and the module goes
+beside links to the package's files, so that the usual one stays as it is.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ class Sanitizer:
     runtimes: tuple[str, ...]
     options: tuple[tuple[str, str], ...]
     before: tuple[str, ...] = ()
+    # SwiftPM links an executable with the runtimes of those that it knows.
+    known: bool = True
 
 
 SANITIZERS = {
@@ -64,6 +68,7 @@ SANITIZERS = {
         ),
         ("ubsan_standalone",),
         (("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1:handle_sigbus=0"),),
+        known=False,
     ),
     "thread": Sanitizer(
         ("--sanitize=thread",),
@@ -78,6 +83,27 @@ SANITIZERS = {
         ("setarch", "-R"),
     ),
 }
+
+
+def swift_tests(name: str, sanitizer: Sanitizer) -> int:
+    """The exit status of all Swift tests.
+
+    None of them is written for XCTest. AddressSanitizer looks for leaks too.
+    """
+    command = [*sanitizer.before, build_hook.find_swift(), "test", "--disable-xctest"]
+    command += ["--scratch-path", str(ROOT / f".build-{name}-tests")]
+    command += sanitizer.flags
+    if not sanitizer.known:
+        for library in map(runtime, sanitizer.runtimes):
+            folder = str(Path(library).parent)
+            for option in (library, "-rpath", folder):
+                command += ["-Xlinker", option]
+    options = {
+        variable: value.replace("detect_leaks=0", "detect_leaks=1")
+        for variable, value in sanitizer.options
+    }
+    environment = os.environ | options
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def compiled(name: str, sanitizer: Sanitizer, scratch: Path) -> Path:
@@ -116,13 +142,10 @@ def runtime(name: str) -> str:
     return str(found[0])
 
 
-def main() -> int:
-    """The exit status of the tests."""
-    name = sys.argv[1]
-    sanitizer = SANITIZERS[name]
+def python_tests(name: str, sanitizer: Sanitizer, tests: list[str]) -> int:
+    """The exit status of these Python tests."""
     scratch = ROOT / f".build-{name}"
     folder = package(compiled(name, sanitizer, scratch), scratch / "package")
-    tests = sys.argv[2:] or [f"python/tests/{each}.py" for each in TESTS]
     environment = os.environ | dict(sanitizer.options)
     environment["PYTHONPATH"] = str(folder)
     environment["VACCINE_PATIENCE"] = "20"
@@ -130,6 +153,20 @@ def main() -> int:
     command = [*sanitizer.before, "env", preload, sys.executable, "-m", "pytest", "-q"]
     command += ["-p", "no:cacheprovider", *tests]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def main() -> int:
+    """The exit status of the tests that are asked for."""
+    name, *chosen = sys.argv[1:]
+    sanitizer = SANITIZERS[name]
+    tests = [each for each in chosen if each != "swift"]
+    if "swift" in chosen or not chosen:
+        status = swift_tests(name, sanitizer)
+        if status or chosen == ["swift"]:
+            return status
+    return python_tests(
+        name, sanitizer, tests or [f"python/tests/{each}.py" for each in TESTS]
+    )
 
 
 if __name__ == "__main__":
