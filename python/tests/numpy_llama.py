@@ -128,31 +128,66 @@ class NumpyLlama:
         return total / count
 
 
-def rows_of_one_layer(oracle: NumpyLlama, ids: Array, rows: Array) -> Array:
-    """Logits [rows, V] of a model with one layer, without all pairs of tokens."""
-    layer, config = "model.layers.0", oracle.config
-    name = f"{layer}.self_attn"
+def rows_of_one_layer(
+    oracle: NumpyLlama, ids: Array, rows: Array, shifts: Array | None = None
+) -> Array:
+    """Logits [rows, V] of a model with one layer, without all pairs of tokens.
+
+    `rows` ascend; `shifts` [rows, C] is added to their attention outputs.
+    """
+    return after_attention(oracle, ids, rows, mixed_values(oracle, ids, rows), shifts)
+
+
+def mixed_values(oracle: NumpyLlama, ids: Array, rows: Array, block: int = 64) -> Array:
+    """What the only layer's attention mixes for some rows, [rows, H * D]."""
+    name, config = "model.layers.0.self_attn", oracle.config
     heads, groups = config["num_attention_heads"], config["num_key_value_heads"]
     size = config["head_dim"]
     x = oracle.weights["model.embed_tokens.weight"][ids].astype(np.float64)
-    h = oracle.normalise(f"{layer}.input_layernorm", x)
+    h = oracle.normalise("model.layers.0.input_layernorm", x)
 
     def projected(word: str, count: int) -> Array:
         return oracle.project(f"{name}.{word}_proj", h).reshape(len(ids), count, size)
 
-    query = oracle.rotate(projected("q", heads))[rows]
-    key = np.repeat(oracle.rotate(projected("k", groups)), heads // groups, axis=1)
-    value = np.repeat(projected("v", groups), heads // groups, axis=1)
-    mixed = np.empty((len(rows), heads * size))
-    for place, row in enumerate(rows):
-        scores = np.einsum("hd,shd->hs", query[place], key[: row + 1]) / np.sqrt(size)
-        scores = np.exp(scores - scores.max(-1, keepdims=True))
-        scores /= scores.sum(-1, keepdims=True)
-        mixed[place] = np.einsum("hs,shd->hd", scores, value[: row + 1]).reshape(-1)
-    x = x[rows] + oracle.project(f"{name}.o_proj", mixed)
+    query = oracle.rotate(projected("q", heads))[rows] / np.sqrt(size)
+    key = oracle.rotate(projected("k", groups))
+    value = np.concatenate(
+        [projected("v", groups), np.ones((len(ids), groups, 1))], axis=-1
+    )
+    mixed = np.empty((len(rows), heads, size))
+    for start in range(0, len(rows), block):
+        part = rows[start : start + block]
+        first, last = part[0], part[-1] + 1
+        future = np.arange(first, last) > part[:, None]
+        for head in range(heads):
+            group = head * groups // heads
+            scores = query[start : start + block, head] @ key[:last, group].T
+            np.exp(scores, out=scores)
+            scores[:, first:][future] = 0
+            sums = scores @ value[:last, group]
+            mixed[start : start + block, head] = sums[:, :size] / sums[:, size:]
+    return mixed.reshape(len(rows), heads * size)
+
+
+def after_attention(
+    oracle: NumpyLlama, ids: Array, rows: Array, mixed: Array, shifts: Array | None
+) -> Array:
+    """Logits [rows, V] of a model with one layer from what its attention mixed."""
+    layer = "model.layers.0"
+    x = oracle.weights["model.embed_tokens.weight"][ids[rows]].astype(np.float64)
+    x = x + oracle.project(f"{layer}.self_attn.o_proj", mixed)
+    x = x + (0 if shifts is None else shifts)
     h = oracle.normalise(f"{layer}.post_attention_layernorm", x)
     gate = oracle.project(f"{layer}.mlp.gate_proj", h)
     gated = gate / (1 + np.exp(-gate)) * oracle.project(f"{layer}.mlp.up_proj", h)
     x = x + oracle.project(f"{layer}.mlp.down_proj", gated)
-    head = "model.embed_tokens" if config["tie_word_embeddings"] else "lm_head"
+    tied = oracle.config["tie_word_embeddings"]
+    head = "model.embed_tokens" if tied else "lm_head"
     return oracle.normalise("model.norm", x) @ oracle.weights[f"{head}.weight"].T
+
+
+def next_token_loss(logits: Array, ids: Array) -> float:
+    """Mean cross-entropy of the tokens of one sequence but the first."""
+    shifted = logits[:-1] - logits[:-1].max(-1, keepdims=True)
+    chosen = shifted[np.arange(len(ids) - 1), ids[1:]]
+    return float(np.mean(np.log(np.exp(shifted).sum(-1)) - chosen))
