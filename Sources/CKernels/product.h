@@ -3,12 +3,11 @@
 //   LANES, TILE_ROWS, TILE_COLUMNS   floats of a vector; the part of C that is held in registers
 //   Word                         a 4-byte step along k: one float32, or a pair of bfloat16
 //   Vector                       LANES floats; WordVector: LANES words
-//   Narrow, NarrowWords          the same, eight
 //   multiply_add(sums, factor, words)   sums + factor · words, for one word of A;
-//   narrow_multiply_add          the same, eight
 //   pack_rows                    brings rows of B into panels
 //   pack_panel                   brings columns of B, which is held transposed, into one panel
 //   transpose                    target[j, i] = source[i, j] for rows × columns words
+//   SQUARE, Column, turn_square  the same for LANES × LANES words, into registers
 //   WORD                         values along k in a word
 //   IN_PLACE                     whether whole columns of rows are read where they lie
 // Both precisions share everything but these.

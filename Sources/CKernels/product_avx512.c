@@ -13,8 +13,6 @@
 
 typedef float Vector __attribute__((vector_size(64), aligned(4)));
 typedef Vector WordVector;
-typedef float Narrow __attribute__((vector_size(32), aligned(4)));
-typedef Narrow NarrowWords;
 
 #define FUNCTION product_avx512
 #define ROW_FUNCTION row_product_avx512
@@ -26,11 +24,6 @@ typedef Narrow NarrowWords;
 static inline
     __attribute__((always_inline)) Vector multiply_add(Vector sums, float factor, Vector words) {
     return (Vector)_mm512_fmadd_ps(_mm512_set1_ps(factor), (__m512)words, (__m512)sums);
-}
-
-static inline __attribute__((always_inline)) Narrow narrow_multiply_add(
-    Narrow sums, float factor, Narrow words) {
-    return (Narrow)_mm256_fmadd_ps(_mm256_set1_ps(factor), (__m256)words, (__m256)sums);
 }
 
 #include "pack_float32.h"

@@ -9,7 +9,7 @@
 #include "products.h"
 
 typedef float Vector __attribute__((vector_size(32), aligned(4)));
-typedef Vector WordVector, Narrow, NarrowWords;
+typedef Vector WordVector;
 
 #define FUNCTION product_baseline
 #define ROW_FUNCTION row_product_baseline
@@ -24,8 +24,6 @@ static inline
     const Vector factors = {factor, factor, factor, factor, factor, factor, factor, factor};
     return __builtin_elementwise_fma(factors, words, sums);
 }
-
-#define narrow_multiply_add multiply_add
 
 #include "pack_float32.h"
 

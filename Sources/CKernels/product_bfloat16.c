@@ -15,8 +15,6 @@
 
 typedef float Vector __attribute__((vector_size(64), aligned(4)));
 typedef uint32_t WordVector __attribute__((vector_size(64), aligned(4)));
-typedef float Narrow __attribute__((vector_size(32), aligned(4)));
-typedef uint32_t NarrowWords __attribute__((vector_size(32), aligned(4)));
 
 #define FUNCTION product_avx512_bfloat16
 #define ROW_FUNCTION row_product_avx512_bfloat16
@@ -29,12 +27,6 @@ static inline __attribute__((always_inline)) Vector multiply_add(
     Vector sums, uint32_t factor, WordVector words) {
     return (Vector)_mm512_dpbf16_ps(
         (__m512)sums, (__m512bh)_mm512_set1_epi32((int)factor), (__m512bh)words);
-}
-
-static inline __attribute__((always_inline)) Narrow narrow_multiply_add(
-    Narrow sums, uint32_t factor, NarrowWords words) {
-    return (Narrow)_mm256_dpbf16_ps(
-        (__m256)sums, (__m256bh)_mm256_set1_epi32((int)factor), (__m256bh)words);
 }
 
 // Two rows of B become one row of pairs.

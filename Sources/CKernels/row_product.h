@@ -3,20 +3,12 @@
 // nothing of the weight is packed, and an element is the same chain of additions as in product.h,
 // which includes this file.
 
-// For up to eight rows of A: half a vector of AVX-512, two of which are multiplied at a time.
-enum { NARROW = 8 };
+#include "turned_product.h"
+
 // Rows that are transposed at once.
 enum { SUM_ROWS = 16 };
 
 #define TILE few_rows
-#define Sums Narrow
-#define Words NarrowWords
-#define COUNT 1
-#define ADD narrow_multiply_add
-#define FETCH true
-#include "tile.h"
-
-#define TILE some_more_rows
 #define Sums Vector
 #define Words WordVector
 #define COUNT 1
@@ -70,10 +62,8 @@ static void packed_rows_with_weight(ptrdiff_t rows, ptrdiff_t outputs, ptrdiff_t
         const ptrdiff_t some = smaller(outputs - o, TILE_ROWS);
         for (ptrdiff_t p = 0; p < rows; p += width) {
             const Right columns = {packed + p * k, width, 1};
-            if (width == NARROW)
+            if (width == LANES)
                 few_rows((int)some, k, &weight, &columns, tile.sums, width, false);
-            else if (width == LANES)
-                some_more_rows((int)some, k, &weight, &columns, tile.sums, width, false);
             else
                 more_rows((int)some, k, &weight, &columns, tile.sums, width, false);
             add_transposed(&tile, width, smaller(rows - p, width), some, c + p * c_stride + o,
@@ -84,20 +74,29 @@ static void packed_rows_with_weight(ptrdiff_t rows, ptrdiff_t outputs, ptrdiff_t
 
 bool ROW_FUNCTION(VaccineShape shape, VaccineFactor a, VaccineWeight b, float *c,
     ptrdiff_t c_stride, bool accumulate) {
-    Word *packed = packing_buffer();
-    if (packed == NULL) return false;
     const ptrdiff_t words = (shape.k + WORD - 1) / WORD, step = packed_rows(words);
+    const Left left = {(const Word *)a.words, a.row, 1};
+    Left weight = {(const Word *)b.values, b.stride / WORD, 1};
+    if (shape.m <= TURNED_ROWS) {
+        const ptrdiff_t done
+            = turned_product(shape, &left, &weight, words, step, c, c_stride, accumulate);
+        weight.words += done * weight.row;
+        c += done;
+        shape.n -= done;
+    }
+    Word *packed = shape.n > 0 ? packing_buffer() : NULL;
+    if (packed == NULL) return shape.n == 0;
     const ptrdiff_t chunk = PACKED_PANELS * VACCINE_PANEL;
     for (ptrdiff_t t = 0; t < shape.m; t += chunk) {
         const ptrdiff_t rows = smaller(shape.m - t, chunk);
-        const ptrdiff_t width = rows <= NARROW ? NARROW : rows <= LANES ? LANES : TILE_COLUMNS;
+        const ptrdiff_t width = rows <= LANES ? LANES : TILE_COLUMNS;
         for (ptrdiff_t start = 0; start < words; start += step) {
             const ptrdiff_t k = smaller(words - start, step);
             for (ptrdiff_t p = 0; p < rows; p += width)
-                pack_few((const Word *)a.words + (t + p) * a.row + start, a.row,
+                pack_few(left.words + (t + p) * left.row + start, left.row,
                     smaller(rows - p, width), width, k, packed + p * k);
-            const Left weight = {(const Word *)b.values + start, b.stride / WORD, 1};
-            packed_rows_with_weight(rows, shape.n, k, packed, width, weight, c + t * c_stride,
+            const Left part = {weight.words + start, weight.row, 1};
+            packed_rows_with_weight(rows, shape.n, k, packed, width, part, c + t * c_stride,
                 c_stride, accumulate || start > 0);
         }
     }

@@ -14,10 +14,12 @@ typedef uint32_t Eight __attribute__((vector_size(32)));
 #define LOW_HALVES(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
 #define HIGH_HALVES(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
 
-// target[j, i] = source[i, j] for SQUARE rows and columns; strides in bytes.
-static inline __attribute__((always_inline)) void transpose_square(
-    const void *source, ptrdiff_t stride, void *target, ptrdiff_t target_stride) {
-    Eight r[8], t[8];
+typedef Eight Column;
+
+// columns[j][i] = source[i, j] for SQUARE rows and columns; stride in bytes.
+static inline __attribute__((always_inline)) void turn_square(
+    const void *source, ptrdiff_t stride, Column t[SQUARE]) {
+    Eight r[8];
 #pragma clang loop unroll(full)
     for (int i = 0; i < 8; i++) memcpy(&r[i], (const char *)source + i * stride, sizeof r[i]);
 #pragma clang loop unroll(full)
@@ -37,6 +39,14 @@ static inline __attribute__((always_inline)) void transpose_square(
         t[i] = LOW_HALVES(r[i], r[i + 4]);
         t[i + 4] = HIGH_HALVES(r[i], r[i + 4]);
     }
+}
+
+// target[j, i] = source[i, j] for SQUARE rows and columns; strides in bytes.
+static inline __attribute__((always_inline)) void transpose_square(
+    const void *source, ptrdiff_t stride, void *target, ptrdiff_t target_stride) {
+    Column columns[8];
+    turn_square(source, stride, columns);
 #pragma clang loop unroll(full)
-    for (int i = 0; i < 8; i++) memcpy((char *)target + i * target_stride, &t[i], sizeof t[i]);
+    for (int i = 0; i < 8; i++)
+        memcpy((char *)target + i * target_stride, &columns[i], sizeof columns[i]);
 }

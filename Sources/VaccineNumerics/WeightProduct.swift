@@ -90,7 +90,9 @@ private let fewRows = 64
 private let fewestRows = 3
 
 private func rowProduct(_ a: Factor, _ w: Weight, into y: Matrix) {
-    Threads.forEachRange(of: w.rows, unit: 14) { outputs in
+    // Whole tiles of outputs, for up to four rows and for more.
+    let unit = y.rows <= 4 ? 32 : 14
+    Threads.forEachRange(of: w.rows, unit: unit) { outputs in
         let shape = VaccineShape(m: y.rows, n: outputs.count, k: a.length)
         let (c, w) = (y.columns(outputs), w.rows(outputs))
         let done: Bool

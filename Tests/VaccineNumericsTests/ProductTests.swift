@@ -133,7 +133,10 @@ private func rounded(_ x: Matrix) -> Matrix {
 
     /// The weight is read as it lies for few rows, and packed for many: an element is the same to the last bit.
     @Test(
-        arguments: [(7, 70, 100), (9, 3, 7), (33, 16, 1301), (64, 33, 640), (130, 18, 31)],
+        arguments: [
+            (1, 70, 1301), (2, 97, 640), (3, 32, 31), (4, 64, 1200), (7, 70, 100), (9, 3, 7),
+            (33, 16, 1301), (64, 33, 640), (130, 18, 31),
+        ],
         [Precision.float32, .bfloat16])
     func rowsAloneAreThoseOfAProductOfMany(
         shape: (Int, Int, Int), precision: Precision
