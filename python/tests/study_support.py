@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data_tokenizers import byte_tokenizer
+import checkpoint_files as files
+from data_tokenizers import CHAT_TEMPLATE, byte_tokenizer
 
 import vaccine_swift as vs
 from vaccine_swift import study
@@ -45,6 +46,18 @@ def write_study_model(directory: Path) -> Path:
     vs.CausalLM.from_config(config, seed=3).save_pretrained(directory)
     tokenizer.save(directory)
     return directory
+
+
+def write_study_gguf(path: Path) -> Path:
+    """A random Llama in Q8_0 with the bytes as its vocabulary."""
+    config = files.gguf_config(max_position_embeddings=2048)
+    metadata = files.tokenizer_metadata(bos_token_id=None) | {
+        "tokenizer.chat_template": CHAT_TEMPLATE
+    }
+    weights = files.random_weights(config, seed=3)
+    return files.write_gguf(
+        path, config, weights, quantization="Q8_0", metadata=metadata
+    )
 
 
 def tiny_study(model: Path, **changes: Any) -> study.StudyConfig:

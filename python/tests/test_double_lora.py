@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import checkpoint_files as files
-import data_tokenizers
 import numpy as np
 import pytest
 import small_models
-from study_support import tiny_study
+from study_support import tiny_study, write_study_gguf
 
 import vaccine_swift as vs
 from vaccine_swift import study
@@ -222,16 +220,7 @@ def test_a_run_above_another_frozen_adapter_is_not_resumed(tmp_path: Path) -> No
 
 @pytest.fixture(scope="module")
 def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random Llama in Q8_0 with the bytes as its vocabulary."""
-    path = tmp_path_factory.mktemp("model") / "model.gguf"
-    config = files.gguf_config(max_position_embeddings=2048)
-    metadata = files.tokenizer_metadata(bos_token_id=None) | {
-        "tokenizer.chat_template": data_tokenizers.CHAT_TEMPLATE
-    }
-    weights = files.random_weights(config, seed=3)
-    return files.write_gguf(
-        path, config, weights, quantization="Q8_0", metadata=metadata
-    )
+    return write_study_gguf(tmp_path_factory.mktemp("model") / "model.gguf")
 
 
 def test_a_study_in_blocks_finds_what_one_in_numbers_finds(

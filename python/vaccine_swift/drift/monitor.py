@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range
 from vaccine_swift.batches import Example
-from vaccine_swift.drift.accumulator import Accumulator
 from vaccine_swift.drift.probe import Capture, Groups, Ids, Probe
+from vaccine_swift.drift.probe_states import ProbeStates
 from vaccine_swift.drift.report_schema import estimate
 from vaccine_swift.files import append_line, write_text
 from vaccine_swift.models import CausalLM
@@ -105,7 +104,7 @@ class Monitor(TrainerCallback):
         self._given = reference
         self._confidence = confidence
         self._path = None if path is None else Path(path)
-        self._start: list[npt.NDArray[np.float32]] = []
+        self._start: ProbeStates | None = None
         self.history: list[dict[str, Any]] = []
         self.report: Report | None = None
 
@@ -121,9 +120,7 @@ class Monitor(TrainerCallback):
                 f"the model must have the reference's {size[0]} layers of width "
                 f"{size[1]}, got {other[0]} of width {other[1]}"
             )
-        self._start = [
-            self._capture.states(reference, batch) for batch, _ in self._probe.batches()
-        ]
+        self._start = ProbeStates(reference, self._capture, self._probe)
         self.history = []
         self.report = None
         if self._path is not None:
@@ -151,23 +148,15 @@ class Monitor(TrainerCallback):
         return draw_history(self.history, ax)
 
     def _measure(self, args: Any, state: Any, model: CausalLM) -> None:
-        layers, width = self._capture.size(model)
-        accumulator = Accumulator(
-            layers=layers,
-            width=width,
+        if self._start is None:
+            raise RuntimeError("training has not begun: there is no reference")
+        accumulator = self._start.compared(
+            model,
             metadata={
                 "reference": "start" if self._given is None else repr(self._given),
                 "current": f"step {state.global_step}",
-                "what": self._capture.what,
-                "pool": self._capture.pool,
             },
         )
-        for start, (batch, chosen) in zip(
-            self._start, self._probe.batches(), strict=True
-        ):
-            ids, masks = self._probe.rows(batch, chosen, self._capture.pool)
-            current = self._capture.states(model, batch)
-            accumulator.update(start, current, ids=ids, groups=masks)
         self.report = accumulator.report(tests=[], confidence=self._confidence)
         self._record(args, state, self.report.to_dict())
 

@@ -114,6 +114,8 @@ def run_on(
         if isinstance(error, Exception):
             wait(pending)
         raise
+    finally:
+        _inputs.cache_clear()  # of workers that are threads of this process
 
 
 def carry_out(order: Order) -> None:

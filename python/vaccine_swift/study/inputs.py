@@ -17,6 +17,7 @@ from vaccine_swift.machine.threads import show_config
 from vaccine_swift.models.engine_choice import EngineChoice
 from vaccine_swift.models.loading import available_dtype
 from vaccine_swift.study.attack import attack_rows
+from vaccine_swift.study.base_model import BaseModel
 from vaccine_swift.study.config import NO_ROWS, SMOLLM2
 from vaccine_swift.study.splits import attacking_rows, safety_rows, split_task
 from vaccine_swift.study.tasks import Row, Task, load_task
@@ -50,10 +51,13 @@ class Inputs:
     ----------
     path : Path
         The model's directory or file.
+    base : BaseModel
+        The model of it that stages share.
     """
 
     def __init__(self, model: str) -> None:
         self.path = assets.fetch_smollm2() if model == SMOLLM2 else Path(model)
+        self.base = BaseModel(self.path)
         self._digest = _digest_of_files(self.path)
         self._task = functools.cache(_task)
         self._own = functools.cache(_own)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from vaccine_swift import drift
+from vaccine_swift.drift.probe import Capture, Probe
+from vaccine_swift.drift.probe_states import ProbeStates
 from vaccine_swift.study.evaluation import evaluate
 
 if TYPE_CHECKING:
+    from vaccine_swift import drift
     from vaccine_swift.data import Dataset
     from vaccine_swift.models import CausalLM
     from vaccine_swift.study.grid import Trial
     from vaccine_swift.study.tasks import Task
 
-__all__ = ["drift_curve", "drift_numbers", "measured"]
+__all__ = ["drift_curve", "drift_numbers", "measured", "probe_states"]
 
 _GROUPS: Final = ("restricted", "ordinary")
+_BATCH_SIZE: Final = 8
 _OF_LAYERS: Final = ("relative_drift", "rms", "cosine")
 
 
@@ -75,17 +78,32 @@ def drift_curve(monitor: drift.Monitor) -> list[dict[str, Any]]:
     ]
 
 
-def drift_numbers(
-    reference: CausalLM, current: CausalLM, probe: Dataset
-) -> dict[str, Any]:
+def probe_states(reference: CausalLM, probe: Dataset) -> ProbeStates:
+    """What drift is measured from: attention outputs, the mean over each prompt.
+
+    Parameters
+    ----------
+    reference : CausalLM
+        Before the attack.
+    probe : Dataset
+        Rows have ``kind``: restricted or ordinary.
+    """
+    capture = Capture("attention", "mean")
+    prompts = Probe.of(
+        probe, ids=None, groups="kind", pool=capture.pool, batch_size=_BATCH_SIZE
+    )
+    return ProbeStates(reference, capture, prompts)
+
+
+def drift_numbers(reference: ProbeStates, current: CausalLM) -> dict[str, Any]:
     """Drift of attention outputs from the aligned to the attacked model.
 
     Parameters
     ----------
-    reference, current : CausalLM
-        Before and after the attack.
-    probe : Dataset
-        Rows have ``kind``: restricted or ordinary.
+    reference : ProbeStates
+        Of the aligned model.
+    current : CausalLM
+        After the attack.
 
     Returns
     -------
@@ -96,11 +114,10 @@ def drift_numbers(
         drift, its interval and p-value; ``floor``: what rounding alone shows, for each
         layer, or None.
     """
-    measured = drift.compare(reference, current, probe, pool="mean", groups="kind")
-    report = cast(drift.Accumulator, measured).report(
+    report = reference.compared(current).report(
         tests=["contrast"],
         contrast=_GROUPS,
-        floor="bfloat16" if reference.dtype == "bfloat16" else None,
+        floor="bfloat16" if current.dtype == "bfloat16" else None,
     )
     content = report.to_dict()
     parts = {"overall": content} | {name: content["groups"][name] for name in _GROUPS}

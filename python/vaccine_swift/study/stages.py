@@ -9,18 +9,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vaccine_swift import drift
 from vaccine_swift.methods import SFT, method_class
-from vaccine_swift.models import CausalLM
-from vaccine_swift.models.loading import GGUF
 from vaccine_swift.study.alignment import alignment_method
 from vaccine_swift.study.arms import method_source
+from vaccine_swift.study.base_model import Adapted
 from vaccine_swift.study.config import SETTINGS, named_judge
 from vaccine_swift.study.estimate import estimated_seconds
 from vaccine_swift.study.evaluation.profiles import find_profile
-from vaccine_swift.study.measuring import drift_curve, drift_numbers, measured
+from vaccine_swift.study.measuring import (
+    drift_curve,
+    drift_numbers,
+    measured,
+    probe_states,
+)
 from vaccine_swift.study.store import Stage, Store, digest
 from vaccine_swift.study.training import examples, train
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from vaccine_swift.models import CausalLM
     from vaccine_swift.study.grid import Trial
     from vaccine_swift.study.inputs import Inputs
     from vaccine_swift.study.setting import StageName
@@ -69,7 +76,7 @@ class Workshop:
         return stages if align is None else {"align": align} | stages
 
     def model(self, trial: Trial, *, attacked: bool) -> CausalLM:
-        """A trial's model before or after the attack.
+        """A trial's model before or after the attack, which the caller keeps.
 
         Raises
         ------
@@ -78,13 +85,15 @@ class Workshop:
         """
         stages = self.stages(trial)
         attack = stages["attack"] if attacked else None
-        return self._model(trial, stages.get("align"), attack)
+        adapted = self._adapted(trial, stages.get("align"), attack)
+        return self._inputs.base.model(trial.settings, adapted)
 
     def expected_seconds(self, trial: Trial, stages: Iterable[Stage]) -> float:
         """Time that stages will take here, by a step on some of a trial's rows."""
         rows = self._inputs.alignment(trial) or self._inputs.attack(trial)
         batch = rows[: trial.settings["align_batch"]]
-        return estimated_seconds(stages, self._model(trial, None, None), batch, trial)
+        with self._lent(trial) as model:
+            return estimated_seconds(stages, model, batch, trial)
 
     def _align(self, trial: Trial) -> Stage:
         rows = self._inputs.alignment(trial)
@@ -92,15 +101,15 @@ class Workshop:
         streams = {name: self._inputs.stream(trial, name) for name in known.streams}
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
-            model = self._model(trial, None, None)
             pools = self._inputs.alignment_pools(trial)
-            method = alignment_method(trial, model, pools)
-            result = train(
-                *(model, rows, trial, "align", directory),
-                method=method,
-                report=report,
-                streams=streams,
-            )
+            with self._lent(trial) as model:
+                method = alignment_method(trial, model, pools)
+                result = train(
+                    *(model, rows, trial, "align", directory),
+                    method=method,
+                    report=report,
+                    streams=streams,
+                )
             return result | {"variance": getattr(method, "variance", None)}
 
         key = self._training(trial, "align", rows) | trial.arm
@@ -115,18 +124,18 @@ class Workshop:
         rows = self._inputs.attack(trial)
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
-            model = self._model(trial, align, None)
-            monitor = drift.Monitor(
-                examples(self._inputs.probe(trial), model, trial),
-                every=trial.settings["drift_every"],
-                groups="kind",
-            )
-            result = train(
-                *(model, rows, trial, "attack", directory),
-                method=SFT(),
-                report=report,
-                callbacks=[monitor],
-            )
+            with self._lent(trial, align) as model:
+                monitor = drift.Monitor(
+                    examples(self._inputs.probe(trial), model, trial),
+                    every=trial.settings["drift_every"],
+                    groups="kind",
+                )
+                result = train(
+                    *(model, rows, trial, "attack", directory),
+                    method=SFT(),
+                    report=report,
+                    callbacks=[monitor],
+                )
             return result | {"drift_curve": drift_curve(monitor)}
 
         key = self._training(trial, "attack", rows) | {
@@ -144,7 +153,8 @@ class Workshop:
         rows = self._inputs.evaluated(trial)
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
-            return measured(self._model(trial, align, attack), task, rows, trial)
+            with self._lent(trial, align, attack) as model:
+                return measured(model, task, rows, trial)
 
         key = self._trained(trial, align, attack) | {
             "settings": _key_settings(trial, "evaluate"),
@@ -161,9 +171,10 @@ class Workshop:
         rows = self._inputs.probe(trial)
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
-            reference = self._model(trial, align, None)
-            current = self._model(trial, align, attack)
-            return drift_numbers(reference, current, examples(rows, reference, trial))
+            with self._lent(trial, align) as reference:
+                aligned = probe_states(reference, examples(rows, reference, trial))
+            with self._lent(trial, align, attack) as current:
+                return drift_numbers(aligned, current)
 
         key = self._trained(trial, align, attack) | {
             **_key_settings(trial, "drift"),
@@ -172,30 +183,28 @@ class Workshop:
         cost = _DRIFT_COST * len(rows)
         return Stage("drift", key, cost, work, _folders(align, attack))
 
-    def _model(
-        self, trial: Trial, align: Stage | None, attack: Stage | None
-    ) -> CausalLM:
-        """The model with what the stages trained.
+    def _lent(
+        self, trial: Trial, align: Stage | None = None, attack: Stage | None = None
+    ) -> AbstractContextManager[CausalLM]:
+        """The model with what the stages trained, for a while."""
+        adapted = self._adapted(trial, align, attack)
+        return self._inputs.base.lent(trial.settings, adapted)
 
-        Two adapters: the first is merged, or frozen below the second where the weights
-        are held in blocks. One: the attack's is the alignment's, gone on with.
+    def _adapted(
+        self, trial: Trial, align: Stage | None, attack: Stage | None
+    ) -> Adapted:
+        """The adapters of a model that the stages trained.
+
+        Two: the alignment's is part of the model. One: the attack's is the
+        alignment's, gone on with.
         """
-        model = CausalLM.from_pretrained(
-            self._inputs.path,
-            dtype=trial.settings["dtype"],
-            engine=trial.settings.get("engine", "swift"),
-            device=trial.settings.get("device"),
+        if align is None or trial.settings["lora"] != "double":
+            align, attack = None, attack or align
+        below, above = (
+            None if stage is None else self._store.path(stage)
+            for stage in (align, attack)
         )
-        double = trial.settings["lora"] == "double"
-        if align is not None and (double or attack is None):
-            model.load_adapter(self._store.path(align))
-            if double and model.dtype == GGUF:
-                model.freeze_adapter()
-            elif double:
-                model.merge_adapter()
-        if attack is not None:
-            model.load_adapter(self._store.path(attack))
-        return model
+        return Adapted(below, above)
 
     def _training(self, trial: Trial, part: StageName, rows: Any) -> dict[str, Any]:
         """What determines a training, apart from what it starts from."""
