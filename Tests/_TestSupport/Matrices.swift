@@ -10,7 +10,7 @@ private let addresses = Mutex<[UInt]>([])
 package func zeros(_ rows: Int, _ columns: Int) -> Matrix {
     let memory = UnsafeMutablePointer<Float>.allocate(capacity: max(1, rows * columns))
     unsafe memory.initialize(repeating: 0, count: max(1, rows * columns))
-    unsafe addresses.withLock { unsafe $0.append(UInt(bitPattern: memory)) }
+    addresses.withLock { $0.append(UInt(bitPattern: memory)) }
     return unsafe Matrix(base: memory, rows: rows, columns: columns, stride: columns)
 }
 
