@@ -12,6 +12,7 @@ from vaccine_swift._arguments import check_word
 from vaccine_swift.drift.gate import Numbers, number_failure
 from vaccine_swift.drift.junit import Check, junit_text
 from vaccine_swift.drift.plain_report import PlainReport
+from vaccine_swift.files import write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,6 +41,8 @@ class KeptReport(PlainReport):
     schema: ClassVar[str]
     keys: ClassVar[tuple[str, ...]]
     """What the content must have."""
+    title: ClassVar[str]
+    """The heading of a page that is given none."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.content, Mapping):
@@ -69,6 +72,36 @@ class KeptReport(PlainReport):
         if drawing.empty:
             raise ValueError(f"kind={kind!r}: the report has nothing of it to draw")
         return shown_on(drawing, ax)
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        title: str | None = None,
+    ) -> str:
+        """One HTML page below 400 kB that needs no other file and no script.
+
+        Parameters
+        ----------
+        path : path, optional
+            Also write it there; the file appears whole or not at all.
+        title : str, optional
+            The page's heading; by default what kind of report it is.
+
+        Returns
+        -------
+        str
+            HTML with inline SVG.
+
+        Raises
+        ------
+        OSError
+            When the disk refuses.
+        """
+        text = self._page(self.title if title is None else title)
+        if path is not None:
+            write_text(path, text)
+        return text
 
     def to_junit(
         self,
@@ -101,6 +134,10 @@ class KeptReport(PlainReport):
     @property
     def sentence(self) -> str:
         """What was found, in one sentence."""
+        raise NotImplementedError
+
+    def _page(self, title: str) -> str:
+        """The whole page below a heading."""
         raise NotImplementedError
 
     def _checks(self) -> list[Check]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, Final
@@ -58,9 +57,7 @@ def page(content: Content, baseline: Content | None, title: str) -> str:
         more_prompts=tables.prompt_table(content, _PROMPTS, None),
         spectra=_spectra(content),
         words=words(content),
-        settings=json.dumps(
-            content["settings"], indent=2, ensure_ascii=False, default=str
-        ),
+        settings=content["settings"],
         **values,
     )
 

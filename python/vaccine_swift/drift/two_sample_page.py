@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, Final
@@ -31,8 +30,6 @@ _NAMES: Final = {
 
 def page(content: Content, title: str) -> str:
     """The whole page; see `TwoSampleReport.to_html`."""
-    settings = content["settings"]
-    text = json.dumps(settings, indent=2, ensure_ascii=False, default=str)
     return rendered(
         "drift/two_sample.html",
         title=title,
@@ -45,7 +42,7 @@ def page(content: Content, title: str) -> str:
         outlying=content.get("outlying"),
         outlying_table=_outlying_table(content),
         pictures=[DRAWINGS[kind](content) for kind in ("map", "density", "means")],
-        settings=text,
+        settings=content["settings"],
         **_shared(content),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vaccine_swift.drift.gate import Numbers, check_numbers
@@ -18,7 +17,6 @@ from vaccine_swift.drift.two_sample_content import (
 )
 from vaccine_swift.drift.two_sample_drawings import DRAWINGS
 from vaccine_swift.drift.two_sample_page import fragment, page
-from vaccine_swift.files import write_text
 from vaccine_swift.pages.frames import required_pandas
 
 if TYPE_CHECKING:
@@ -45,6 +43,7 @@ class TwoSampleReport(KeptReport):
 
     schema: ClassVar[str] = SCHEMA
     kind: ClassVar[str] = "report of two samples"
+    title: ClassVar[str] = "Two sets of embeddings"
     keys: ClassVar[tuple[str, ...]] = ("settings", "segments", "columns", "map")
 
     @property
@@ -69,31 +68,6 @@ class TwoSampleReport(KeptReport):
             ``p_value``, ``p_holm``, ``effect_size``, ``z``, ``permutations``.
         """
         return copy.deepcopy(dict(self.content))
-
-    def to_html(
-        self,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        title: str = "Two sets of embeddings",
-    ) -> str:
-        """One HTML page below 400 kB that needs no other file and no script.
-
-        Parameters
-        ----------
-        path : path, optional
-            Also write it there; the file appears whole or not at all.
-        title : str
-            The page's heading.
-
-        Raises
-        ------
-        OSError
-            When the disk refuses.
-        """
-        text = page(self.content, title)
-        if path is not None:
-            write_text(path, text)
-        return text
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row for each segment and test.
@@ -184,6 +158,9 @@ class TwoSampleReport(KeptReport):
     def __repr__(self) -> str:
         n, m = self.content["settings"]["rows"]
         return f"TwoSampleReport({n} and {m} rows: {self.sentence})"
+
+    def _page(self, title: str) -> str:
+        return page(self.content, title)
 
     def _repr_html_(self) -> str:
         return fragment(self.content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -35,10 +34,7 @@ def page(content: Content, title: str) -> str:
     """The whole page; see `WindowsReport.to_html`."""
     lines = most_evident(content, _MOST_LINES)
     left_out = len(content["settings"]["lines"]) - len(lines)
-    told = {**content["settings"], "lines": lines}
-    if left_out:
-        told["lines"] = [*lines, f"and {left_out} more"]
-    settings = json.dumps(told, indent=2, ensure_ascii=False, default=str)
+    told = [*lines, f"and {left_out} more"] if left_out else lines
     shown_windows = _shown_windows(content)
     return rendered(
         "drift/windows.html",
@@ -47,7 +43,7 @@ def page(content: Content, title: str) -> str:
         listed=len(shown_windows),
         count=len(content["windows"]),
         new=_new(content),
-        settings=settings,
+        settings={**content["settings"], "lines": told},
         **_shared(content),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vaccine_swift.drift.gate import Numbers, check_numbers
@@ -12,7 +11,6 @@ from vaccine_swift.drift.kept_report import KeptReport
 from vaccine_swift.drift.windows_content import SCHEMA, alarms, numbers, sentence
 from vaccine_swift.drift.windows_drawings import DRAWINGS
 from vaccine_swift.drift.windows_page import fragment, page
-from vaccine_swift.files import write_text
 from vaccine_swift.pages.frames import required_pandas
 
 if TYPE_CHECKING:
@@ -39,6 +37,7 @@ class WindowsReport(KeptReport):
 
     schema: ClassVar[str] = SCHEMA
     kind: ClassVar[str] = "report of windows"
+    title: ClassVar[str] = "Drift over time"
     keys: ClassVar[tuple[str, ...]] = ("settings", "windows")
 
     @property
@@ -64,31 +63,6 @@ class WindowsReport(KeptReport):
             segment. ``settings["threshold"]`` is the evidence of an alarm.
         """
         return copy.deepcopy(dict(self.content))
-
-    def to_html(
-        self,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        title: str = "Drift over time",
-    ) -> str:
-        """One HTML page below 400 kB that needs no other file and no script.
-
-        Parameters
-        ----------
-        path : path, optional
-            Also write it there; the file appears whole or not at all.
-        title : str
-            The page's heading.
-
-        Raises
-        ------
-        OSError
-            When the disk refuses.
-        """
-        text = page(self.content, title)
-        if path is not None:
-            write_text(path, text)
-        return text
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row for each window and line.
@@ -171,6 +145,9 @@ class WindowsReport(KeptReport):
 
     def __repr__(self) -> str:
         return f"WindowsReport({len(self.content['windows'])} windows: {self.sentence})"
+
+    def _page(self, title: str) -> str:
+        return page(self.content, title)
 
     def _repr_html_(self) -> str:
         return fragment(self.content)

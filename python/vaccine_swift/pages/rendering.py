@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from typing import Any
 
 import jinja2
@@ -46,6 +47,9 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["chart"] = chart
+    environment.filters["json"] = functools.partial(
+        json.dumps, indent=2, ensure_ascii=False, default=str
+    )
     environment.filters["unbroken"] = unbroken
     environment.globals["style"] = Markup(STYLE)
     return environment

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -133,7 +132,7 @@ def _worst_place(content: Content) -> Any:
     )
 
 
-def _settings(content: Content) -> str:
+def _settings(content: Content) -> dict[str, Any]:
     rows = content.rows
     shared = {
         name: value
@@ -141,11 +140,10 @@ def _settings(content: Content) -> str:
         if all(row_settings(row).get(name) == value for row in rows)
     }
     dates = sorted({str(row.get("date")) for row in rows})
-    parts = {
+    return {
         "settings": shared,
         "versions": rows[0].get("versions"),
         "hardware": rows[0].get("hardware"),
         "dates": [dates[0], dates[-1]],
         "profiles": sorted({str(entry["profile"]) for entry in content.summary}),
     }
-    return json.dumps(parts, indent=2, ensure_ascii=False, default=str)
