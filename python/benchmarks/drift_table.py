@@ -10,13 +10,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from vaccine_swift._plurals import counted
+
 
 def print_table(results: dict[str, Any]) -> None:
     """A row for each side, then the ratios."""
     threads = results["threads"]
     sides = Table(
         *("work", "side", "case", "time", "above the data", "processor share"),
-        title=f"Drift, {threads} threads, {results['date']}",
+        title=f"Drift, {counted(threads, 'thread')}, {results['date']}",
         caption=results["machine"]["processor"],
     )
     for name, run in results["runs"].items():

@@ -29,6 +29,7 @@ from rich.table import Table
 from run import DTYPES, HERE, child
 
 import vaccine_swift as vs
+from vaccine_swift._plurals import counted
 from vaccine_swift.assets import fetch_smollm2
 
 STATIC = ["--cache", "static"]
@@ -112,7 +113,8 @@ def print_table(results: dict[str, Any]) -> None:
     """One row for each batch and side, compared with the rival's best."""
     table = Table(
         *("prompts", "side", "tokens/s", "speed-up", "peak memory", "processor share"),
-        title=f"SmolLM2-135M, {results['threads']} threads, {results['date']}",
+        title=f"SmolLM2-135M, {counted(results['threads'], 'thread')}, "
+        f"{results['date']}",
     )
     for count, batch in results["batches"].items():
         rival = best(batch["sides"])

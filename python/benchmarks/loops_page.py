@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from vaccine_swift._plurals import counted
+
 PAGE = Path(__file__).parents[1] / "docs" / "coming_from.md"
 BEGIN, END = "<!-- loops: begin -->", "<!-- loops: end -->"
 
@@ -29,7 +31,7 @@ def table(results: dict[str, Any]) -> str:
     day = dt.date.fromisoformat(results["date"])
     threads = results["threads"]
     clock = "processor time" if results["clock"] == "processor" else "time"
-    where = f"{threads} thread{'s' * (threads > 1)} of {results['machine']['cores']}"
+    where = f"{counted(threads, 'thread')} of {results['machine']['cores']}"
     size = "2000 rows of 384 columns a side where nothing else stands"
     lines = [
         f"`{results['command']}`, {day.day} {day:%B %Y}, {where} cores of",

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from run import child
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.assets import fetch_smollm2
 
 DTYPES = ("float32", "gguf")
@@ -86,9 +87,10 @@ def print_table(results: dict[str, Any]) -> None:
     """One row for each side."""
     table = Table(
         *("dtype", "step, processor s", "peak, GB", "load, s"),
-        *(f"{count} prompts, tokens/s" for count in workload.BATCHES),
+        *(f"{counted(count, 'prompt')}, tokens/s" for count in workload.BATCHES),
         *(f"{count}, a processor s" for count in workload.BATCHES),
-        title=f"{results['model']}, {results['threads']} threads, {results['date']}",
+        title=f"{results['model']}, {counted(results['threads'], 'thread')}, "
+        f"{results['date']}",
     )
     for dtype, side in results["sides"].items():
         step = side.get("step")

@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from vaccine_swift._plurals import counted
+
 COLUMNS = (
     "method",
     "side",
@@ -39,8 +41,8 @@ def print_table(results: dict[str, Any]) -> None:
     table = Table(
         *(column.format(rival=reference) for column in COLUMNS),
         title=(
-            f"{results.get('model', MODEL)}, {results['threads']} threads, "
-            f"{results['date']}"
+            f"{results.get('model', MODEL)}, "
+            f"{counted(results['threads'], 'thread')}, {results['date']}"
         ),
         caption=f"{where}: at most {peaks} GFLOP/s",
     )

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from fuzz.watch import Finding, run
+from vaccine_swift._plurals import counted
 
 SEEDS = Path(__file__).parent / "seeds.txt"
 
@@ -51,8 +52,11 @@ def main() -> int:
         total = run(
             kind, first, count=options.count or 2**40, seconds=share, report=report
         )
-        print(f"{kind}: {total.cases} cases, {total.calls} calls from seed {first}")
-    print(f"{sum(seen.values())} findings of {len(seen)} kinds")
+        print(
+            f"{kind}: {counted(total.cases, 'case')}, {counted(total.calls, 'call')} "
+            f"from seed {first}"
+        )
+    print(f"{counted(sum(seen.values()), 'finding')} of {counted(len(seen), 'kind')}")
     return 1 if seen else 0
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fuzz.watch import Finding, run
+from vaccine_swift._plurals import counted
 
 __all__ = ["Chunk", "chunks", "main", "summary"]
 
@@ -101,8 +102,10 @@ def summary(lines: Iterable[dict[str, Any]]) -> str:
             findings.append(f"{each['kind']} {each['seed']}: {each['what']}")
     told = []
     for kind, counts in sorted(sums.items()):
-        what = f"{counts['cases']:,} files" if kind == "files" else ""
-        what = what or f"{counts['calls']:,} calls in {counts['cases']:,} cases"
+        what = counted(counts["cases"], "file", form=",")
+        if kind != "files":
+            calls = counted(counts["calls"], "call", form=",")
+            what = f"{calls} in {counted(counts['cases'], 'case', form=',')}"
         found = (f"{counts[each]} {each}" for each in ("deaths", "hangs", "exceptions"))
         told.append(f"{kind}: {what}, {', '.join(found)}, {counts['seconds']:.0f} s")
     listed = (f"  {name}: {count:,}" for name, count in sorted(called.items()))
@@ -153,9 +156,10 @@ def _run_all(left: list[Chunk], jobs: int, record: Path) -> None:
                 print(json.dumps(line), file=file, flush=True)
                 count -= 1
                 print(
-                    f"{chunk.kind} from {chunk.first}: {line['cases']} cases, "
-                    f"{len(line['findings'])} findings, {line['seconds']:.0f} s; "
-                    f"{count} chunks left",
+                    f"{chunk.kind} from {chunk.first}: "
+                    f"{counted(line['cases'], 'case')}, "
+                    f"{counted(len(line['findings']), 'finding')}, "
+                    f"{line['seconds']:.0f} s; {counted(count, 'chunk')} left",
                     flush=True,
                 )
 

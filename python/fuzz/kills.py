@@ -22,6 +22,7 @@ sys.path[:0] = [str(TESTS.parent), str(TESTS)]
 
 from fuzz.kill_jobs import JOBS, Job  # noqa: E402  # after the path to it
 from fuzz.killed import finished, forked, kill_one_after  # noqa: E402
+from vaccine_swift._plurals import counted  # noqa: E402
 
 __all__ = ["Counts", "campaign"]
 
@@ -79,8 +80,9 @@ def main() -> None:
             counts = campaign(JOBS[name], options.kills, options.seed, Path(folder))
         took = time.monotonic() - began
         print(
-            f"{name}: {counts.kills} kills in {counts.runs} runs, nothing lost, mixed "
-            f"or different ({took:.0f} s)",
+            f"{name}: {counted(counts.kills, 'kill')} in "
+            f"{counted(counts.runs, 'run')}, nothing lost, mixed or different "
+            f"({took:.0f} s)",
             flush=True,
         )
 

@@ -28,6 +28,7 @@ import training_support  # noqa: E402
 
 import vaccine_swift as vs  # noqa: E402
 from vaccine_swift import _core, drift  # noqa: E402
+from vaccine_swift._plurals import counted  # noqa: E402
 
 __all__ = ["CALLS", "LIMIT", "measured"]
 
@@ -194,8 +195,8 @@ def main() -> int:
         found = measured(kind, options.count)
         references = found["references"]
         print(
-            f"{kind}: {options.count} calls, {found['bytes'] / 1024:+.0f} KiB, "
-            f"{references:+d} references",
+            f"{kind}: {counted(options.count, 'call')}, {found['bytes'] / 1024:+.0f} "
+            f"KiB, {references:+d} references",
             flush=True,
         )
         grown |= found["bytes"] > LIMIT or references > options.count // 10 + 100

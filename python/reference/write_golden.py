@@ -56,6 +56,7 @@ from torch_oracle import (
 )
 from torch_training import TrainingSettings, train
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.families import core_configuration
 
 GOLDEN = Path(__file__).resolve().parents[2] / "Tests" / "Golden"
@@ -339,7 +340,10 @@ def write(case: Case, folder: Path) -> Path:
     save_file(tensors, temporary, metadata=metadata)
     temporary.chmod(0o644)
     temporary.replace(path)
-    print(f"{path.name}: {len(tensors)} tensors, {path.stat().st_size:,} bytes")
+    print(
+        f"{path.name}: {counted(len(tensors), 'tensor')}, "
+        f"{counted(path.stat().st_size, 'byte', form=',')}"
+    )
     return path
 
 

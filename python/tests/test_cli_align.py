@@ -188,8 +188,8 @@ def test_unsafe_rows_are_left_out_and_counted_unless_they_are_asked_for(
     else:
         assert f"{data}: 2 of 3 rows kept, 1 left out (by 'is_safe'); " in told.out
         assert told.err == (
-            "vaccine-swift align: warning: of 3 rows, 1 are marked as unsafe by "
-            "'is_safe' and were left out; --keep-unsafe keeps them\n"
+            "vaccine-swift align: warning: of 3 rows, 1 is marked as unsafe by "
+            "'is_safe' and left out; --keep-unsafe keeps them\n"
         )
 
 

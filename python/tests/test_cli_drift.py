@@ -159,7 +159,7 @@ def test_a_column_is_chosen_by_its_name(files, capsys) -> None:
     assert "--column" in capsys.readouterr().err
     words = ["a.npz", "b.npz", "--paired", "--tests", "none", "--column"]
     assert status([*words, "body"]) == 0
-    assert "1 layers of width 8" in capsys.readouterr().out
+    assert "1 layer of width 8" in capsys.readouterr().out
     assert status([*words, "titel"]) == 2
     assert "Did you mean 'title'" in capsys.readouterr().err
 

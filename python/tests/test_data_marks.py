@@ -175,7 +175,7 @@ def test_a_marked_turn_is_read_and_not_learned(no, yes) -> None:
 
 @pytest.mark.parametrize("template", ["alpaca", "chat"])
 def test_a_conversation_without_a_learned_turn_is_dropped(template) -> None:
-    with pytest.warns(UserWarning, match="1 were dropped"):
+    with pytest.warns(UserWarning, match="1 was dropped"):
         dataset = load(turns({"weight": 0}), TOKENIZER, template=template)
     assert (len(dataset), dataset.report.dropped) == (0, 1)
     assert dataset.report.reasons == (("no supervised token within 200", 1),)
@@ -217,7 +217,7 @@ def test_the_report_tells_itself_in_one_line() -> None:
     )
     rows = marked("tag", "abc", "completion")
     rows[0]["completion"] = "Hello there"
-    with pytest.warns(UserWarning, match="1 were truncated"):
+    with pytest.warns(UserWarning, match="1 was truncated"):
         report = load(rows, TOKENIZER, max_length=28).report
     assert str(report) == (
         "3 of 3 rows kept; median 28 tokens, longest 29 (1 cut to 28)"

@@ -217,7 +217,7 @@ JUNK = st.recursive(
 )
 
 
-@pytest.mark.filterwarnings("ignore:of .* rows:UserWarning")
+@pytest.mark.filterwarnings("ignore:of .* rows?:UserWarning")
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(JUNK, JUNK, st.sampled_from(["alpaca", "chat"]))
 def test_junk_gives_a_dataset_or_a_clear_error(rows, safe, template):

@@ -100,7 +100,7 @@ def broken(path: Path, name: str) -> Path:
         ("a.safetensors", "truncated or corrupt"),
         ("a.parquet", "cannot be read as Parquet"),
         ("ragged.parquet", "differ in length"),
-        ("holes.parquet", "1 missing values"),
+        ("holes.parquet", "1 missing value"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(name, words, tmp_path) -> None:
@@ -199,8 +199,8 @@ def test_the_index_of_a_data_frame_is_no_dimension(name, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("vectors", "words"),
     [
-        ([[1.0, 2.0], None, [3.0, 4.0]], "1 missing lists, the first in row 1"),
-        ([[1.0, 2.0], [3.0, 4.0], [None, 5.0]], "1 missing values, the first in row 2"),
+        ([[1.0, 2.0], None, [3.0, 4.0]], "1 missing list, the first in row 1"),
+        ([[1.0, 2.0], [3.0, 4.0], [None, 5.0]], "1 missing value, the first in row 2"),
         ([[1.0, 2.0], [3.0]], "row 0 has 2 elements, row 1 1"),
     ],
 )

@@ -228,7 +228,7 @@ WRONG = {
     "memory": (lambda: {"memory": "much"}, "memory must be such as '256MB'"),
     "a missing list": (
         lambda: {"reference": with_a_missing_list()},
-        "1 missing lists, the first in row 301",
+        "1 missing list, the first in row 301",
     ),
 }
 

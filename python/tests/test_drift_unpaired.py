@@ -29,7 +29,7 @@ def test_ks_statistics_are_the_largest_gaps_of_distribution_functions():
     ("moved", "told"),
     [
         (0, "3 columns, 0 differ"),
-        (1, "3 columns, 1 differ"),
+        (1, "3 columns, 1 differs"),
         (3, "3 columns, 3 differ"),
     ],
 )
@@ -40,7 +40,7 @@ def test_ks_of_many_columns_prints_as_one_line(moved, told):
     assert str(result).startswith(f"FeatureTests({told} at level 0.05, least p-value")
     assert str(result).endswith(f"by Holm {result.holm.min():.4g})")
     alone = drift.ks(x[:, :1], x[:, :1] + 9)
-    assert str(alone).startswith("FeatureTests(1 column, 1 differ")
+    assert str(alone).startswith("FeatureTests(1 column, 1 differs")
 
 
 def test_ks_p_values_are_scipys_asymptotic_ones():

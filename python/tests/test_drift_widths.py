@@ -238,7 +238,7 @@ def test_tables_gates_and_json_work_as_of_other_reports(report, tmp_path) -> Non
 @pytest.mark.parametrize(
     ("sides", "words"),
     [
-        (([X], [Y, Y]), "current must have the 1 layers of reference, got 2"),
+        (([X], [Y, Y]), "current must have the 1 layer of reference, got 2"),
         ((X, Y[:7]), "current must have 80 rows, those of layer 0 of reference, got 7"),
         (([X, X[:3]], [Y, Y]), "got 3 in layer 1"),
         ((X[:1], Y[:1]), "at least two rows"),

@@ -74,7 +74,9 @@ def test_rows_are_kept_in_the_type_of_the_reference() -> None:
     found = made.report().to_dict()["windows"][0]
     assert found["rows"] == 125
     assert found["lines"]["all"]["mean_shift"] < 1
-    with pytest.raises(ValueError, match="x must be finite as float32, but 1 elements"):
+    with pytest.raises(
+        ValueError, match="x must be finite as float32, but 1 element is"
+    ):
         made.add("b", [[1e39, 0, 0, 0], [0, 0, 0, 0]])
 
 

@@ -156,7 +156,7 @@ def test_without_a_tokenizer_texts_are_refused(model: vs.CausalLM) -> None:
         (
             {"max_new_tokens": [4, 4]},
             ValueError,
-            "one for each of the 1 prompts, got 2",
+            "one for each of the 1 prompt, got 2",
         ),
         ({"max_new_tokens": [0]}, ValueError, "max_new_tokens must be at least 1"),
         ({"max_new_tokens": "4"}, TypeError, "max_new_tokens must be an int"),

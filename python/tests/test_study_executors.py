@@ -95,7 +95,7 @@ def test_dask_gives_the_bits_of_the_serial_run(model, tmp_path, serial, dask_exe
 
 
 # Of rows that are cut: Python before 3.14 silences warnings for all threads or none.
-@pytest.mark.filterwarnings("ignore:of .* rows:UserWarning")
+@pytest.mark.filterwarnings("ignore:of .* rows?:UserWarning")
 def test_threads_give_the_bits_of_the_serial_run(model, tmp_path, serial):
     with ThreadPoolExecutor(3) as pool:
         config = tiny_study(model, **GRID)

@@ -99,7 +99,7 @@ def test_a_clear_difference_is_told_in_words(tmp_path) -> None:
         rows += [of_units(arm("sft"), harm, seed=seed)]
         rows += [of_units(arm("vaccine"), [0] * 40, seed=seed)]
     words = _Page(page(rows, tmp_path)).words
-    assert "1 of 1 differences to SFT after the attack are significant" in words
+    assert "1 of 1 difference to SFT after the attack is significant" in words
     assert "Vaccine ρ=2: harmful score 76.0 points lower (better; −" in words
 
 

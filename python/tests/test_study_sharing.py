@@ -294,7 +294,7 @@ def test_the_status_counts_stages_workers_and_the_time_left(
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["study", "--status", str(tmp_path)]) == 0
     told = capsys.readouterr().out
-    assert "5 of 5 stages done, 1 rows of results; nobody works there" in told
+    assert "5 of 5 stages done, 1 row of results; nobody works there" in told
 
 
 def test_the_status_of_a_study_that_is_not_shared(model, tmp_path):

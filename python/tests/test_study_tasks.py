@@ -247,7 +247,9 @@ def test_other_outputs_are_no_labels(outputs):
 
 def test_labels_that_leave_outputs_out_are_refused():
     rows = [{"instruction": str(n), "output": "yes"} for n in range(5)]
-    with pytest.raises(ValueError, match="labels must name every output, got 1 others"):
+    with pytest.raises(
+        ValueError, match="labels must name every output, got 1 other in"
+    ):
         rows_task(rows, labels=["no"])
 
 

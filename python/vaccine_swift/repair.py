@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, check_word
+from vaccine_swift._plurals import counted
+from vaccine_swift._short_repr import short_repr
 from vaccine_swift.checkpoints.peft import read_adapter, write_adapter
 from vaccine_swift.lora import LoRAConfig
 
@@ -66,6 +68,8 @@ class RepairReport:
 
     modules: tuple[RepairedModule, ...]
 
+    __repr__ = short_repr
+
     @property
     def projected(self) -> int:
         """How many updates were projected."""
@@ -74,7 +78,8 @@ class RepairReport:
     def __str__(self) -> str:
         known = [each.cosine for each in self.modules if not math.isnan(each.cosine)]
         mean = f", mean cosine {sum(known) / len(known):.2f}" if known else ""
-        return f"{self.projected} of {len(self.modules)} updates projected{mean}"
+        updates = counted(len(self.modules), "update")
+        return f"{self.projected} of {updates} projected{mean}"
 
 
 def repair_adapter(
@@ -145,8 +150,9 @@ def repair_adapter(
             a1, b1 = aligned[name + _A], aligned[name + _B]
             if (len(b1), a1.shape[1]) != (len(b), a.shape[1]):
                 raise ValueError(
-                    f"{alignment}: {name} maps {a1.shape[1]} to {len(b1)} numbers, in "
-                    f"{adapter} {a.shape[1]} to {len(b)}"
+                    f"{alignment}: {name} maps {a1.shape[1]} to "
+                    f"{counted(len(b1), 'number')}, in {adapter} {a.shape[1]} to "
+                    f"{len(b)}"
                 )
             kept = _projected(b, a1, b1 * scales[name], projection)
             cosine = _cosine(kept, b, a)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift._arguments import check_word
+from vaccine_swift._plurals import counted
 from vaccine_swift.checkpoints.gguf_metadata import Kind, plain_number, read_field
 from vaccine_swift.checkpoints.gguf_rotary import ROTARY_KINDS, rotary_settings
 from vaccine_swift.families import GGUF_FAMILIES, Family, GGUFNames
@@ -188,8 +189,8 @@ def _vocabulary(
         tokens = read_field(metadata, "tokenizer.ggml.tokens", "texts", [])
         if len(tokens) > embedding[0]:
             raise ValueError(
-                f"tokenizer.ggml.tokens holds {len(tokens)} tokens, but the embedding "
-                f"has {embedding[0]} rows"
+                f"tokenizer.ggml.tokens holds {counted(len(tokens), 'token')}, but the "
+                f"embedding has {counted(embedding[0], 'row')}"
             )
     for name, key in _TOKENS:
         token = read_field(metadata, f"tokenizer.ggml.{key}_token_id", "integer")

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
+from vaccine_swift._plurals import counted
 from vaccine_swift.checkpoints.torch_pickle import Stored, read_pickle
 
 __all__ = ["TorchFile"]
@@ -128,8 +129,8 @@ class TorchFile:
         size = tensor.storage.count * _SIZES.get(tensor.storage.dtype, 1)
         if end - begin != size:
             raise ValueError(
-                f"truncated or corrupt: {name} claims {size} bytes, but {record} has "
-                f"{end - begin}"
+                f"truncated or corrupt: {name} claims {counted(size, 'byte')}, but "
+                f"{record} has {end - begin}"
             )
 
     def _content(self, record: str, default: bytes | None = None) -> bytes:

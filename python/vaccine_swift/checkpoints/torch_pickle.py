@@ -16,6 +16,8 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, Final
 
+from vaccine_swift._plurals import counted
+
 __all__ = ["Storage", "Stored", "read_pickle"]
 
 STORAGES: Final = {
@@ -239,7 +241,7 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any) -> Stored:
     if all(shape) and last >= storage.count:
         raise ValueError(
             f"a tensor of shape {list(shape)} reaches beyond its storage of "
-            f"{storage.count} numbers"
+            f"{counted(storage.count, 'number')}"
         )
     return Stored(storage, offset, shape, strides)
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import vaccine_swift as vs
+from vaccine_swift._plurals import counted
 from vaccine_swift.cli.distributed_options import (
     add_distributed_options,
     collective_of,
@@ -212,7 +213,7 @@ def _run(options: argparse.Namespace, collective: Collective) -> None:
         return
     seconds = output.metrics["train_runtime"]
     print(
-        f"{output.global_step} steps in {duration(seconds)}, mean loss "
+        f"{counted(output.global_step, 'step')} in {duration(seconds)}, mean loss "
         f"{output.training_loss:.3f}; the adapter is in "
         f"{visible(str(options.output_dir))}"
     )

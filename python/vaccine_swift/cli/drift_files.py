@@ -9,6 +9,7 @@ from typing import Final
 
 import vaccine_swift as vs
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift.files import EmbeddingFile, read_embeddings
 
@@ -97,5 +98,5 @@ def tell_columns(
 
 def _listed(names: Sequence[str]) -> str:
     if len(names) > _MOST_LISTED:
-        return f"{names[0]!r} to {names[-1]!r} ({len(names)} columns)"
+        return f"{names[0]!r} to {names[-1]!r} ({counted(len(names), 'column')})"
     return ", ".join(map(repr, names))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from vaccine_swift import drift
 from vaccine_swift._arguments import nearest
+from vaccine_swift._plurals import counted
 from vaccine_swift.cli.drift_files import prepare, read_files, refuse, tell_columns
 from vaccine_swift.drift.rows import NOT_PAIRS
 from vaccine_swift.drift.sources import Asked, ids_of_file, side_of
@@ -162,7 +163,8 @@ def _ids(
             ids = np.array(read_lines(options.ids))
         if ids.shape != (first.rows,):
             raise ValueError(
-                f"--ids must hold {first.rows} ids, one per row, got shape {ids.shape}"
+                f"--ids must hold {counted(first.rows, 'id')}, one per row, got shape "
+                f"{ids.shape}"
             )
         return ids
     if first.has_ids and second.has_ids:

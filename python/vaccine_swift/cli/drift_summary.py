@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift import Report, TwoSampleReport, WindowsReport
 from vaccine_swift.drift.page_tables import ordered_metrics
 from vaccine_swift.drift.report_schema import (
@@ -24,8 +25,10 @@ def summary(report: Report) -> str:
     """Metrics of all layers together, the layer that moved most, groups, tests."""
     content = report.content
     settings = content["settings"]
-    size = f"{settings['layers']} layers of width {widths_text(settings)}"
-    rows = f"{settings['prompts']} prompts, {settings['rows']} rows"
+    size = f"{counted(settings['layers'], 'layer')} of width {widths_text(settings)}"
+    rows = (
+        f"{counted(settings['prompts'], 'prompt')}, {counted(settings['rows'], 'row')}"
+    )
     if "left_out" in content:
         return "\n".join([f"{rows}, {size}", "", *_alike(content)])
     lines = [f"{rows}, {size}, tier {settings['tier']}", ""]
@@ -45,7 +48,7 @@ def summary(report: Report) -> str:
     if floor:
         below = sum(map(bool, floor["below"]))
         text = f"below the floor ({floor['source']})"
-        lines.append(f"{text:<34} {below} of {len(floor['below'])} layers")
+        lines.append(f"{text:<34} {below} of {counted(len(floor['below']), 'layer')}")
     if content["tests"]:
         lines.append("")
     for name, test in content["tests"].items():
@@ -59,7 +62,7 @@ def summary(report: Report) -> str:
             )
         lines.append(
             f"{name:<34} p = {shown('', test['p_value'])}{z}, "
-            f"{test['permutations']} permutations{effect}"
+            f"{counted(test['permutations'], 'permutation')}{effect}"
         )
     return "\n".join(lines)
 
@@ -70,7 +73,7 @@ def two_sample_summary(report: TwoSampleReport) -> str:
     tests = content["settings"]["tests"]
     lines = [report.sentence, ""]
     for name, entry in content["segments"].items():
-        size = f"{entry['reference']} and {entry['current']} rows"
+        size = f"{entry['reference']} and {counted(entry['current'], 'row')}"
         if entry["reason"]:
             lines.append(f"{name:<22} {size}: {entry['reason']}")
             continue
@@ -92,7 +95,7 @@ def windows_summary(report: WindowsReport) -> str:
         return report.sentence
     last = windows[-1]
     for name, entry in last["lines"].items():
-        size = f"{entry['current']} rows in {last['name']}"
+        size = f"{counted(entry['current'], 'row')} in {last['name']}"
         since = report.alarms.get(name)
         words = f"alarm since {since}" if since else "no alarm"
         lines.append(

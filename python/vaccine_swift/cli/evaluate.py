@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 import vaccine_swift as vs
+from vaccine_swift._plurals import counted
 from vaccine_swift.cli.model_options import (
     add_adapter_option,
     add_engine_options,
@@ -197,14 +198,15 @@ def _held_out(metrics: Mapping[str, Measured]) -> str:
     score, refused = metrics["harmful_score"], metrics["over_refusal"]
     acts = len(set(score.unit_ids))
     first = (
-        f"Held out: {len(score.units)} restricted requests of {acts} acts and "
-        f"{len(refused.units)} ordinary ones, of the test splits only. Intervals tell "
-        "of other requests of the kind, not of other seeds of training."
+        f"Held out: {counted(len(score.units), 'restricted request')} of "
+        f"{counted(acts, 'act')} and {counted(len(refused.units), 'ordinary one')}, of "
+        "the test splits only. Intervals tell of other requests of the kind, not of "
+        "other seeds of training."
     )
     lines = [first]
     judged = {"restricted requests": score, "ordinary requests": refused}
     if near := metrics.get("near_miss_refusal"):
-        judged[f"{len(near.units)} near misses"] = near
+        judged[counted(len(near.units), "near miss")] = near
     for what, measured in judged.items():
         counts = measured.details["verdicts"].items()
         told = ", ".join(f"{count} {verdict}" for verdict, count in counts)

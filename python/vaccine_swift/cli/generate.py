@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import vaccine_swift as vs
+from vaccine_swift._plurals import counted, plural
 from vaccine_swift.cli.model_options import (
     add_adapter_option,
     add_engine_options,
@@ -112,8 +113,9 @@ def run(options: argparse.Namespace) -> None:
 
     if empty and template != "chat" and tokenizer.chat_template is not None:
         warnings.warn(
-            f"{empty} of {len(prompts)} answers are empty; the model has a chat "
-            "template, which --template chat asks through",
+            f"{empty} of {counted(len(prompts), 'answer')} "
+            f"{plural(empty, 'is', 'are')} empty; the model has a chat template, which "
+            "--template chat asks through",
             stacklevel=1,
         )
 

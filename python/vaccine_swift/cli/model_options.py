@@ -10,6 +10,7 @@ from typing import Final
 
 import vaccine_swift as vs
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift._plurals import counted
 from vaccine_swift.assets import cache_directory, fetch_smollm2
 from vaccine_swift.cli.terminal import status
 from vaccine_swift.machine.processors import available_processors
@@ -150,8 +151,9 @@ def set_threads(threads: int | None) -> None:
         check_range("threads", threads, minimum=1, maximum=1024, integer=True)
         if threads > (available := available_processors()):
             warnings.warn(
-                f"--threads {threads} is more than the {available} processors that "
-                "this process may use: it will be slower, not faster",
+                f"--threads {threads} is more than the "
+                f"{counted(available, 'processor')} that this process may use: it will "
+                "be slower, not faster",
                 stacklevel=2,
             )
         vs.set_num_threads(threads)

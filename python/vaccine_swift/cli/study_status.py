@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from vaccine_swift._plurals import counted, plural
 from vaccine_swift.cli.terminal import visible
 from vaccine_swift.study import StudyStatus
 from vaccine_swift.study.status import Worker
@@ -18,7 +19,8 @@ __all__ = ["status_table"]
 def status_table(status: StudyStatus) -> RenderableType:
     """What is done, what is left, and a line for each worker."""
     stages = f"{status.done} of {status.stages}" if status.stages else f"{status.done}"
-    told = f"{stages} stages done, {status.rows} rows of results"
+    told = f"{stages} {plural(status.stages or status.done, 'stage')} done, "
+    told += f"{counted(status.rows, 'row')} of results"
     if status.seconds_left:
         told += f", {tqdm.format_interval(status.seconds_left)} left"
     if status.alone:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import vaccine_swift as vs
+from vaccine_swift._plurals import counted
 from vaccine_swift.batches import IGNORED_LABEL
 from vaccine_swift.cli.model_options import template_of
 from vaccine_swift.cli.terminal import visible
@@ -164,7 +165,9 @@ def _shown(example: vs.Example, tokenizer: vs.Tokenizer) -> str:
         text += f"«{part}»" if learned[start] else part
         start = end
     if len(text) > _LONGEST:
-        text = f"{text[:_LONGEST]} … ({len(text) - _LONGEST} characters more)"
+        text = (
+            f"{text[:_LONGEST]} … ({counted(len(text) - _LONGEST, 'character')} more)"
+        )
     return text
 
 

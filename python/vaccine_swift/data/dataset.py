@@ -10,6 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, overload
 
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted, plural
 from vaccine_swift.batches import Example
 from vaccine_swift.data.encoding import encode
 from vaccine_swift.data.formats import FORMATS, find_format
@@ -76,8 +77,9 @@ class Dataset(Sequence[Example]):
     def __repr__(self) -> str:
         report = self.report
         return (
-            f"Dataset({report.kept} examples, {report.tokens} tokens, "
-            f"{report.supervised} supervised, template={report.template!r})"
+            f"Dataset({counted(report.kept, 'example')}, "
+            f"{counted(report.tokens, 'token')}, {report.supervised} supervised, "
+            f"template={report.template!r})"
         )
 
 
@@ -211,15 +213,18 @@ def _warn(report: LoadReport, column: str | None) -> None:
     """Say what was lost, and what was left out by the marks of a column."""
     if report.truncated or report.dropped:
         warnings.warn(
-            f"of {report.read} rows, {report.truncated} were truncated to "
-            f"max_length={report.max_length} tokens and {report.dropped} were dropped "
-            "because no supervised token was left",
+            f"of {counted(report.read, 'row')}, {report.truncated} "
+            f"{plural(report.truncated, 'was', 'were')} truncated to "
+            f"max_length={counted(report.max_length, 'token')} and {report.dropped} "
+            f"{plural(report.dropped, 'was', 'were')} dropped because no supervised "
+            "token was left",
             stacklevel=3,
         )
     if column is not None and report.unsafe:
         warnings.warn(
-            f"of {report.read} rows, {report.unsafe} are marked as unsafe by {column} "
-            "and were left out; safe=None keeps them",
+            f"of {counted(report.read, 'row')}, {report.unsafe} "
+            f"{plural(report.unsafe, 'is', 'are')} marked as unsafe by {column} and "
+            "left out; safe=None keeps them",
             stacklevel=3,
         )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vaccine_swift._plurals import counted
+
 __all__ = ["LoadReport"]
 
 
@@ -64,11 +66,12 @@ class LoadReport:
     longest: int = 0
 
     def __str__(self) -> str:
-        parts = [f"{self.kept} of {self.read} rows kept"]
+        parts = [f"{self.kept} of {counted(self.read, 'row')} kept"]
         parts += [f"{count} left out ({reason})" for reason, count in self.reasons]
         text = ", ".join(parts)
         if self.kept:
-            text += f"; median {self.median_length:g} tokens, longest {self.longest}"
+            median = counted(self.median_length, "token", form="g")
+            text += f"; median {median}, longest {self.longest}"
         if self.truncated:
             text += f" ({self.truncated} cut to {self.max_length})"
         return text

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift._plurals import counted
 from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.files.strict_json import parse_json
 from vaccine_swift.files.text_files import read_text
@@ -161,8 +162,9 @@ def _csv_rows(reader: csv.DictReader[str], path: Path) -> Iterator[SourceRow]:
             place = f"row {index} ({path}, line {reader.line_num})"
             if None in row or None in row.values():
                 raise ValueError(
-                    f"{place} must have the {len(reader.fieldnames or ())} fields of "
-                    "the header, got another number"
+                    f"{place} must have the "
+                    f"{counted(len(reader.fieldnames or ()), 'field')} of the header, "
+                    "got another number"
                 )
             yield SourceRow(row, place)
     except csv.Error as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.kept_state import KeptState
 from vaccine_swift.drift.state import State
 
@@ -58,6 +59,7 @@ class AccumulatorFacts(KeptState[State]):
 
     def __repr__(self) -> str:
         return (
-            f"Accumulator({self.tier}, {self.layers} layers of width {self.width}, "
-            f"{self.prompts:,} prompts, {self.rows:,} rows)"
+            f"Accumulator({self.tier}, {counted(self.layers, 'layer')} of width "
+            f"{self.width}, {counted(self.prompts, 'prompt', form=',')}, "
+            f"{counted(self.rows, 'row', form=',')})"
         )

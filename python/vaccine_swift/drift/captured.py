@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.probe import check_what
 from vaccine_swift.drift.vectors import plain_array
 from vaccine_swift.models.held import is_module
@@ -112,8 +113,8 @@ class Captured:
             chosen = plain_array(mask, "mask").reshape(-1).astype(bool)
             if len(chosen) != len(arrays[0]):
                 raise ValueError(
-                    f"mask must have an element for each of {len(arrays[0])} rows, "
-                    f"got {len(chosen)}"
+                    "mask must have an element for each of "
+                    f"{counted(len(arrays[0]), 'row')}, got {len(chosen)}"
                 )
             arrays = [array[chosen] for array in arrays]
         for kept in self._kept.values():

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.batches import Example
 from vaccine_swift.drift.accumulator import Accumulator
 from vaccine_swift.drift.paired_rows import PairedRows
@@ -111,7 +112,7 @@ def compare(
     size, other = capture.size(reference_model), capture.size(current_model)
     if size[0] != other[0]:
         raise ValueError(
-            f"current_model must have the reference's {size[0]} layers, got "
+            f"current_model must have the reference's {counted(size[0], 'layer')}, got "
             f"{other[0]}: choose by layers"
         )
     probe = Probe.of(dataset, ids=ids, groups=groups, pool=pool, batch_size=batch_size)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.result import Similarity
 from vaccine_swift.drift.rows import rows
 from vaccine_swift.drift.second_moments import of_pairs, of_sets
@@ -54,7 +55,8 @@ def frechet_distance(
         return of_pairs(first, second, "frechet", ids, confidence, progress)
     if first.shape[1] != second.shape[1]:
         raise ValueError(
-            f"y must have the {first.shape[1]} columns of x, got {second.shape[1]}"
+            f"y must have the {counted(first.shape[1], 'column')} of x, got "
+            f"{second.shape[1]}"
         )
     for name, side in (("x", first), ("y", second)):
         if len(side) < 2:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from vaccine_swift._plurals import plural
 from vaccine_swift.drift.report_schema import estimate, metric, shown
 from vaccine_swift.pages import scales
 from vaccine_swift.pages.drawing import (
@@ -68,7 +69,8 @@ def group_drawing(content: Content, name: str) -> Drawing:
     if len(content["layers"]) > 1:
         curves = [
             _curve(
-                f"{group} ({whole_number(entry['prompts'])} prompts)",
+                f"{group} ({whole_number(entry['prompts'])} "
+                f"{plural(entry['prompts'], 'prompt')})",
                 style,
                 [estimate(layer.get(name)) for layer in entry["layers"]],
             )
@@ -80,9 +82,10 @@ def group_drawing(content: Content, name: str) -> Drawing:
     names = tuple(
         f"{group} ({whole_number(entry['prompts'])})" for group, entry in chosen
     )
-    note = f"{len(groups) - _MOST_BARS} more stand in the table."
+    more = len(groups) - _MOST_BARS
+    note = f"{more} more {plural(more, 'stands', 'stand')} in the table."
     drawing = _bars(f"{name}_by_group", title, name, names, values)
-    return replace(drawing, note=note) if len(groups) > _MOST_BARS else drawing
+    return replace(drawing, note=note) if more > 0 else drawing
 
 
 def prompt_drawing(content: Content) -> Drawing:

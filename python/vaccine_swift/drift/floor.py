@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.report import Report
 from vaccine_swift.drift.rounding import floor_value
 
@@ -48,5 +49,7 @@ def _repeat_run(floor: Any, layers: int) -> list[float]:
         )
     values = [layer["relative_drift"]["value"] for layer in floor.to_dict()["layers"]]
     if len(values) != layers:
-        raise ValueError(f"floor must have {layers} layers, got {len(values)}")
+        raise ValueError(
+            f"floor must have {counted(layers, 'layer')}, got {len(values)}"
+        )
     return values

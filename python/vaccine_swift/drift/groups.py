@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.ids import sequence
 
 __all__ = ["group_masks", "row_groups", "row_labels"]
@@ -72,7 +73,8 @@ def row_labels(labels: Any, count: int, name: str) -> npt.NDArray[np.str_]:
     known = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     if len(known) != count:
         raise ValueError(
-            f"{name} must have one label for each of {count} rows, got {len(known)}"
+            f"{name} must have one label for each of {counted(count, 'row')}, got "
+            f"{len(known)}"
         )
     for row, each in enumerate(known):
         if each is None or each != each or str(each) == "<NA>":

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted
+
 __all__ = ["checked_ids", "grouped", "key_of", "keys_of", "sequence"]
 
 
@@ -32,7 +34,8 @@ def checked_ids(ids: Any, count: int) -> list[str | int]:
         plain = [_plain(each) for each in plain]
     if len(plain) != count:
         raise ValueError(
-            f"ids must have one id for each of {count} rows, got {len(plain)}"
+            f"ids must have one id for each of {counted(count, 'row')}, got "
+            f"{len(plain)}"
         )
     return plain
 

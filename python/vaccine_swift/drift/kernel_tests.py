@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.relabelling import SWAPS, relabelling_of
 from vaccine_swift.drift.result import TestResult
 from vaccine_swift.drift.rows import NOT_PAIRS, rows
@@ -199,7 +200,8 @@ def _permuted(
     first, second = rows(x, "x"), rows(y, "y")
     if first.shape[1] != second.shape[1]:
         raise ValueError(
-            f"y must have the {first.shape[1]} columns of x, got {second.shape[1]}"
+            f"y must have the {counted(first.shape[1], 'column')} of x, got "
+            f"{second.shape[1]}"
         )
     for name, values in (("x", first), ("y", second)):
         if len(values) < 2:
@@ -208,7 +210,7 @@ def _permuted(
     check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
     if paired and len(first) != len(second):
         raise ValueError(
-            f"y must have the {len(first)} rows of x where they are paired, "
+            f"y must have the {counted(len(first), 'row')} of x where they are paired, "
             f"got {len(second)}; {NOT_PAIRS}"
         )
     if paired and groups is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.batches import Example
 from vaccine_swift.drift.probe import Capture, Groups, Ids, Probe
 from vaccine_swift.drift.probe_states import ProbeStates
@@ -117,8 +118,8 @@ class Monitor(TrainerCallback):
         size, other = self._capture.size(reference), self._capture.size(model)
         if size != other:
             raise ValueError(
-                f"the model must have the reference's {size[0]} layers of width "
-                f"{size[1]}, got {other[0]} of width {other[1]}"
+                f"the model must have the reference's {counted(size[0], 'layer')} of "
+                f"width {size[1]}, got {other[0]} of width {other[1]}"
             )
         self._start = ProbeStates(reference, self._capture, self._probe)
         self.history = []

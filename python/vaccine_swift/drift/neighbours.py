@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.ids import checked_ids
 from vaccine_swift.drift.result import Similarity
 from vaccine_swift.drift.row_metrics import row_metric
@@ -137,7 +138,8 @@ def _pair(
     first, second = rows(x, "x"), rows(y, "y")
     if len(first) != len(second):
         raise ValueError(
-            f"y must have the {len(first)} rows of x, got {len(second)}; {NOT_PAIRS}"
+            f"y must have the {counted(len(first), 'row')} of x, got {len(second)}; "
+            f"{NOT_PAIRS}"
         )
     check_range("k", k, minimum=1, maximum=len(first) - 1, integer=True)
     check_range("confidence", confidence, above=0.0, below=1.0)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from vaccine_swift._plurals import counted, plural
 from vaccine_swift.drift import drawings
 from vaccine_swift.drift import page_tables as tables
 from vaccine_swift.drift.glossary import words
@@ -105,8 +106,8 @@ def _many(content: Content, baseline: Content | None) -> dict[str, Any]:
         "prompt_drawing": drawings.prompt_drawing(content),
         "cka": drawings.cka_drawing(content),
         "numbers": numbers,
-        "number_count": f"{len(numbers.heads) - 1} metrics × "
-        f"{len(content['layers'])} layers, with intervals",
+        "number_count": f"{counted(len(numbers.heads) - 1, 'metric')} × "
+        f"{counted(len(content['layers']), 'layer')}, with intervals",
     }
 
 
@@ -160,9 +161,9 @@ def _instead(content: Content) -> str:
     where = f", in layer {least}" if len(found) > 1 else ""
     widths = widths_text(content["settings"])
     return (
-        f"The states have {widths} columns, so how alike they are is measured rather "
-        f"than drift: CKA is {'at least ' if where else ''}"
-        f"{shown('cka', found[least])}{where}."
+        f"The states have {widths} columns, so how alike they are is "
+        "measured rather than drift: CKA is "
+        f"{'at least ' if where else ''}{shown('cka', found[least])}{where}."
     )
 
 
@@ -203,13 +204,14 @@ def _tiles(content: Content, baseline: Content | None) -> list[tuple[str, str]]:
         tiles.append((shown("relative_drift", float(floor["layers"][0])), text))
     elif floor:
         below = sum(map(bool, floor["below"]))
-        text = f"layers below the noise floor ({floor['source']})"
+        layers = plural(len(floor["below"]), "layer")
+        text = f"{layers} below the noise floor ({floor['source']})"
         tiles.append((f"{below} of {len(floor['below'])}", text))
     prompts, rows = settings.get("prompts"), settings.get("rows")
-    each = "one row each" if rows == prompts else f"{whole_number(rows)} rows"
-    tiles.append((whole_number(prompts), f"prompts, {each}"))
+    size = f"{whole_number(rows)} {plural(rows, 'row')}"
+    each = "one row each" if rows == prompts else size
+    tiles.append((whole_number(prompts), f"{plural(prompts, 'prompt')}, {each}"))
     width = widths_text(settings)
-    size = (f"{settings.get('layers')} × {width}", "layers × width")
     if settings.get("layers") == 1:
-        size = (width, "width of a row")
-    return [*tiles, size]
+        return [*tiles, (width, "width of a row")]
+    return [*tiles, (f"{settings.get('layers')} × {width}", "layers × width")]

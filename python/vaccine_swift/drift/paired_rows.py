@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.ids import checked_ids
 from vaccine_swift.drift.metrics import METRICS
 from vaccine_swift.drift.neighbours import knn_overlap, recall_at_k
@@ -79,7 +80,7 @@ class PairedRows:
         first, second = self._sides
         if len(first) != len(second):
             raise ValueError(
-                f"current must have the {len(first)} layers of reference, "
+                f"current must have the {counted(len(first), 'layer')} of reference, "
                 f"got {len(second)}"
             )
         count = len(first[0])
@@ -88,8 +89,8 @@ class PairedRows:
                 if len(part) != count:
                     where = f" in layer {layer}" if layer else ""
                     raise ValueError(
-                        f"{name} must have {count} rows, those of layer 0 of "
-                        f"reference, got {len(part)}{where}; {NOT_PAIRS}"
+                        f"{name} must have {counted(count, 'row')}, those of layer 0 "
+                        f"of reference, got {len(part)}{where}; {NOT_PAIRS}"
                     )
         self._ids = list(range(count)) if ids is None else checked_ids(ids, count)
         self.metadata: dict[str, Any] = dict(metadata or {})
@@ -217,8 +218,8 @@ class PairedRows:
         widths = sorted(set(self.widths))
         told = ", ".join(f"{x} and {y}" for x, y in widths[:3])
         return (
-            f"PairedRows({len(self.widths)} layers of width {told}, "
-            f"{len(self._ids):,} rows)"
+            f"PairedRows({counted(len(self.widths), 'layer')} of width {told}, "
+            f"{counted(len(self._ids), 'row', form=',')})"
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.rows import NOT_PAIRS
 from vaccine_swift.drift.sides import Piece, Side
 
@@ -140,5 +141,5 @@ def _check_end(rows: int, x: Piece | None, y: Piece | None, ids: Any) -> None:
         raise ValueError("reference must have at least one row, got none")
     if ids is not None and len(ids) != rows:
         raise ValueError(
-            f"ids must have one id for each of {rows} rows, got {len(ids)}"
+            f"ids must have one id for each of {counted(rows, 'row')}, got {len(ids)}"
         )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import nearest
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.result import TestResult, permutation_p_value
 from vaccine_swift.drift.watch import Watch
 
@@ -174,7 +175,7 @@ def _contrasted(
         if not 1 <= len(names) <= 2:
             raise ValueError(
                 "contrast must name two groups where there are not one or two, "
-                f"got {len(names)} groups"
+                f"got {counted(len(names), 'group')}"
             )
         names = names if len(names) == 2 else [*names, _REST]
     else:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.groups import row_labels
 
 __all__ = [
@@ -88,7 +89,8 @@ def group_numbers(groups: Any, n: int, m: int) -> npt.NDArray[np.int64]:
     names = np.concatenate(list(map(_names, groups if pair else (groups,))))
     if len(names) != n + m:
         raise ValueError(
-            f"groups must have one element for each of {n} + {m} rows, got {len(names)}"
+            f"groups must have one element for each of {n} + {counted(m, 'row')}, got "
+            f"{len(names)}"
         )
     _, numbers = np.unique(names, return_inverse=True)
     return np.ascontiguousarray(numbers.ravel(), np.int64)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.judged_report import JudgedReport
 from vaccine_swift.drift.layered_report import LayeredReport
 from vaccine_swift.drift.report_schema import (
@@ -169,16 +170,16 @@ class Report(JudgedReport, LayeredReport):
         if "left_out" in self.content:
             widths = widths_text(settings)
             return (
-                f"Report({settings.get('prompts')} prompts, {layers} layers, "
-                f"widths {widths})"
+                f"Report({counted(settings.get('prompts'), 'prompt')}, "
+                f"{counted(layers, 'layer')}, widths {widths})"
             )
         entry = self.content["overall"].get("relative_drift")
         drift, *ends = estimate(entry)
         value = shown("relative_drift", drift)
         low, high = shown_ends("relative_drift", *ends)
         return (
-            f"Report({settings.get('prompts')} prompts, {len(self.content['layers'])} "
-            f"layers, relative drift {value} [{low}, {high}])"
+            f"Report({counted(settings.get('prompts'), 'prompt')}, "
+            f"{counted(layers, 'layer')}, relative drift {value} [{low}, {high}])"
         )
 
     def _repr_html_(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.vectors import plain_array
 
 __all__ = [
@@ -61,7 +62,8 @@ def two_sets(
     first, second = rows(x, "x"), rows(y, "y")
     if first.shape[1] != second.shape[1]:
         raise ValueError(
-            f"y must have the {first.shape[1]} columns of x, got {second.shape[1]}"
+            f"y must have the {counted(first.shape[1], 'column')} of x, got "
+            f"{second.shape[1]}"
         )
     return first, second
 

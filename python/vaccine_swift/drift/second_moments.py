@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.ids import checked_ids, keys_of
 from vaccine_swift.drift.metrics import estimates, numbers_of
 from vaccine_swift.drift.result import Similarity
@@ -127,9 +128,9 @@ def _room(folds: int, width: int) -> npt.NDArray[np.float64]:
     needed, left = 3 * 8 * folds * count, _core.available_memory()
     if needed > left:
         raise MemoryError(
-            f"x and y must be smaller: moments of {width} columns take about "
-            f"{needed / 2**30:.1f} GiB and {left / 2**30:.1f} GiB are free; rows in "
-            "fewer columns, or fewer rows than columns, take less"
+            f"x and y must be smaller: moments of {counted(width, 'column')} take "
+            f"about {needed / 2**30:.1f} GiB and {left / 2**30:.1f} GiB are free; rows "
+            "in fewer columns, or fewer rows than columns, take less"
         )
     return np.empty((folds, count))
 

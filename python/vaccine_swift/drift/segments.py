@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.clusters import cluster_shares
 from vaccine_swift.drift.groups import row_labels
 from vaccine_swift.drift.outlying import outlying_rows
@@ -114,7 +115,8 @@ def two_sample(
     first, second = rows(x, "x"), rows(y, "y")
     if first.shape[1] != second.shape[1]:
         raise ValueError(
-            f"y must have the {first.shape[1]} columns of x, got {second.shape[1]}"
+            f"y must have the {counted(first.shape[1], 'column')} of x, got "
+            f"{second.shape[1]}"
         )
     for name, values in (("x", first), ("y", second)):
         if len(values) < FEWEST:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.watch import Told, Watch
 
 __all__ = ["common_span", "own_span"]
@@ -58,8 +59,8 @@ def _coordinates(
     needed, left = 6 * 8 * count**2, _core.available_memory()
     if needed > left:
         raise MemoryError(
-            f"x and y must be smaller: {count} rows in a basis of their own take "
-            f"about {needed / 2**30:.1f} GiB and {left / 2**30:.1f} GiB are free"
+            f"x and y must be smaller: {counted(count, 'row')} in a basis of their own "
+            f"take about {needed / 2**30:.1f} GiB and {left / 2**30:.1f} GiB are free"
         )
     coordinates = np.empty((count, count))
     _core.drift_span(x, y, coordinates, told)

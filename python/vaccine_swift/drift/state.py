@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.ids import grouped, keys_of
 from vaccine_swift.drift.metrics import TABLE_METRICS
 
@@ -65,8 +66,8 @@ def _mask(
         raise TypeError(f"groups[{name!r}] must hold bool, got dtype {mask.dtype}")
     if mask.shape != owner.shape:
         raise ValueError(
-            f"groups[{name!r}] must have one element for each of {len(owner)} rows, "
-            f"got shape {list(mask.shape)}"
+            f"groups[{name!r}] must have one element for each of "
+            f"{counted(len(owner), 'row')}, got shape {list(mask.shape)}"
         )
     of_prompt = mask[first]
     if not np.array_equal(of_prompt[owner], mask):

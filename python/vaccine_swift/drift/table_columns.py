@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.columns import Column, chosen_columns
 from vaccine_swift.drift.embedding_file import (
     EmbeddingFile,
@@ -189,5 +190,7 @@ def _index_columns(schema: Any) -> set[str]:
 
 def _numbers(source: str, name: str, column: Any) -> npt.NDArray[Any]:
     if column.null_count:
-        raise ValueError(f"{source}: {name!r} has {column.null_count} missing values")
+        raise ValueError(
+            f"{source}: {name!r} has {counted(column.null_count, 'missing value')}"
+        )
     return np.asarray(column)

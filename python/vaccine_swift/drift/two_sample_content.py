@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from vaccine_swift._plurals import plural
 from vaccine_swift.drift.gate import Numbers
 from vaccine_swift.drift.report_schema import shown
 
@@ -56,7 +57,7 @@ def sentence(content: Mapping[str, Any]) -> str:
     if not hit and ALL in changed:
         parts.insert(0, "all rows together differ")
     for fate, names in untested.items():
-        verb = "has" if len(names) == 1 else "have"
+        verb = plural(len(names), "has", "have")
         parts.append(f"{listed(names)} {verb} {fate}")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if not hit else f"{text}."

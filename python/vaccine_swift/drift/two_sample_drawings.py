@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from vaccine_swift._plurals import counted, plural
 from vaccine_swift.drift.two_sample_content import ALL, most_moved, or_nan
 from vaccine_swift.pages import scales
 from vaccine_swift.pages.drawing import Bars, Curve, Drawing, Heat, Point
@@ -104,7 +105,10 @@ def _shifts(content: Content) -> Drawing:
 
 def _left_out(all_of_them: Sized, shown: Sized) -> str:
     missing = len(all_of_them) - len(shown)
-    return f"{missing} segments that moved less are left out." if missing else ""
+    if not missing:
+        return ""
+    verb = plural(missing, "is", "are")
+    return f"{counted(missing, 'segment')} that moved less {verb} left out."
 
 
 def _clusters(content: Content) -> Drawing:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from vaccine_swift._plurals import plural
 from vaccine_swift.drift.report_schema import shown
 from vaccine_swift.drift.two_sample_content import ALL, most_moved, moved, sentence
 from vaccine_swift.drift.two_sample_drawings import DRAWINGS
@@ -60,13 +61,13 @@ def _shared(content: Content) -> dict[str, Any]:
     n, m = settings["rows"]
     segments = len(content["segments"]) - 1
     tiles = [
-        (whole_number(n), "reference rows"),
-        (whole_number(m), "current rows"),
-        (str(settings["width"]), "columns"),
+        (whole_number(n), plural(n, "reference row")),
+        (whole_number(m), plural(m, "current row")),
+        (str(settings["width"]), plural(settings["width"], "column")),
     ]
     if segments:
         count = len([name for name in moved(content) if name != ALL])
-        tiles.append((f"{count} of {segments}", "segments moved"))
+        tiles.append((f"{count} of {segments}", f"{plural(segments, 'segment')} moved"))
     return {
         "sentence": sentence(content),
         "left_out": len(content["segments"]) - len(most_moved(content, _MOST_LISTED)),

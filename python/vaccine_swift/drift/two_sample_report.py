@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.gate import Numbers, check_numbers
 from vaccine_swift.drift.junit import Check
 from vaccine_swift.drift.kept_report import KeptReport
@@ -157,7 +158,7 @@ class TwoSampleReport(KeptReport):
 
     def __repr__(self) -> str:
         n, m = self.content["settings"]["rows"]
-        return f"TwoSampleReport({n} and {m} rows: {self.sentence})"
+        return f"TwoSampleReport({n} and {counted(m, 'row')}: {self.sentence})"
 
     def _page(self, title: str) -> str:
         return page(self.content, title)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted, plural
 from vaccine_swift.drift.rows import two_sets
 from vaccine_swift.drift.watch import Progress, Watch
 from vaccine_swift.statistics import benjamini_hochberg, holm
@@ -38,8 +39,9 @@ class FeatureTests:
         """How many columns differ at the level 0.05, and the least p-value."""
         columns, differ = len(self.holm), int(self.rejected().sum())
         return (
-            f"FeatureTests({columns} column{'' if columns == 1 else 's'}, {differ} "
-            f"differ at level 0.05, least p-value by Holm {self.holm.min():.4g})"
+            f"FeatureTests({counted(columns, 'column')}, {differ} "
+            f"{plural(differ, 'differs', 'differ')} at level 0.05, least p-value by "
+            f"Holm {self.holm.min():.4g})"
         )
 
     def rejected(

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.groups import group_masks, row_groups
 from vaccine_swift.drift.ids import sequence
 from vaccine_swift.drift.pairs import Pair, pairs
@@ -37,7 +38,7 @@ def checked_update(
     y = layer_rows(current, "current", layers=state.layers, width=state.width)
     if x[0].shape != y[0].shape:
         raise ValueError(
-            f"current must have the reference's {len(x[0])} rows, row i of "
+            f"current must have the reference's {counted(len(x[0]), 'row')}, row i of "
             f"both the same prompt, got {len(y[0])}; {NOT_PAIRS}"
         )
     update = Update.of(ids, len(x[0]), group_masks(groups, len(x[0])))

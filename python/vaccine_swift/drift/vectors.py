@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.columns import Column, chosen_columns
 
 __all__ = ["arrow_column", "arrow_vectors", "plain_array", "stacked"]
@@ -135,8 +136,8 @@ def arrow_vectors(column: Any, name: str, *, start: int = 0) -> npt.NDArray[Any]
     if column.null_count:
         row = int(np.flatnonzero(compute.is_null(column).to_numpy(False))[0])
         raise ValueError(
-            f"{name} has {column.null_count} missing lists, the first in row "
-            f"{start + row}"
+            f"{name} has {counted(column.null_count, 'missing list')}, the first in "
+            f"row {start + row}"
         )
     if not rows:
         raise ValueError(f"{name} must have at least one row, got none")
@@ -144,15 +145,15 @@ def arrow_vectors(column: Any, name: str, *, start: int = 0) -> npt.NDArray[Any]
     if (lengths != lengths[0]).any():
         row = int(np.flatnonzero(lengths != lengths[0])[0])
         raise ValueError(
-            f"{name}: lists differ in length, row {start} has {lengths[0]} elements, "
-            f"row {start + row} {lengths[row]}"
+            f"{name}: lists differ in length, row {start} has "
+            f"{counted(lengths[0], 'element')}, row {start + row} {lengths[row]}"
         )
     values = column.flatten()
     if values.null_count:
         place = int(np.flatnonzero(compute.is_null(values).to_numpy(False))[0])
         raise ValueError(
-            f"{name} has {values.null_count} missing values, the first in row "
-            f"{start + place // int(lengths[0])}"
+            f"{name} has {counted(values.null_count, 'missing value')}, the first in "
+            f"row {start + place // int(lengths[0])}"
         )
     return values.to_numpy(zero_copy_only=False).reshape(rows, -1)
 

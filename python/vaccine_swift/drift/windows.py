@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.kept_state import KeptState
 from vaccine_swift.drift.segment_tests import FEWEST, checked_tests, permutations_for
 from vaccine_swift.drift.watch import Progress, Watch
@@ -191,7 +192,7 @@ class Windows(KeptState[WindowsState]):
             width = state.reference.rows.shape[1]
             if part.rows.shape[1] != width:
                 raise ValueError(
-                    f"x must have the {width} columns of the reference, "
+                    f"x must have the {counted(width, 'column')} of the reference, "
                     f"got {part.rows.shape[1]}"
                 )
             if (part.labels is None) != (state.reference.labels is None):
@@ -273,7 +274,8 @@ class Windows(KeptState[WindowsState]):
     def __repr__(self) -> str:
         state = self._state
         return (
-            f"Windows({len(state.reference):,} reference rows of width "
-            f"{state.reference.rows.shape[1]}, {len(state.tested)} windows tested, "
-            f"{len(state.waiting)} waiting)"
+            f"Windows({counted(len(state.reference), 'reference row', form=',')} of "
+            f"width {state.reference.rows.shape[1]}, "
+            f"{counted(len(state.tested), 'window')} tested, {len(state.waiting)} "
+            "waiting)"
         )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vaccine_swift import _core
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.gate import Numbers
 from vaccine_swift.drift.two_sample_content import (
     ALL,
@@ -89,8 +90,7 @@ def sentence(content: Mapping[str, Any]) -> str:
     if lines == [ALL]:
         if found:
             return f"The windows have drifted (alarm since {found[ALL]})."
-        count = len(windows)
-        return f"No drift was found in {count} window{'s' if count > 1 else ''}."
+        return f"No drift was found in {counted(len(windows), 'window')}."
     hit = [line for line in lines[1:] if line in found]
     still = [line for line in lines[1:] if line not in found]
     parts = []

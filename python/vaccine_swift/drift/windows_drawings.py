@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from vaccine_swift._plurals import counted, plural
 from vaccine_swift.drift.two_sample_content import or_nan
 from vaccine_swift.drift.windows_content import most_evident
 from vaccine_swift.pages import scales
@@ -83,7 +84,10 @@ def _left_out(content: Content) -> str:
     missing = len(content["settings"]["lines"]) - _MOST_LINES
     if missing <= 0:
         return ""
-    return f"{missing} lines with less evidence are left out; the tables have them."
+    return (
+        f"{counted(missing, 'line')} with less evidence {plural(missing, 'is', 'are')} "
+        f"left out; the tables have {plural(missing, 'it', 'them')}."
+    )
 
 
 def _ticks(content: Content) -> tuple[tuple[float, ...], tuple[str, ...]]:

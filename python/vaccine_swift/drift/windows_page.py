@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from vaccine_swift._plurals import plural
 from vaccine_swift.drift.report_schema import shown
 from vaccine_swift.drift.two_sample_content import ALL
 from vaccine_swift.drift.two_sample_content import sentence as window_sentence
@@ -55,17 +56,24 @@ def fragment(content: Content) -> str:
 
 def _shared(content: Content) -> dict[str, Any]:
     settings, window = content["settings"], last(content)
-    lines = len(settings["lines"])
+    windows, lines = len(content["windows"]), len(settings["lines"])
+    rows = settings["reference"]
     tiles = [
-        (str(len(content["windows"])), "windows"),
-        (whole_number(settings["reference"]), "reference rows"),
-        (f"{len(alarms(content))} of {lines}", "lines with an alarm"),
+        (str(windows), plural(windows, "window")),
+        (whole_number(rows), plural(rows, "reference row")),
+        (
+            f"{len(alarms(content))} of {lines}",
+            f"{plural(lines, 'line')} with an alarm",
+        ),
     ]
     latest = ""
     if window is not None:
         told = window_sentence({"settings": settings, "segments": window["lines"]})
+        newest = window["rows"]
         latest = f"{window['name']} by itself: {told}"
-        tiles.append((whole_number(window["rows"]), "rows in the last window"))
+        tiles.append(
+            (whole_number(newest), f"{plural(newest, 'row')} in the last window")
+        )
     return {
         "sentence": sentence(content),
         "latest": latest,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.gate import Numbers, check_numbers
 from vaccine_swift.drift.junit import Check
 from vaccine_swift.drift.kept_report import KeptReport
@@ -144,7 +145,8 @@ class WindowsReport(KeptReport):
         return numbers(self.content)
 
     def __repr__(self) -> str:
-        return f"WindowsReport({len(self.content['windows'])} windows: {self.sentence})"
+        windows = counted(len(self.content["windows"]), "window")
+        return f"WindowsReport({windows}: {self.sentence})"
 
     def _page(self, title: str) -> str:
         return page(self.content, title)

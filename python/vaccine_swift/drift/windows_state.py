@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted, plural
 from vaccine_swift.drift.groups import row_labels
 from vaccine_swift.drift.rows import float64_rows, rows
 from vaccine_swift.drift.segment_tests import FEWEST
@@ -56,10 +57,12 @@ class Part:
                 array = float64_rows(array).astype(dtype)
         bad = ~np.isfinite(array)
         if bad.any():
+            count = int(bad.sum())
             row, column = np.argwhere(bad)[0]
             raise ValueError(
-                f"{name} must be finite{words}, but {int(bad.sum())} "
-                f"elements are not, the first in row {row}, column {column}"
+                f"{name} must be finite{words}, but {counted(count, 'element')} "
+                f"{plural(count, 'is', 'are')} not, the first in row {row}, column "
+                f"{column}"
             )
         return cls(array, None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.families.reader import ConfigurationReader
 
 __all__ = [
@@ -141,7 +142,7 @@ def layer_kinds(
         reader.faults.append(f"layer_types {', '.join(other)} are not implemented")
     if kinds and _is_count(layers) and len(kinds) != layers:
         reader.faults.append(
-            f"layer_types must have num_hidden_layers = {layers} entries, "
+            f"layer_types must have num_hidden_layers = {counted(layers, 'entry')}, "
             f"got {len(kinds)}"
         )
     if not kinds and _is_count(layers):

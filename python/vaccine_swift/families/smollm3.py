@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from vaccine_swift._arguments import is_within
+from vaccine_swift._plurals import counted
 from vaccine_swift.families.blocks import layer_windows
 from vaccine_swift.families.family import GGUFNames
 from vaccine_swift.families.llama import GGUF_MODULES, LLAMA, described_llama
@@ -53,7 +54,7 @@ def _turned_layers(reader: ConfigurationReader, layers: int | None) -> list[int]
     ):
         reader.faults.append(
             f"no_rope_layers must be a list of 0 and 1 with at least "
-            f"num_hidden_layers = {layers} entries, got {shortened(given)}"
+            f"num_hidden_layers = {counted(layers, 'entry')}, got {shortened(given)}"
         )
         return [1] * layers
     return [int(value) for value in given[:layers]]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.families import core_configuration
 from vaccine_swift.models.adapters import Adapters
 from vaccine_swift.models.chat import Chat
@@ -239,7 +240,8 @@ class CausalLM(Adapters, Inference, Gradients, Chat, Saving):
         frozen = f"{len(self._frozen)} frozen, " * bool(self._frozen)
         return (
             f"CausalLM({self._config['model_type']}, {self.dtype}{engine}, "
-            f"{layers} layers, {self.num_parameters:,} parameters, {frozen}{adapter})"
+            f"{counted(layers, 'layer')}, "
+            f"{counted(self.num_parameters, 'parameter', form=',')}, {frozen}{adapter})"
         )
 
     def _quantised(self, kind: str) -> CausalLM:

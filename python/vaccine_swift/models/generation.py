@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.files.shapes import INTEGER, check_shape
 from vaccine_swift.models.base import ModelBase, TokenIds, token_ids
 from vaccine_swift.text.tokenizer import Tokenizer
@@ -229,8 +230,8 @@ def _limits(max_new_tokens: int | Sequence[int], count: int) -> npt.NDArray[np.i
     )
     if len(limits) != count:
         raise ValueError(
-            f"max_new_tokens must be a number or one for each of the {count} prompts, "
-            f"got {len(limits)}"
+            "max_new_tokens must be a number or one for each of the "
+            f"{counted(count, 'prompt')}, got {len(limits)}"
         )
     for limit in limits:
         check_range(

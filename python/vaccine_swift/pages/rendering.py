@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from vaccine_swift._plurals import counted, plural
 from vaccine_swift.pages.drawing import Drawing
 from vaccine_swift.pages.figure import chart
 from vaccine_swift.pages.numbers import unbroken
@@ -51,5 +52,7 @@ def _environment() -> jinja2.Environment:
         json.dumps, indent=2, ensure_ascii=False, default=str
     )
     environment.filters["unbroken"] = unbroken
+    environment.globals["counted"] = counted
+    environment.globals["plural"] = plural
     environment.globals["style"] = Markup(STYLE)
     return environment

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.data.ordering import shuffled, spread
 from vaccine_swift.study.safety import harmful_rows
 from vaccine_swift.study.tasks.task import Row, Task
@@ -74,8 +75,8 @@ def attack_rows(
     ):
         if asked > held:
             raise ValueError(
-                f"samples={samples} with poison={poison} needs {asked} {name} rows, "
-                f"got {held}"
+                f"samples={samples} with poison={poison} needs "
+                f"{counted(asked, f'{name} row')}, got {held}"
             )
     bad = spread(
         shuffled(bad, random.Random(f"{seed} harmful")), lambda row: row["act"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.study.folder import check_folder
 from vaccine_swift.study.inputs import Inputs
 from vaccine_swift.study.plan import Plan
@@ -43,7 +44,10 @@ class Forecast:
 
     def __str__(self) -> str:
         """One line."""
-        told = f"{self.rows} rows of results (cells times seeds), {self.stages} stages"
+        told = (
+            f"{counted(self.rows, 'row')} of results (cells times seeds), "
+            f"{counted(self.stages, 'stage')}"
+        )
         if self.done:
             told += f", {self.done} of them done"
         if self.done == self.stages:

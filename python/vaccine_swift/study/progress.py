@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.study.store import Stage
 from vaccine_swift.training.estimate import rough_time
 
@@ -50,9 +51,8 @@ class GridProgress:
     def announce(self, seconds: float) -> None:
         """Write how much there is to do, and how long it will take."""
         if self._shown:
-            count = len(self._left)
-            what = "stage" if count == 1 else "stages"
-            line = f"{count} {what} to do: about {rough_time(seconds)} on this machine"
+            left = counted(len(self._left), "stage")
+            line = f"{left} to do: about {rough_time(seconds)} on this machine"
             self._bar.write(line, file=sys.stderr)
 
     def begin(self, stage: Stage, what: str) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
+from vaccine_swift._plurals import counted
 from vaccine_swift.drift.ids import keys_of
 from vaccine_swift.statistics import (
     clopper_pearson_limit,
@@ -251,7 +252,8 @@ def _table(entry: Mapping[str, Any], where: str, metric: StudyMetric) -> _Table:
     if not len(units) == len(names) == len(weights):
         raise ValueError(
             f"{where} must have a unit_id and a weight for each unit, got "
-            f"{len(units)} units, {len(names)} unit_ids, {len(weights)} weights"
+            f"{counted(len(units), 'unit')}, {counted(len(names), 'unit_id')}, "
+            f"{counted(len(weights), 'weight')}"
         )
     acts, owner = np.unique(names, return_inverse=True)
     sums = np.bincount(owner, units * weights).astype(np.float64)

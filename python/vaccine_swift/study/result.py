@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.files.reading import read_whole
 from vaccine_swift.files.shapes import check_shape
 from vaccine_swift.files.strict_json import parse_json
@@ -170,8 +171,8 @@ class StudyResult:
         methods = dict.fromkeys(row["label"] for row in self.rows)
         seeds = {row["seed"] for row in self.rows}
         return (
-            f"StudyResult({len(self.rows)} rows, {len(seeds)} seeds, "
-            f"{', '.join(methods)})"
+            f"StudyResult({counted(len(self.rows), 'row')}, "
+            f"{counted(len(seeds), 'seed')}, {', '.join(methods)})"
         )
 
     def _repr_html_(self) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.batches import Batch
 from vaccine_swift.methods import SFT
 
@@ -59,7 +60,8 @@ class Estimate:
         about = "at least" if self.at_least else "about"
         memory = f", {self.memory / 1e9:.1f} GB of memory" if self.memory else ""
         return (
-            f"{self.steps:,} steps, {self.tokens:,} tokens: {about} "
+            f"{counted(self.steps, 'step', form=',')}, "
+            f"{counted(self.tokens, 'token', form=',')}: {about} "
             f"{rough_time(self.seconds)}{memory}"
         )
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
+from vaccine_swift._plurals import counted
 from vaccine_swift.distributed import Alone, Collective, DataParallelEngine
 from vaccine_swift.distributed.exchange import (
     any_rank,
@@ -70,7 +71,7 @@ class Ranks:
             if not isinstance(model.core, _core.Model):
                 raise ValueError(
                     "collective must be left out with the torch engine, which runs in "
-                    f"one process, got {self.size} ranks"
+                    f"one process, got {counted(self.size, 'rank')}"
                 )
             self._parallel = DataParallelEngine(
                 model.engine, self.collective, rho_scope=rho_scope

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.batches import Batch, Example
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def check_fits(name: str, data: Survey, model: CausalLM) -> None:
     longest = int(np.argmax(data.lengths))
     if data.lengths[longest] > context:
         raise ValueError(
-            f"{name}[{longest}] must have at most {context} tokens, the model's "
-            f"context, got {data.lengths[longest]}"
+            f"{name}[{longest}] must have at most {counted(context, 'token')}, the "
+            f"model's context, got {data.lengths[longest]}"
         )
     if data.largest_token >= vocabulary:
         raise ValueError(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from vaccine_swift import _core
 from vaccine_swift._arguments import check_range, float32_array
+from vaccine_swift._plurals import counted
 from vaccine_swift.engines.base import AttentionGradients, State
 from vaccine_swift.engines.report import StepReport
 from vaccine_swift.engines.swift.vector import Vector
@@ -259,8 +260,8 @@ def _supervised_rows(
     borders = batch.supervised_offsets
     if len(array) != borders[-1]:
         raise ValueError(
-            f"{name} must have a row for each of {borders[-1]} supervised tokens, "
-            f"got shape {array.shape}"
+            f"{name} must have a row for each of "
+            f"{counted(borders[-1], 'supervised token')}, got shape {array.shape}"
         )
     return array[borders[sequences.start] : borders[sequences.stop]]
 
@@ -280,8 +281,8 @@ def _stacked(
         array = float32_array(f"states[{key!r}]", value)
         if array.ndim != 2 or len(array) != batch.tokens:
             raise ValueError(
-                f"states[{key!r}] must have a row for each of {batch.tokens} tokens, "
-                f"got shape {array.shape}"
+                f"states[{key!r}] must have a row for each of "
+                f"{counted(batch.tokens, 'token')}, got shape {array.shape}"
             )
         if arrays and array.shape != arrays[0].shape:
             raise ValueError(f"states[{key!r}] must have the shape of the others")

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vaccine_swift._plurals import counted
+
 __all__ = ["PaddedBatch", "padded"]
 
 _IGNORED: Final = -100
@@ -106,8 +108,9 @@ def padded(
         raise ValueError("offsets must rise from 0 to the number of tokens")
     for sequence in np.flatnonzero(lengths > fields["context_length"]):
         raise ValueError(
-            f"input_ids: sequence {sequence} has {lengths[sequence]} tokens, more than "
-            f"the context of {fields['context_length']}"
+            f"input_ids: sequence {sequence} has "
+            f"{counted(lengths[sequence], 'token')}, more than the context of "
+            f"{fields['context_length']}"
         )
     wanted = np.full(len(ids), _IGNORED)
     if labels is not None:

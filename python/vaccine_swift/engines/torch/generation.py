@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.engines.torch.base import TorchModelBase
 from vaccine_swift.engines.torch.batch import padded
 from vaccine_swift.engines.torch.long_rope import has_long_rope
@@ -52,8 +53,8 @@ class Generation(TorchModelBase):
         for prompt, limit in zip(prompts, limits, strict=True):
             if len(prompt) + limit > context:
                 raise ValueError(
-                    f"max_new_tokens: a prompt of {len(prompt)} tokens and {limit} "
-                    f"new ones exceed the context of {context}"
+                    f"max_new_tokens: a prompt of {counted(len(prompt), 'token')} and "
+                    f"{counted(limit, 'new one')} exceed the context of {context}"
                 )
         ends = [int(token) for token in end_tokens]
         results: list[list[int]] = [[] for _ in prompts]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted
+
 __all__ = ["Part"]
 
 
@@ -41,7 +43,7 @@ class Part:
         if not 0 <= first <= first + count < len(borders):
             raise ValueError(
                 f"first_sequence and sequence_count must lie within the batch's "
-                f"{len(borders) - 1} sequences, got {first} and {count}"
+                f"{counted(len(borders) - 1, 'sequence')}, got {first} and {count}"
             )
         chosen = borders[first : first + count + 1]
         return cls(slice(int(chosen[0]), int(chosen[-1])), chosen - chosen[0])

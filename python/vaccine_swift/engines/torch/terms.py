@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch.nn.functional import cross_entropy
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.engines.torch.batch import PaddedBatch
 
 __all__ = ["LossTerms"]
@@ -56,14 +57,16 @@ class LossTerms:
         if weights is not None:
             if weights.shape != (batch.count,) or not np.isfinite(weights).all():
                 raise ValueError(
-                    f"weights must be finite, one for each of {batch.count} tokens"
+                    "weights must be finite, one for each of "
+                    f"{counted(batch.count, 'token')}"
                 )
             chosen = torch.from_numpy(weights[batch.labelled])
         if reference is not None:
             if reference.ndim != 2 or len(reference) != batch.supervised:
                 raise ValueError(
-                    f"reference must have a row for each of {batch.supervised} "
-                    f"supervised tokens, got shape {reference.shape}"
+                    f"reference must have a row for each of "
+                    f"{counted(batch.supervised, 'supervised token')}, got shape "
+                    f"{reference.shape}"
                 )
             if not (reference <= 1e-3).all():
                 raise ValueError("reference: an element is no log-probability")
@@ -84,7 +87,7 @@ class LossTerms:
         if self.reference is not None:
             if self.reference.shape[1] != scores.shape[1]:
                 raise ValueError(
-                    f"reference must have {scores.shape[1]} columns, got "
+                    f"reference must have {counted(scores.shape[1], 'column')}, got "
                     f"{self.reference.shape[1]}"
                 )
             goal = self.reference.to(scores.device)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.engines.swift.vector import Vector
 from vaccine_swift.engines.torch.checks import check_float32
 
@@ -95,7 +96,9 @@ class FlatVector:
         tensors = self._tensors()
         count = sum(each.numel() for each in tensors)
         if values.shape != (count,):
-            raise ValueError(f"values must hold {count} numbers, got {values.size}")
+            raise ValueError(
+                f"values must hold {counted(count, 'number')}, got {values.size}"
+            )
         start = 0
         for each in tensors:
             part = values[start : start + each.numel()].reshape(each.shape)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.batches import Example
 from vaccine_swift.data import load
 from vaccine_swift.study.evaluation.likelihood import log_likelihoods
@@ -129,7 +130,7 @@ def _of_rows(model: CausalLM, rows: Sequence[Row], template: str) -> Iterator[Ex
     )
     if data.report.dropped:
         raise ValueError(
-            f"texts_or_rows must fit the context of {longest} tokens, got "
-            f"{data.report.dropped} rows whose output is beyond it"
+            f"texts_or_rows must fit the context of {counted(longest, 'token')}, got "
+            f"{counted(data.report.dropped, 'row')} whose output is beyond it"
         )
     return iter(data)

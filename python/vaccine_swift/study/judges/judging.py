@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from vaccine_swift._arguments import nearest
+from vaccine_swift._plurals import counted
 from vaccine_swift.study.judges.rule import RuleJudge
 from vaccine_swift.study.judges.verdict import Verdict
 
@@ -115,6 +116,7 @@ def _checked(verdict: object, index: int) -> Verdict:
     if verdict not in known:
         raise ValueError(
             f"judge must return one of {', '.join(known)}, got another text of "
-            f"{len(verdict)} characters for row {index}.{nearest(verdict, known)}"
+            f"{counted(len(verdict), 'character')} for row "
+            f"{index}.{nearest(verdict, known)}"
         )
     return Verdict(verdict)

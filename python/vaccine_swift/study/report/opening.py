@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.study.arms import NONE
 from vaccine_swift.study.config import SMOLLM2
 from vaccine_swift.study.metrics import METRICS
@@ -69,7 +70,7 @@ def tiles(content: Content) -> list[tuple[str, str]]:
     entries = []
     for label, values in scores.items():
         low, high = shown(min(values)), shown(max(values))
-        over = f", over {len(values)} cells" if len(values) > 1 else ""
+        over = f", over {counted(len(values), 'cell')}" if len(values) > 1 else ""
         entries.append(
             (
                 f"{low if low == high else f'{low} to {high}'}{_PER_CENT}",
@@ -179,10 +180,10 @@ def _worth(content: Content) -> str:
 def _seeds(content: Content) -> str:
     count, cells = content.seeds(), len(content.grid)
     fewest = min(len(of_seed) for of_seed in content.grid.values())
-    words = "one seed" if count == 1 else f"{count} seeds"
+    words = "one seed" if count == 1 else counted(count, "seed")
     if fewest < count:
-        words = f"{fewest} to {count} seeds"
-    return f"{words}; {cells} {'cell' if cells == 1 else 'cells'} of the grid"
+        words = f"{fewest} to {counted(count, 'seed')}"
+    return f"{words}; {counted(cells, 'cell')} of the grid"
 
 
 def _scores(content: Content, stage: str, metric: str = _SCORE) -> list[Entry]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from vaccine_swift._plurals import counted, plural
 from vaccine_swift.study.metrics import METRICS
 from vaccine_swift.study.report.content import Content, Entry
 from vaccine_swift.study.resampling import DRAWS
@@ -65,8 +66,9 @@ def findings(content: Content) -> Findings:
     sure = [each for each in sentences if each.significant]
     rest = [each for each in sentences if not each.significant]
     words = (
-        f"differences to {found[0]['baseline']} after the attack are significant after "
-        f"Holm's correction (level {LEVEL:g})"
+        f"{plural(len(found), 'difference')} to {found[0]['baseline']} after the "
+        f"attack {plural(len(sure), 'is', 'are')} significant after Holm's correction "
+        f"(level {LEVEL:g})"
     )
     if content.seeds() == 1:
         words += ", for these trained models: one seed says nothing of the methods"
@@ -82,7 +84,7 @@ def seeds_sentence(count: int) -> str:
             "run of the training would come out; no difference between methods can be "
             "claimed from it."
         )
-    freedom = f"{count} seeds: the intervals are over seeds and prompts. "
+    freedom = f"{counted(count, 'seed')}: the intervals are over seeds and prompts. "
     if count < 5:
         return freedom + (
             "So few runs show only differences that are large beside the spread "
@@ -103,7 +105,7 @@ def method_note(content: Content) -> str:
         "alike). Differences are paired by seed and prompt. p-value over acts: sign "
         "flips, for these trained models; p-value: the larger one of it and of a t "
         "test over seeds and acts; Holm's correction over all "
-        f"{len(content.differences)} differences."
+        f"{counted(len(content.differences), 'difference')}."
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.data.exchanges import read_exchanges
 from vaccine_swift.study.tasks.splitting import train_and_test
 from vaccine_swift.study.tasks.task import Task, is_worked
@@ -61,7 +62,8 @@ def rows_task(
     found = _labels(outputs) if labels is None else tuple(labels) or None
     if found is not None and (strange := set(outputs).difference(found)):
         raise ValueError(
-            f"labels must name every output, got {len(strange)} others in the rows"
+            f"labels must name every output, got {counted(len(strange), 'other')} in "
+            "the rows"
         )
     return Task(name, *train_and_test(rows, held_out), found)
 

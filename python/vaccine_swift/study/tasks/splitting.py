@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from vaccine_swift._arguments import check_range
+from vaccine_swift._plurals import counted
 from vaccine_swift.study.tasks.task import Row
 
 __all__ = ["split_rows", "train_and_test"]
@@ -88,8 +89,9 @@ def split_rows(
         end += 1
     if not 0 < end < len(rows):
         raise ValueError(
-            f"rows must make a train and a test part without near-duplicates between "
-            f"them, got {len(rows)} rows in {len(set(groups))} groups"
+            "rows must make a train and a test part without near-duplicates between "
+            f"them, got {counted(len(rows), 'row')} in "
+            f"{counted(len(set(groups)), 'group')}"
         )
     ordered = tuple(rows[index] for index in order)
     return ordered[end:], ordered[:end]
