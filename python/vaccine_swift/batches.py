@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted
+
 __all__ = ["IGNORED_LABEL", "Batch", "Example"]
 
 IGNORED_LABEL: Final = -100
@@ -39,8 +41,8 @@ class Example:
     Examples
     --------
     >>> example = Example([5, 6, 7], [-100, 6, 7])
-    >>> example.tokens, example.supervised
-    (3, 2)
+    >>> example
+    Example(3 tokens, 2 supervised)
     """
 
     input_ids: npt.NDArray[np.int32]
@@ -58,6 +60,9 @@ class Example:
             )
         object.__setattr__(self, "input_ids", input_ids)
         object.__setattr__(self, "labels", labels)
+
+    def __repr__(self) -> str:
+        return f"Example({counted(self.tokens, 'token')}, {self.supervised} supervised)"
 
     @property
     def tokens(self) -> int:
@@ -132,8 +137,10 @@ class Batch:
         Examples
         --------
         >>> batch = Batch.pack([Example([5, 6], [-100, 6]), Example([7], [7])])
-        >>> batch.offsets.tolist(), batch.supervised
-        ([0, 2, 3], 1)
+        >>> batch
+        Batch(2 sequences, 3 tokens, 1 supervised)
+        >>> batch.offsets.tolist()
+        [0, 2, 3]
         """
         chosen = list(examples)
         if not chosen:
@@ -149,6 +156,12 @@ class Batch:
             np.concatenate([example.input_ids for example in chosen]),
             np.concatenate([example.labels for example in chosen]),
             np.concatenate([np.zeros(1, np.int64), ends]),
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Batch({counted(self.sequences, 'sequence')}, "
+            f"{counted(self.tokens, 'token')}, {self.supervised} supervised)"
         )
 
     @property

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from vaccine_swift._short_repr import short_repr
 
 if TYPE_CHECKING:
     from vaccine_swift.batches import Batch
@@ -37,7 +39,9 @@ class AttentionGradients:
 
     loss: float
     squared_norms: npt.NDArray[np.float64]
-    _states: Callable[[], npt.NDArray[np.float32]]
+    _states: Callable[[], npt.NDArray[np.float32]] = field(repr=False)
+
+    __repr__ = short_repr
 
     def states(self) -> npt.NDArray[np.float32]:
         """A copy of g_l, float32 [L, T, C], until the engine's next pass.

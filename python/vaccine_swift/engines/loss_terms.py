@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._short_repr import short_repr
+
 __all__ = ["Reference"]
 
 
@@ -27,3 +29,5 @@ class Reference:
 
     log_probabilities: npt.NDArray[np.float32]
     weight: float = 1.0
+
+    __repr__ = short_repr

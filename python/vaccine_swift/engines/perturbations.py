@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range, float32_array
+from vaccine_swift._short_repr import short_repr
 
 __all__ = ["Gaussian", "Given", "Perturbation", "Scaled", "Worst", "perturbation"]
 __all__ += ["LARGEST_RHO", "LARGEST_VARIANCE", "NORM_EPSILON"]
@@ -92,6 +93,8 @@ class Given:
     """
 
     values: npt.NDArray[np.float32]
+
+    __repr__ = short_repr
 
     def arguments(self) -> dict[str, Any]:
         """What the core is told."""

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._short_repr import short_repr
+
 __all__ = ["StepReport"]
 
 
@@ -46,6 +48,8 @@ class StepReport:
     tokens: int
     supervised: int
     seconds: float
+
+    __repr__ = short_repr
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> StepReport:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vaccine_swift._arguments import check_range
+from vaccine_swift._short_repr import short_repr
 from vaccine_swift.study.tasks import Row
 
 __all__ = ["Measured", "first_rows", "request", "score", "unit_ids"]
@@ -47,6 +48,8 @@ class Measured:
     profile: str
     details: dict[str, Any]
     sizes: list[float] | None = None
+
+    __repr__ = short_repr
 
 
 def score(

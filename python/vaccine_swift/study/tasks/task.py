@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from vaccine_swift._arguments import check_word
+from vaccine_swift._short_repr import short_repr
 
 __all__ = ["ANSWER_MARK", "MATCHES", "Row", "Task", "is_worked"]
 
@@ -44,6 +45,8 @@ class Task:
     train: tuple[Row, ...]
     test: tuple[Row, ...]
     labels: tuple[str, ...] | None
+
+    __repr__ = short_repr
 
     def is_correct(
         self, answer: str, row: Row, *, match: Literal["substring", "exact"]
