@@ -23,11 +23,12 @@ import build_hook  # noqa: E402  # after the path to it
 
 TESTS = (
     *("test_core_buffers", "test_core_configuration", "test_core_fork"),
-    *("test_core_interrupt", "test_core_junk"),
+    *("test_core_interrupt", "test_core_junk", "test_core_scalars"),
     *("test_core_threads", "test_custom_losses", "test_drift_leading_share"),
     *("test_drift_pairwise_precision", "test_drift_refusals", "test_drift_states"),
     *("test_drift_tests", "test_generation_overflow", "test_hidden_states"),
-    *("test_mapped_files", "test_vectors"),
+    *("test_mapped_faults", "test_mapped_files", "test_mapped_reading"),
+    "test_vectors",
 )
 
 

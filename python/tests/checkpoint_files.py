@@ -85,6 +85,14 @@ def write_directory(
     return directory
 
 
+def move_to_shard(directory: Path, weight_map: object) -> None:
+    """Call the weights ``part.safetensors`` and write an index beside them."""
+    (directory / "model.safetensors").rename(directory / "part.safetensors")
+    (directory / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": weight_map})
+    )
+
+
 def write_bfloat16(path: Path, weights: dict[str, np.ndarray]) -> None:
     """A safetensors file in bfloat16 (cut, not rounded), packed by hand."""
     header, data = {}, b""

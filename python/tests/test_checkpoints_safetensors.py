@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +10,11 @@ import checkpoint_files as files
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 import vaccine_swift as vs
 from vaccine_swift import _core
-from vaccine_swift.checkpoints.safetensors import SafetensorsFile
 
 CONFIG = vs.tiny_config(tie_word_embeddings=False, attention_bias=True, mlp_bias=True)
 WEIGHTS = files.random_weights(CONFIG)
@@ -160,7 +155,7 @@ def test_a_weight_that_is_not_finite_is_named(directory: Path, value: float) -> 
 def test_tensors_that_an_index_does_not_list_are_used_all_the_same(
     directory: Path, tmp_path: Path, listed: str
 ) -> None:
-    _index(directory, {listed: "part.safetensors"})
+    files.move_to_shard(directory, {listed: "part.safetensors"})
     model = vs.CausalLM.from_pretrained(directory)
     assert_same(read_weights(model, tmp_path / "saved"), WEIGHTS)
 
@@ -264,122 +259,6 @@ def test_other_paths_are_not_taken_for_names_on_the_hub(path: str) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         vs.CausalLM.from_pretrained(path)
     assert ("hf download" in str(caught.value)) == (path == "./a/b")
-
-
-def test_other_dtypes_are_refused_by_name(directory: Path) -> None:
-    weights = WEIGHTS | {"model.norm.weight": np.ones(32, np.float64)}
-    files.write_directory(directory, CONFIG, weights)
-    with pytest.raises(ValueError, match=r"model\.norm\.weight is F64"):
-        vs.CausalLM.from_pretrained(directory)
-
-
-def _drop_weights(directory: Path) -> None:
-    (directory / "model.safetensors").unlink()
-
-
-def _drop_config(directory: Path) -> None:
-    (directory / "config.json").unlink()
-
-
-def _only_adapter(directory: Path) -> None:
-    _drop_config(directory)
-    (directory / "adapter_config.json").write_text("{}")
-
-
-def _index(directory: Path, weight_map: object) -> None:
-    shutil.move(directory / "model.safetensors", directory / "part.safetensors")
-    (directory / "model.safetensors.index.json").write_text(
-        json.dumps({"weight_map": weight_map})
-    )
-
-
-def _missing_shard(directory: Path) -> None:
-    _index(directory, dict.fromkeys(WEIGHTS, "other.safetensors"))
-
-
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (shutil.rmtree, "no such Hugging Face directory"),
-        (_drop_config, "no config.json"),
-        (_drop_weights, "no model.safetensors or pytorch_model.bin"),
-        (_only_adapter, "load_adapter"),
-        (_missing_shard, "other.safetensors"),
-    ],
-)
-def test_a_file_that_is_not_there_is_named(
-    directory: Path, damage: Callable[[Path], None], words: str
-) -> None:
-    damage(directory)
-    with pytest.raises(FileNotFoundError) as caught:
-        vs.CausalLM.from_pretrained(directory)
-    assert words in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("weight_map", "words"),
-    [
-        (None, "weight_map must map"),
-        ({}, "weight_map must map"),
-        ([], "weight_map must map"),
-        (dict.fromkeys(WEIGHTS, "../part.safetensors"), "the name of a file beside it"),
-        (dict.fromkeys(WEIGHTS, "a" * 300), "must be the name of a file beside it"),
-        (dict.fromkeys(WEIGHTS, "ü" * 130), "must be the name of a file beside it"),
-        (dict.fromkeys(WEIGHTS, 3), "must hold strings"),
-        (dict.fromkeys([*WEIGHTS, "x"], "part.safetensors"), "x is not in part"),
-    ],
-)
-def test_an_index_that_lies_is_refused(
-    directory: Path, weight_map: object, words: str
-) -> None:
-    _index(directory, weight_map)
-    with pytest.raises(ValueError, match=r"index\.json") as caught:
-        vs.CausalLM.from_pretrained(directory)
-    assert words in str(caught.value)
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
-def test_a_corrupt_config_is_a_value_error_that_names_the_file(
-    directory: Path, content: bytes
-) -> None:
-    (directory / "config.json").write_bytes(content)
-    with pytest.raises(ValueError, match=r"config\.json"):
-        vs.CausalLM.from_pretrained(directory)
-
-
-@pytest.fixture(scope="module")
-def small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("small") / "small.safetensors"
-    save_file({"a": np.arange(6, dtype=np.float32), "b": np.ones((2, 2), "f2")}, path)
-    return path
-
-
-@settings(max_examples=200)
-@given(data=st.data())
-def test_a_cut_file_is_refused_and_a_damaged_one_never_breaks_the_process(
-    small_file: Path, data: st.DataObject
-) -> None:
-    whole = small_file.read_bytes()
-    cut = small_file.with_name("cut.safetensors")
-    cut.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
-    with pytest.raises(ValueError, match=r"cut\.safetensors"):
-        SafetensorsFile(cut)
-    position = data.draw(st.integers(0, len(whole) - 1))
-    damaged = bytearray(whole)
-    damaged[position] ^= data.draw(st.integers(1, 255))
-    cut.write_bytes(damaged)
-    try:
-        file = SafetensorsFile(cut)
-    except ValueError:
-        return
-    for name, shape in file.shapes.items():
-        assert file.read(name).shape == shape
-
-
-def test_an_unknown_dtype_is_refused_with_the_known_ones(directory: Path) -> None:
-    known = "dtype must be one of 'float32', ('bfloat16', )?'auto', got 'int8'"
-    with pytest.raises(ValueError, match=known):
-        vs.CausalLM.from_pretrained(directory, dtype="int8")
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(

@@ -233,60 +233,6 @@ def test_settings_that_change_no_logit_need_no_refusal(changes: dict[str, Any]) 
     assert fields == core_configuration(vs.tiny_config())
 
 
-OPT = {
-    "model_type": "opt",
-    "vocab_size": 60,
-    "hidden_size": 24,
-    "ffn_dim": 40,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 3,
-    "max_position_embeddings": 64,
-}
-
-
-def test_opts_norms_embedding_and_biases_are_described() -> None:
-    fields = core_configuration(OPT)
-    assert (fields["norm_placement"], fields["final_norm"]) == ("before", True)
-    assert (fields["positions"], fields["position_offset"]) == ("learned", 2)
-    assert (fields["feed_forward"], fields["feed_forward_size"]) == ("relu", 40)
-    assert fields["query_key_value_bias"]
-    assert fields["tied_embeddings"]
-    assert "embedding_size" not in fields
-    small = core_configuration(
-        OPT
-        | {
-            "word_embed_proj_dim": 16,
-            "do_layer_norm_before": False,
-            "enable_bias": False,
-            "dropout": 0.1,
-            "_remove_final_layer_norm": False,
-        }
-    )
-    assert (small["norm_placement"], small["final_norm"]) == ("after", False)
-    assert small["embedding_size"] == 16
-    assert not small["feed_forward_bias"]
-    removed = core_configuration(OPT | {"_remove_final_layer_norm": True})
-    assert (removed["norm_placement"], removed["final_norm"]) == ("before", False)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"activation_function": "gelu"}, "activation_function must be 'relu'"),
-        ({"layer_norm_elementwise_affine": False}, "elementwise_affine = False"),
-        ({"word_embed_proj_dim": 0}, "word_embed_proj_dim must be at least 1"),
-        ({"hidden_size": 25}, "multiple of num_attention_heads"),
-        ({"do_layer_norm_before": "no"}, "do_layer_norm_before must be true or false"),
-    ],
-)
-def test_what_an_opt_asks_for_and_the_engine_lacks_is_refused(
-    changes: dict[str, Any], words: str
-) -> None:
-    with pytest.raises(ValueError, match="config") as caught:
-        core_configuration(OPT | changes)
-    assert words in str(caught.value)
-
-
 def test_a_key_that_nobody_knows_is_warned_of_with_the_nearest() -> None:
     with pytest.warns(UserWarning, match="'hiden_size'. Did you mean 'hidden_size'?"):
         core_configuration(vs.tiny_config(hiden_size=32))
@@ -340,33 +286,3 @@ def test_junk_in_any_key_gives_a_configuration_or_a_value_error(
 def test_what_is_no_mapping_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="config must be a mapping, got list"):
         core_configuration([])  # type: ignore[arg-type]
-
-
-def test_smollm3_turns_the_layers_that_its_list_or_its_interval_says() -> None:
-    config = vs.tiny_config(model_type="smollm3", num_hidden_layers=5)
-    assert core_configuration(config)["rotary_layers"] == [1, 1, 1, 0, 1]
-    assert core_configuration(config)["rotary_base"] == config["rope_theta"]
-    by_default = {key: v for key, v in config.items() if not key.startswith("rope")}
-    assert core_configuration(by_default)["rotary_base"] == 2e6
-    found = core_configuration(config | {"no_rope_layer_interval": 2})
-    assert found["rotary_layers"] == [1, 0, 1, 0, 1]
-    given = {"no_rope_layers": [0, 1, 1, 0, 0, 1]}
-    windows = {"use_sliding_window": True, "sliding_window": 7}
-    found = core_configuration(config | given | windows)
-    assert found["rotary_layers"] == [0, 1, 1, 0, 0]
-    assert found["windows"] == [7, 0, 0, 7, 7]
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"no_rope_layers": [1]}, "at least num_hidden_layers = 2 entries"),
-        ({"no_rope_layers": [1, 2]}, "must be a list of 0 and 1"),
-        ({"no_rope_layers": "11"}, "must be a list of 0 and 1"),
-        ({"no_rope_layer_interval": 0}, "no_rope_layer_interval must be at least 1"),
-    ],
-)
-def test_faulty_lists_of_smollm3_are_named(changes: dict[str, Any], words: str) -> None:
-    config = vs.tiny_config(model_type="smollm3") | changes
-    with pytest.raises(ValueError, match=words):
-        core_configuration(config)

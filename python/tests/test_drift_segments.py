@@ -1,30 +1,22 @@
-"""Two sets that are not paired, segment by segment: report, page, gate, command."""
+"""Two sets that are not paired, segment by segment: the numbers of a report."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from drift_segments import LABELS, SEGMENTS, X, Y, segments_report
 
 from vaccine_swift import drift
-from vaccine_swift.cli import main
 from vaccine_swift.statistics.corrections import holm
-
-RNG = np.random.default_rng(0)
-LABELS = np.repeat(["de", "en", "fr"], 60)
-X = RNG.normal(size=(180, 6))
-Y = RNG.normal(size=(180, 6))
-Y[:60, :2] += 1.0
-SEGMENTS = (LABELS, LABELS)
 
 
 @pytest.fixture(scope="module")
 def report() -> drift.TwoSampleReport:
-    return drift.two_sample(X, Y, segments=SEGMENTS, permutations=199)
+    return segments_report()
 
 
 def test_every_number_is_that_of_its_own_function(report) -> None:
@@ -169,232 +161,3 @@ def test_elements_that_are_not_finite_are_refused(tests) -> None:
     bad[3, 2] = math.nan
     with pytest.raises(ValueError, match="y"):
         drift.two_sample(X, bad, tests=tests, permutations=9)
-
-
-# MARK: Out and in
-
-
-def test_json_comes_back(report, tmp_path) -> None:
-    report.to_json(tmp_path / "r.json")
-    again = drift.TwoSampleReport.load(tmp_path / "r.json")
-    assert again == report
-    assert again.sentence == report.sentence
-    assert again.to_html() == report.to_html()
-    (tmp_path / "other.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"other\.json is no report of two samples"):
-        drift.TwoSampleReport.load(tmp_path / "other.json")
-
-
-def test_a_dataframe_has_a_row_for_each_segment_and_test(report) -> None:
-    pytest.importorskip("pandas")
-    frame = report.to_dataframe()
-    assert len(frame) == 8
-    found = report.to_dict()["segments"]["de"]["tests"]["ks"]
-    assert frame.loc[("de", "ks"), "p_holm"] == found["p_holm"]
-
-
-def test_the_page_opens_with_the_sentence_and_is_small() -> None:
-    labels = np.array([f"<{k % 30}>" for k in range(6000)])
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2, 6000, 64)).astype(np.float32)
-    made = drift.two_sample(
-        x, y, segments=(labels, labels), tests=["ks"], permutations=9
-    )
-    page = made.to_html(title="A & B")
-    assert len(page.encode()) < 400_000
-    assert "<script" not in page
-    assert "<title>A &amp; B</title>" in page
-    lead = re.search(r'<p class="lead"><b>(.*?)</b>', page)[1]
-    assert lead.startswith("No change was found in &lt;0&gt;")
-    assert "<0>" not in page
-    for chart in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
-        ET.fromstring(chart)
-
-
-def test_a_page_of_very_many_segments_has_those_that_moved_most() -> None:
-    labels = np.array([f"segment {k % 2000} of the shop" for k in range(20_000)])
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2, 20_000, 2))
-    y[labels == "segment 1234 of the shop"] += 40
-    made = drift.two_sample(x, y, segments=(labels, labels), tests=["ks"])
-    for page in (made.to_html(), made._repr_html_()):
-        assert len(page.encode()) < 400_000
-        assert ">segment 1234 of the shop<" in page
-        assert "1801 segments that moved less are left out here" in page
-        table = page.split("<tbody>")[1].split("</tbody>")[0]
-        assert table.count("<tr") == 200
-
-
-@pytest.mark.parametrize("kind", ["map", "density", "means", "shifts"])
-def test_every_kind_of_picture_is_drawn(report, kind) -> None:
-    pytest.importorskip("matplotlib")
-    assert report.plot(kind).axes[0].get_xlabel()
-    with pytest.raises(ValueError, match="Did you mean 'map'"):
-        report.plot("mapp")
-
-
-def test_both_sets_are_drawn_in_one_basis(report) -> None:
-    found = report.to_dict()["map"]
-    pooled = np.concatenate([X, Y])
-    values = np.linalg.eigvalsh(np.cov(pooled.T))[::-1]
-    np.testing.assert_allclose(found["shares"], values[:2] / values.sum(), rtol=1e-9)
-    first, second = (np.array(each) for each in found["means"]["all"])
-    expected = np.linalg.norm(X.mean(0) - Y.mean(0))
-    assert np.linalg.norm(first - second) <= expected + 1e-3
-    assert np.sum(found["densities"], axis=(1, 2)) == pytest.approx([1, 1], abs=0.05)
-
-
-def test_a_dot_marks_the_end_that_is_the_current_set(report) -> None:
-    page = report.to_html()
-    chart = re.search("<h3>How the means.*?</figure>", page, re.DOTALL)[0]
-    assert chart.count("ringed") == 3
-    assert "The end with a dot is the current set." in chart
-    for style, name in zip("abc", ("de", "en", "fr"), strict=True):
-        assert f'<i class="{style}"></i>{name}</span>' in chart
-        path = re.search(f'class="line {style}" d="M(.*?)L(.*?)"', chart)
-        dot = re.search(f'class="dot {style} ringed" cx="(.*?)" cy="(.*?)"', chart)
-        assert ",".join(dot.groups()) == path[2] != path[1]
-
-
-def test_the_rows_that_lie_farthest_are_listed() -> None:
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2, 300, 5))
-    y[17] += 40
-    y[5] -= 30
-    ids = [f"t{k}" for k in range(300)]
-    labels = np.array(["<a>", "b"] * 150)
-    made = drift.two_sample(x, y, segments=(labels, labels), tests=["ks"], ids=ids)
-    found = made.to_dict()["outlying"]
-    first, second, *_ = found["rows"]
-    assert (first["id"], first["row"], first["segment"]) == ("t17", 17, "b")
-    assert (second["id"], second["segment"]) == ("t5", "b")
-    between = np.linalg.norm(x[:, None] - x, axis=2)
-    np.fill_diagonal(between, np.inf)
-    expected = np.linalg.norm(x - y[17], axis=1).min() / np.median(between.min(1))
-    assert first["distance"] == pytest.approx(expected, rel=1e-9)
-    assert len(found["rows"]) == 10
-    page = made.to_html()
-    assert '<td class="wrap">t17</td>' in page
-    assert "<a>" not in page
-    with pytest.raises(ValueError, match="ids must have one"):
-        drift.two_sample(x, y, tests=["ks"], ids=ids[:-1])
-
-
-def test_equal_reference_rows_have_no_unit_of_distance() -> None:
-    made = drift.two_sample(np.ones((9, 3)), Y[:9, :3], tests=["ks"])
-    assert made.to_dict()["outlying"] is None
-    assert "farthest" not in made.to_html()
-
-
-def test_rows_of_one_column_have_no_map() -> None:
-    made = drift.two_sample(X[:, :1], Y[:, :1], tests=["ks"])
-    assert made.to_dict()["map"] is None
-    assert "Both sets in one plane" not in made.to_html()
-    with pytest.raises(ValueError, match="nothing of it to draw"):
-        made.plot("density")
-
-
-def test_a_notebook_gets_the_sentence(report) -> None:
-    bundle = report._repr_mimebundle_()
-    assert report.sentence in bundle["text/html"]
-    assert "<body" not in bundle["text/html"]
-
-
-# MARK: Gate and command
-
-
-@pytest.mark.parametrize(
-    ("condition", "holds"),
-    [
-        ("en.p_value>0.01", True),
-        ("de.p_value>0.01", False),
-        ("p_value>0.01", True),
-        ("de.ks.p_holm<0.01", True),
-        ("de.mean_shift<50%", False),
-        ("en.mmd.effect_size<0.1", True),
-    ],
-)
-def test_a_condition_looks_at_a_segment(report, condition, holds) -> None:
-    if holds:
-        report.assert_that(condition)
-    else:
-        with pytest.raises(drift.DriftExceeded, match=re.escape(condition[:5])):
-            report.assert_that(condition)
-
-
-def test_a_segment_with_spaces_can_be_named() -> None:
-    labels = np.where(LABELS == "de", "old shop, de", LABELS)
-    made = drift.two_sample(X, Y, segments=(labels, labels), permutations=99)
-    with pytest.raises(drift.DriftExceeded, match=r"old shop, de\.p_value must be >"):
-        made.assert_that("old shop, de.p_value > 0.01")
-    with pytest.raises(ValueError, match="Did you mean 'en.p_value'"):
-        made.assert_that("em.p_value>0.01")
-
-
-@pytest.mark.parametrize(
-    ("condition", "known"),
-    [
-        ("es.p_value>0.01", "de.p_value, en.p_value"),
-        ("es.mean_shift<1", "all.mean_shift, de.mean_shift, en.mean_shift"),
-        ("total.ks.p_holm>0.01", "all.ks.p_holm, de.mmd.p_holm, de.ks.p_holm"),
-    ],
-)
-def test_a_segment_that_is_not_there_gets_the_list_of_those_that_are(
-    report, condition, known
-) -> None:
-    with pytest.raises(ValueError, match="Known are ") as error:
-        report.assert_that(condition)
-    assert known in str(error.value)
-
-
-@pytest.fixture
-def files(tmp_path, monkeypatch):
-    pa = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.chdir(tmp_path)
-    for name, values in (("a.parquet", X), ("b.parquet", Y)):
-        columns = {"row_no": np.arange(180), "language": LABELS}
-        parquet.write_table(pa.table({**columns, "embedding": list(values)}), name)
-    return tmp_path
-
-
-def status(words: list[str]) -> int:
-    try:
-        return main(["drift", *words])
-    except SystemExit as stop:
-        return stop.code
-
-
-@pytest.mark.parametrize(
-    ("condition", "expected"),
-    [("en.p_value>0.01", 0), ("de.p_value>0.01", 1), ("es.p_value>0.01", 2)],
-)
-def test_the_command_is_the_function(files, capsys, condition, expected) -> None:
-    words = ["a.parquet", "b.parquet", "--unpaired", "--column", "embedding"]
-    words += ["--group-by", "language", "--permutations", "199", "--assert", condition]
-    assert status([*words, "--json", "r.json", "--html", "r.html"]) == expected
-    captured = capsys.readouterr()
-    first, *_ = captured.out.splitlines()
-    assert first == "de moved; no change was found in en and fr."
-    assert "left out: 'row_no'" in captured.err
-    found = drift.TwoSampleReport.load("r.json").to_dict()["segments"]
-    made = drift.two_sample(X, Y, segments=SEGMENTS, permutations=199).to_dict()
-    for name, entry in made["segments"].items():
-        assert found[name]["tests"]["mmd"] == entry["tests"]["mmd"]
-    assert first in (files / "r.html").read_text("utf-8")
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--unpaired", "--ids", "x"], "--ids has no meaning"),
-        (["--unpaired", "--paired"], "--paired has no meaning"),
-        (["--unpaired", "--floor", "float16"], "--floor has no meaning"),
-        (["--unpaired", "--group-by", "langage"], "Did you mean 'language'"),
-        (["--unpaired", "--tests", "signflip"], "tests must be among mmd"),
-        (["--paired", "--group-by", "language"], "--group-by has no meaning"),
-    ],
-)
-def test_options_of_the_other_way_are_refused(files, capsys, words, message) -> None:
-    assert status(["a.parquet", "b.parquet", *words]) == 2
-    assert message in capsys.readouterr().err

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import errno
-import json
-import math
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from dying import killed_everywhere
 from safetensors import SafetensorError
 from small_models import small, with_adapter
 
-import vaccine_swift as vs
 from vaccine_swift.files import (
     new_directory,
     new_file,
     remove_stale,
-    settle,
     staged_files,
     write_json,
     write_tensors,
     write_text,
 )
-from vaccine_swift.files.plain_json import json_text, plain
 from vaccine_swift.files.reading import read_whole
 
 
@@ -79,101 +72,6 @@ def test_a_file_in_the_place_of_the_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError) as caught, staged_files(tmp_path / "file"):
         pass
     assert caught.value.filename == str(tmp_path / "file")
-
-
-def put(directory: Path, content: str, **names: str) -> None:
-    """Two files that belong together, and any others."""
-    directory.mkdir(exist_ok=True)
-    for name in ("config", "weights", *names):
-        (directory / name).write_text(names.get(name, content))
-
-
-def test_staged_files_are_all_old_or_all_new_wherever_the_process_dies(
-    tmp_path: Path,
-) -> None:
-    target = tmp_path / "target"
-    seen = set()
-
-    def prepare() -> None:
-        shutil.rmtree(target, ignore_errors=True)
-        put(target, "old", other="mine", shard="old")
-
-    def work() -> None:
-        with staged_files(target, obsolete=["shard*"]) as stage:
-            put(stage, "new")
-
-    for _ in killed_everywhere(prepare, work):
-        found = {each.name: each.read_text() for each in target.glob("[!.]*")}
-        # What another program reads meanwhile is never a mixture.
-        together = {found[name] for name in ("config", "weights") if name in found}
-        assert len(together) <= 1
-        settle(target)
-        remove_stale(target)
-        found = {each.name: each.read_text() for each in target.iterdir()}
-        old = {"config": "old", "weights": "old", "other": "mine", "shard": "old"}
-        new = {"config": "new", "weights": "new", "other": "mine"}
-        assert found in (old, new)
-        seen.add(found["config"])
-    assert seen == {"old", "new"}
-
-
-def test_a_replaced_directory_is_old_or_new_wherever_the_process_dies(
-    tmp_path: Path,
-) -> None:
-    target = tmp_path / "target"
-    seen = set()
-
-    def prepare() -> None:
-        shutil.rmtree(target, ignore_errors=True)
-        put(target, "old", gone="old")
-
-    def work() -> None:
-        with new_directory(target) as stage:
-            put(stage, "new")
-
-    for _ in killed_everywhere(prepare, work):
-        remove_stale(tmp_path)
-        assert names(tmp_path) == ["target"]
-        found = {each.name: each.read_text() for each in target.iterdir()}
-        old = {"config": "old", "weights": "old", "gone": "old"}
-        assert found in (old, {"config": "new", "weights": "new"})
-        seen.add(found["config"])
-    assert seen == {"old", "new"}
-
-
-def test_a_file_is_old_or_new_and_no_rest_stays(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    seen = set()
-    for _ in killed_everywhere(
-        lambda: path.write_text("old"), lambda: write_text(path, "new")
-    ):
-        seen.add(path.read_text())
-    assert seen == {"old", "new"}
-    write_text(path, "last")
-    assert names(tmp_path) == ["file"]
-
-
-def test_an_older_adapter_is_replaced_whole_wherever_the_process_dies(
-    tmp_path: Path,
-) -> None:
-    models = {rank: small() for rank in (2, 3)}
-    for rank, model in models.items():
-        model.add_adapter(vs.LoRAConfig(r=rank, target_modules=["q_proj"]), seed=rank)
-    target = tmp_path / "adapter"
-    found = set()
-    reader = small()
-    for _ in killed_everywhere(
-        lambda: models[2].save_adapter(target), lambda: models[3].save_adapter(target)
-    ):
-        reader.load_adapter(target)
-        rank = reader.adapter.r
-        expected = models[rank].adapter_state()
-        for name, value in reader.adapter_state().items():
-            np.testing.assert_array_equal(value, expected[name])
-        found.add(rank)
-    assert found == {2, 3}
-    models[2].save_adapter(target)
-    assert names(target) == ["adapter_config.json", "adapter_model.safetensors"]
 
 
 def test_what_another_process_is_writing_is_not_stale(tmp_path: Path) -> None:
@@ -318,33 +216,3 @@ def test_the_disk_s_own_reason_is_kept(tmp_path: Path) -> None:
         fail()
     assert caught.value.errno == errno.ENOSPC
     assert caught.value.filename == str(tmp_path / "file")
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (math.nan, None),
-        ([math.inf, -math.inf, 0.5], [None, None, 0.5]),
-        (np.float32(0.5), 0.5),
-        (np.float64(math.nan), None),
-        (np.int64(3), 3),
-        (np.bool_(True), True),
-        (np.array([[1.0, math.nan]]), [[1.0, None]]),
-        (np.datetime64("2026-01-02"), "2026-01-02"),
-        (Path("a/b"), "a/b"),
-        ({1: {"x": (1, 2)}}, {"1": {"x": [1, 2]}}),
-        (2**70, 2**70),
-        (1 + 2j, "(1+2j)"),
-        (b"x", "b'x'"),
-        (np.array(["a", None], object), ["a", None]),
-    ],
-)
-def test_a_value_becomes_plain_json(value: object, expected: object) -> None:
-    assert plain(value) == expected
-    assert json.loads(json_text(value)) == expected
-
-
-def test_text_that_utf8_cannot_hold_is_escaped(tmp_path: Path) -> None:
-    write_json(tmp_path / "file", {"path": os.fsdecode(b"\xff"), "é": 1})
-    content = json.loads((tmp_path / "file").read_text())
-    assert content == {"path": os.fsdecode(b"\xff"), "é": 1}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import golden
 import numpy as np
@@ -13,6 +14,7 @@ from safetensors.numpy import save_file
 from small_models import assert_continues_greedily
 
 import vaccine_swift as vs
+from vaccine_swift.families import core_configuration
 
 IDS = [3, 1, 4, 1, 5, 9, 2, 6]
 
@@ -103,3 +105,57 @@ def test_a_trainer_takes_it_whether_it_has_a_final_norm_or_not(
     arguments = vs.TrainingArguments(str(tmp_path), max_steps=2, disable_tqdm=True)
     trainer = vs.Trainer(case.model(), arguments, train_dataset=case.examples()[:2])
     assert trainer.train().global_step == 2
+
+
+OPT = {
+    "model_type": "opt",
+    "vocab_size": 60,
+    "hidden_size": 24,
+    "ffn_dim": 40,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "max_position_embeddings": 64,
+}
+
+
+def test_opts_norms_embedding_and_biases_are_described() -> None:
+    fields = core_configuration(OPT)
+    assert (fields["norm_placement"], fields["final_norm"]) == ("before", True)
+    assert (fields["positions"], fields["position_offset"]) == ("learned", 2)
+    assert (fields["feed_forward"], fields["feed_forward_size"]) == ("relu", 40)
+    assert fields["query_key_value_bias"]
+    assert fields["tied_embeddings"]
+    assert "embedding_size" not in fields
+    small = core_configuration(
+        OPT
+        | {
+            "word_embed_proj_dim": 16,
+            "do_layer_norm_before": False,
+            "enable_bias": False,
+            "dropout": 0.1,
+            "_remove_final_layer_norm": False,
+        }
+    )
+    assert (small["norm_placement"], small["final_norm"]) == ("after", False)
+    assert small["embedding_size"] == 16
+    assert not small["feed_forward_bias"]
+    removed = core_configuration(OPT | {"_remove_final_layer_norm": True})
+    assert (removed["norm_placement"], removed["final_norm"]) == ("before", False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"activation_function": "gelu"}, "activation_function must be 'relu'"),
+        ({"layer_norm_elementwise_affine": False}, "elementwise_affine = False"),
+        ({"word_embed_proj_dim": 0}, "word_embed_proj_dim must be at least 1"),
+        ({"hidden_size": 25}, "multiple of num_attention_heads"),
+        ({"do_layer_norm_before": "no"}, "do_layer_norm_before must be true or false"),
+    ],
+)
+def test_what_an_opt_asks_for_and_the_engine_lacks_is_refused(
+    changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match="config") as caught:
+        core_configuration(OPT | changes)
+    assert words in str(caught.value)

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch_archives
-from safetensors.numpy import load_file, save_file
+from peft_files import IDS, OPTIONS, random_tensors, write_adapter
+from safetensors.numpy import load_file
 
 import vaccine_swift as vs
-
-IDS = [3, 1, 4, 1, 5, 9, 2, 6]
-OPTIONS = {
-    "peft_type": "LORA",
-    "task_type": "CAUSAL_LM",
-    "r": 4,
-    "lora_alpha": 6,
-    "lora_dropout": 0.1,
-    "bias": "none",
-    "target_modules": ["v_proj", "q_proj"],
-}
 
 
 def adapted_model(**options: Any) -> vs.CausalLM:
@@ -34,30 +23,6 @@ def adapted_model(**options: Any) -> vs.CausalLM:
     for name, values in model.adapter_state().items():
         model._model.write("adapter", name, generator.normal(0, 0.3, values.shape))
     return model
-
-
-def write_adapter(
-    directory: Path, options: dict[str, Any], tensors: dict[str, np.ndarray]
-) -> Path:
-    directory.mkdir(exist_ok=True)
-    (directory / "adapter_config.json").write_text(json.dumps(options))
-    save_file(tensors, directory / "adapter_model.safetensors")
-    return directory
-
-
-def random_tensors(
-    rank: int = 4, modules: tuple[str, ...] = ("q_proj", "v_proj")
-) -> dict[str, np.ndarray]:
-    generator = np.random.default_rng(0)
-    outputs = {"q_proj": 32, "v_proj": 16}
-    tensors = {}
-    for layer in range(2):
-        for module in modules:
-            prefix = f"base_model.model.model.layers.{layer}.self_attn.{module}"
-            for part, shape in (("A", (rank, 32)), ("B", (outputs[module], rank))):
-                values = generator.normal(0, 0.3, shape).astype(np.float32)
-                tensors[f"{prefix}.lora_{part}.weight"] = values
-    return tensors
 
 
 def test_a_saved_adapter_gives_the_same_logits_on_a_fresh_model(tmp_path: Path) -> None:
@@ -178,126 +143,6 @@ def test_all_options_that_are_not_implemented_come_in_one_error(tmp_path: Path) 
     with pytest.raises(ValueError, match=r"use_dora.*lora_bias|bias") as caught:
         model.load_adapter(directory)
     assert all(n in str(caught.value) for n in ("use_dora", "lora_bias", "bias"))
-
-
-def updated_weights(
-    tensors: dict[str, np.ndarray], scale: Callable[[str], float]
-) -> dict[str, np.ndarray]:
-    """W + scale · B A of every adapted projection, in numpy."""
-    base = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
-    prefix, ending = "base_model.model.", ".lora_A.weight"
-    updated = {}
-    for name, down in tensors.items():
-        if not name.endswith(ending):
-            continue
-        module = name.removeprefix(prefix).removesuffix(ending)
-        up = tensors[name.replace("lora_A", "lora_B")]
-        weight = base._read("weight", f"{module}.weight")
-        updated[module] = weight + scale(module) * (up @ down)
-    return updated
-
-
-@pytest.mark.parametrize(
-    ("changes", "ranks", "scale"),
-    [
-        ({"use_rslora": True}, {}, lambda _: 6 / 2),
-        (
-            {"rank_pattern": {"v_proj": 2}},
-            {"v_proj": 2},
-            lambda name: 6 / 2 if "v_proj" in name else 6 / 4,
-        ),
-        (
-            {"rank_pattern": {r"layers\.1\.self_attn\..*": 1}, "use_rslora": True},
-            {"layers.1": 1},
-            lambda name: 6 / 1 if "layers.1" in name else 6 / 2,
-        ),
-        (
-            {"alpha_pattern": {"0.self_attn.q_proj": 1.5, "q_proj": 3}},
-            {},
-            lambda name: (
-                1.5 / 4
-                if "layers.0.self_attn.q" in name
-                else 3 / 4
-                if "q_proj" in name
-                else 6 / 4
-            ),
-        ),
-        (
-            {"rank_pattern": {"q_proj": 3}, "alpha_pattern": {"self_attn.q_proj": 9}},
-            {"q_proj": 3},
-            lambda name: 9 / 3 if "q_proj" in name else 6 / 4,
-        ),
-    ],
-)
-def test_every_module_has_its_rank_and_scale(
-    tmp_path: Path,
-    changes: dict[str, Any],
-    ranks: dict[str, int],
-    scale: Callable[[str], float],
-) -> None:
-    tensors = {
-        name: random_tensors(
-            next((rank for part, rank in ranks.items() if part in name), 4)
-        )[name]
-        for name in random_tensors()
-    }
-    model = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
-    model.load_adapter(write_adapter(tmp_path / "a", OPTIONS | changes, tensors))
-    adapted = model.logits(IDS)
-    model.save_adapter(tmp_path / "saved")
-    again = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
-    again.load_adapter(tmp_path / "saved")
-    assert again.adapter == model.adapter
-    np.testing.assert_array_equal(again.logits(IDS), adapted)
-    model.merge_adapter()
-    for module, expected in updated_weights(tensors, scale).items():
-        found = model._read("weight", f"{module}.weight")
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(model.logits(IDS), adapted, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("changes", "kept"),
-    [
-        ({"layers_to_transform": [1]}, ["1.self_attn.q_proj", "1.self_attn.v_proj"]),
-        ({"layers_to_transform": 0}, ["0.self_attn.q_proj", "0.self_attn.v_proj"]),
-        (
-            {"exclude_modules": ["v_proj"], "layers_pattern": "layers"},
-            ["0.self_attn.q_proj", "1.self_attn.q_proj"],
-        ),
-        (
-            {"exclude_modules": r".*1\.self_attn\.q_proj"},
-            ["0.self_attn.q_proj", "0.self_attn.v_proj", "1.self_attn.v_proj"],
-        ),
-        (
-            {"target_modules": r"model\.layers\.\d\.self_attn\.q_proj"},
-            ["0.self_attn.q_proj", "1.self_attn.q_proj"],
-        ),
-        (
-            {"target_modules": ["0.self_attn.q_proj", "v_proj"]},
-            ["0.self_attn.q_proj", "0.self_attn.v_proj", "1.self_attn.v_proj"],
-        ),
-    ],
-)
-def test_only_the_modules_that_are_meant_are_adapted(
-    tmp_path: Path, changes: dict[str, Any], kept: list[str]
-) -> None:
-    tensors = {
-        name: values
-        for name, values in random_tensors().items()
-        if any(f"layers.{module}" in name for module in kept)
-    }
-    model = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
-    model.load_adapter(write_adapter(tmp_path / "a", OPTIONS | changes, tensors))
-    assert model.adapter_state().keys() == tensors.keys()
-    model.save_adapter(tmp_path / "saved")
-    again = vs.CausalLM.from_config(vs.tiny_config(), seed=1)
-    again.load_adapter(tmp_path / "saved")
-    assert again.adapter == model.adapter
-    np.testing.assert_array_equal(again.logits(IDS), model.logits(IDS))
-    batch = vs.Batch.pack([vs.Example(IDS, IDS)])
-    again.forward_backward(batch)
-    assert all(np.any(values) for values in again.gradients().values())
 
 
 def test_an_adapter_with_nan_is_refused_and_nothing_changes(tmp_path: Path) -> None:
