@@ -6,6 +6,8 @@
 #include "low_rank_variants.h"
 
 enum { ROWS = 4, RANKS = 4 };
+// Rows of the second factor that are fetched ahead, on the first way through it.
+enum { AHEAD = 16 };
 
 static const uint64_t golden = 0x9E3779B97F4A7C15;
 
@@ -59,6 +61,8 @@ INLINE void project_tile(const int rows, const int ranks, VaccineMatrix x, ptrdi
     VaccineMatrix a, ptrdiff_t j, float scale, VaccineMatrix u) {
     const float *from = x.values + t * x.stride, *factor = a.values + j * a.stride;
     Lanes sums[ROWS][RANKS] = {0};
+    for (ptrdiff_t i = 0; t == 0 && i < x.columns; i += LANES)
+        for (int q = 0; q < ranks; q++) __builtin_prefetch(factor + (q + AHEAD) * a.stride + i);
     ptrdiff_t i = 0;
     for (; i + LANES <= x.columns; i += LANES)
         for (int q = 0; q < ranks; q++) {
@@ -78,17 +82,20 @@ INLINE void project_tile(const int rows, const int ranks, VaccineMatrix x, ptrdi
             u.values[(t + r) * u.stride + j + q] = total(sums[r][q]) * scale;
 }
 
+INLINE void project_rows(
+    const int rows, VaccineMatrix x, ptrdiff_t t, VaccineMatrix a, float scale, VaccineMatrix u) {
+    ptrdiff_t j = 0;
+    for (; j + RANKS <= a.rows; j += RANKS) project_tile(rows, RANKS, x, t, a, j, scale, u);
+    for (; j < a.rows; j++) project_tile(rows, 1, x, t, a, j, scale, u);
+}
+
 void NAME(project)(VaccineMatrix x, VaccineMatrix a, float scale, VaccineMatrix u) {
     ptrdiff_t t = 0;
-    for (; t + ROWS <= x.rows; t += ROWS) {
-        ptrdiff_t j = 0;
-        for (; j + RANKS <= a.rows; j += RANKS) project_tile(ROWS, RANKS, x, t, a, j, scale, u);
-        for (; j < a.rows; j++) project_tile(ROWS, 1, x, t, a, j, scale, u);
-    }
-    for (; t < x.rows; t++) {
-        ptrdiff_t j = 0;
-        for (; j + RANKS <= a.rows; j += RANKS) project_tile(1, RANKS, x, t, a, j, scale, u);
-        for (; j < a.rows; j++) project_tile(1, 1, x, t, a, j, scale, u);
+    for (; t + ROWS <= x.rows; t += ROWS) project_rows(ROWS, x, t, a, scale, u);
+    switch (x.rows - t) {
+        case 3: project_rows(3, x, t, a, scale, u); break;
+        case 2: project_rows(2, x, t, a, scale, u); break;
+        case 1: project_rows(1, x, t, a, scale, u); break;
     }
 }
 
@@ -98,11 +105,14 @@ INLINE void expand_tile(const int rows, const int vectors, VaccineMatrix u, ptrd
     const float *factor = u.values + t * u.stride, *from = a.values + i;
     float *to = y.values + t * y.stride + i;
     Lanes sums[2][ROWS] = {0};
-    for (ptrdiff_t j = 0; j < a.rows; j++, from += a.stride)
+    for (ptrdiff_t j = 0; j < a.rows; j++, from += a.stride) {
+        for (int v = 0; t == 0 && v < vectors; v++)
+            __builtin_prefetch(from + AHEAD * a.stride + v * LANES);
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < vectors; v++)
                 sums[v][r] = multiply_add(
                     all(factor[r * u.stride + j]), load(from + v * LANES), sums[v][r]);
+    }
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++) {
             float *place = to + r * y.stride + v * LANES;
@@ -154,7 +164,11 @@ void NAME(expand)(VaccineMatrix u, VaccineMatrix a, float scale, const VaccineDr
         for (; t + ROWS <= u.rows; t += ROWS) expand_rows(ROWS, NULL, u, t, a, scale, first_row, y);
     else
         for (; t + ROWS <= u.rows; t += ROWS) expand_rows(ROWS, mask, u, t, a, scale, first_row, y);
-    for (; t < u.rows; t++) expand_rows(1, mask, u, t, a, scale, first_row, y);
+    switch (u.rows - t) {
+        case 3: expand_rows(3, mask, u, t, a, scale, first_row, y); break;
+        case 2: expand_rows(2, mask, u, t, a, scale, first_row, y); break;
+        case 1: expand_rows(1, mask, u, t, a, scale, first_row, y); break;
+    }
 }
 
 // Thirty-two columns from `i`, a multiple of 32, for `ranks` ranks from `j`.

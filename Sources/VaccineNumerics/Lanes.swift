@@ -16,8 +16,13 @@ extension Span where Element == Float {
 
     /// The elements from `index` to the end, fewer than sixteen, followed by zeros.
     @inlinable public func lanesTail(at index: Int) -> Lanes {
+        precondition(index >= 0 && index <= count && count - index < 16, "tail out of range")
         var lanes = Lanes.zero
-        for offset in 0..<(count - index) { lanes[offset] = self[index + offset] }
+        unsafe withUnsafeBytes { bytes in
+            unsafe Swift.withUnsafeMutableBytes(of: &lanes) {
+                unsafe $0.copyMemory(from: .init(rebasing: bytes[(4 * index)...]))
+            }
+        }
         return lanes
     }
 }
@@ -48,9 +53,7 @@ extension MutableSpan where Element == Float {
 
     /// The elements from `index` to the end, fewer than sixteen, followed by zeros.
     @inlinable public func lanesTail(at index: Int) -> Lanes {
-        var lanes = Lanes.zero
-        for offset in 0..<(count - index) { lanes[offset] = self[index + offset] }
-        return lanes
+        span.lanesTail(at: index)
     }
 }
 
