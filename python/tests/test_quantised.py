@@ -61,7 +61,16 @@ def both(path: Path) -> tuple[vs.CausalLM, vs.CausalLM]:
     """The file in blocks, and dequantised by the gguf package."""
     blocks = vs.CausalLM.from_pretrained(path, dtype="gguf")
     assert blocks.dtype == "gguf"
-    return blocks, vs.CausalLM.from_pretrained(path)
+    numbers = vs.CausalLM.from_pretrained(path)
+    check_numbers(path, numbers)
+    return blocks, numbers
+
+
+def check_numbers(path: Path, model: vs.CausalLM) -> None:
+    """The weights are, bit for bit, what the gguf package reads of the file."""
+    file, read = GGUFFile(path), core_weights.CoreWeights(model.core)
+    for name in read.shapes:
+        np.testing.assert_array_equal(read.read(name), file.read(name), name)
 
 
 def ids(count: int, seed: int = 0) -> np.ndarray:
@@ -96,6 +105,22 @@ def check_same(blocks: vs.CausalLM, numbers: vs.CausalLM) -> None:
         # Half a unit in the last place of float16 is 2^-11 of a number.
         error = np.linalg.norm(states[0][name] - values)
         assert error < 2e-3 * np.linalg.norm(values), name
+
+
+@pytest.mark.parametrize("kind", ["Q2_K", "Q3_K"])
+def test_types_that_are_not_held_are_read_by_the_gguf_package(
+    path: Path, kind: str
+) -> None:
+    config = files.gguf_config(hidden_size=256, intermediate_size=256)
+    weights = files.random_weights(config)
+    del weights["model.layers.0.mlp.up_proj.weight"]
+    block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]]
+    generator = np.random.default_rng(0)
+    raw = generator.integers(0, 32, (256, 256 // block * size), dtype=np.uint8)
+    extra = {"blk.0.ffn_up.weight": (raw, gguf.GGMLQuantizationType[kind])}
+    files.write_gguf(path, config, weights, quantization="Q8_0", extra=extra)
+    assert not GGUFFile(path).is_held
+    check_numbers(path, vs.CausalLM.from_pretrained(path))
 
 
 @pytest.mark.parametrize("kind", SMALL)

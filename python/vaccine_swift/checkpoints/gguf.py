@@ -158,6 +158,12 @@ class GGUFFile:
             return Blocks(kind, rows)
         return Blocks(kind, rows, reorder(np.arange(len(rows))))
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the core holds and decodes matrices of all these types."""
+        matrices = (each for each in self._tensors.values() if len(each.shape) == 2)
+        return all(each.tensor_type.name in BLOCK_FORMATS for each in matrices)
+
     def require_memory(self) -> None:
         """Refuse copies of all blocks that do not fit.
 

@@ -13,10 +13,18 @@ __all__ = ["CoreWeights", "merged_numbers"]
 
 
 class CoreWeights:
-    """The weights of a model in the core, as a checkpoint."""
+    """The weights of a model in the core, as a checkpoint.
 
-    def __init__(self, model: _core.Model) -> None:
-        self.name = "model"
+    Parameters
+    ----------
+    model : Model
+        Holds them.
+    name : str
+        What messages call it.
+    """
+
+    def __init__(self, model: _core.Model, name: str = "model") -> None:
+        self.name = name
         self.shapes: Mapping[str, tuple[int, ...]] = {
             name: tuple(shape) for name, shape in model.tensors("weight")
         }
