@@ -221,5 +221,5 @@ extension NamedTensor {
 /// What the arrays of Swift take that grow with a number of tokens, at most.
 func arraysOf(_ tokens: Int64, _ each: Int64 = 1) -> Int {
     let (count, overflow) = tokens.multipliedReportingOverflow(by: max(each, 1))
-    return overflow || count > 1 << 48 ? .max / 4 : 256 * Int(count)
+    return overflow || count > 1 << 48 ? .max / 4 : 512 * Int(count)
 }

@@ -1,13 +1,19 @@
 /// `0..<count`, cut into blocks of one size; the last may be shorter.
 public struct Blocks: Sequence, IteratorProtocol {
-    private let count: Int
+    private let end: Int
     private let size: Int
-    private var start = 0
+    private var start: Int
 
     /// - Precondition: `size` ≥ 1.
-    public init(of count: Int, size: Int) {
-        precondition(size >= 1, "a block of \(size)")
-        self.count = count
+    public init(of count: Int, size: Int) { self.init(of: 0..<count, size: size) }
+
+    /// Blocks of a range, which end where those of all numbers from 0 on end.
+    ///
+    /// - Precondition: `size` ≥ 1, the range from 0 on.
+    public init(of range: Range<Int>, size: Int) {
+        precondition(size >= 1 && range.lowerBound >= 0, "blocks of \(size) of \(range)")
+        start = range.lowerBound
+        end = range.upperBound
         self.size = size
     }
 
@@ -22,9 +28,10 @@ public struct Blocks: Sequence, IteratorProtocol {
     }
 
     public mutating func next() -> Range<Int>? {
-        guard start < count else { return nil }
-        defer { start += size }
-        return start..<Swift.min(start + size, count)
+        guard start < end else { return nil }
+        let block = start..<Swift.min(start - start % size + size, end)
+        start = block.upperBound
+        return block
     }
 }
 

@@ -24,6 +24,16 @@ package struct Pooling: Sendable {
         self.bounds = bounds
     }
 
+    private init(rows: [Int], bounds: [Int]) {
+        self.rows = rows
+        self.bounds = bounds
+    }
+
+    /// The same of a batch whose rows are elsewhere.
+    func moved(to places: [Int]) -> Pooling {
+        Pooling(rows: rows.map { places[$0] }, bounds: bounds)
+    }
+
     /// Sums in float64, so that the mean of many tokens is as exact as one token.
     func pool(_ states: Matrix, into output: Matrix) {
         Threads.forEach(count) { index, _ in
@@ -55,7 +65,9 @@ extension Decoder {
         _ kind: HiddenState, of batch: PackedBatch, layers: [Int], pooling: Pooling,
         interruption: Interruption, into outputs: Matrix
     ) throws(VaccineError) {
-        let pass = try self.pass(batch, training: false, interruption: interruption)
+        let shared = sharing(batch)
+        let pooling = pooling.moved(to: shared.rows)
+        let pass = try self.pass(shared.batch, training: false, interruption: interruption)
         var place = [Int?](repeating: nil, count: configuration.layerCount)
         for (index, layer) in layers.enumerated() { place[layer] = index }
         _ = try forward(

@@ -46,17 +46,33 @@ extension Decoder {
 
     /// Mean cross-entropy of a batch, dropout off; no gradient.
     ///
+    /// What sequences have in common is computed once.
     /// - Parameter losses: shape [S, 1], overwritten with the cross-entropy of each supervised row,
     ///   in the batch's order; nil: only the mean is wanted.
     /// - Throws: `VaccineError.value` when the mean is not finite.
     package func loss(
         _ batch: PackedBatch, interruption: Interruption, losses: Matrix? = nil
     ) throws(VaccineError) -> Double {
+        let shared = sharing(batch)
+        let chosen = ChosenRows(
+            batch.supervisedRows.lazy.map { shared.rows[$0] }, of: shared.batch.tokenCount)
         let pass = try self.pass(
-            batch, finalRows: batch.supervisedRows, training: false, interruption: interruption)
-        let loss = try head.loss(forward(pass), targets: batch.targets, pass, gradient: nil)
+            shared.batch, finalRows: chosen.rows, training: false, interruption: interruption)
+        var found = [Double](repeating: 0, count: batch.supervisedRows.count)
+        try head.forward(forward(pass), pass) { (rows, logits) throws(VaccineError) in
+            let questions = chosen.questions(at: rows)
+            let values = Threads.map(questions.count) {
+                let (question, row) = questions[$0]
+                return Double(
+                    crossEntropy(logits[row], target: Int(batch.targets[question])))
+            }
+            for ((question, _), value) in zip(questions, values) { found[question] = value }
+        }
+        let loss = found.reduce(0, +) / Double(max(found.count, 1))
         guard loss.isFinite else { throw try nonFinite(pass, "the loss is not finite") }
-        losses?.copy(from: pass.scratch.losses.rows(0..<batch.supervisedRows.count))
+        if let losses {
+            for (row, value) in found.enumerated() { losses[row, 0] = Float(value) }
+        }
         return loss
     }
 

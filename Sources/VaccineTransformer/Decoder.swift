@@ -89,11 +89,15 @@ package final class Decoder {
         }
         return Pass(
             batch: batch,
-            positions: positions
-                ?? .sequences(offsets: batch.offsets, lengths: batch.givenLengths),
+            positions: positions ?? batch.positions,
             layerCount: layers.count, finalRows: finalRows, workspace: workspace, cached: cached,
             masks: masks.map { DropoutMasks(stream: $0, firstRow: batch.firstRow) },
             interruption: interruption)
+    }
+
+    /// A batch with what its sequences have in common once, for passes without gradients.
+    func sharing(_ batch: PackedBatch) -> SharedPrefixes {
+        SharedPrefixes(batch, kind: positions.kind)
     }
 
     /// Embeds the batch and runs all layers.

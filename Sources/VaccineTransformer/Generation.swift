@@ -4,9 +4,9 @@ extension Decoder {
     /// Continues every prompt, greedily or by sampling, until an end token or its limit.
     ///
     /// As many prompts as the cache has places for advance together, one token a step; those that have ended
-    /// leave theirs to prompts that wait, which are read in packed batches. A sequence that grows so long that all of
-    /// its positions turn otherwise is read again. Each row of every product is summed by itself and in one order,
-    /// so a prompt gives the same tokens alone and beside any others.
+    /// leave theirs to prompts that wait, which are read in packed batches, a beginning that several have in common
+    /// once. A sequence that grows so long that all of its positions turn otherwise is read again. Each row of every
+    /// product is summed by itself and in one order, so a prompt gives the same tokens alone and beside any others.
     /// - Parameters:
     ///   - prompts: B sequences laid end to end.
     ///   - limits: new tokens of each prompt at most, ≥ 1.
@@ -35,15 +35,20 @@ extension Decoder {
         var continuations = [[Int32]](repeating: [], count: prompts.sequenceCount)
         var (waiting, active) = (0, [Seated]())
         func advance(_ seated: [Seated], reading: PackedBatch?) throws(VaccineError) {
+            let shared = reading.map(sharing)
             let batch =
-                reading ?? PackedBatch(next: seated.map { continuations[$0.prompt].last ?? 0 })
-            let draws = seated.map {
-                Draw(prompt: $0.prompt, step: continuations[$0.prompt].count)
+                shared?.batch
+                ?? PackedBatch(next: seated.map { continuations[$0.prompt].last ?? 0 })
+            let cached = CachedSequences(
+                cache: cache, numbers: seated.map(\.place),
+                rows: shared.map { seated.indices.map($0.rows(ofSequence:)) })
+            let draws = seated.enumerated().map { sequence, one in
+                Draw(
+                    prompt: one.prompt, step: continuations[one.prompt].count,
+                    row: cached.rows?[sequence].last.map { $0.upperBound - 1 } ?? sequence)
             }
             let chosen = try nextTokens(
-                after: batch, reading: reading != nil,
-                CachedSequences(cache: cache, numbers: seated.map(\.place)), draws, sampling,
-                interruption)
+                after: batch, reading: reading != nil, cached, draws, sampling, interruption)
             for (one, token) in zip(seated, chosen) {
                 continuations[one.prompt].append(token)
                 if continuations[one.prompt].count == limits[one.prompt]
@@ -114,33 +119,37 @@ extension Decoder {
         return capacity
     }
 
-    /// Which token of which prompt is chosen.
+    /// Which token of which prompt is chosen, by the logits of which row.
     private struct Draw {
-        let prompt, step: Int
+        let prompt, step, row: Int
     }
 
     /// Runs the next tokens of sequences and keeps their keys and values.
     ///
     /// - Parameters:
-    ///   - batch: whole sequences when `reading`, else one token of each sequence.
+    ///   - batch: whole sequences, or what they share and what not, when `reading`, else one token of each.
     ///   - draws: one for each sequence.
     /// - Returns: the token after each sequence.
     private func nextTokens(
         after batch: PackedBatch, reading: Bool, _ cached: CachedSequences, _ draws: [Draw],
         _ sampling: Sampling, _ interruption: Interruption
     ) throws(VaccineError) -> [Int32] {
+        let asked = ChosenRows(draws.map(\.row), of: batch.tokenCount)
         let pass = try pass(
             batch, positions: reading ? nil : .single(cached.positions),
-            finalRows: reading ? batch.offsets.dropFirst().map { $0 - 1 } : nil, cached: cached,
-            training: false, interruption: interruption)
+            finalRows: reading ? asked.rows : nil, cached: cached, training: false,
+            interruption: interruption)
         let x = try forward(pass)
-        var chosen: [Double] = []
+        var chosen = [Double](repeating: .nan, count: draws.count)
         try head.forward(x, pass) { (rows, logits) throws(VaccineError) in
-            chosen += Threads.map(rows.count) {
-                let draw = draws[rows.lowerBound + $0]
-                return sampling.choose(logits[$0], prompt: draw.prompt, step: draw.step)
+            let questions = asked.questions(at: rows)
+            let tokens = Threads.map(questions.count) {
+                let (question, row) = questions[$0]
+                let draw = draws[question]
+                return sampling.choose(logits[row], prompt: draw.prompt, step: draw.step)
                     .map(Double.init) ?? .nan
             }
+            for ((question, _), token) in zip(questions, tokens) { chosen[question] = token }
         }
         if let place = chosen.firstIndex(where: \.isNaN) {
             let draw = draws[place]
@@ -148,7 +157,7 @@ extension Decoder {
                 pass,
                 "the logits of prompt \(draw.prompt) are not finite at new token \(draw.step)")
         }
-        cached.advance(batch)
+        cached.advance()
         return chosen.map { Int32($0) }
     }
 }

@@ -73,44 +73,49 @@ final class KeyValueCache {
 struct CachedSequences {
     let cache: KeyValueCache
     let numbers: [Int]
+    /// For each the rows of the pass that are its next; nil: one row each, in their order.
+    let rows: [[Range<Int>]]?
 
     /// The place of the next token of each.
     var positions: [Int] { numbers.map { cache.lengths[$0] } }
 
     /// Appends keys and values of one layer.
     ///
-    /// - Parameter new: shape [T, 2·K·D], rows at `positions`.
+    /// - Parameter new: shape [T, 2·K·D], the rows of the pass.
     /// - Returns: for each sequence all that it has seen, the new rows included.
     @discardableResult
-    func append(_ new: Matrix, at positions: Positions, layer: Int) -> [Matrix] {
+    func append(_ new: Matrix, layer: Int) -> [Matrix] {
         let seen = numbers.enumerated().map { place, number in
-            let rows =
-                switch positions {
-                case .sequences(let offsets, _): offsets[place + 1] - offsets[place]
-                case .single(let positions): positions[place] + 1
-                }
-            return cache.sequence(number, layer: layer).rows(0..<rows)
+            cache.sequence(number, layer: layer).rows(
+                0..<cache.lengths[number] + rowCount(of: place))
         }
-        switch positions {
-        case .sequences(let offsets, _):
-            Threads.forEach(seen.count) { place, _ in
-                seen[place].copy(from: new.rows(offsets[place]..<offsets[place + 1]))
-            }
-        case .single:
+        guard let rows else {
             Threads.forEachRange(of: seen.count) { range in
                 for place in range {
                     let last = seen[place].rows - 1
                     seen[place].rows(last..<last + 1).copy(from: new.rows(place..<place + 1))
                 }
             }
+            return seen
+        }
+        Threads.forEach(seen.count) { place, _ in
+            var end = seen[place].rows
+            for range in rows[place].reversed() {
+                seen[place].rows(end - range.count..<end).copy(from: new.rows(range))
+                end -= range.count
+            }
         }
         return seen
     }
 
     /// Notes that the rows of a pass are in all layers.
-    func advance(_ batch: PackedBatch) {
+    func advance() {
         for (place, number) in numbers.enumerated() {
-            cache.lengths[number] += batch.offsets[place + 1] - batch.offsets[place]
+            cache.lengths[number] += rowCount(of: place)
         }
+    }
+
+    private func rowCount(of place: Int) -> Int {
+        rows?[place].reduce(0) { $0 + $1.count } ?? 1
     }
 }

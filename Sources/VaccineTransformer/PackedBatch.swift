@@ -15,14 +15,32 @@ package struct PackedBatch: Sendable, Equatable {
     package private(set) var supervisedRows: [Int] = []
     /// The token that each supervised row has to predict.
     package private(set) var targets: [Int32] = []
+    /// For each sequence the rows of what comes before its first token, where it goes on from others; empty: each
+    /// begins by itself.
+    private(set) var prefixes: [[Range<Int>]] = []
     /// Rows, and supervised rows, of the sequences that were given before these.
     package private(set) var firstRow = 0
     package private(set) var firstSupervisedRow = 0
 
     package var tokenCount: Int { inputIDs.count }
     package var sequenceCount: Int { offsets.count - 1 }
+    /// Tokens of the longest sequence with what comes before it.
     package var longest: Int {
-        zip(offsets, offsets.dropFirst()).reduce(0) { max($0, $1.1 - $1.0) }
+        (0..<sequenceCount).reduce(0) {
+            max($0, start(of: $1) + offsets[$1 + 1] - offsets[$1])
+        }
+    }
+
+    /// The position of a sequence's first row.
+    func start(of sequence: Int) -> Int {
+        prefixes.isEmpty ? 0 : prefixes[sequence].reduce(0) { $0 + $1.count }
+    }
+
+    /// Where its rows stand.
+    var positions: Positions {
+        .sequences(
+            offsets: offsets, lengths: givenLengths,
+            starts: prefixes.isEmpty ? nil : (0..<sequenceCount).map(start))
     }
 
     /// The label of a token without supervision.
@@ -58,6 +76,7 @@ package struct PackedBatch: Sendable, Equatable {
         self.inputIDs.removeAll(keepingCapacity: true)
         givenIndices.removeAll(keepingCapacity: true)
         self.offsets.removeAll(keepingCapacity: true)
+        prefixes.removeAll(keepingCapacity: true)
         givenLengths.removeAll(keepingCapacity: true)
         supervisedRows.removeAll(keepingCapacity: true)
         targets.removeAll(keepingCapacity: true)
@@ -122,6 +141,24 @@ package struct PackedBatch: Sendable, Equatable {
             self.offsets.append(givenIndices.count)
             givenLengths.append(end - start)
         }
+    }
+
+    /// Adds a sequence that goes on from those in the rows `before`.
+    ///
+    /// - Parameter length: of the longest sequence that it is a part of.
+    /// - Returns: its rows.
+    mutating func append(
+        _ tokens: ArraySlice<Int32>, after before: [Range<Int>], length: Int
+    ) -> Range<Int> {
+        if offsets.isEmpty { offsets.append(0) }
+        let rows = tokenCount..<tokenCount + tokens.count
+        inputIDs.append(contentsOf: tokens)
+        offsets.append(rows.upperBound)
+        prefixes.append(before)
+        givenLengths.append(length)
+        givenIndices.append(contentsOf: rows)
+        givenCount = rows.upperBound
+        return rows
     }
 
     /// The sequences of `range` as a batch without labels.

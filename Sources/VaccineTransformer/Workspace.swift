@@ -3,13 +3,14 @@ internal import VaccineNumerics
 /// The largest batch for which a workspace has room.
 struct BatchCapacity: Equatable {
     var tokens: Int
+    /// For messages: no memory depends on it.
     var sequences: Int
     var longest: Int
     /// Whether activations are kept for a backward pass.
     var training: Bool
 
     func covers(_ other: BatchCapacity) -> Bool {
-        tokens >= other.tokens && longest >= other.longest && sequences >= other.sequences
+        tokens >= other.tokens && longest >= other.longest
     }
 
     func union(_ other: BatchCapacity) -> BatchCapacity {
@@ -57,6 +58,7 @@ struct Scratch {
     let final: Matrix  // [T, C] the residual stream leaving the last layer
     let finalStatistics: Matrix  // [T, statistics of the norm]
     let attention: [Matrix]  // per worker, [64, longest]
+    let joined: [JoinedRows]  // per worker; none for training
     let rounded: Weight?  // [T, (H + 2K)·D] unless products are float32
     let logits: Matrix  // [chunk, V]
     let capped: Matrix?  // [part of a chunk, V] where logits are capped and have gradients
@@ -89,6 +91,11 @@ struct Scratch {
             rows: tokens, columns: configuration.norm.statisticsWidth)
         self.attention = (0..<Threads.count).map { _ in
             arena.matrix(rows: Attention.queryBlock, columns: capacity.longest)
+        }
+        joined = (0..<(capacity.training ? 0 : Threads.count)).map { _ in
+            JoinedRows(
+                longest: capacity.longest, headSize: attention.headSize, configuration.precision,
+                in: arena)
         }
         rounded = arena.rounded(
             rows: tokens, columns: attention.queryKeyValueWidth, configuration.precision)

@@ -10,6 +10,13 @@ import _TestSupport
         #expect(Array(Blocks(of: 0, work: 1)).isEmpty)
     }
 
+    @Test func blocksOfARangeEndWhereThoseFromTheStartEnd() {
+        #expect(Array(Blocks(of: 5..<13, size: 4)) == [5..<8, 8..<12, 12..<13])
+        #expect(Array(Blocks(of: 8..<12, size: 4)) == [8..<12])
+        #expect(Array(Blocks(of: 6..<7, size: 4)) == [6..<7])
+        #expect(Array(Blocks(of: 6..<6, size: 4)).isEmpty)
+    }
+
     @Test func anInterruptedProductWritesNothing() {
         let (x, w) = (normal(4, 6, seed: 1), normal(5, 6, seed: 2))
         let (y, dX) = (zeros(4, 5), zeros(4, 6))

@@ -40,9 +40,11 @@ struct Attention {
         max(0, position + 1 - window)..<position + 1
     }
 
-    /// All that the positions of a block see.
+    /// All that the positions of a block see, and what those of the whole block see that it is a part of: sums over
+    /// it have the same order wherever a sequence is parted.
     private func seen(by block: Range<Int>) -> Range<Int> {
-        seen(from: block.lowerBound).lowerBound..<block.upperBound
+        let first = block.lowerBound / Attention.queryBlock * Attention.queryBlock
+        return seen(from: first).lowerBound..<block.upperBound
     }
 
     /// The columns of head `head` among queries (or of the context).
@@ -59,38 +61,46 @@ struct Attention {
     /// - Parameters:
     ///   - qkv: after the rotary embedding, shape [T, (H + 2K)·D].
     ///   - offsets: shape [B + 1].
+    ///   - prefixes: for each sequence the rows of what comes before its first; empty: each begins by itself.
     ///   - logSums: shape [H, T], overwritten.
     ///   - scratch: one matrix for every worker, shape [64, longest sequence].
+    ///   - joined: for every worker, where there are prefixes.
     ///   - rounded: of the shape of `qkv` in the products' precision, overwritten; nil: float32.
     ///   - context: shape [T, H·D], overwritten.
     /// - Complexity: 2·D·H·Σ length² operations.
     func forward(
-        _ qkv: Matrix, offsets: [Int], logSums: Matrix, scratch: [Matrix], rounded: Weight?,
+        _ qkv: Matrix, offsets: [Int], prefixes: [[Range<Int>]] = [], logSums: Matrix,
+        scratch: [Matrix], joined: [JoinedRows] = [], rounded: Weight?,
         interruption: Interruption, into context: Matrix
     ) throws(VaccineError) {
-        try forEach(offsets, interruption) { rows, head, worker in
-            let right = { (columns: Range<Int>) in
-                weight(qkv.rows(rows).columns(columns), rounded?.rows(rows).columns(columns))
+        try forEach(offsets, interruption) { sequence, rows, head, worker in
+            let prefix = prefixes.isEmpty ? [] : prefixes[sequence]
+            let start = prefix.reduce(0) { $0 + $1.count }
+            let rooms = prefix.isEmpty ? nil : joined[worker]
+            let right = { (columns: Range<Int>, memory: Weight?) in
+                memory?.join(prefix + [rows], of: qkv.columns(columns))
+                    ?? weight(qkv.rows(rows).columns(columns), rounded?.rows(rows).columns(columns))
             }
-            let (keys, values) = (right(key(head)), right(value(head)))
+            let keys = right(key(head), rooms?.keys)
+            let values = right(value(head), rooms?.values)
             for queryHead in head * group..<(head + 1) * group {
                 let queries = qkv.rows(rows).columns(query(queryHead))
                 let output = context.rows(rows).columns(query(queryHead))
-                for block in blocks(rows.count) {
-                    let seen = seen(by: block)
+                for block in Blocks(of: start..<start + rows.count, size: Attention.queryBlock) {
+                    let (seen, own) = (seen(by: block), block.moved(by: -start))
                     let p = scratch[worker].reshaped(rows: block.count, columns: seen.count)
                     multiply(
-                        queries.rows(block), transposing: keys.rows(seen), into: p,
+                        queries.rows(own), transposing: keys.rows(seen), into: p,
                         parallel: false)
                     for (row, position) in block.enumerated() {
-                        let own = self.seen(from: position)
-                        let visible = p.hiding(own.lowerBound - seen.lowerBound, of: row)
-                        var weights = visible.mutable(row)
-                        logSums[queryHead, rows.lowerBound + position] = probabilities(
-                            &weights, visible: own.count)
+                        let visible = self.seen(from: position)
+                        let scores = p.hiding(visible.lowerBound - seen.lowerBound, of: row)
+                        var weights = scores.mutable(row)
+                        logSums[queryHead, rows.lowerBound + position - start] = probabilities(
+                            &weights, visible: visible.count)
                     }
                     multiply(
-                        p, by: values.rows(seen), into: output.rows(block), parallel: false)
+                        p, by: values.rows(seen), into: output.rows(own), parallel: false)
                 }
             }
         }
@@ -112,7 +122,7 @@ struct Attention {
         second: [Matrix], rounded: Weight?, roundedGradient: Weight?,
         interruption: Interruption, into dQKV: Matrix
     ) throws(VaccineError) {
-        try forEach(offsets, interruption) { rows, head, worker in
+        try forEach(offsets, interruption) { _, rows, head, worker in
             let (qkv, dQKV) = (qkv.rows(rows), dQKV.rows(rows))
             let right = { (columns: Range<Int>) in
                 weight(qkv.columns(columns), rounded?.rows(rows).columns(columns))
@@ -187,7 +197,8 @@ struct Attention {
     /// blocks of them the caller may stop it.
     private func forEach(
         _ offsets: [Int], _ interruption: Interruption,
-        _ body: @Sendable (_ rows: Range<Int>, _ head: Int, _ worker: Int) -> Void
+        _ body:
+            @Sendable (_ sequence: Int, _ rows: Range<Int>, _ head: Int, _ worker: Int) -> Void
     ) throws(VaccineError) {
         let heads = keyValueHeadCount
         let longest = zip(offsets, offsets.dropFirst()).lazy.map { $1 - $0 }.max() ?? 0
@@ -197,7 +208,7 @@ struct Attention {
             Threads.forEachNear(block.count) { index, worker in
                 let (sequence, head) = (block.lowerBound + index).quotientAndRemainder(
                     dividingBy: heads)
-                body(offsets[sequence]..<offsets[sequence + 1], head, worker)
+                body(sequence, offsets[sequence]..<offsets[sequence + 1], head, worker)
             }
         }
     }
@@ -210,6 +221,36 @@ struct Attention {
     }
 
     func blocks(_ length: Int) -> Blocks { Blocks(of: length, size: Attention.queryBlock) }
+}
+
+/// Keys and values of one head that lie apart, laid end to end as factors of products.
+struct JoinedRows {
+    let keys: Weight  // [longest, D]
+    let values: Weight  // [longest, D]
+
+    init(longest: Int, headSize: Int, _ precision: Precision, in arena: Arena) {
+        let factor = precision == .bfloat16 ? Precision.bfloat16 : .float32
+        keys = arena.weight(rows: longest, columns: headSize, factor)
+        values = arena.weight(rows: longest, columns: headSize, factor)
+    }
+}
+
+extension Weight {
+    /// Its first rows, overwritten with rows of `matrix`, rounded.
+    fileprivate func join(_ ranges: [Range<Int>], of matrix: Matrix) -> Weight {
+        var end = 0
+        for range in ranges {
+            rows(end..<end + range.count).write(matrix.rows(range))
+            end += range.count
+        }
+        return rows(0..<end)
+    }
+}
+
+extension Range<Int> {
+    fileprivate func moved(by distance: Int) -> Range<Int> {
+        lowerBound + distance..<upperBound + distance
+    }
 }
 
 extension Matrix {

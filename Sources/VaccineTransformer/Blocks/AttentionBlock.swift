@@ -143,11 +143,12 @@ package struct AttentionBlock {
         positions.turn(qkv, heads: turnedHeads, at: pass.positions, inverse: false)
         try pass.interruption.check()
         let seen = pass.cached?.append(
-            qkv.columns(attention.queryWidth..<qkv.columns), at: pass.positions, layer: layer)
+            qkv.columns(attention.queryWidth..<qkv.columns), layer: layer)
         switch pass.positions {
-        case .sequences(let offsets, _):
+        case .sequences(let offsets, _, _):
             try attention.forward(
-                qkv, offsets: offsets, logSums: kept.logSums, scratch: pass.scratch.attention,
+                qkv, offsets: offsets, prefixes: pass.batch.prefixes, logSums: kept.logSums,
+                scratch: pass.scratch.attention, joined: pass.scratch.joined,
                 rounded: pass.scratch.rounded?.rows(all), interruption: pass.interruption,
                 into: context)
         case .single:

@@ -1,17 +1,32 @@
 internal import VaccineNumerics
 
+/// Cross-entropy of one row of logits, by the sums of that of rows.
+///
+/// - Returns: log Σ_v exp(z[v]) − z[target].
+func crossEntropy(_ z: Span<Float>, target: Int) -> Float {
+    let maximum = largest(z, among: z.count)
+    var sums = Lanes.zero
+    sweep(z.count) {
+        sums += (z.lanes(at: $0) - maximum).exponential()
+    } tail: {
+        let e = (z.lanesTail(at: $0) - maximum).exponential()
+        for lane in 0..<(z.count - $0) { sums[lane] += e[lane] }
+    }
+    return logarithm(sums.sum()) - (z[target] - maximum)
+}
+
 /// Cross-entropy of rows of logits, and its gradient in their place.
 ///
 /// ```
 /// loss[s] = log Σ_v exp(z[s, v]) − z[s, target],   z ← scale · (softmax(z) − onehot(target))
 /// ```
 /// - Parameters:
-///   - logits: shape [S, V]; overwritten with the gradient when `gradientScale` is given.
+///   - logits: shape [S, V]; overwritten with the gradient.
 ///   - targets: S token ids. `losses`: S places, from `offset`, overwritten.
 /// - Complexity: O(S·V) exponentials.
 /// - Numerical note: the row maximum is subtracted; sums run in 16 lanes.
 func crossEntropy(
-    _ logits: Matrix, targets: ArraySlice<Int32>, gradientScale: Float?, losses: Matrix
+    _ logits: Matrix, targets: ArraySlice<Int32>, gradientScale: Float, losses: Matrix
 ) {
     Threads.forEachRange(of: logits.rows) { range in
         for row in range {
@@ -31,15 +46,13 @@ func crossEntropy(
             }
             let sum = sums.sum()
             losses[row, 0] = logarithm(sum) - chosen
-            if let gradientScale {
-                let factor = gradientScale / sum
-                sweep(z.count) {
-                    z.setLanes(z.lanes(at: $0) * factor, at: $0)
-                } tail: {
-                    z.setLanesTail(z.lanesTail(at: $0) * factor, at: $0)
-                }
-                z[target] -= gradientScale
+            let factor = gradientScale / sum
+            sweep(z.count) {
+                z.setLanes(z.lanes(at: $0) * factor, at: $0)
+            } tail: {
+                z.setLanesTail(z.lanesTail(at: $0) * factor, at: $0)
             }
+            z[target] -= gradientScale
         }
     }
 }

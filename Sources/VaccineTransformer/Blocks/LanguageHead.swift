@@ -78,33 +78,31 @@ struct LanguageHead {
     /// - Parameters:
     ///   - targets: S token ids.
     ///   - terms: what the loss has beside; nil: nothing.
-    ///   - gradient: receives weight · ∂loss/∂x, shape [S, C]; nil: only the loss is wanted.
-    /// - Returns: the loss, summed in double precision; 0 without any row. The rows' own losses stay in
-    ///   `scratch.losses`.
+    ///   - gradient: receives weight · ∂loss/∂x, shape [S, C].
+    /// - Returns: the loss, summed in double precision; 0 without any row.
     /// - Complexity: 2·S·V·C operations for the loss and as many for the gradient.
     func loss(
         _ x: Matrix, targets: [Int32], weight: Float = 1, terms: LossTerms? = nil, _ pass: Pass,
-        gradient: Matrix?
+        gradient: Matrix
     ) throws(VaccineError) -> Double {
-        gradient?.fill(0)
+        gradient.fill(0)
         var total = 0.0
         let count = x.rows
-        let scale = gradient == nil ? nil : weight / Float(count)
+        let scale = weight / Float(count)
         try forward(x, pass) { (rows, logits) throws(VaccineError) in
             let losses = pass.scratch.losses.rows(rows)
             rowLosses(logits, targets, terms, rows, scale, pass)
             for row in 0..<rows.count { total += Double(losses[row, 0]) }
-            guard let gradient else { return }
             backwardOfNormalised(
                 x.rows(rows), dLogits: logits, pass, addingTo: gradient.rows(rows))
         }
         return count == 0 ? 0 : total / Double(count)
     }
 
-    /// The rows' own losses, and with a scale their gradients in place of the logits.
+    /// The rows' own losses, and their gradients in place of the logits.
     private func rowLosses(
         _ logits: Matrix, _ targets: [Int32], _ terms: LossTerms?, _ rows: Range<Int>,
-        _ scale: Float?, _ pass: Pass
+        _ scale: Float, _ pass: Pass
     ) {
         func losses(_ logits: Matrix, _ rows: Range<Int>) {
             let losses = pass.scratch.losses.rows(rows)
@@ -116,7 +114,7 @@ struct LanguageHead {
                 crossEntropy(logits, targets: targets[rows], gradientScale: scale, losses: losses)
             }
         }
-        guard let cap, scale != nil, let memory = pass.scratch.capped else {
+        guard let cap, let memory = pass.scratch.capped else {
             return losses(logits, rows)
         }
         for part in Blocks(of: rows.count, size: LanguageHead.rowsCapped) {

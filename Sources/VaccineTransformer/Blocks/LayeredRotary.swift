@@ -6,8 +6,9 @@ struct LayeredRotary: PositionEncoding {
 
     func fill() { tables.forEach { $0.fill() } }
 
-    func changesWhatCame(before position: Int) -> Bool {
-        tables.contains { $0.changesWhatCame(before: position) }
+    /// How many tables turn such sequences otherwise: each does so from one length on.
+    func kind(ofLength length: Int) -> Int {
+        tables.reduce(0) { $0 + $1.kind(ofLength: length) }
     }
 
     func ofLayer(_ index: Int) -> any PositionEncoding {

@@ -51,12 +51,12 @@ package struct LossTerms {
 ///
 /// - Parameters:
 ///   - rows: the places of these rows among all supervised ones.
-///   - gradientScale: multiplies the gradient; nil: only the losses are wanted.
+///   - gradientScale: multiplies the gradient.
 ///   - losses: as many places, overwritten.
 /// - Complexity: O(S·V) exponentials, twice as many with a reference.
 func weightedLoss(
     _ logits: Matrix, targets: ArraySlice<Int32>, terms: LossTerms, rows: Range<Int>,
-    gradientScale: Float?, losses: Matrix
+    gradientScale: Float, losses: Matrix
 ) {
     Threads.forEachRange(of: logits.rows) { range in
         for row in range {
@@ -78,7 +78,6 @@ func weightedLoss(
             let logSum = logarithm(Float(sum))
             let own = weight * (logSum - z[target])
             losses[row, 0] = own + lambda * Float(divergence + mass * Double(logSum))
-            guard let gradientScale else { continue }
             let total = Double(weight + lambda * Float(mass)) / sum
             for index in z.indices {
                 var slope = total * exponential(Double(z[index]))

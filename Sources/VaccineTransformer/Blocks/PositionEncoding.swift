@@ -24,8 +24,8 @@ protocol PositionEncoding: Sendable {
     ///   - states: rows that begin with `heads` heads of queries and keys, changed in place.
     ///   - inverse: turns a gradient back.
     func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool)
-    /// Whether what came before a token at this position is turned otherwise once the token is there.
-    func changesWhatCame(before position: Int) -> Bool
+    /// Positions are turned alike in sequences of lengths of one kind.
+    func kind(ofLength length: Int) -> Int
 }
 
 extension PositionSettings {
@@ -38,7 +38,12 @@ extension PositionEncoding {
     func ofLayer(_ index: Int) -> any PositionEncoding { self }
     func add(to x: Matrix, at positions: Positions) {}
     func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool) {}
-    func changesWhatCame(before position: Int) -> Bool { false }
+    func kind(ofLength length: Int) -> Int { 0 }
+
+    /// Whether what came before a token at this position is turned otherwise once the token is there.
+    func changesWhatCame(before position: Int) -> Bool {
+        kind(ofLength: position) != kind(ofLength: position + 1)
+    }
 }
 
 /// Of a layer whose queries and keys say nothing of where they stand.
@@ -46,17 +51,20 @@ struct NoPositions: PositionEncoding {}
 
 /// The place of every row in its sequence.
 enum Positions {
-    /// Sequences end to end, each from its start: offsets [B + 1]. Lengths [B] where they had more tokens than
-    /// there are rows; nil: they had as many.
-    case sequences(offsets: [Int], lengths: [Int]? = nil)
+    /// Sequences end to end: offsets [B + 1]. Lengths [B] where they had more tokens than there are rows; nil:
+    /// they had as many. Starts [B], the positions of their first rows; nil: 0.
+    case sequences(offsets: [Int], lengths: [Int]? = nil, starts: [Int]? = nil)
     /// One row of each sequence, at these positions.
     case single([Int])
 
     /// Every row's position, in the order of the rows.
     var ofRows: [Int] {
         switch self {
-        case .sequences(let offsets, _):
-            zip(offsets, offsets.dropFirst()).flatMap { Array(0..<$1 - $0) }
+        case .sequences(let offsets, _, let starts):
+            offsets.dropLast().indices.flatMap { sequence in
+                let start = starts?[sequence] ?? 0
+                return start..<start + offsets[sequence + 1] - offsets[sequence]
+            }
         case .single(let positions): positions
         }
     }
@@ -66,12 +74,13 @@ enum Positions {
     /// - Parameter length: of the row's sequence, as far as it is known.
     func forEachRow(_ body: @Sendable (_ row: Int, _ position: Int, _ length: Int) -> Void) {
         switch self {
-        case .sequences(let offsets, let lengths):
+        case .sequences(let offsets, let lengths, let starts):
             Threads.forEachRange(of: offsets.last ?? 0) { range in
-                for (sequence, start) in offsets.dropLast().enumerated() {
-                    let rows = start..<offsets[sequence + 1]
-                    let length = lengths?[sequence] ?? rows.count
-                    for row in rows.clamped(to: range) { body(row, row - start, length) }
+                for (sequence, first) in offsets.dropLast().enumerated() {
+                    let rows = first..<offsets[sequence + 1]
+                    let start = starts?[sequence] ?? 0
+                    let length = lengths?[sequence] ?? start + rows.count
+                    for row in rows.clamped(to: range) { body(row, start + row - first, length) }
                 }
             }
         case .single(let positions):

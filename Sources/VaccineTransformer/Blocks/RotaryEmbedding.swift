@@ -51,7 +51,7 @@ struct RotaryEmbedding: PositionEncoding {
         }
     }
 
-    func changesWhatCame(before position: Int) -> Bool { long != nil && position == limit }
+    func kind(ofLength length: Int) -> Int { long != nil && length > limit ? 1 : 0 }
 
     /// Turns `heads` heads of a row of queries or keys in place.
     ///
