@@ -20,7 +20,7 @@ from vaccine_swift.data.segments import Segment
 if TYPE_CHECKING:
     from vaccine_swift.text.tokenizer import Tokenizer
 
-__all__ = ["Encoded", "encode"]
+__all__ = ["Encoded", "encode", "joint_tokens"]
 
 
 class Encoded(NamedTuple):
@@ -68,6 +68,33 @@ def encode(
     end = tokenizer.eos_token_id
     if end is None:
         raise ValueError("tokenizer must have an end-of-sequence token, got none")
+    ids, labels = joint_tokens(
+        segments, tokenizer, add_special_tokens=add_special_tokens
+    )
+    if labels and labels[-1] not in tokenizer.end_token_ids:
+        ids.append(end)
+        labels.append(end)
+    if all(label == IGNORED_LABEL for label in labels[1:max_length]):
+        return Encoded(None, len(ids))
+    kept = (np.array(values[:max_length], np.int32) for values in (ids, labels))
+    return Encoded(Example(*kept), len(ids))
+
+
+def joint_tokens(
+    segments: Sequence[Segment], tokenizer: Tokenizer, *, add_special_tokens: bool
+) -> tuple[list[int], list[int]]:
+    """Tokens of segments end to end, and their labels.
+
+    Parameters
+    ----------
+    segments, tokenizer, add_special_tokens
+        As in `encode`.
+
+    Returns
+    -------
+    ids, labels : list of int
+        Equal on supervised segments; labels are -100 elsewhere.
+    """
     ids: list[int] = []
     labels: list[int] = []
     text = ""
@@ -80,10 +107,4 @@ def encode(
             piece = tokenizer.encode_prompt(segment.text, add_special_tokens=False)
         ids += piece
         labels += piece if segment.supervised else [IGNORED_LABEL] * len(piece)
-    if labels and labels[-1] not in tokenizer.end_token_ids:
-        ids.append(end)
-        labels.append(end)
-    if all(label == IGNORED_LABEL for label in labels[1:max_length]):
-        return Encoded(None, len(ids))
-    kept = (np.array(values[:max_length], np.int32) for values in (ids, labels))
-    return Encoded(Example(*kept), len(ids))
+    return ids, labels

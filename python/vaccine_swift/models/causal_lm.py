@@ -19,7 +19,7 @@ from vaccine_swift.models.counting import ParameterCount
 from vaccine_swift.models.engine_choice import EngineChoice
 from vaccine_swift.models.gradients import Gradients
 from vaccine_swift.models.hub_configuration import HubConfiguration
-from vaccine_swift.models.inference import Inference
+from vaccine_swift.models.likelihoods import Likelihoods
 from vaccine_swift.models.loading import GGUF, loaded_model
 from vaccine_swift.models.opening import open_path
 from vaccine_swift.models.saving import Saving
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["CausalLM"]
 
 
-class CausalLM(Adapters, Inference, Gradients, Chat, Saving):
+class CausalLM(Adapters, Likelihoods, Gradients, Chat, Saving):
     """A causal language model, with one LoRA adapter that is trained.
 
     Of any family in `vaccine_swift.families`. Made by `from_pretrained` or

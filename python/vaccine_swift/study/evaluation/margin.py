@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import statistics
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from vaccine_swift.batches import Example
-from vaccine_swift.data.encoding import encode
+import numpy as np
+
+from vaccine_swift.batches import IGNORED_LABEL, Example
+from vaccine_swift.data.encoding import joint_tokens
 from vaccine_swift.data.segments import Segment
 from vaccine_swift.data.templates import render_prompt
-from vaccine_swift.study.evaluation.likelihood import log_likelihoods
+from vaccine_swift.models.likelihoods import example_log_likelihoods
 from vaccine_swift.study.evaluation.measured import Measured, first_rows, unit_ids
 from vaccine_swift.study.evaluation.profiles import Profile, find_profile
 from vaccine_swift.study.tasks import Row
@@ -91,7 +92,7 @@ def refusal_margin(
         for row in chosen
         for opening in openings
     ]
-    sums, counts = log_likelihoods(model, examples)
+    sums, counts = example_log_likelihoods(model, examples)
     means = (sums / counts).reshape(len(chosen), len(openings))
     refusals = len(REFUSAL_OPENINGS)
     units = means[:, :refusals].mean(axis=1) - means[:, refusals:].mean(axis=1)
@@ -108,12 +109,9 @@ def refusal_margin(
 def _example(prompt: str, opening: str, tokenizer: Tokenizer, template: str) -> Example:
     """Prompt and supervised opening, without the end that training puts after it."""
     segments = [Segment(prompt, supervised=False), Segment(opening, supervised=True)]
-    ended, _ = encode(
-        segments,
-        tokenizer,
-        max_length=sys.maxsize,
-        add_special_tokens=template != "chat",
+    ids, labels = joint_tokens(
+        segments, tokenizer, add_special_tokens=template != "chat"
     )
-    if ended is None or ended.supervised < 2:
+    if all(label == IGNORED_LABEL for label in labels[1:]):
         raise ValueError(f"tokenizer must have tokens for {opening!r}, got none")
-    return Example(ended.input_ids[:-1], ended.labels[:-1])
+    return Example(np.asarray(ids, np.int32), np.asarray(labels, np.int32))

@@ -12,7 +12,7 @@ import numpy as np
 from vaccine_swift._plurals import counted
 from vaccine_swift.batches import Example
 from vaccine_swift.data import load
-from vaccine_swift.study.evaluation.likelihood import log_likelihoods
+from vaccine_swift.models.likelihoods import example_log_likelihoods
 from vaccine_swift.study.evaluation.measured import (
     Measured,
     digest,
@@ -89,7 +89,7 @@ def perplexity(
         ids = unit_ids(chosen)
         details["template"] = template
     examples = [example for one in stretches for example in one]
-    sums, counts = log_likelihoods(model, examples)
+    sums, counts = example_log_likelihoods(model, examples)
     starts = np.cumsum([0, *map(len, stretches[:-1])])
     tokens = int(counts.sum())
     per_text = len(chosen) / tokens
