@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from vaccine_swift._arguments import bounds_text, is_within, nearest
 
-__all__ = ["Check", "Choice", "Number", "Rule", "Source", "check_choice"]
+__all__ = ["COUNT", "FROM_ZERO", "POSITIVE", "Check", "Choice", "Number", "Rule"]
+__all__ += ["Source", "check_choice"]
 
 
 class Check(Protocol):
@@ -38,6 +39,11 @@ class Number:
     def add_faults(self, name: str, value: Any, faults: list[str]) -> None:
         """Add what is wrong."""
         is_within(name, value, faults, **self.bounds)
+
+
+COUNT: Final = Number({"minimum": 1, "integer": True})
+FROM_ZERO: Final = Number({"minimum": 0})
+POSITIVE: Final = Number({"above": 0})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from vaccine_swift.models.engine_choice import EngineChoice
 from vaccine_swift.models.loading import available_dtype
 from vaccine_swift.study.attack import attack_rows
 from vaccine_swift.study.base_model import BaseModel
-from vaccine_swift.study.config import NO_ROWS, SMOLLM2
+from vaccine_swift.study.settings import NO_ROWS, SMOLLM2
 from vaccine_swift.study.splits import attacking_rows, safety_rows, split_task
 from vaccine_swift.study.tasks import Row, Task, load_task
 

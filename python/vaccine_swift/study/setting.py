@@ -14,12 +14,13 @@ from typing import Any, Final, Literal, TypeAlias
 
 from vaccine_swift.study.checks import Check
 
-__all__ = ["STAGES", "Setting", "StageName", "parameters_text", "setting"]
+__all__ = ["STAGES", "TRAINED", "Setting", "StageName", "parameters_text", "setting"]
 __all__ += ["settings_of"]
 
 StageName: TypeAlias = Literal["align", "attack", "evaluate", "drift"]
 
 STAGES: Final[tuple[StageName, ...]] = typing.get_args(StageName)
+TRAINED: Final[tuple[StageName, ...]] = ("align", "attack")
 _SETTING: Final = "setting"
 _WIDTH: Final = 84
 _DEFAULT: Final = object()

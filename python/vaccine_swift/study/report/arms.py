@@ -9,7 +9,7 @@ from typing import Final
 from vaccine_swift.methods import registered
 from vaccine_swift.study.arms import is_aligned
 from vaccine_swift.study.cells import Cell
-from vaccine_swift.study.config import METHODS
+from vaccine_swift.study.settings import METHODS
 
 __all__ = ["arm_styles", "method_styles"]
 

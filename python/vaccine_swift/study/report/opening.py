@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from vaccine_swift._plurals import counted
 from vaccine_swift.study.arms import NONE
-from vaccine_swift.study.config import SMOLLM2
 from vaccine_swift.study.metrics import METRICS
 from vaccine_swift.study.report.content import Content, Entry
+from vaccine_swift.study.settings import SMOLLM2
 
 __all__ = ["Opening", "opening", "tiles"]
 
