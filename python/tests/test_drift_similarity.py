@@ -150,7 +150,7 @@ def test_frechet_takes_sets_of_different_sizes():
     assert drift.frechet_distance(x, y) == pytest.approx(expected, rel=1e-9)
     with pytest.raises(ValueError, match="y must have the 7 columns of x"):
         drift.frechet_distance(x, y[:, 1:])
-    with pytest.raises(ValueError, match="y must have at least two rows"):
+    with pytest.raises(ValueError, match="y must have at least 2 rows"):
         drift.frechet_distance(x, y[:1])
 
 

@@ -191,7 +191,7 @@ def test_paired_mmd_rejects_at_its_level_and_finds_a_small_shift():
     ("arguments", "error", "text"),
     [
         ({"y": np.ones((5, 7))}, ValueError, "y must have the 6 columns of x"),
-        ({"x": np.ones((1, 6))}, ValueError, "x must have at least two rows"),
+        ({"x": np.ones((1, 6))}, ValueError, "x must have at least 2 rows"),
         ({"x": np.full((5, 6), np.nan)}, ValueError, "x must be finite, but 30"),
         ({"x": np.ones((5, 6), complex)}, TypeError, "x must be an array of real"),
         ({"bandwidth": -1}, ValueError, "bandwidth must be"),

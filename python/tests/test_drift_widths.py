@@ -241,7 +241,7 @@ def test_tables_gates_and_json_work_as_of_other_reports(report, tmp_path) -> Non
         (([X], [Y, Y]), "current must have the 1 layer of reference, got 2"),
         ((X, Y[:7]), "current must have 80 rows, those of layer 0 of reference, got 7"),
         (([X, X[:3]], [Y, Y]), "got 3 in layer 1"),
-        ((X[:1], Y[:1]), "at least two rows"),
+        ((X[:1], Y[:1]), "at least 2 rows"),
         (([], []), "at least one layer"),
     ],
 )

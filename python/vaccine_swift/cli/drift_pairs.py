@@ -77,7 +77,7 @@ def compared_files(
             )
         ids = _ids(options, first, second)
         if first.shape[-1] != second.shape[-1]:
-            return _of_two_widths(options, first, ids)
+            return _of_two_widths(options, ids)
     accumulator = drift.Accumulator(
         layers=first.shape[0] if len(first.shape) == 3 else 1,
         width=first.shape[-1],
@@ -131,7 +131,7 @@ def _sides(options: argparse.Namespace) -> tuple[_Side, _Side]:
 
 
 def _of_two_widths(
-    options: argparse.Namespace, side: _Side, ids: npt.NDArray[Any] | None
+    options: argparse.Namespace, ids: npt.NDArray[Any] | None
 ) -> drift.PairedRows:
     refused = ("tests", "permutations", "floor", "group", "baseline", "memory")
     refuse(options, "files of different width", refused)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from vaccine_swift.drift.metrics import (
 )
 from vaccine_swift.drift.permutation_tests import run_tests
 from vaccine_swift.drift.prompts import Prompts
+from vaccine_swift.drift.provenance import provenance
 from vaccine_swift.drift.report_schema import SCHEMA
 from vaccine_swift.drift.watch import Told, Watch
 from vaccine_swift.statistics import student_quantile
@@ -89,9 +89,7 @@ def report_content(
             "confidence": float(confidence),
             "report_seed": int(seed),
             "groups": {name: int(mask.sum()) for name, mask in prompts.groups.items()},
-            "version": _core.__version__,
-            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "metadata": dict(metadata),
+            **provenance(metadata),
         },
         "layers": layers,
         "overall": overall,

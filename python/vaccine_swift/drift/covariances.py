@@ -7,9 +7,8 @@ from collections.abc import Iterable
 import numpy.typing as npt
 
 from vaccine_swift._arguments import check_range
-from vaccine_swift._plurals import counted
 from vaccine_swift.drift.result import Similarity
-from vaccine_swift.drift.rows import rows
+from vaccine_swift.drift.rows import rows, two_sets
 from vaccine_swift.drift.second_moments import of_pairs, of_sets
 from vaccine_swift.drift.watch import Progress, Watch
 
@@ -50,17 +49,10 @@ def frechet_distance(
     ----------
     Dowson & Landau 1982, Journal of Multivariate Analysis 12.
     """
-    first, second = rows(x, "x"), rows(y, "y")
     if ids is not None:
+        first, second = rows(x, "x"), rows(y, "y")
         return of_pairs(first, second, "frechet", ids, confidence, progress)
-    if first.shape[1] != second.shape[1]:
-        raise ValueError(
-            f"y must have the {counted(first.shape[1], 'column')} of x, got "
-            f"{second.shape[1]}"
-        )
-    for name, side in (("x", first), ("y", second)):
-        if len(side) < 2:
-            raise ValueError(f"{name} must have at least two rows, got {len(side)}")
+    first, second = two_sets(x, y, fewest=2)
     check_range("confidence", confidence, above=0.0, below=1.0)
     with Watch(progress) as watch:
         return of_sets(first, second, "frechet", watch)

@@ -13,7 +13,7 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift._plurals import counted
 from vaccine_swift.drift.relabelling import SWAPS, relabelling_of
 from vaccine_swift.drift.result import TestResult
-from vaccine_swift.drift.rows import NOT_PAIRS, rows
+from vaccine_swift.drift.rows import NOT_PAIRS, two_sets
 from vaccine_swift.drift.sizes import byte_count
 from vaccine_swift.drift.watch import Progress, Watch
 
@@ -197,15 +197,7 @@ def _permuted(
     unbiased: bool,
     progress: Progress,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    first, second = rows(x, "x"), rows(y, "y")
-    if first.shape[1] != second.shape[1]:
-        raise ValueError(
-            f"y must have the {counted(first.shape[1], 'column')} of x, got "
-            f"{second.shape[1]}"
-        )
-    for name, values in (("x", first), ("y", second)):
-        if len(values) < 2:
-            raise ValueError(f"{name} must have at least two rows, got {len(values)}")
+    first, second = two_sets(x, y, fewest=2)
     check_range("permutations", permutations, minimum=0, maximum=2**20, integer=True)
     check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
     if paired and len(first) != len(second):

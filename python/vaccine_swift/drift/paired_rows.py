@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -10,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
 from vaccine_swift._plurals import counted
 from vaccine_swift.drift.ids import checked_ids
 from vaccine_swift.drift.metrics import METRICS
 from vaccine_swift.drift.neighbours import knn_overlap, recall_at_k
+from vaccine_swift.drift.provenance import provenance
 from vaccine_swift.drift.report import Report
 from vaccine_swift.drift.report_schema import SCHEMA
 from vaccine_swift.drift.rows import NOT_PAIRS, rows
@@ -142,7 +141,7 @@ class PairedRows:
         check_range("confidence", confidence, above=0.0, below=1.0)
         count = len(self._ids)
         if count < 2:
-            raise ValueError(f"reference must have at least two rows, got {count}")
+            raise ValueError(f"reference must have at least 2 rows, got {count}")
         k = min(int(k), count - 1)
         with Watch(progress) as watch:
             layers: list[dict[str, Any]] = []
@@ -162,9 +161,7 @@ class PairedRows:
                     "k": k,
                     "confidence": float(confidence),
                     "groups": {},
-                    "version": _core.__version__,
-                    "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-                    "metadata": {**self.metadata, **(metadata or {})},
+                    **provenance({**self.metadata, **(metadata or {})}),
                 },
                 "layers": layers,
                 "overall": {},

@@ -50,14 +50,14 @@ def rows(value: Any, name: str) -> npt.NDArray[Any]:
 
 
 def two_sets(
-    x: npt.ArrayLike, y: npt.ArrayLike
+    x: npt.ArrayLike, y: npt.ArrayLike, *, fewest: int = 1
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """What `rows` gives of x and y, of one width.
+    """What `rows` gives of x and y, of one width, each with so many rows at least.
 
     Raises
     ------
     TypeError, ValueError
-        As `rows`; also when widths differ.
+        As `rows`; also when widths differ, or a side has fewer rows.
     """
     first, second = rows(x, "x"), rows(y, "y")
     if first.shape[1] != second.shape[1]:
@@ -65,6 +65,11 @@ def two_sets(
             f"y must have the {counted(first.shape[1], 'column')} of x, got "
             f"{second.shape[1]}"
         )
+    for name, values in (("x", first), ("y", second)):
+        if len(values) < fewest:
+            raise ValueError(
+                f"{name} must have at least {counted(fewest, 'row')}, got {len(values)}"
+            )
     return first, second
 
 

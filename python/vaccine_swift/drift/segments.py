@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -10,14 +9,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift import _core
 from vaccine_swift._arguments import check_range
-from vaccine_swift._plurals import counted
 from vaccine_swift.drift.clusters import cluster_shares
 from vaccine_swift.drift.groups import row_labels
 from vaccine_swift.drift.outlying import outlying_rows
 from vaccine_swift.drift.plane import common_map
-from vaccine_swift.drift.rows import rows
+from vaccine_swift.drift.provenance import provenance
+from vaccine_swift.drift.rows import two_sets
 from vaccine_swift.drift.segment_tests import (
     FEWEST,
     Rows,
@@ -112,17 +110,7 @@ def two_sample(
     >>> two_sample(x, y, segments=(language, language)).sentence
     'de moved; no change was found in en and fr.'
     """
-    first, second = rows(x, "x"), rows(y, "y")
-    if first.shape[1] != second.shape[1]:
-        raise ValueError(
-            f"y must have the {counted(first.shape[1], 'column')} of x, got "
-            f"{second.shape[1]}"
-        )
-    for name, values in (("x", first), ("y", second)):
-        if len(values) < FEWEST:
-            raise ValueError(
-                f"{name} must have at least {FEWEST} rows, got {len(values)}"
-            )
+    first, second = two_sets(x, y, fewest=FEWEST)
     check_range("level", level, above=0.0, below=1.0)
     check_range("seed", seed, minimum=0, maximum=2**64 - 1, integer=True)
     names = checked_tests(tests, groups)
@@ -168,9 +156,7 @@ def two_sample(
                 "permutations": count,
                 "level": float(level),
                 "seed": int(seed),
-                "version": _core.__version__,
-                "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-                "metadata": dict(metadata or {}),
+                **provenance(metadata),
             },
             "segments": entries,
             "columns": columns,

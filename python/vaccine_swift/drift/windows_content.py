@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vaccine_swift import _core
 from vaccine_swift._plurals import counted
 from vaccine_swift.drift.gate import Numbers
+from vaccine_swift.drift.provenance import provenance
 from vaccine_swift.drift.two_sample_content import (
     ALL,
     listed,
@@ -62,9 +61,7 @@ def windows_content(state: WindowsState, metadata: Mapping[str, Any]) -> dict[st
             "threshold": state.threshold,
             "most_rows": state.most_rows,
             "seed": state.seed,
-            "version": _core.__version__,
-            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "metadata": dict(metadata),
+            **provenance(metadata),
         },
         "windows": windows,
     }

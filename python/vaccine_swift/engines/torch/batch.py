@@ -112,14 +112,7 @@ def padded(
             f"{counted(lengths[sequence], 'token')}, more than the context of "
             f"{fields['context_length']}"
         )
-    wanted = np.full(len(ids), _IGNORED)
-    if labels is not None:
-        wanted = np.asarray(labels).astype(np.int64)
-        if len(wanted) != len(ids):
-            raise ValueError("labels must have as many entries as input_ids")
-        _check(wanted, "labels", fields["vocabulary_size"], ignored=True)
-        wanted = wanted.copy()
-        wanted[borders[:-1]] = _IGNORED
+    wanted = _targets(labels, borders, fields["vocabulary_size"])
     labelled = np.flatnonzero(wanted != _IGNORED)
     if trimmed and not labelled.size:
         raise ValueError("labels: no token of the batch is supervised")
@@ -152,6 +145,20 @@ def padded(
         labelled=labelled,
         lengths=lengths,
     )
+
+
+def _targets(
+    labels: npt.NDArray[Any] | None, borders: npt.NDArray[np.int64], vocabulary: int
+) -> npt.NDArray[np.int64]:
+    """What each token's predecessor has to predict, -100 for nothing."""
+    if labels is None:
+        return np.full(borders[-1], _IGNORED)
+    wanted = np.asarray(labels).astype(np.int64)
+    if len(wanted) != borders[-1]:
+        raise ValueError("labels must have as many entries as input_ids")
+    _check(wanted, "labels", vocabulary, ignored=True)
+    wanted[borders[:-1]] = _IGNORED
+    return wanted
 
 
 def _check(
