@@ -10,4 +10,9 @@
 // Sets the exception for a status other than VACCINE_OK.
 void raise_status(VaccineStatus status, const VaccineMessage *message);
 
+// The word as it stands after a number in a message.
+static inline const char *plural(long long count, const char *one, const char *many) {
+    return count == 1 ? one : many;
+}
+
 #endif

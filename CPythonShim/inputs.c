@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "errors.h"
 #include "mapped_file.h"
 
 // Where an empty array is said to be.
@@ -45,12 +46,12 @@ static bool check_dimensions(
     int dimensions, const char *name, const Element *element, int least, int most) {
     if (least <= dimensions && dimensions <= most) return true;
     if (least == most)
-        PyErr_Format(PyExc_ValueError, "%s must be a %d-D array of %s, got %d dimensions", name,
-            least, element->noun, dimensions);
+        PyErr_Format(PyExc_ValueError, "%s must be a %d-D array of %s, got %d %s", name, least,
+            element->noun, dimensions, plural(dimensions, "dimension", "dimensions"));
     else
         PyErr_Format(PyExc_ValueError,
-            "%s must be an array of %s with %d to %d dimensions, got %d dimensions", name,
-            element->noun, least, most, dimensions);
+            "%s must be an array of %s with %d to %d dimensions, got %d %s", name, element->noun,
+            least, most, dimensions, plural(dimensions, "dimension", "dimensions"));
     return false;
 }
 
@@ -234,8 +235,9 @@ static void *memory(
     if (view == NULL) return NULL;
     if (letter(view) != format || view->len != size_product(count, view->itemsize)
         || (uintptr_t)view->buf % (size_t)view->itemsize != 0) {
-        PyErr_Format(PyExc_ValueError, "%s must hold %lld elements of format '%c', got %zd of '%s'",
-            name, (long long)count, format, view->itemsize > 0 ? view->len / view->itemsize : 0,
+        PyErr_Format(PyExc_ValueError, "%s must hold %lld %s of format '%c', got %zd of '%s'", name,
+            (long long)count, plural(count, "element", "elements"), format,
+            view->itemsize > 0 ? view->len / view->itemsize : 0,
             view->format == NULL ? "B" : view->format);
         refuse(arrays);
         return NULL;

@@ -3,6 +3,7 @@
 #include "arguments.h"
 #include "batch.h"
 #include "buffer.h"
+#include "errors.h"
 #include "inputs.h"
 #include "model.h"
 
@@ -53,14 +54,16 @@ const char *const hidden_state_names[] = {
 static bool check_state_counts(
     const ModelObject *self, const Input *layers, const Input *rows, const Input *bounds) {
     if (layers->count > self->sizes.layer_count) {
-        PyErr_Format(PyExc_ValueError, "layers must name at most %d layers, got %lld",
-            (int)self->sizes.layer_count, (long long)layers->count);
+        PyErr_Format(PyExc_ValueError, "layers must name at most %d %s, got %lld",
+            (int)self->sizes.layer_count, plural(self->sizes.layer_count, "layer", "layers"),
+            (long long)layers->count);
         return false;
     }
     if (2 <= bounds->count && bounds->count <= rows->count + 1) return true;
     PyErr_Format(PyExc_ValueError,
-        "bounds must rise strictly from 0 to the number of rows (%lld), got %lld entries",
-        (long long)rows->count, (long long)bounds->count);
+        "bounds must rise strictly from 0 to the number of rows (%lld), got %lld %s",
+        (long long)rows->count, (long long)bounds->count,
+        plural(bounds->count, "entry", "entries"));
     return false;
 }
 

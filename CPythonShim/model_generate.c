@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "arguments.h"
+#include "errors.h"
 #include "inputs.h"
 #include "model.h"
 
@@ -58,8 +59,9 @@ static PyObject *generate(
     Call call;
     if (lengths == NULL || tokens == NULL) {
         PyErr_Format(PyExc_MemoryError,
-            "max_new_tokens: no memory for the continuations of %lld prompts of %lld tokens",
-            (long long)count, (long long)width);
+            "max_new_tokens: no memory for the continuations of %lld %s of %lld %s",
+            (long long)count, plural(count, "prompt", "prompts"), (long long)width,
+            plural(width, "token", "tokens"));
     } else if (model_begin(self, &call)) {
         const VaccineStatus status = vaccine_model_generate(self->handle,
             input_as_integers(&prompts->input_ids), input_as_integers(&prompts->offsets), options,

@@ -31,7 +31,8 @@ public final class LanguageModel {
         let tensor = try decoder.tensor(.weight, named: name)
         let (rows, columns) = tensor.fileRowsAndColumns
         guard values.count == rows * columns else {
-            throw .value("\(name): there must be \(rows * columns) values, got \(values.count)")
+            throw .value(
+                "\(name): there must be \(counted(rows * columns, "value")), got \(values.count)")
         }
         let memory = try Rows(rows, columns)
         memory.matrix.copy(from: values.span)

@@ -212,7 +212,8 @@ extension NamedTensor {
     ) throws(VaccineError) {
         let (rows, columns) = fileRowsAndColumns
         guard let output = output, capacity >= Int64(rows * columns) else {
-            throw .value("\(name): the output must have room for \(rows * columns) floats")
+            throw .value(
+                "\(name): the output must have room for \(counted(rows * columns, "float"))")
         }
         read(into: .borrowed(output, rows: rows, columns: columns))
     }

@@ -29,7 +29,8 @@ extension Perturbation {
             }
             guard perturbation.count % Int64(width) == 0 else {
                 throw .value(
-                    "values must have \(width) channels, got \(perturbation.count) numbers")
+                    "values must have \(counted(width, "channel")), got "
+                        + counted(perturbation.count, "number"))
             }
             self = .given(
                 .borrowed(values, rows: Int(perturbation.count) / width, columns: width))
@@ -49,8 +50,8 @@ extension VaccinePassOptions {
         if let values = token_weights {
             guard token_weight_count == Int64(batch.givenCount) else {
                 throw .value(
-                    "weights must be finite, one for each of \(batch.givenCount) tokens, got "
-                        + "\(token_weight_count)")
+                    "weights must be finite, one for each of "
+                        + "\(counted(batch.givenCount, "token")), got \(token_weight_count)")
             }
             // A row predicts the token after it, whose weight it gets.
             weights = batch.supervisedRows.map { values[batch.givenIndices[$0] + 1] }
@@ -58,7 +59,7 @@ extension VaccinePassOptions {
         var logarithms: Matrix?
         if let reference {
             guard reference_count % Int64(vocabulary) == 0 else {
-                throw .value("reference must have \(vocabulary) columns")
+                throw .value("reference must have \(counted(vocabulary, "column"))")
             }
             logarithms = .borrowed(
                 reference, rows: Int(reference_count) / vocabulary, columns: vocabulary)
@@ -83,7 +84,8 @@ extension VaccineCallerGradients {
             Int64(kinds.count * size) == state_count
         else {
             throw .value(
-                "states must be [\(layers.count), \(tokens), \(width)], got \(state_count) numbers")
+                "states must be [\(layers.count), \(tokens), \(width)], got "
+                    + counted(state_count, "number"))
         }
         guard !kinds.isEmpty, let values = self.values else { return nil }
         var result = StateGradients(layers: model.layers.count)
@@ -115,7 +117,7 @@ extension VaccineCallerGradients {
         guard logit_count == Int64(rows * columns) else {
             throw .value(
                 "logits must be [\(rows), \(columns)], a row for each supervised token, got "
-                    + "\(logit_count) numbers")
+                    + counted(logit_count, "number"))
         }
         let matrix = Matrix.borrowed(logits, rows: rows, columns: columns)
         if let place = matrix.firstNonFinite() {

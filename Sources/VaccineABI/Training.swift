@@ -165,7 +165,7 @@ public func vaccine_model_read_training_states(
         }
         let size = session.tokens * session.model.configuration.hiddenSize
         guard capacity >= Int64(layers.count * size) else {
-            throw .value("output must have room for \(layers.count * size) floats")
+            throw .value("output must have room for \(counted(layers.count * size, "float"))")
         }
         for (index, layer) in layers.enumerated() {
             let target = Matrix.borrowed(

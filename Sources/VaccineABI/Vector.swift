@@ -88,7 +88,7 @@ public func vaccine_vector_read(
         let vector = try FlatVector.at(vector)
         let count = try vector.count()
         guard capacity >= Int64(count) else {
-            throw .value("output must have room for \(count) floats")
+            throw .value("output must have room for \(counted(count, "float"))")
         }
         try vector.read(into: .borrowed(output, rows: 1, columns: count))
     }

@@ -200,8 +200,10 @@ public import VaccineNumerics
         }
         guard let row = counts.firstIndex(where: { $0 > 0 }) else { return }
         let column = (0..<width).first { !self[row, $0].isFinite } ?? 0
+        let wrong = Int(counts.reduce(0, +))
         throw .value(
-            "\(name) must be finite, but \(Int(counts.reduce(0, +))) elements are NaN or infinite, "
+            "\(name) must be finite, but \(counted(wrong, "element")) "
+                + "\(wrong == 1 ? "is" : "are") NaN or infinite, "
                 + "the first at row \(row), column \(column)")
     }
 }

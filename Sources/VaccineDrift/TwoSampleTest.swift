@@ -90,7 +90,8 @@ public struct TwoSampleTest: Sendable {
         guard fitting >= 1 else {
             let least = (fixed + 4 * rows * 17 + each + (1 << 20) - 1) >> 20
             throw .value(
-                "memory must be at least \(least) MB for \(rows) rows, got \(memory >> 20) MB")
+                "memory must be at least \(least) MB for \(counted(rows, "row")), "
+                    + "got \(memory >> 20) MB")
         }
         return min(wanted, fitting)
     }

@@ -31,7 +31,7 @@ public enum AddressSpace {
         guard let shortage else { return }
         throw .memory(
             "the limit on address space leaves \(shortage.left >> 20) MB, but this call may need "
-                + "\(shortage.needed >> 20) MB on \(Threads.count) threads")
+                + "\(shortage.needed >> 20) MB on \(counted(Threads.count, "thread"))")
     }
 
     /// Takes all buffers at once and gives them back, after which they stay mapped.

@@ -66,18 +66,18 @@ extension Weight {
                     + BlockFormat.names.joined(separator: ", "))
         }
         guard memory.rows == rows else {
-            throw .value("\(name): must have \(rows) rows, got \(memory.rows)")
+            throw .value("\(name): must have \(counted(rows, "row")), got \(memory.rows)")
         }
         let expected = vaccine_block_row_bytes(format, columns)
         guard expected > 0, expected == memory.rowBytes else {
-            let size = expected > 0 ? "\(expected) bytes" : "no whole number of blocks"
+            let size = expected > 0 ? counted(expected, "byte") : "no whole number of blocks"
             throw .value(
-                "\(name): a row of \(columns) numbers in \(memory.format) is \(size), "
-                    + "got \(memory.rowBytes) bytes")
+                "\(name): a row of \(counted(columns, "number")) in \(memory.format) is \(size), "
+                    + "got \(counted(memory.rowBytes, "byte"))")
         }
         let order = memory.order ?? Array(0..<rows)
         guard order.count == rows, order.allSatisfy((0..<rows).contains) else {
-            throw .value("\(name): order must be \(rows) row numbers below \(rows)")
+            throw .value("\(name): order must be \(counted(rows, "row number")) below \(rows)")
         }
         @Sendable func row(_ index: Int) -> VaccineBlockRow {
             unsafe VaccineBlockRow(blocks: memory.base + index * expected, format: format)

@@ -106,7 +106,7 @@ package final class FlatVector {
     package func write(_ values: Matrix) throws(VaccineError) {
         let count = try count()
         guard values.count == count else {
-            throw .value("values must hold \(count) numbers, got \(values.count)")
+            throw .value("values must hold \(counted(count, "number")), got \(values.count)")
         }
         if let place = values.firstNonFinite() {
             throw .value("values: the element at [\(place.column)] is not finite")

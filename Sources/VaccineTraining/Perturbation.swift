@@ -60,7 +60,7 @@ extension Perturbation {
             guard values.rows == layerCount * tokens, values.columns == hiddenSize else {
                 throw .value(
                     "values must be [\(layerCount), \(tokens), \(hiddenSize)], got "
-                        + "\(values.count) numbers")
+                        + counted(values.count, "number"))
             }
             if let place = values.firstNonFinite() {
                 throw .value(

@@ -114,7 +114,7 @@ private struct PerturbationMemory {
         let plan = Arena()
         _ = layOut(plan)
         arena = try Arena(
-            byteCount: plan.byteCount, purpose: "the perturbation of \(tokens) tokens")
+            byteCount: plan.byteCount, purpose: "the perturbation of \(counted(tokens, "token"))")
         values = layOut(arena)
         layers = configuration.layerCount
         self.tokens = tokens

@@ -18,7 +18,8 @@ package struct Pooling: Sendable {
         guard bounds.count >= 2, bounds.first == 0, bounds.last == rows.count, rising else {
             throw .value(
                 "bounds must rise strictly from 0 to the number of rows (\(rows.count)), got "
-                    + "\(bounds.count) entries from \(bounds.first ?? -1) to \(bounds.last ?? -1)")
+                    + "\(counted(bounds.count, "entry")) from \(bounds.first ?? -1) "
+                    + "to \(bounds.last ?? -1)")
         }
         self.rows = rows
         self.bounds = bounds

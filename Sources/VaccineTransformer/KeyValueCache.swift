@@ -26,7 +26,9 @@ final class KeyValueCache {
         _ = layOut(plan)
         arena = try Arena(
             byteCount: plan.byteCount,
-            purpose: "the cache of \(sequences) sequences of up to \(capacity) tokens")
+            purpose:
+                "the cache of \(counted(sequences, "sequence")) of up to \(counted(capacity, "token"))"
+        )
         layers = layOut(arena)
         lengths = Array(repeating: 0, count: sequences)
         free = Array((0..<sequences).reversed())

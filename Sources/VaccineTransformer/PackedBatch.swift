@@ -85,7 +85,8 @@ package struct PackedBatch: Sendable, Equatable {
         guard offsets.count >= 2, offsets.first == 0, offsets.last == inputIDs.count else {
             throw .value(
                 "offsets must start at 0 and end at the number of tokens (\(inputIDs.count)), got "
-                    + "\(offsets.count) entries from \(offsets.first ?? -1) to \(offsets.last ?? -1)"
+                    + "\(counted(offsets.count, "entry")) from \(offsets.first ?? -1) "
+                    + "to \(offsets.last ?? -1)"
             )
         }
         for (sequence, (start, end)) in zip(offsets, offsets.dropFirst()).enumerated() {
@@ -95,8 +96,8 @@ package struct PackedBatch: Sendable, Equatable {
             }
             guard end - start <= configuration.contextLength else {
                 throw .value(
-                    "input_ids: sequence \(sequence) has \(end - start) tokens, more than the "
-                        + "context of \(configuration.contextLength)")
+                    "input_ids: sequence \(sequence) has \(counted(end - start, "token")), more than "
+                        + "the context of \(configuration.contextLength)")
             }
         }
         try PackedBatch.check(inputIDs, "input_ids", configuration, ignored: false)

@@ -171,7 +171,8 @@ struct Workspace {
         _ = Workspace(configuration, capacity, rank: rank, in: plan)
         let arena = try Arena(
             byteCount: plan.byteCount,
-            purpose: "a batch of \(capacity.tokens) tokens in \(capacity.sequences) sequences")
+            purpose: "a batch of \(counted(capacity.tokens, "token")) in "
+                + counted(capacity.sequences, "sequence"))
         return Workspace(configuration, capacity, rank: rank, in: arena)
     }
 

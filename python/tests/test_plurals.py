@@ -79,3 +79,21 @@ def test_a_warning_about_one_row_of_two() -> None:
     words = r"of 2 rows, 1 was truncated to max_length=60 tokens and 0 were dropped"
     with pytest.warns(UserWarning, match=words):
         vs.data.load(rows, word_tokenizer(), template="alpaca", max_length=60)
+
+
+def test_errors_of_the_core_about_one_of_each() -> None:
+    rows = np.ones((30, 2))
+    rows[3, 1] = np.nan
+    with pytest.raises(ValueError, match="but 1 element is NaN or infinite, the first"):
+        drift.two_sample(np.ones((30, 2)), rows)
+    rows[4] = np.inf
+    with pytest.raises(ValueError, match="but 3 elements are NaN or infinite"):
+        drift.two_sample(np.ones((30, 2)), rows)
+    core = vs.CausalLM.from_config(vs.tiny_config(), seed=0).core
+    ids = np.ones(3, np.int32)
+    with pytest.raises(ValueError, match="got 1 entry from 0 to 0"):
+        core.forward_backward(ids, ids, np.zeros(1, np.int32))
+    with pytest.raises(ValueError, match="got 2 entries from 0 to 2"):
+        core.forward_backward(ids, ids, np.array([0, 2], np.int32))
+    with pytest.raises(ValueError, match="a 1-D array of integers, got 2 dimensions"):
+        core.logits(ids[None])

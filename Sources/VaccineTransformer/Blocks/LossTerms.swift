@@ -28,7 +28,7 @@ package struct LossTerms {
             guard reference.rows == rows, reference.columns == vocabularySize else {
                 throw .value(
                     "reference must be [\(rows), \(vocabularySize)], a row for each supervised "
-                        + "token, got \(reference.count) numbers")
+                        + "token, got \(counted(reference.count, "number"))")
             }
             for row in 0..<rows {
                 for column in 0..<vocabularySize {

@@ -84,7 +84,7 @@ struct RotarySettings: PositionSettings {
             for (key, values) in [("rotary_short_factors", short), ("rotary_long_factors", long)]
             where values.count != pairs {
                 faults.add(
-                    "\(key) must have an entry for each of \(pairs) pairs, got "
+                    "\(key) must have an entry for each of \(counted(pairs, "pair")), got "
                         + "\(values.count)", about: key)
             }
         }

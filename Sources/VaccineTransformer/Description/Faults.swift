@@ -36,7 +36,7 @@ package struct Faults {
     ) {
         guard !values.isEmpty else { return }
         if values.count != layerCount {
-            add("\(key) must have \(layerCount) entries, got \(values.count)", about: key)
+            add("\(key) must have \(counted(layerCount, "entry")), got \(values.count)", about: key)
         }
         for value in values { expect(key, value, in: range) }
     }
