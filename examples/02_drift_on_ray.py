@@ -1,7 +1,7 @@
 """Drift of embeddings on many machines: the same as `02_drift_on_dask.py`, with Ray.
 
-pip install vaccine-swift ray
-python 02_drift_on_ray.py
+    pip install vaccine-swift ray
+    python 02_drift_on_ray.py
 """
 
 from __future__ import annotations

@@ -98,11 +98,11 @@ class CausalLM(Adapters, Likelihoods, Gradients, Chat, Saving):
             A Hugging Face directory (``config.json``, safetensors or
             ``pytorch_model.bin`` in one file or in shards; the tokeniser's files if
             any, see `Tokenizer.from_directory`) or a ``.gguf`` file. Of a ``.bin``
-            nothing is executed. Weights in float16,
-            bfloat16 or quantised form are converted, one tensor at a time.
+            nothing is executed. Weights in float16, bfloat16 or quantised form are
+            converted, one tensor at a time.
         dtype : {"float32", "bfloat16", "gguf", "auto"}
             In which frozen weights are held and multiplied. bfloat16 takes half the
-            memory and is about twice as fast where the processor multiplies it
+            memory and is about 1.6 times as fast where the processor multiplies it
             (AVX-512 BF16), with factors rounded to 8 significant bits; everything
             else stays float32. "auto" is the fastest that the processor has. "gguf"
             keeps the matrices of a ``.gguf`` file as they are there (F32, F16, BF16,

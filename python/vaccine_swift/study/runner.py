@@ -85,9 +85,9 @@ def run(
     Notes
     -----
     Work goes seed by seed, so that an unfinished study has whole seeds; an executor is
-    given every stage that can be done, in this order. A stage's
-    hash covers the model's file, the rows, the settings, the seed, the precision, the
-    number of threads and the build: on one machine the same study gives the same bits.
+    given every stage that can be done, in this order. A stage's hash covers the model's
+    file, the rows, the settings, the seed, the precision, the number of threads and the
+    build: on one machine the same study gives the same bits.
 
     Examples
     --------
