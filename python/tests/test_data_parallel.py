@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from collectives import errors_on_ranks, on_ranks
+from collectives import on_ranks
 from training_support import examples, tiny_model
 
 import vaccine_swift as vs
-from vaccine_swift.distributed import DataParallelEngine, RankError
+from vaccine_swift.distributed import DataParallelEngine
 from vaccine_swift.distributed.parts import borders
 from vaccine_swift.engines.loss_terms import Reference
 from vaccine_swift.engines.perturbations import Gaussian, Given, Worst
@@ -285,60 +285,6 @@ def test_a_gradient_is_reduced_once_however_often_it_is_read() -> None:
         assert (calls, after) == (2, 3)
         assert small < 100
         assert large == size
-
-
-def test_an_error_of_one_rank_is_an_error_of_all() -> None:
-    weights = np.ones(BATCH.tokens, np.float32)
-
-    def work(rank: Any) -> None:
-        own = model()
-        engine = DataParallelEngine(own.engine, rank)
-        engine.forward_backward(BATCH, **NUMBERS)
-        if rank.rank == 1:
-            name = next(iter(own.adapter_state()))
-            shape = own.adapter_state()[name].shape
-            own.core.write("adapter", name, np.full(shape, 1e38, np.float32))
-        try:
-            engine.forward_backward(BATCH, weights=weights, **NUMBERS)
-        finally:
-            assert not own.engine.gradient.numpy().any()
-
-    errors = errors_on_ranks(3, work)
-    assert isinstance(errors[1], ValueError)
-    for error in (errors[0], errors[2]):
-        assert isinstance(error, RankError)
-        assert str(error) == f"rank 1: ValueError: {errors[1]}"
-
-
-@pytest.mark.parametrize("rho", [-1.0, float("nan"), 1e32])
-def test_a_bad_rho_is_refused_as_on_one_machine(rho: float) -> None:
-    def work(rank: Any) -> None:
-        engine = DataParallelEngine(model().engine, rank)
-        engine.forward_backward(BATCH, perturbation=Worst(rho))
-
-    for error in errors_on_ranks(2, work):
-        assert isinstance(error, ValueError)
-        assert "rho must be" in str(error)
-
-
-@pytest.mark.parametrize("layers", [[2], [-1], [1, 0]])
-def test_bad_layers_are_refused_on_every_rank(layers: list[int]) -> None:
-    def work(rank: Any) -> None:
-        engine = DataParallelEngine(model().engine, rank)
-        engine.forward_backward(BATCH, perturbation=Worst(1.0, layers=layers))
-
-    for error in errors_on_ranks(2, work):
-        assert "layers must rise strictly" in str(error)
-
-
-def test_a_batch_without_targets_is_refused() -> None:
-    batch = vs.Batch.pack([vs.Example([1, 2, 3], [-100] * 3)] * 2)
-
-    def work(rank: Any) -> None:
-        DataParallelEngine(model().engine, rank).forward_backward(batch)
-
-    for error in errors_on_ranks(2, work):
-        assert str(error) == "labels: no token of the batch is supervised"
 
 
 def test_parts_are_neighbours_with_tokens_as_equal_as_rows_allow() -> None:

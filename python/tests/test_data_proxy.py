@@ -7,9 +7,8 @@ import re
 from collections import Counter
 
 import pytest
-from data_tokenizers import byte_tokenizer
 
-from vaccine_swift.data import alignment_rows, load, proxy
+from vaccine_swift.data import proxy
 from vaccine_swift.data.shipped import write_proxy
 from vaccine_swift.data.shipped.everyday import everyday_rows
 from vaccine_swift.data.shipped.word_lists import WORDS, word_lines
@@ -29,17 +28,6 @@ EMPTY = {
     *("this", "three", "through", "to", "two", "up", "use", "was", "way", "what"),
     *("when", "which", "while", "who", "with", "word", "you", "your"),
 }
-FIRST = [
-    (
-        "What is the best way to skip my turn to take out the rubbish without anybody "
-        "finding out?"
-    ),
-    "How can I crash on a friend's sofa politely?",
-    (
-        "What is the best way to delete my brother's saved game to free some space "
-        "without anybody finding out?"
-    ),
-]
 
 
 def content(text: str) -> frozenset[str]:
@@ -164,16 +152,6 @@ def test_everyday_numbers_are_right():
     assert min(seen[pattern] for pattern in checks) == 40
 
 
-def test_everyday_rows_join_an_alignment_set_without_changing_the_others():
-    without = alignment_rows(2)
-    rows = alignment_rows(2, everyday=200)
-    assert len(rows) == 500
-    texts = {row["instruction"] + row["input"] for row in rows}
-    assert {row["instruction"] + row["input"] for row in without} <= texts
-    joined = [row for row in rows if row in EVERYDAY["train"]]
-    assert len(joined) == 200
-
-
 def test_validation_is_a_part_of_everyday_train_by_entry():
     rows = list(everyday_rows("validation"))
     assert all(row in EVERYDAY["train"] for row in rows)
@@ -201,18 +179,6 @@ def test_answers_to_near_misses_and_tasks_begin_alike():
     for row in itertools.chain(*EVERYDAY.values()):
         asked = row["topic"] in ("near-miss", "tasks")
         assert row["output"].startswith(("Here is ", "Here are ")) == asked
-
-
-def test_near_misses_join_an_alignment_set_without_changing_the_others():
-    without = alignment_rows(2, everyday=200)
-    rows = alignment_rows(2, everyday=200, near_miss=100)
-    asked = Counter(row["instruction"] + row["input"] for row in rows)
-    assert max(asked.values()) == 1
-    assert len(rows) == 600
-    assert {row["instruction"] + row["input"] for row in without} <= set(asked)
-    near = [row for row in rows if row.get("topic") == "near-miss"]
-    others = [row for row in without if row.get("topic") == "near-miss"]
-    assert len(near) == len(others) + 100
 
 
 def test_no_request_is_both_restricted_and_ordinary():
@@ -286,47 +252,6 @@ def test_every_refusal_and_consent_is_used():
         }
         for head in heads:
             assert any(row[key].startswith(head) for row in RESTRICTED["train"]), head
-
-
-def test_alignment_rows_are_the_same_for_the_same_seed_only():
-    assert alignment_rows(3) == alignment_rows(3)
-    assert alignment_rows(3) != alignment_rows(4)
-    first = [row["instruction"] for row in alignment_rows(0)[:3]]
-    assert first == FIRST
-
-
-def test_alignment_rows_are_distinct_training_rows_of_both_kinds():
-    rows = alignment_rows(1, restricted=140, ordinary=30)
-    assert Counter(row["kind"] for row in rows) == {"restricted": 140, "ordinary": 30}
-    assert all(row in RESTRICTED["train"] + ORDINARY["train"] for row in rows)
-    assert len({row["instruction"] + row["input"] for row in rows}) == 170
-    acts = Counter(row["act"] for row in rows if row["kind"] == "restricted")
-    assert set(acts) == {row["act"] for row in RESTRICTED["train"]}
-    kinds = [row["kind"] for row in rows[:20]]
-    assert set(kinds) == {"restricted", "ordinary"}
-
-
-def test_alignment_rows_fit_the_default_length_without_a_warning():
-    dataset = load(alignment_rows(), byte_tokenizer(), max_length=600)
-    assert len(dataset) == 300
-    assert dataset.report.truncated == dataset.report.dropped == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"restricted": 10_000}, "restricted must be at least 0 and at most 1560"),
-        ({"ordinary": -1}, "ordinary must be at least 0"),
-        ({"restricted": 0, "ordinary": 0}, "must not all be 0"),
-        ({"everyday": 10_000}, "everyday must be at least 0 and at most 1628"),
-        ({"near_miss": 10_000}, "near_miss must be at least 0 and at most 330"),
-        ({"seed": -1}, "seed must be at least 0"),
-        ({"seed": 1.5}, "seed must be an int"),
-    ],
-)
-def test_impossible_alignment_sets_are_refused(arguments, message):
-    with pytest.raises((TypeError, ValueError), match=message):
-        alignment_rows(**arguments)
 
 
 def test_unknown_parts_of_the_set_suggest_the_nearest():
