@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import shutil
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -213,10 +214,43 @@ def test_a_study_leaves_no_model_behind(path, tmp_path, workers):
     assert models() == before
 
 
+class Here(Executor):
+    """Does a stage when it is submitted; its workshop knows of no other stage."""
+
+    def submit(self, function, /, *arguments, **options):
+        future: Future = Future()
+        future.set_result(function(*arguments, **options))
+        return future
+
+
 @contextlib.contextmanager
 def opened_anew(self, settings, adapted) -> Iterator[vs.CausalLM]:
     """In place of `BaseModel.lent`."""
     yield self.model(settings, adapted)
+
+
+def test_states_that_end_the_drift_curve_are_not_read_again(
+    path, tmp_path, monkeypatch
+):
+    read = []
+    own = vs.CausalLM.hidden_states
+
+    def counted(self, batch, **options):
+        read.append(batch.sequences)
+        return own(self, batch, **options)
+
+    monkeypatch.setattr(vs.CausalLM, "hidden_states", counted)
+    config = tiny_study(path, methods=("none", "sft"))
+    first = study.run(config, tmp_path / "whole", progress=False)
+    # 6 prompts at the attack's start and at steps 2 and 3, for each of two methods.
+    assert sum(read) == 6 * 3 * 2
+    read.clear()
+    shutil.copytree(tmp_path / "whole", tmp_path / "resumed")
+    for folder in (tmp_path / "resumed" / "stages").glob("drift-*"):
+        shutil.rmtree(folder)
+    again = study.run(config, tmp_path / "resumed", progress=False)
+    assert sum(read) == 6 * 2 * 2
+    assert without_clock(again.rows) == without_clock(first.rows)
 
 
 @pytest.mark.parametrize("lora", ["double", "single"])
@@ -236,7 +270,7 @@ def test_a_study_has_the_bits_of_models_opened_for_each_stage(
     assert len(opened) == (2 if lora == "double" and dtype != "gguf" else 1)
     opened.clear()
     monkeypatch.setattr(BaseModel, "lent", opened_anew)
-    anew = study.run(config, tmp_path / "anew", progress=False)
+    anew = study.run(config, tmp_path / "anew", executor=Here(), progress=False)
     # 23 stages, of which 6 read two models.
     assert len(opened) == 23 + 6
     assert without_clock(shared.rows) == without_clock(anew.rows)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from vaccine_swift.drift.accumulator import Accumulator
     from vaccine_swift.drift.report import Report
 
 __all__ = ["Monitor"]
@@ -62,6 +63,8 @@ class Monitor(TrainerCallback):
         ``high``, ``layers`` (a float each), and ``groups`` (name to float).
     report : Report or None
         The last measurement in full.
+    accumulator : Accumulator or None
+        What it was made from, for reports with other tests.
 
     Notes
     -----
@@ -108,6 +111,7 @@ class Monitor(TrainerCallback):
         self._start: ProbeStates | None = None
         self.history: list[dict[str, Any]] = []
         self.report: Report | None = None
+        self.accumulator: Accumulator | None = None
 
     def on_train_begin(
         self, args: Any, state: Any, control: Any, **kwargs: Any
@@ -123,7 +127,7 @@ class Monitor(TrainerCallback):
             )
         self._start = ProbeStates(reference, self._capture, self._probe)
         self.history = []
-        self.report = None
+        self.report = self.accumulator = None
         if self._path is not None:
             write_text(self._path, "")
         if self._given is not None:
@@ -151,14 +155,14 @@ class Monitor(TrainerCallback):
     def _measure(self, args: Any, state: Any, model: CausalLM) -> None:
         if self._start is None:
             raise RuntimeError("training has not begun: there is no reference")
-        accumulator = self._start.compared(
+        self.accumulator = self._start.compared(
             model,
             metadata={
                 "reference": "start" if self._given is None else repr(self._given),
                 "current": f"step {state.global_step}",
             },
         )
-        self.report = accumulator.report(tests=[], confidence=self._confidence)
+        self.report = self.accumulator.report(tests=[], confidence=self._confidence)
         self._record(args, state, self.report.to_dict())
 
     def _record(self, args: Any, state: Any, content: dict[str, Any]) -> None:

@@ -95,15 +95,15 @@ def probe_states(reference: CausalLM, probe: Dataset) -> ProbeStates:
     return ProbeStates(reference, capture, prompts)
 
 
-def drift_numbers(reference: ProbeStates, current: CausalLM) -> dict[str, Any]:
+def drift_numbers(moved: drift.Accumulator, *, rounded: bool) -> dict[str, Any]:
     """Drift of attention outputs from the aligned to the attacked model.
 
     Parameters
     ----------
-    reference : ProbeStates
-        Of the aligned model.
-    current : CausalLM
-        After the attack.
+    moved : Accumulator
+        Of both models' states, groups by kind: restricted and ordinary.
+    rounded : bool
+        Whether the models are held in bfloat16.
 
     Returns
     -------
@@ -114,10 +114,10 @@ def drift_numbers(reference: ProbeStates, current: CausalLM) -> dict[str, Any]:
         drift, its interval and p-value; ``floor``: what rounding alone shows, for each
         layer, or None.
     """
-    report = reference.compared(current).report(
+    report = moved.report(
         tests=["contrast"],
         contrast=_GROUPS,
-        floor="bfloat16" if current.dtype == "bfloat16" else None,
+        floor="bfloat16" if rounded else None,
     )
     content = report.to_dict()
     parts = {"overall": content} | {name: content["groups"][name] for name in _GROUPS}

@@ -55,6 +55,8 @@ class Workshop:
     def __init__(self, inputs: Inputs, store: Store) -> None:
         self._inputs = inputs
         self._store = store
+        # Of the last attack: what its stage of drift measures.
+        self._end_of_curve: dict[str, drift.Accumulator] = {}
 
     def stages(self, trial: Trial) -> dict[str, Stage]:
         """The stages of a trial in the order of work.
@@ -136,6 +138,8 @@ class Workshop:
                     report=report,
                     callbacks=[monitor],
                 )
+            if monitor.accumulator is not None:
+                self._end_of_curve = {stage.folder: monitor.accumulator}
             return result | {"drift_curve": drift_curve(monitor)}
 
         key = self._training(trial, "attack", rows) | {
@@ -144,7 +148,8 @@ class Workshop:
             "curve": [trial.settings["drift_every"], digest(self._inputs.probe(trial))],
         }
         cost = _steps_cost(trial, "attack")
-        return Stage("attack", key, cost, work, _folders(align))
+        stage = Stage("attack", key, cost, work, _folders(align))
+        return stage
 
     def _evaluate(
         self, trial: Trial, align: Stage | None, attack: Stage | None
@@ -169,12 +174,16 @@ class Workshop:
 
     def _drift(self, trial: Trial, align: Stage | None, attack: Stage) -> Stage:
         rows = self._inputs.probe(trial)
+        precision = self._inputs.environment(trial)["dtype"]
 
         def work(directory: Path, report: Report) -> dict[str, Any]:
-            with self._lent(trial, align) as reference:
-                aligned = probe_states(reference, examples(rows, reference, trial))
-            with self._lent(trial, align, attack) as current:
-                return drift_numbers(aligned, current)
+            moved = self._end_of_curve.pop(attack.folder, None)
+            if moved is None:
+                with self._lent(trial, align) as aligned:
+                    states = probe_states(aligned, examples(rows, aligned, trial))
+                with self._lent(trial, align, attack) as attacked:
+                    moved = states.compared(attacked)
+            return drift_numbers(moved, rounded=precision == "bfloat16")
 
         key = self._trained(trial, align, attack) | {
             **_key_settings(trial, "drift"),
