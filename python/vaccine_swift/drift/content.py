@@ -75,22 +75,7 @@ def report_content(
     overall["hed_booster_code"] = _plain(float(state.booster.sum()))
     return {
         "schema": SCHEMA,
-        "settings": {
-            "width": state.width,
-            "layers": state.layers,
-            "tier": state.tier,
-            "seed": state.seed,
-            "directions": state.directions,
-            "sketch": state.sketch,
-            "folds": state.folds,
-            "rows": state.rows,
-            "prompts": len(prompts.ids),
-            "permutations": int(permutations),
-            "confidence": float(confidence),
-            "report_seed": int(seed),
-            "groups": {name: int(mask.sum()) for name, mask in prompts.groups.items()},
-            **provenance(metadata),
-        },
+        "settings": _settings(state, prompts, draws, metadata),
         "layers": layers,
         "overall": overall,
         "groups": groups,
@@ -110,6 +95,28 @@ class _Draws:
     count: int
     confidence: float
     seed: int
+
+
+def _settings(
+    state: State, prompts: Prompts, draws: _Draws, metadata: Mapping[str, Any]
+) -> dict[str, Any]:
+    """With which, and the same embeddings, the same numbers come out."""
+    return {
+        "width": state.width,
+        "layers": state.layers,
+        "tier": state.tier,
+        "seed": state.seed,
+        "directions": state.directions,
+        "sketch": state.sketch,
+        "folds": state.folds,
+        "rows": state.rows,
+        "prompts": len(prompts.ids),
+        "permutations": draws.count,
+        "confidence": draws.confidence,
+        "report_seed": draws.seed,
+        "groups": {name: int(mask.sum()) for name, mask in prompts.groups.items()},
+        **provenance(metadata),
+    }
 
 
 def _plain(value: float) -> dict[str, Any]:
