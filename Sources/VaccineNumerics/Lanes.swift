@@ -2,9 +2,6 @@
 /// additions is fixed and results reproduce.
 public typealias Lanes = SIMD16<Float>
 
-/// The number of lanes.
-public let laneCount = 16
-
 extension Span where Element == Float {
     /// The sixteen elements from `index`.
     @inlinable @inline(__always) public func lanes(at index: Int) -> Lanes {
