@@ -43,7 +43,7 @@ VOCABULARY, STEPS = 49152, 4
 C, F, L, H, K, D = 576, 1536, 30, 9, 3, 64
 # The first pattern that a function's name matches says what it does.
 KERNELS = {
-    "products": r"(some|few|more)_rows",
+    "products": r"(some|few|more)_rows|^turned$",
     "packing": r"product|pack|pairs|to_bfloat16",
     "low rank": r"project|expand|outer|dropout|Dropout",
     "softmax": r"attention|Attention|softmax|exponentiate|largest|3dot",
