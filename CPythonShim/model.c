@@ -52,8 +52,8 @@ static PyObject *model_new(PyTypeObject *type, PyObject *args, PyObject *keyword
     if (made) {
         Call call;
         call_begin(&call);
-        const VaccineStatus status = vaccine_model_create(
-            description_for_core(&description), &handle, &sizes, &call.message);
+        const VaccineStatus status = vaccine_model_create(description_for_core(&description),
+            &handle, &sizes, call_interrupt(&call), &call.message);
         made = call_end(&call, status);
     }
     PyObject *lent = made ? PyList_New(0) : NULL;

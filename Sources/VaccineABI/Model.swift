@@ -8,12 +8,13 @@ internal import VaccineTransformer
 @c @implementation
 public func vaccine_model_create(
     _ description: VaccineDescription, _ model: UnsafeMutablePointer<OpaquePointer?>!,
-    _ sizes: UnsafeMutablePointer<VaccineModelSizes>!,
+    _ sizes: UnsafeMutablePointer<VaccineModelSizes>!, _ interrupt: VaccineInterrupt,
     _ message: UnsafeMutablePointer<VaccineMessage>!
 ) -> VaccineStatus {
     status(message) { () throws(VaccineError) in
         let configuration = try ModelConfiguration(ModelDescription(description))
-        model.pointee = retained(ModelHandle(try Decoder(configuration)))
+        let decoder = try Decoder(configuration, interruption: interrupt.interruption)
+        model.pointee = retained(ModelHandle(decoder))
         sizes.pointee = VaccineModelSizes(
             vocabulary_size: Int32(configuration.vocabularySize),
             hidden_size: Int32(configuration.hiddenSize),

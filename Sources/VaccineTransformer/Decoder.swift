@@ -29,7 +29,9 @@ package final class Decoder {
     /// Reserves zeroed weights.
     ///
     /// - Throws: `VaccineError.value` for a faulty configuration, `.memory` before allocating.
-    package init(_ configuration: ModelConfiguration) throws(VaccineError) {
+    package init(
+        _ configuration: ModelConfiguration, interruption: Interruption = .none
+    ) throws(VaccineError) {
         try configuration.validate()
         self.configuration = configuration
         let plan = Arena()
@@ -43,7 +45,7 @@ package final class Decoder {
         weights = weightTable(
             configuration.names, embedding: embedding, positions: positions, layers: layers,
             head: head, tied: configuration.tiedEmbeddings)
-        positions.fill()
+        try positions.fill(interruption)
     }
 
     /// Makes sure that a batch of this size finds its scratch memory, so that later calls of no larger

@@ -155,7 +155,7 @@ import _TestSupport
         _ = RotaryEmbedding(frequencies: frequencies, positions: 50, in: plan)
         let arena = try Arena(byteCount: plan.byteCount, purpose: "a test")
         let rotary = RotaryEmbedding(frequencies: frequencies, positions: 50, in: arena)
-        rotary.fill()
+        try rotary.fill(.none)
         let x = normal(1, 32, seed: 1)
         let before = x.elements
         var row = x.mutable(0)

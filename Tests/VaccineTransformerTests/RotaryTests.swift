@@ -15,7 +15,7 @@ import _TestSupport
         let arena = try Arena(byteCount: plan.byteCount, purpose: "a test")
         let rotary = RotaryEmbedding(
             frequencies, headSize: headSize, positions: positions, in: arena)
-        rotary.fill()
+        try rotary.fill(.none)
         return (rotary, arena)
     }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -281,6 +283,38 @@ def test_junk_in_any_key_gives_a_configuration_or_a_value_error(
     except ValueError:
         return
     assert fields.keys() == core_configuration(vs.tiny_config()).keys()
+
+
+AWKWARD = (math.inf, -math.inf, math.nan, 10**400, -1, True, "8", [math.inf], {})
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.filterwarnings("ignore:.*unknown keys")
+def test_awkward_values_of_any_family_s_key_are_taken_or_refused(name: str) -> None:
+    family = FAMILIES[name]
+    for key in family.defaults:
+        for value in AWKWARD:
+            config = {"model_type": name, **family.defaults, key: value}
+            with contextlib.suppress(ValueError):
+                core_configuration(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [*((name, {}) for name in FAMILIES), ("smollm3", {"no_rope_layers": [2]})],
+)
+def test_too_many_layers_are_refused_before_anything_is_listed(
+    name: str, changes: dict[str, Any]
+) -> None:
+    sizes = vs.tiny_config() if name in ("llama", "mistral") else {}
+    config = {**FAMILIES[name].defaults, **sizes, "model_type": name, **changes}
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"layer_count|num_hidden_layers"):
+            vs.CausalLM.from_config(config | {"num_hidden_layers": 2**28})
+        assert tracemalloc.get_traced_memory()[1] < 1 << 23
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_is_no_mapping_is_a_type_error() -> None:

@@ -66,6 +66,7 @@ CALLS = {
         " temperature=0.0, top_p=1.0, seed=0, first_prompt=0, end_tokens=[])"
     ),
     "initialise": "spare.initialise(0)",
+    "Model": "_core.Model(configuration(context_length=1 << 25))",
     "merge_adapter": (
         "spare.merge_adapter(); spare.add_adapter(['up_proj'], [8], [1.0], 0.0, 0)"
     ),

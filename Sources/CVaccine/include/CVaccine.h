@@ -51,7 +51,7 @@ typedef struct VaccineModelSizes {
 // reads its own (Sources/VaccineTransformer); a missing, unknown or faulty one is refused by name.
 // Weights start at zero; write every tensor, then check that the model is complete.
 VaccineStatus vaccine_model_create(VaccineDescription description, VaccineModel **model,
-    VaccineModelSizes *sizes, VaccineMessage *message);
+    VaccineModelSizes *sizes, VaccineInterrupt interrupt, VaccineMessage *message);
 void vaccine_model_destroy(VaccineModel *model);
 // Linear and embedding weights ~ N(0, 0.02²), norms 1, biases 0.
 VaccineStatus vaccine_model_initialise(

@@ -1,10 +1,14 @@
+internal import VaccineNumerics
+
 /// Rotary positions that are not the same in every layer.
 struct LayeredRotary: PositionEncoding {
     let tables: [RotaryEmbedding]
     /// For each layer 0 for none or the number, from 1, of its table.
     let layers: [Int]
 
-    func fill() { tables.forEach { $0.fill() } }
+    func fill(_ interruption: Interruption) throws(VaccineError) {
+        for table in tables { try table.fill(interruption) }
+    }
 
     /// How many tables turn such sequences otherwise: each does so from one length on.
     func kind(ofLength length: Int) -> Int {

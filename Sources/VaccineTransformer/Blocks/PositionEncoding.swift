@@ -15,7 +15,9 @@ protocol PositionEncoding: Sendable {
     /// Its frozen weights, by what their tensors' names end in.
     var weights: [(ending: String, values: Weight)] { get }
     /// Computes what was only laid out.
-    func fill()
+    ///
+    /// - Throws: `VaccineError.interrupted`.
+    func fill(_ interruption: Interruption) throws(VaccineError)
     /// What turns queries and keys of a layer.
     func ofLayer(_ index: Int) -> any PositionEncoding
     /// - Parameter x: embeddings [T, C], changed in place.
@@ -34,7 +36,7 @@ extension PositionSettings {
 
 extension PositionEncoding {
     var weights: [(ending: String, values: Weight)] { [] }
-    func fill() {}
+    func fill(_ interruption: Interruption) throws(VaccineError) {}
     func ofLayer(_ index: Int) -> any PositionEncoding { self }
     func add(to x: Matrix, at positions: Positions) {}
     func turn(_ states: Matrix, heads: Int, at positions: Positions, inverse: Bool) {}

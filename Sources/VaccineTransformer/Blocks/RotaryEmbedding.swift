@@ -36,10 +36,10 @@ struct RotaryEmbedding: PositionEncoding {
             limit < positions ? RotaryTable(positions: positions, pairs: pairs, in: arena) : nil
     }
 
-    func fill() {
-        usual.fill(frequencies.usual, scale: frequencies.scale)
+    func fill(_ interruption: Interruption) throws(VaccineError) {
+        try usual.fill(frequencies.usual, scale: frequencies.scale, interruption)
         if let values = frequencies.long?.values {
-            long?.fill(values, scale: frequencies.scale)
+            try long?.fill(values, scale: frequencies.scale, interruption)
         }
     }
 
@@ -97,8 +97,19 @@ private struct RotaryTable {
         sines = arena.matrix(rows: positions, columns: pairs)
     }
 
-    func fill(_ frequencies: [Double], scale: Double) {
-        for position in 0..<cosines.rows {
+    func fill(
+        _ frequencies: [Double], scale: Double, _ interruption: Interruption
+    ) throws(VaccineError) {
+        // A cosine and a sine take as long as a hundred multiply-adds.
+        let waves = Blocks(of: cosines.rows, work: 100 * frequencies.count, budget: 1 << 27)
+        for positions in waves {
+            try interruption.check(positions.lowerBound, of: cosines.rows)
+            fill(frequencies, scale: scale, of: positions)
+        }
+    }
+
+    private func fill(_ frequencies: [Double], scale: Double, of positions: Range<Int>) {
+        for position in positions {
             var cosine = cosines.mutable(position)
             var sine = sines.mutable(position)
             for (index, frequency) in frequencies.enumerated() {

@@ -88,6 +88,8 @@ def grouped_heads(reader: ConfigurationReader, *, even: bool) -> dict[str, Any]:
             f"num_attention_heads {heads} must be a multiple of "
             f"num_key_value_heads {key_value_heads}"
         )
+    if len(reader.faults) > before:
+        return {}
     return {
         "head_count": heads,
         "key_value_head_count": key_value_heads,

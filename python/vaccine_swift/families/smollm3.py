@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from vaccine_swift._arguments import is_within
 from vaccine_swift._plurals import counted
-from vaccine_swift.families.blocks import layer_windows
+from vaccine_swift.families.blocks import MOST_LAYERS, layer_windows
 from vaccine_swift.families.family import GGUFNames
 from vaccine_swift.families.llama import GGUF_MODULES, LLAMA, described_llama
 from vaccine_swift.families.reader import ConfigurationReader, shortened
@@ -45,8 +45,9 @@ def _turned_layers(reader: ConfigurationReader, layers: int | None) -> list[int]
         "no_rope_layer_interval", interval, reader.faults, minimum=1, integer=True
     ):
         return []
+    most = min(layers, MOST_LAYERS)
     if given is None:
-        return [int((layer + 1) % interval != 0) for layer in range(layers)]
+        return [int((layer + 1) % interval != 0) for layer in range(most)]
     if (
         not isinstance(given, list)
         or len(given) < layers
@@ -56,7 +57,7 @@ def _turned_layers(reader: ConfigurationReader, layers: int | None) -> list[int]
             f"no_rope_layers must be a list of 0 and 1 with at least "
             f"num_hidden_layers = {counted(layers, 'entry')}, got {shortened(given)}"
         )
-        return [1] * layers
+        return [1] * most
     return [int(value) for value in given[:layers]]
 
 
