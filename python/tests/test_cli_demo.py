@@ -7,13 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
-from study_support import TINY, write_study_model
+from study_support import TINY, tiny_study, write_study_model
 
-from vaccine_swift import assets, data
+from vaccine_swift import assets, data, study
 from vaccine_swift.cli import demo, main
 from vaccine_swift.cli.comparison import curve
 from vaccine_swift.study import preset
 from vaccine_swift.study.judges.refusals import is_refusal
+from vaccine_swift.study.splits import safety_rows
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,28 @@ def test_the_report_shows_the_answers_of_every_aligned_arm_and_the_demo_its_time
     answers = page[page.index("Example answers") : page.index("What is significant")]
     assert answers.count("<tbody>") == 7
     assert answers.count("SFT</span>") == answers.count("Vaccine ρ=2</span>") == 7
+
+
+def test_answers_stand_by_their_requests_and_are_those_of_each_alone(
+    model_path, tmp_path
+) -> None:
+    config = tiny_study(model_path, methods="sft")
+    result = study.run(config, tmp_path / "out", progress=False)
+    (row,) = result.rows
+    found = demo._answers(result, row)
+    assert [len(found[kind]) for kind in ("restricted", "ordinary")] == [4, 3]
+    models = [result.model(row, attacked=attacked) for attacked in (False, True)]
+    for kind, comparisons in found.items():
+        for asked, each in zip(
+            safety_rows(kind, "proxy", "test"), comparisons, strict=False
+        ):
+            assert each.request.startswith(asked["instruction"])
+            prompt = data.render_prompt(asked, models[0].tokenizer, "chat")
+            before, after = (
+                model.generate([prompt], 40, add_special_tokens=False)[0]
+                for model in models
+            )
+            assert (each.before, each.after) == (before, after)
 
 
 def test_the_demo_is_one_seed_of_three_methods() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import resource
 import time
 from collections.abc import Mapping, Sequence
@@ -108,21 +109,14 @@ def _answers(
         kind: safety_rows(kind, "proxy", "test")[:count]
         for kind, count in _SHOWN.items()
     }
-    aligned, attacked = (
-        result.model(row, attacked=attacked) for attacked in (False, True)
+    rows = [each for kind in asked.values() for each in kind]
+    requests = [f"{each['instruction']}\n{each['input']}".strip() for each in rows]
+    before, after = (
+        _generated(result.model(row, attacked=attacked), rows)
+        for attacked in (False, True)
     )
-    return {
-        kind: [
-            Comparison(*triple)
-            for triple in zip(
-                [f"{row['instruction']}\n{row['input']}".strip() for row in rows],
-                _generated(aligned, rows),
-                _generated(attacked, rows),
-                strict=True,
-            )
-        ]
-        for kind, rows in asked.items()
-    }
+    compared = itertools.starmap(Comparison, zip(requests, before, after, strict=True))
+    return {kind: [*itertools.islice(compared, len(asked[kind]))] for kind in asked}
 
 
 def _examples(
