@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections import Counter
 
 import pytest
 
+from vaccine_swift.study.tasks import splitting
 from vaccine_swift.study.tasks.splitting import split_rows, train_and_test
 
 
@@ -86,3 +89,34 @@ def test_rows_of_a_test_file_are_left_out_of_training():
     assert texts(train) == texts(numbered(10)) - texts(test)
     with pytest.raises(ValueError, match="some that are not test rows"):
         train_and_test(numbered(3), numbered(3))
+
+
+def test_groups_are_those_of_runs_compared_one_by_one():
+    """Random texts of few words, some of which go on from others."""
+    generator = random.Random(0)
+    joined = 0
+    for _ in range(300):
+        words = generator.choice(["ab", "abc", "a", "abcdefgh"])
+        texts = [
+            generator.choices(words, k=generator.randint(0, 14))
+            for _ in range(generator.randint(0, 14))
+        ]
+        for index in range(len(texts)):
+            if generator.random() < 0.3:
+                texts[index] = generator.choice(texts)[generator.randint(0, 3) :]
+        found = splitting._groups(texts)
+        assert found == compared_one_by_one(texts)
+        joined += len(set(found)) < len(set(map(tuple, texts)))
+    assert joined > 50
+
+
+def compared_one_by_one(texts: list[list[str]]) -> list[int]:
+    runs = [{tuple(text[at : at + 8]) for at in range(len(text) - 7)} for text in texts]
+    holders = Counter(run for own in runs for run in own)
+    group = list(range(len(texts)))
+    for one, other in itertools.combinations(range(len(texts)), 2):
+        shared = any(holders[run] <= 10 for run in runs[one] & runs[other])
+        if shared or texts[one] == texts[other]:
+            old, new = sorted((group[one], group[other]), reverse=True)
+            group = [new if each == old else each for each in group]
+    return group

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
+
+import numpy as np
 
 from vaccine_swift._arguments import check_range
 from vaccine_swift._plurals import counted
@@ -20,7 +21,8 @@ from vaccine_swift.study.tasks.task import Row
 
 __all__ = ["split_rows", "train_and_test"]
 
-_RUN: Final = 8
+_HALVES: Final = (1, 2, 4)
+_RUN: Final = 2 * _HALVES[-1]
 _MOST_SHARING: Final = 10
 
 
@@ -99,19 +101,35 @@ def split_rows(
 
 def _groups(words: Sequence[Sequence[str]]) -> list[int]:
     """For each text the index of the first text in its group."""
-    holders: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     first: dict[tuple[str, ...], int] = {}
-    group = list(range(len(words)))
-    for index, text in enumerate(words):
-        group[index] = first.setdefault(tuple(text), index)
-        for run in {tuple(text[at : at + _RUN]) for at in range(len(text) - _RUN + 1)}:
-            holders[run].append(index)
-    for sharing in holders.values():
-        if len(sharing) <= _MOST_SHARING:
-            for index in sharing[1:]:
-                one, other = _root(group, index), _root(group, sharing[0])
-                group[max(one, other)] = min(one, other)
+    group = [first.setdefault(tuple(text), index) for index, text in enumerate(words)]
+    for sharing in _sharing(words):
+        for index in sharing[1:]:
+            one, other = _root(group, index), _root(group, sharing[0])
+            group[max(one, other)] = min(one, other)
     return [_root(group, index) for index in range(len(words))]
+
+
+def _sharing(words: Sequence[Sequence[str]]) -> Iterator[list[int]]:
+    """The texts, in rising order, of each run of words that few of them share."""
+    numbers: dict[str, int] = {}
+    lengths = [len(text) for text in words]
+    # Equal numbers stand for equal words, then runs of 2, 4 and 8 words from there on.
+    runs = np.array(
+        [numbers.setdefault(word, len(numbers)) for text in words for word in text],
+        np.int64,
+    )
+    for width in _HALVES:
+        pairs = runs[:-width] * (runs.max(initial=0) + 1) + runs[width:]
+        runs = np.unique(pairs, return_inverse=True)[1]
+    text = np.repeat(np.arange(len(words)), lengths)[: runs.size]
+    inside = np.arange(runs.size) + _RUN <= np.cumsum(lengths)[text]
+    held = np.unique(runs[inside] * len(words) + text[inside])
+    runs, text = np.divmod(held, len(words))
+    _, starts, counts = np.unique(runs, return_index=True, return_counts=True)
+    few = (counts > 1) & (counts <= _MOST_SHARING)
+    for start, count in zip(starts[few], counts[few], strict=True):
+        yield text[start : start + count].tolist()
 
 
 def _root(group: list[int], index: int) -> int:
