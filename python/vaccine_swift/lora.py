@@ -6,18 +6,18 @@ import dataclasses
 import math
 import numbers
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from vaccine_swift._arguments import check_range, nearest
+from vaccine_swift.lora_expressions import check_expression, matched
 from vaccine_swift.lora_targets import (
     TARGET_MODULES,
     AllLinear,
     FamilyTargets,
-    check_expression,
     kinds_of,
-    matches,
+    meant,
     normal_exclusions,
     normal_targets,
 )
@@ -154,7 +154,8 @@ class LoRAConfig:
         Raises
         ------
         ValueError
-            When nothing is adapted, or a target is no module of the model.
+            When nothing is adapted, a target is no module of the model, or an
+            expression takes longer than 10 s to match.
 
         Examples
         --------
@@ -164,8 +165,8 @@ class LoRAConfig:
         {'layers.0.self_attn.q_proj': AdaptedModule(rank=4, scale=2.0),
          'layers.0.self_attn.v_proj': AdaptedModule(rank=2, scale=4.0)}
         """
-        names = list(names)
-        chosen = [name for name in names if self._includes(name)]
+        names = tuple(names)
+        chosen = self._chosen(names)
         if strict and self.target_modules != TARGET_MODULES:
             self._check_known(names)
         if not chosen:
@@ -173,7 +174,14 @@ class LoRAConfig:
                 f"target_modules: no module of the model is among "
                 f"{self.target_modules!r}; it has {', '.join(kinds_of(names))}"
             )
-        return {name: self._module(name) for name in chosen}
+        ranks = _by_pattern("rank_pattern", self.rank_pattern, names)
+        alphas = _by_pattern("alpha_pattern", self.alpha_pattern, names)
+        found = {}
+        for name in chosen:
+            rank = int(ranks.get(name, self.r))
+            alpha = alphas.get(name, self.lora_alpha)
+            found[name] = AdaptedModule(rank, self._scale(alpha, rank))
+        return found
 
     def of_family(self, targets: tuple[str, ...]) -> LoRAConfig:
         """The same with a family's targets, where none were given.
@@ -220,41 +228,43 @@ class LoRAConfig:
         ]
         return f"LoRAConfig({', '.join(shown)})"
 
-    def _includes(self, name: str) -> bool:
-        if self.exclude_modules is not None and matches(self.exclude_modules, name):
-            return False
-        if not matches(self.target_modules, name):
-            return False
+    def _chosen(self, names: tuple[str, ...]) -> list[str]:
+        chosen = meant("target_modules", self.target_modules, names)
+        if self.exclude_modules is not None:
+            chosen -= meant("exclude_modules", self.exclude_modules, names)
+        return [name for name in names if name in chosen and self._in_layers(name)]
+
+    def _in_layers(self, name: str) -> bool:
         if self.layers_to_transform is None:
             return True
         layer = re.match(r".*\.[^.]*\.(\d+)\.", name)
         return layer is not None and int(layer[1]) in self.layers_to_transform
 
-    def _module(self, name: str) -> AdaptedModule:
-        rank = _by_pattern(self.rank_pattern, name, self.r)
-        alpha = _by_pattern(self.alpha_pattern, name, self.lora_alpha)
-        return AdaptedModule(int(rank), self._scale(alpha, int(rank)))
-
     def _scale(self, alpha: float, rank: int) -> float:
         return alpha / (math.sqrt(rank) if self.use_rslora else rank)
 
-    def _check_known(self, names: Collection[str]) -> None:
+    def _check_known(self, names: tuple[str, ...]) -> None:
         if isinstance(self.target_modules, str):
             return
         kinds = kinds_of(names)
         for target in self.target_modules:
-            if not any(matches((target,), name) for name in names):
+            if not meant("target_modules", (target,), names):
                 raise ValueError(
                     f"target_modules: the model has no module {target!r}; it has "
                     f"{', '.join(kinds)}.{nearest(target, kinds)}"
                 )
 
 
-def _by_pattern(pattern: Mapping[str, float], name: str, otherwise: float) -> float:
-    for key, value in pattern.items():
-        if re.match(rf"(.*\.)?({key})$", name):
-            return value
-    return otherwise
+def _by_pattern(
+    argument: str, pattern: Mapping[str, float], names: tuple[str, ...]
+) -> dict[str, float]:
+    """Of the names that a key means, the value of the first such."""
+    found: dict[str, float] = {}
+    meant_by = matched(argument, tuple(pattern), names, ending=True)
+    for value, own in zip(pattern.values(), meant_by, strict=True):
+        for name in own:
+            found.setdefault(name, value)
+    return found
 
 
 def _plain(value: float) -> float:
@@ -270,7 +280,7 @@ def _pattern(name: str, pattern: Any) -> dict[str, Any]:
     for key, value in pattern.items():
         if not isinstance(key, str):
             raise TypeError(f"{name} must have strings as keys, got {key!r}")
-        check_expression(name, key)
+        check_expression(name, key, ending=True)
         if whole:
             check_range(
                 f"{name}[{key!r}]", value, minimum=1, maximum=_MAX_RANK, integer=True

@@ -5,21 +5,20 @@ Names and meanings are PEFT's.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 from vaccine_swift._arguments import nearest
 from vaccine_swift.families import FAMILIES
 from vaccine_swift.families.llama import LLAMA
+from vaccine_swift.lora_expressions import check_expression, matched
 
 __all__ = [
     "TARGET_MODULES",
     "AllLinear",
     "FamilyTargets",
-    "check_expression",
     "kinds_of",
-    "matches",
+    "meant",
     "normal_exclusions",
     "normal_targets",
 ]
@@ -112,23 +111,22 @@ def kinds_of(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name.rpartition(".")[2] for name in names))
 
 
-def matches(targets: Iterable[str] | str, name: str) -> bool:
-    """Whether a module's name is meant, by PEFT's rules."""
+def meant(
+    argument: str, targets: Iterable[str] | str, names: tuple[str, ...]
+) -> frozenset[str]:
+    """The modules among `names` that are meant, by PEFT's rules.
+
+    Raises
+    ------
+    ValueError
+        When an expression takes too long, or too much memory; names the argument.
+    """
     if isinstance(targets, AllLinear):
-        return True
+        return frozenset(names)
     if isinstance(targets, str):
-        return re.fullmatch(targets, name) is not None
-    return any(name == target or name.endswith(f".{target}") for target in targets)
-
-
-def check_expression(name: str, text: str) -> None:
-    """Raise ValueError, naming the argument, for what is no regular expression."""
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(
-            f"{name}: {text!r} is no regular expression: {error}"
-        ) from None
+        return matched(argument, (targets,), names)[0]
+    ends = tuple(f".{target}" for target in targets)
+    return frozenset(name for name in names if f".{name}".endswith(ends))
 
 
 def _checked_names(name: str, values: Any) -> list[str]:
