@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Workshop"]
 
-# Of a row that is asked, and of one whose drift is measured, in trained rows.
-_ASKED_COST: Final = 0.9
-_DRIFT_COST: Final = 0.6
+# Of a row that is asked, and of one whose states are read, in trained rows.
+_ASKED_COST: Final = 0.55
+_STATES_COST: Final = 0.3
 
 Report = Callable[[float], None]
 
@@ -147,7 +148,11 @@ class Workshop:
             "lora": "double" if align is None else trial.settings["lora"],
             "curve": [trial.settings["drift_every"], digest(self._inputs.probe(trial))],
         }
-        cost = _steps_cost(trial, "attack")
+        points = 1 + math.ceil(
+            trial.settings["attack_steps"] / trial.settings["drift_every"]
+        )
+        states = _STATES_COST * points * len(self._inputs.probe(trial))
+        cost = _steps_cost(trial, "attack") + states
         stage = Stage("attack", key, cost, work, _folders(align))
         return stage
 
@@ -189,7 +194,7 @@ class Workshop:
             **_key_settings(trial, "drift"),
             "data": digest(rows),
         }
-        cost = _DRIFT_COST * len(rows)
+        cost = _STATES_COST * len(rows)  # as a rule they need not be read again
         return Stage("drift", key, cost, work, _folders(align, attack))
 
     def _lent(
