@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from vaccine_swift.drift.archive import checksum
 from vaccine_swift.drift.files import read_embeddings
 from vaccine_swift.drift.two_sample_report import TwoSampleReport
 from vaccine_swift.files.directories import settle
+from vaccine_swift.files.numpy_files import read_npz
 from vaccine_swift.study.result import StudyResult
 from vaccine_swift.training.checkpoint import Checkpoint
 from vaccine_swift.training.position import Position
@@ -241,3 +243,21 @@ def test_an_arrow_file_whose_offsets_lie(tmp_path: Path) -> None:
         (tmp_path / "e.arrow").write_bytes(changed)
         with pytest.raises(ValueError, match=r"e\.arrow"):
             read_embeddings(tmp_path / "e.arrow")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_npz_takes_the_memory_of_its_arrays_once(tmp_path: Path, order: str) -> None:
+    """What is refused for want of memory is measured by that."""
+    rng = np.random.default_rng(0)
+    values = np.asarray(rng.integers(0, 4, (1 << 13, 512)), np.float64, order=order)
+    path = tmp_path / "packed.npz"
+    np.savez_compressed(path, values=values, none=np.empty((0, 3), np.float32))
+    tracemalloc.start()
+    try:
+        read = read_npz(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.25 * values.nbytes
+    np.testing.assert_array_equal(read["values"], values)
+    assert read["none"].shape == (0, 3)

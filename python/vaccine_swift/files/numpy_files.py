@@ -17,6 +17,7 @@ from vaccine_swift import _core
 
 __all__ = ["map_npy", "read_npz"]
 
+_PIECE = 1 << 20
 _SUFFIX = ".npy"
 _WIDEST = 8
 """Bytes of the longest number that anything here computes with."""
@@ -111,11 +112,22 @@ def _array(file: IO[bytes], name: str, length: int) -> npt.NDArray[Any] | None:
             f"{name!r} says that it holds {count} of {dtype}, but has "
             f"{length - file.tell()} bytes"
         )
-    content = file.read()
+    content = _content(file, length - file.tell())
     if dtype.itemsize == 0:
         return np.zeros(shape, dtype)
-    values = np.frombuffer(bytearray(content), dtype)
-    return values.reshape(shape, order="F" if in_columns else "C")
+    return content.view(dtype).reshape(shape, order="F" if in_columns else "C")
+
+
+def _content(file: IO[bytes], length: int) -> npt.NDArray[np.uint8]:
+    """The rest of a member, of which no second copy is made on the way."""
+    content = np.empty(length, np.uint8)
+    start = 0
+    while piece := file.read(_PIECE):
+        content[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
+        start += len(piece)
+    if start != length:
+        raise ValueError(f"{length} bytes are promised, but {start} are there")
+    return content
 
 
 @contextmanager
