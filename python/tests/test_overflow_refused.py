@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 import vaccine_swift as vs
 from vaccine_swift import _core
+from vaccine_swift.files import write_tensors
 
 BATCH = vs.Batch.pack([vs.Example([1, 2, 3], [1, 2, 3])])
 LAYER = "model.layers.{}.{}.weight"
@@ -119,3 +121,35 @@ def test_a_file_that_bfloat16_does_not_hold_is_neither_read_nor_written(
     if "bfloat16" in _core.dtypes():
         with pytest.raises(ValueError, match=r"up_proj\.weight: .* beyond what"):
             vs.CausalLM.from_pretrained(tmp_path / "whole", dtype="bfloat16")
+
+
+def test_an_adapter_that_overflowed_replaces_no_file(tmp_path: Path) -> None:
+    """Nobody could read it."""
+    model = tiny()
+    model.add_adapter(vs.LoRAConfig(r=2), seed=0)
+    model.save_adapter(tmp_path / "adapter")
+    sound = model.adapter_state()
+    for _ in range(2):
+        model.engine.adapter.scale(3e38)
+    with pytest.raises(ValueError, match=r"lora_A\.weight holds NaN or infinity"):
+        model.save_adapter(tmp_path / "adapter")
+    assert {each.name for each in tmp_path.iterdir()} == {"adapter"}
+    model.load_adapter(tmp_path / "adapter")
+    for name, values in model.adapter_state().items():
+        np.testing.assert_array_equal(values, sound[name])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_no_file_of_tensors_holds_what_is_not_finite(
+    tmp_path: Path, dtype: str, value: float
+) -> None:
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    with pytest.raises(ValueError, match=r"x\.safetensors: b holds NaN or infinity"):
+        write_tensors(
+            tmp_path / "x.safetensors",
+            {"a": np.ones(3, kind), "b": np.array([1, value], kind)},
+            {},
+        )
+    assert list(tmp_path.iterdir()) == []
+    write_tensors(tmp_path / "x.safetensors", {"n": np.arange(3)}, {})

@@ -71,9 +71,18 @@ def write_tensors(
     tensors: Mapping[str, npt.NDArray[Any]],
     metadata: Mapping[str, str],
 ) -> None:
-    """Write a safetensors file whole or not at all; OSError names it."""
+    """Write a safetensors file whole or not at all; OSError names it.
+
+    Raises
+    ------
+    ValueError
+        When a number is not finite: reading such a file is refused. Names the tensor.
+    """
     from safetensors.numpy import save_file
 
+    for name, value in tensors.items():
+        if not np.isfinite(value).all():
+            raise ValueError(f"{path}: {name} holds NaN or infinity and is not written")
     with new_file(path) as beside:
         contiguous = {
             name: np.asarray(value, order="C") for name, value in tensors.items()

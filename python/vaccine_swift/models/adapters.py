@@ -141,8 +141,10 @@ class Adapters(ModelBase):
         ------
         RuntimeError
             When the model has no adapter.
+        ValueError
+            When one of its numbers is not finite, as after vectors that overflowed.
         OSError
-            When the disk refuses; an adapter that was there stays as it was.
+            When the disk refuses. An adapter that was there stays as it was then too.
         """
         config, state = self._require_adapter(), self.adapter_state()
         if frozen and self._frozen:
