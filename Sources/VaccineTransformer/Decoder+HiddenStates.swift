@@ -56,7 +56,7 @@ package struct Pooling: Sendable {
 }
 
 extension Decoder {
-    /// States of a packed batch, dropout off; nothing of other layers or rows is kept.
+    /// States of a packed batch, dropout off; layers above the last wanted one are not computed.
     ///
     /// - Parameters:
     ///   - layers: indices in rising order.
@@ -71,13 +71,11 @@ extension Decoder {
         let pass = try self.pass(shared.batch, training: false, interruption: interruption)
         var place = [Int?](repeating: nil, count: configuration.layerCount)
         for (index, layer) in layers.enumerated() { place[layer] = index }
-        _ = try forward(
-            pass,
-            visit: { state, layer, states in
-                guard state == kind, let index = place[layer] else { return }
-                let rows = index * pooling.count..<(index + 1) * pooling.count
-                pooling.pool(states, into: outputs.rows(rows))
-            })
+        try forward(pass, layers: 1 + (layers.last ?? -1)) { state, layer, states in
+            guard state == kind, let index = place[layer] else { return }
+            let rows = index * pooling.count..<(index + 1) * pooling.count
+            pooling.pool(states, into: outputs.rows(rows))
+        }
         if let place = outputs.firstNonFinite() {
             let layer = layers[place.row / pooling.count]
             throw try nonFinite(

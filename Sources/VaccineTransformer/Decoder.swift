@@ -108,8 +108,14 @@ package final class Decoder {
     func forward(
         _ pass: Pass, visit: Visitor = { _, _, _ in }
     ) throws(VaccineError) -> Matrix {
+        try forward(pass, layers: layers.count, visit: visit)
+        return pass.scratch.final.rows(0..<pass.rowCount(of: layers.count - 1))
+    }
+
+    /// Embeds the batch and runs the first layers.
+    func forward(_ pass: Pass, layers count: Int, visit: Visitor) throws(VaccineError) {
         embed(pass, into: pass.workspace.layer(0).input.rows(0..<pass.tokens))
-        for (index, layer) in layers.enumerated() {
+        for (index, layer) in layers.prefix(count).enumerated() {
             try pass.interruption.check()
             let next =
                 index + 1 < layers.count
@@ -118,7 +124,6 @@ package final class Decoder {
                 pass, pass.workspace.layer(index), visit: visit,
                 into: next.rows(0..<pass.rowCount(of: index)))
         }
-        return pass.scratch.final.rows(0..<pass.rowCount(of: layers.count - 1))
     }
 
     private func embed(_ pass: Pass, into x: Matrix) {

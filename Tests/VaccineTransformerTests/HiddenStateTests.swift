@@ -51,6 +51,30 @@ import _TestSupport
         #expect(relativeError(after, sum) < 1e-6)
     }
 
+    @Test func layersAboveTheLastWantedOneAreNotComputed() throws {
+        let model = try randomDecoder()
+        let batch = try randomBatch([9, 4])
+        let tokens = try everyToken(batch)
+        let last = model.configuration.layerCount - 1
+        func polls(_ layers: [Int]) throws -> Int {
+            let output = zeros(layers.count * tokens.count, model.configuration.hiddenSize)
+            func completes(_ polls: Int) -> Bool {
+                let found: Void? = try? withInterruption(afterPolls: polls) {
+                    try model.hiddenStates(
+                        .residual, of: batch, layers: layers, pooling: tokens, interruption: $0,
+                        into: output)
+                }
+                return found != nil
+            }
+            return try #require((0..<1000).first(where: completes))
+        }
+        #expect(try polls([0]) * (last + 1) <= polls([last]) + last)
+        #expect(try polls([0, last]) == polls([last]))
+        let all = try states(model, batch, .residual, layers: [0, last], tokens)
+        let first = try states(model, batch, .residual, layers: [0], tokens)
+        #expect(first.elements == all.rows(0..<tokens.count).elements)
+    }
+
     @Test func aPooledRowIsTheMeanOfItsRows() throws {
         let model = try randomDecoder()
         let batch = try randomBatch([5, 3])
