@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vaccine_swift.engines.torch import TorchModel
     from vaccine_swift.models.engine_choice import EngineChoice
 
-__all__ = ["OpenedModel", "open_directory", "open_path"]
+__all__ = ["OpenedModel", "open_directory", "open_path", "restore_weights"]
 
 
 class OpenedModel(NamedTuple):
@@ -132,10 +132,34 @@ def _open_gguf(
             warnings.warn(f"{path}: no tokenizer: {error}", stacklevel=4)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-    source: TensorSource = file
-    if dtype != GGUF and file.is_held:
-        # The core decodes blocks faster than the gguf package, to the same numbers.
-        blocks = loaded_model(fields | {"precision": GGUF}, file)
-        source = CoreWeights(cast(_core.Model, blocks), file.name)
+    source = file if dtype == GGUF else _numbers(file, fields)
     model = loaded_model(fields, source, model=choice.empty(fields, file.config))
     return OpenedModel(model, file.config, {}, tokenizer, str(path))
+
+
+def restore_weights(model: _core.Model | TorchModel, path: Path) -> None:
+    """Write a model's weights anew, as the file has them that it was opened from.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `CausalLM.from_pretrained`; the model is of no use then.
+    """
+    fields = model.configuration
+    if path.is_dir():
+        config = read_json(path / CONFIG_FILE)
+        source: TensorSource = text_tensors(config, WeightsDirectory(path))
+    else:
+        source = _numbers(GGUFFile(path), fields)
+    loaded_model(fields, source, model=model)
+
+
+def _numbers(file: GGUFFile, fields: dict[str, Any]) -> TensorSource:
+    """What a file holds as float32.
+
+    The core decodes blocks faster than the gguf package, to the same numbers.
+    """
+    if not file.is_held:
+        return file
+    blocks = loaded_model(fields | {"precision": GGUF}, file)
+    return CoreWeights(cast(_core.Model, blocks), file.name)

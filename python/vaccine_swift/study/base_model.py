@@ -11,6 +11,7 @@ from typing import Any
 
 from vaccine_swift.models import CausalLM
 from vaccine_swift.models.loading import GGUF
+from vaccine_swift.models.opening import restore_weights
 
 __all__ = ["Adapted", "BaseModel"]
 
@@ -37,7 +38,7 @@ class BaseModel:
 
     A stage borrows the model and leaves the base weights as they are, so that the next
     stage need not read them again. Weights that an adapter was merged into serve the
-    stages that want it merged; for others the file is opened anew. At most one model is
+    stages that want it merged; for others they are read anew. At most one model is
     kept; stages that run at once in threads have one each.
 
     Parameters
@@ -71,7 +72,7 @@ class BaseModel:
         FileNotFoundError, ValueError, MemoryError
             As `CausalLM.from_pretrained` and `CausalLM.load_adapter`.
         """
-        weights = self._weights(settings, adapted)
+        weights = self._weights(settings)
         model = weights.adapted(adapted)
         yield model
         if model.adapter is not None or model.frozen_adapters:
@@ -84,11 +85,11 @@ class BaseModel:
         """A model that the caller keeps, with weights of its own; as `lent`."""
         return _Weights(self._path, settings).adapted(adapted)
 
-    def _weights(self, settings: Mapping[str, Any], adapted: Adapted) -> _Weights:
+    def _weights(self, settings: Mapping[str, Any]) -> _Weights:
         """Those that are kept, if they serve; if not, they make room for others."""
         with contextlib.suppress(IndexError):
             kept = self._kept.pop()
-            if kept.serve(settings, adapted):
+            if kept.serve(settings):
                 return kept
             del kept
         return _Weights(self._path, settings)
@@ -98,19 +99,20 @@ class _Weights:
     """A model without a trained adapter, and the adapter that is merged into it."""
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        self._path = path
         self._choice = _choice(settings)
         self._model = CausalLM.from_pretrained(path, **self._choice)
         self._merged: Path | None = None
 
-    def serve(self, settings: Mapping[str, Any], adapted: Adapted) -> bool:
-        """Whether `adapted` can make of them what is wanted."""
-        return self._choice == _choice(settings) and self._merged in (
-            None,
-            adapted.below,
-        )
+    def serve(self, settings: Mapping[str, Any]) -> bool:
+        """Whether they are held as the settings want them."""
+        return self._choice == _choice(settings)
 
     def adapted(self, adapted: Adapted) -> CausalLM:
         """The model with these adapters, and with nothing that an earlier one knew."""
+        if self._merged not in (None, adapted.below):
+            restore_weights(self._model.core, self._path)
+            self._merged = None
         model = copy.copy(self._model)
         if adapted.below is not None and adapted.below != self._merged:
             model.load_adapter(adapted.below)
