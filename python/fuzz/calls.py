@@ -21,6 +21,10 @@ __all__ = ["DOCUMENTED", "calls_case", "missing", "threads_case"]
 DOCUMENTED = (TypeError, ValueError, MemoryError, RuntimeError)
 ENDING = ("remove_adapter", "merge_adapter", "add_adapter", "freeze_adapter")
 """After which most calls have nothing to do without an adapter."""
+FINITE = frozenset(
+    {"logits", "hidden_states", "loss", "token_losses", "log_probabilities"}
+)
+"""Whose results hold neither NaN nor infinity."""
 FOLLOWING = {
     "forward_backward": "perturbations",
     "attention_gradients": "attention_gradient_states",
@@ -158,7 +162,11 @@ class _Objects:
         if values and draw.once_in(12):
             place = draw.randrange(len(values))
             values[place] = Reentrant(values[place], self._action(draw))
-        attempt(getattr(owner, name), **dict(zip(options, values, strict=True)))
+        result = attempt(
+            getattr(owner, name), **dict(zip(options, values, strict=True))
+        )
+        if name in FINITE and result is not None and not np.isfinite(result).all():
+            raise AssertionError(f"{name} gave what is not finite")
 
     def _action(self, draw: Draw) -> Callable[[], object]:
         """What a value does to the model while it is read."""
