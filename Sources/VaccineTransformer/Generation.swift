@@ -100,8 +100,8 @@ extension Decoder {
     ) throws(VaccineError) -> Int {
         guard limits.count == prompts.sequenceCount else {
             throw .value(
-                "max_new_tokens must have one entry for each of the \(prompts.sequenceCount) "
-                    + "prompts, got \(limits.count)")
+                "max_new_tokens must have one entry for each of "
+                    + "\(counted(prompts.sequenceCount, "prompt")), got \(limits.count)")
         }
         var capacity = 0
         for (prompt, limit) in limits.enumerated() {
@@ -111,7 +111,7 @@ extension Decoder {
             let length = prompts.offsets[prompt + 1] - prompts.offsets[prompt]
             guard limit <= configuration.contextLength - length else {
                 throw .value(
-                    "max_new_tokens: a prompt of \(length) tokens and \(limit) new ones exceed the "
+                    "max_new_tokens: a prompt of \(counted(length, "token")) and \(limit) new exceed the "
                         + "context of \(configuration.contextLength)")
             }
             capacity = max(capacity, length + limit)

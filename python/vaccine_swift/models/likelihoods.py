@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vaccine_swift._plurals import counted
 from vaccine_swift.batches import IGNORED_LABEL, Batch, Example
 from vaccine_swift.data.encoding import joint_tokens
 from vaccine_swift.data.segments import Segment
@@ -132,8 +133,8 @@ class Likelihoods(Inference, Generation):
         longest = self._model.configuration["context_length"]
         if example.tokens > longest:
             raise ValueError(
-                f"{name} and context must have at most {longest} tokens together, "
-                f"got {example.tokens}"
+                f"{name} and context must have at most {counted(longest, 'token')} "
+                f"together, got {example.tokens}"
             )
         return example
 
