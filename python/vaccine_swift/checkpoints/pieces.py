@@ -26,6 +26,7 @@ from tokenizers import (
 )
 
 from vaccine_swift.checkpoints.end_tokens import TURN_TEXTS
+from vaccine_swift.files.reading import read_whole
 
 __all__ = ["Piece", "PieceVocabulary", "piece_tokenizer", "read_pieces"]
 
@@ -106,7 +107,7 @@ def read_pieces(path: Path, *, legacy: bool) -> PieceVocabulary:
 
     model = sentencepiece_model_pb2.ModelProto()
     try:
-        model.ParseFromString(path.read_bytes())
+        model.ParseFromString(read_whole(path))
     except DecodeError as error:
         raise ValueError(f"{path}: truncated or corrupt: {error}") from error
     trainer, normalizer = model.trainer_spec, model.normalizer_spec

@@ -15,6 +15,7 @@ from vaccine_swift.checkpoints.hub import hub_hint
 from vaccine_swift.checkpoints.json_files import read_json, read_json_if_any
 from vaccine_swift.checkpoints.pieces import piece_tokenizer, read_pieces
 from vaccine_swift.checkpoints.tokenizer_panics import refused_as
+from vaccine_swift.files.reading import check_fits
 
 __all__ = ["TOKENIZER_FILES", "read_tokenizer"]
 
@@ -69,6 +70,7 @@ def read_tokenizer(directory: Path) -> tuple[tokenizers.Tokenizer, dict[str, Any
     backend = _READERS[path.name](path, config)
     template = directory / _TEMPLATE
     if template.is_file():
+        check_fits(template)
         try:
             config["chat_template"] = template.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
@@ -77,6 +79,7 @@ def read_tokenizer(directory: Path) -> tuple[tokenizers.Tokenizer, dict[str, Any
 
 
 def _read_json(path: Path, config: dict[str, Any]) -> tokenizers.Tokenizer:
+    check_fits(path)
     with refused_as(f"{path}: truncated or corrupt"):
         return tokenizers.Tokenizer.from_file(str(path))
 
@@ -112,6 +115,7 @@ def _read_byte_level(path: Path, config: dict[str, Any]) -> tokenizers.Tokenizer
     vocabulary = read_json(path)
     if not all(isinstance(index, int) and index >= 0 for index in vocabulary.values()):
         raise ValueError(f"{path}: must map tokens to ids")
+    check_fits(merges_path)
     try:
         lines = merges_path.read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError as error:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 from vaccine_swift.files import write_text
 from vaccine_swift.files.plain_json import json_text, plain
+from vaccine_swift.files.reading import read_whole
 from vaccine_swift.files.strict_json import parse_json
 
 __all__ = ["PlainReport"]
@@ -40,7 +41,7 @@ class PlainReport:
             When there is no such file, or it is no such report.
         """
         try:
-            return cls(parse_json(Path(path).read_text("utf-8")))
+            return cls(parse_json(read_whole(Path(path)).decode()))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path} is no {cls.kind}: {error}") from error
 

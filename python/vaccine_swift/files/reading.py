@@ -1,4 +1,4 @@
-"""Files that other machines replace: what a name stands for now."""
+"""Files that are read whole: what a name stands for now, if there is memory for it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,30 @@ import time
 from pathlib import Path
 from typing import Final
 
-__all__ = ["read_whole"]
+from vaccine_swift import _core
+
+__all__ = ["check_fits", "read_whole"]
 
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds between tries, in all longer than names are usually kept in a cache."""
+
+
+def check_fits(path: Path) -> None:
+    """Refuse a file that is longer than the memory left: it may be all holes.
+
+    Raises
+    ------
+    MemoryError
+        Names it.
+    OSError
+        When there is no such file.
+    """
+    size, left = path.stat().st_size, _core.available_memory()
+    if size > left:
+        raise MemoryError(
+            f"{path} holds {size // 10**6} MB, but only {left // 10**6} MB of memory "
+            "are available"
+        )
 
 
 def read_whole(path: Path) -> bytes:
@@ -23,9 +43,12 @@ def read_whole(path: Path) -> bytes:
     ------
     OSError
         When it cannot be read.
+    MemoryError
+        When it is longer than the memory left; names it.
     """
     for pause in _PAUSES:
         try:
+            check_fits(path)
             return path.read_bytes()
         except OSError as error:
             if error.errno != errno.ESTALE:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from vaccine_swift.files.reading import check_fits
+
 __all__ = ["read_lines", "read_text"]
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -20,8 +22,11 @@ def read_text(path: Path) -> str:
         When there is no such file.
     ValueError
         When it is not UTF-8; names the line.
+    MemoryError
+        When it is longer than the memory left; names it.
     """
     try:
+        check_fits(path)
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise FileNotFoundError(f"no such data file: {path}") from None
