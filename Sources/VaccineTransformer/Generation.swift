@@ -111,8 +111,8 @@ extension Decoder {
             let length = prompts.offsets[prompt + 1] - prompts.offsets[prompt]
             guard limit <= configuration.contextLength - length else {
                 throw .value(
-                    "max_new_tokens: a prompt of \(counted(length, "token")) and \(limit) new exceed the "
-                        + "context of \(configuration.contextLength)")
+                    "max_new_tokens: a prompt of \(counted(length, "token")) and \(limit) new ones exceed "
+                        + "the context of \(configuration.contextLength)")
             }
             capacity = max(capacity, length + limit)
         }
