@@ -90,10 +90,22 @@ def test_a_template_that_does_not_end_is_ended(
     render("")  # the process is there
     monkeypatch.setattr(chat_template, "SECONDS", 1)
     began = time.monotonic()
-    with pytest.raises(ValueError, match="^chat_template: "):
+    with pytest.raises(ValueError, match="^chat_template: takes longer than 1 s$"):
         render(template)
     assert time.monotonic() - began < 5
     assert render("{{ messages[1].content }}") == "Hello"
+
+
+def test_a_template_waits_for_a_busy_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    render("")
+    monkeypatch.setattr(chat_template, "SECONDS", 1)
+    process = chat_template._WORKER._running()
+    process.send_signal(signal.SIGSTOP)
+    threading.Timer(1.5, process.send_signal, (signal.SIGCONT,)).start()
+    began = time.monotonic()
+    assert render("{{ messages[1].content }}") == "Hello"
+    assert time.monotonic() - began > 1.4
+    assert chat_template._WORKER._running() is process
 
 
 def test_ctrl_c_is_heard_while_a_template_is_rendered() -> None:

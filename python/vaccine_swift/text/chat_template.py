@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -18,12 +19,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift.files.plain_json import plain
-from vaccine_swift.text.chat_template_worker import read_message, write_message
+from vaccine_swift.text.chat_template_worker import (
+    PATIENCE,
+    read_message,
+    write_message,
+)
 
 __all__ = ["SECONDS", "named_templates", "render_chat"]
 
 SECONDS: Final = 10
-"""Longest time of one rendering."""
+"""Longest time of one rendering, of the processor."""
 
 _REASONING: Final = ("reasoning_content", "thinking", "reasoning")
 
@@ -61,8 +66,8 @@ def render_chat(
 ) -> str:
     """A conversation as the text that the model was trained on.
 
-    The template runs in a process of its own, which is ended after 10 s, and has 1 GiB
-    of memory and 67 million characters at most.
+    The template runs in a process of its own, which has 10 s of the processor, 1 GiB of
+    memory and 67 million characters at most.
 
     Parameters
     ----------
@@ -99,7 +104,11 @@ def render_chat(
         "documents": None,
         "add_generation_prompt": add_generation_prompt,
     }
-    request = {"template": template, "variables": plain({**variables, **given})}
+    request = {
+        "template": template,
+        "variables": plain({**variables, **given}),
+        "seconds": SECONDS,
+    }
     reply = _WORKER.ask(request)
     if "error" in reply:
         raise ValueError(f"chat_template: {reply['error']}")
@@ -136,9 +145,12 @@ class _Worker:
             with contextlib.suppress(BrokenPipeError):
                 assert process.stdin is not None
                 write_message(process.stdin, request)
-                reply = read_message(_Pipe(process, time.monotonic() + SECONDS).read)
+                end = time.monotonic() + PATIENCE * SECONDS
+                reply = read_message(_Pipe(process, end).read)
             if reply is None:
                 self.stop()
+                if process.returncode == -signal.SIGPROF:
+                    raise TimeoutError
                 reply = {"error": "ended the process that renders it"}
             return reply
 
@@ -159,7 +171,7 @@ class _Worker:
             self.stop()
             script = Path(__file__).with_name("chat_template_worker.py")
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(script), str(SECONDS)],
+                [sys.executable, "-P", str(script)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -1,9 +1,9 @@
 """Renders chat templates in a process of its own; jinja2 as transformers sets it up.
 
 A template comes with a model, from anybody, and may loop for ever or build gigabytes.
-`chat_template` runs this file as a script, talks to it over pipes, and ends it when a
-rendering takes too long. It limits its own memory, and needs the standard library and
-jinja2 only.
+`chat_template` runs this file as a script and talks to it over pipes. It limits its own
+memory, ends when a rendering takes too long, and needs the standard library and jinja2
+only.
 
 Each message, of either side, is its length in 8 bytes and JSON.
 
@@ -29,13 +29,22 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
-__all__ = ["MEMORY_BYTES", "MOST_CHARACTERS", "read_message", "write_message"]
+__all__ = [
+    "MEMORY_BYTES",
+    "MOST_CHARACTERS",
+    "PATIENCE",
+    "read_message",
+    "write_message",
+]
 
 MEMORY_BYTES: Final = 2**30
 """Address space of the process."""
 
 MOST_CHARACTERS: Final = 2**26
 """Longest text of a conversation."""
+
+PATIENCE: Final = 10
+"""How many times its processor time a rendering may take by the clock."""
 
 _LENGTH_BYTES: Final = 8
 
@@ -154,18 +163,22 @@ def _rendered(request: dict[str, Any]) -> dict[str, str]:
     return {"text": text}
 
 
-def _serve(seconds: int) -> None:
+def _serve() -> None:
     """Answer requests until the other side has gone."""
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     bound = MEMORY_BYTES if most == resource.RLIM_INFINITY else min(most, MEMORY_BYTES)
     resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
     with contextlib.suppress(BrokenPipeError):
         while (request := read_message(sys.stdin.buffer.read)) is not None:
-            # Should the caller be gone when time is over, the alarm ends this process.
-            signal.alarm(2 * seconds)
-            write_message(sys.stdout.buffer, _rendered(request))
+            # Either signal ends the process, the alarm where the caller has gone.
+            seconds = request["seconds"]
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            signal.alarm(2 * PATIENCE * seconds)
+            reply = _rendered(request)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            write_message(sys.stdout.buffer, reply)
             signal.alarm(0)
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    _serve()
