@@ -198,8 +198,8 @@ def main() -> None:
             rivals=rivals,
             methods=arguments.methods,
         )
-    print_table(results)
     recording.save(results, f"smollm2{kind}", folder=arguments.output)
+    print_table(results)
 
 
 if __name__ == "__main__":

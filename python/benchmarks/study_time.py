@@ -5,7 +5,7 @@ as they are called; the clock is that of the processor, so that other processes 
 count. The rest is the run's time less that of these functions. A second run under
 `cProfile` tells the largest functions of the rest, as the profile has them, which makes
 those of many calls look slower than they are. Prints the shares and writes
-`results/<date>-study_time.json`.
+`results/<date>-study_time.json`, for other presets with their name.
 
     python python/benchmarks/study_time.py [--preset smoke] [--dtype bfloat16]
 """
@@ -67,7 +67,8 @@ def main() -> None:
         print(f"{kind}: {spent:.1f} s, {spent / total:.1%}")
     for name, spent in rest.most_common(LISTED):
         print(f"  {spent:6.2f} s  {name}")
-    recording.save(results, "study_time")
+    smoke = arguments.preset == "smoke"
+    recording.save(results, "study_time" if smoke else f"study_time-{arguments.preset}")
 
 
 def timed(run: Callable[[], object]) -> collections.Counter[str]:

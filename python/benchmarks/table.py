@@ -50,11 +50,12 @@ def print_table(results: dict[str, Any]) -> None:
         speeds = {
             name: side["useful_tokens_per_second"] for name, side in sides.items()
         }
-        best = max(
+        compared = (
             speed
             for name, speed in speeds.items()
             if name.removesuffix(" compiled") in rivals
         )
+        best = max(compared, default=None)
         for name, side in sides.items():
             speed = speeds[name]
             equal = "torch bfloat16" if "bfloat16" in name else reference
