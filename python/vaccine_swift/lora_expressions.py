@@ -10,6 +10,7 @@ import functools
 import itertools
 import json
 import re
+import signal
 import subprocess
 import sys
 from typing import Final
@@ -19,14 +20,19 @@ from vaccine_swift.families.reader import shortened
 __all__ = ["SECONDS", "check_expression", "matched"]
 
 SECONDS: Final = 10
-"""Longest time in which one expression is matched with all names."""
+"""Longest time in which expressions are matched with all names, of the processor."""
+
+_PATIENCE: Final = 10
+"""How many times that they may take by the clock."""
+
 
 _MEMORY_BYTES: Final = 2**30
 # Letters, digits, points, escapes: there is one way to match.
 _PLAIN: Final = re.compile(r"[\w.\\-]*")
 _SCRIPT: Final = """
-import json, re, resource, sys
-texts, names, size = json.load(sys.stdin)
+import json, re, resource, signal, sys
+texts, names, size, seconds = json.load(sys.stdin)
+signal.setitimer(signal.ITIMER_PROF, seconds)
 resource.setrlimit(resource.RLIMIT_AS, (size, size))
 matches = [re.compile(text).fullmatch for text in texts]
 json.dump([[match(n) is not None for n in names] for match in matches], sys.stdout)
@@ -69,7 +75,7 @@ def matched(
     Raises
     ------
     ValueError
-        When they take longer than 10 s or more than 1 GiB.
+        When they take more than 10 s of the processor or 1 GiB.
     OSError
         When no process can be started.
     """
@@ -92,17 +98,20 @@ def _apart(name: str, texts: list[str], names: tuple[str, ...]) -> list[frozense
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", _SCRIPT],
-            input=json.dumps([texts, names, _MEMORY_BYTES]),
+            input=json.dumps([texts, names, _MEMORY_BYTES, SECONDS]),
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=_PATIENCE * SECONDS,
             check=False,
         )
+        code = done.returncode
     except subprocess.TimeoutExpired:
+        code = -signal.SIGPROF
+    if code == -signal.SIGPROF:
         raise ValueError(
             f"{name}: {_shown(texts)} takes longer than {SECONDS} s to match"
-        ) from None
-    if done.returncode:
+        )
+    if code:
         reason = done.stderr.strip().rpartition("\n")[2] or "its process ended"
         raise ValueError(f"{name}: {_shown(texts)} cannot be matched: {reason}")
     return [
