@@ -177,6 +177,7 @@ def test_weights_in_blocks_keep_no_frozen_adapter(tmp_path, opened):
 
 def test_one_model_is_there_at_a_time(path, adapters, opened):
     base = BaseModel(path)
+    gc.collect()
     before = models()
     gc.disable()
     try:
@@ -215,6 +216,7 @@ def test_a_model_to_keep_has_weights_of_its_own(path, adapters):
 @pytest.mark.filterwarnings("ignore:of .* rows:UserWarning")
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_study_leaves_no_model_behind(path, tmp_path, workers):
+    gc.collect()
     before = models()
     config = tiny_study(path, methods=("none", "sft"))
     with ThreadPoolExecutor(max(workers, 1)) as pool:
