@@ -229,7 +229,7 @@ def test_windows_tell_of_each_test_of_each_window() -> None:
 
 
 def test_paired_rows_tell_layer_after_layer() -> None:
-    x, y = RNG.standard_normal((2, 2, 7000, 60), dtype=np.float32)
+    x, y = RNG.standard_normal((2, 2, 18_000, 60), dtype=np.float32)
     told = told_of(lambda progress: drift.PairedRows(x, y).report(progress=progress))
     assert_rising(told)
     expected = {

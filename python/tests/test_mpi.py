@@ -93,6 +93,7 @@ def test_the_command_line_says_what_is_wrong_on_any_rank(tmp_path: Path) -> None
 def test_a_sum_is_that_of_all_types(tmp_path: Path) -> None:
     script = tmp_path / "sums.py"
     script.write_text(
+        "import sys\n"
         "import numpy as np\n"
         "from vaccine_swift.distributed.mpi import MPICollective\n"
         "ranks = MPICollective()\n"
@@ -101,7 +102,7 @@ def test_a_sum_is_that_of_all_types(tmp_path: Path) -> None:
         "    ranks.allreduce(array)\n"
         "    assert (array == 3).all() and array.dtype == kind\n"
         "ranks.barrier()\n"
-        "print(ranks.rank, ranks.size)\n"
+        "sys.stdout.write(f'{ranks.rank} {ranks.size}\\n')\n"  # at once
     )
     lines = finished([*MPIRUN, str(script)]).split("\n")
     assert sorted(filter(None, lines)) == ["0 2", "1 2"]
