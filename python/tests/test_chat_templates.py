@@ -92,7 +92,7 @@ def test_a_template_that_does_not_end_is_ended(
     began = time.monotonic()
     with pytest.raises(ValueError, match="^chat_template: takes longer than 1 s$"):
         render(template)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert render("{{ messages[1].content }}") == "Hello"
 
 
@@ -101,8 +101,8 @@ def test_a_template_waits_for_a_busy_processor(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(chat_template, "SECONDS", 1)
     process = chat_template._WORKER._running()
     process.send_signal(signal.SIGSTOP)
-    threading.Timer(1.5, process.send_signal, (signal.SIGCONT,)).start()
     began = time.monotonic()
+    threading.Timer(1.5, process.send_signal, (signal.SIGCONT,)).start()
     assert render("{{ messages[1].content }}") == "Hello"
     assert time.monotonic() - began > 1.4
     assert chat_template._WORKER._running() is process
