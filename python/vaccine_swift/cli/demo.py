@@ -42,7 +42,7 @@ _LIMITS: Final = (
 _NEXT: Final = """\
 What to try next:
   read the report in a browser: {report}
-  the same with error bars, in about an hour:
+  the same with error bars, in four times as long again:
     vaccine-swift study --preset demo --seeds 5 --out {folder}
   other strengths of the perturbation, and other shares of harmful rows:
     vaccine-swift study --preset demo --rho 0.5,1,2 --poison 0,0.1 --out runs/rho
