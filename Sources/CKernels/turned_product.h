@@ -32,8 +32,8 @@ static inline __attribute__((always_inline)) void rows_of_turned(const int rows,
             turn_square(square, (ptrdiff_t)sizeof(Word) * row, columns);
 #pragma clang loop unroll(full)
             for (int j = 0; j < SQUARE; j++) {
-                __asm__ volatile("" ::
-                        : "memory");  // else factors are read long before, and spilled
+                // Else factors are read long before, and spilled.
+                __asm__ volatile("" ::: "memory");
 #pragma clang loop unroll(full)
                 for (int r = 0; r < rows; r++)
                     sums[r][s] = multiply_add(
