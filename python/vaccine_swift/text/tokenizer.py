@@ -14,6 +14,7 @@ from vaccine_swift.checkpoints.tokenizer_files import read_tokenizer
 from vaccine_swift.checkpoints.tokenizer_panics import refused_as
 from vaccine_swift.files import settle, staged_files, write_json, write_text
 from vaccine_swift.text.chat_template import named_templates, render_chat
+from vaccine_swift.text.named_tokens import NamedTokens
 from vaccine_swift.text.special_tokens import (
     add_listed_tokens,
     end_token_ids,
@@ -24,7 +25,7 @@ from vaccine_swift.text.special_tokens import (
 __all__ = ["Tokenizer"]
 
 
-class Tokenizer:
+class Tokenizer(NamedTokens):
     """A tokeniser: the ``tokenizers`` library with what a model adds to it.
 
     Made by `from_directory` or `from_gguf`.
@@ -217,40 +218,6 @@ class Tokenizer:
             raise ValueError(f"ids must be from 0 to 2**32 - 1, got {wrong}") from None
 
     @property
-    def bos_token(self) -> str | None:
-        """The token that opens a text, if the model has one."""
-        return self._special.get("bos_token")
-
-    @property
-    def bos_token_id(self) -> int | None:
-        """The id of `bos_token`."""
-        return self._token_id("bos_token")
-
-    @property
-    def eos_token(self) -> str | None:
-        """The token that ends a text or a turn, if the model has one."""
-        return self._special.get("eos_token")
-
-    @property
-    def eos_token_id(self) -> int | None:
-        """The id of `eos_token`."""
-        return self._token_id("eos_token")
-
-    @property
-    def end_token_ids(self) -> tuple[int, ...]:
-        """Ids of all tokens that end a generation: EOS, end of turn, end of message.
-
-        In rising order; empty where the model has none.
-        """
-        return self._end_ids
-
-    @property
-    def end_tokens(self) -> tuple[str, ...]:
-        """The texts of `end_token_ids`."""
-        texts = (self._backend.id_to_token(index) for index in self._end_ids)
-        return tuple(text for text in texts if text is not None)
-
-    @property
     def chat_template(self) -> str | None:
         """The chat template's jinja source, if there is one."""
         return self._template
@@ -321,7 +288,3 @@ class Tokenizer:
             config["chat_template"] = self._template
         write_json(directory / "tokenizer_config.json", config)
         write_text(directory / "tokenizer.json", self._backend.to_str(pretty=True))
-
-    def _token_id(self, name: str) -> int | None:
-        token = self._special.get(name)
-        return None if token is None else self._backend.token_to_id(token)
