@@ -1,4 +1,4 @@
-"""The pictures of a report, each described once for the page and for matplotlib."""
+"""The pictures of a report's metrics, each described once for page and matplotlib."""
 
 from __future__ import annotations
 
@@ -22,19 +22,16 @@ from vaccine_swift.pages.drawing import (
     Rule,
 )
 from vaccine_swift.pages.numbers import whole_number
+from vaccine_swift.pages.style import SERIES
 
 __all__ = [
-    "cka_drawing",
     "distribution_drawing",
     "group_drawing",
     "history_drawing",
     "layer_drawing",
-    "null_drawing",
     "prompt_drawing",
-    "spectrum_drawing",
 ]
 
-_STYLES: Final = ("a", "b", "c", "d", "e")
 _MOST_BARS: Final = 12
 
 Content = Mapping[str, Any]
@@ -74,7 +71,7 @@ def group_drawing(content: Content, name: str) -> Drawing:
                 style,
                 [estimate(layer.get(name)) for layer in entry["layers"]],
             )
-            for style, (group, entry) in zip(_STYLES, groups.items(), strict=False)
+            for style, (group, entry) in zip(SERIES, groups.items(), strict=False)
         ]
         return _over_layers(f"{name}_by_group", title, curves, len(content["layers"]))
     chosen = list(groups.items())[:_MOST_BARS]
@@ -144,83 +141,6 @@ def distribution_drawing(content: Content, name: str) -> Drawing:
     )
 
 
-def cka_drawing(content: Content) -> Drawing:
-    """CKA between every layer of the reference and every layer of the current model."""
-    values = np.array(content["cka_map"] or np.empty((0, 0)), np.float64)
-    finite = values[np.isfinite(values)]
-    low = max(0.0, math.floor(10 * finite.min()) / 10) if finite.size else 0.0
-    low = min(low, 0.9)
-    return Drawing(
-        "cka",
-        "CKA between layers",
-        "layer, current",
-        "layer, reference",
-        heat=Heat(values, low, 1.0, f"≤ {low:g}", "1", "CKA, debiased"),
-    )
-
-
-def spectrum_drawing(content: Content, layers: Sequence[int]) -> Drawing:
-    """Leading eigenvalues of both sides' covariance, as shares of the trace."""
-    curves, heights, count = [], [], 1
-    for index, layer in enumerate(layers):
-        for side in ("reference", "current"):
-            values = [
-                value if value > 0 else math.nan
-                for value in content["spectra"][layer][side]
-            ]
-            style = _STYLES[index] + (" dashed" if side == "current" else "")
-            label = f"layer {layer}, {side}"
-            if len(layers) == 1:
-                style, label = {"reference": "a"}.get(side, "b dashed"), side
-            points = tuple(Point(k + 1, value) for k, value in enumerate(values))
-            curves.append(Curve(label, style, points, dots=False))
-            heights += [value for value in values if value > 0]
-            count = max(count, len(values))
-    title = f"Spectrum, layer {layers[0]}" if len(layers) == 1 else "Spectra"
-    return Drawing(
-        "spectra",
-        title,
-        "component",
-        "share of the variance",
-        tuple(curves),
-        x=scales.linear([1, count]) if count < 4 else scales.logarithmic([1, count]),
-        y=scales.logarithmic([*heights, max(heights, default=1.0) / 10]),
-    )
-
-
-def null_drawing(tests: Mapping[str, Content], title: str) -> Drawing:
-    """Where the tests' statistics lie among those of the permutations.
-
-    In standard deviations of each null, so that all tests share one axis.
-    """
-    histograms, rules = [], []
-    for style, (name, test) in zip(_STYLES, tests.items(), strict=False):
-        histogram = (test.get("details") or {}).get("null_histogram")
-        if not histogram or not any(histogram["counts"]):
-            continue
-        mean, spread = test["null_mean"], test["null_std"] or 1.0
-        edges = (np.array(histogram["edges"], np.float64) - mean) / spread
-        counts = np.array(histogram["counts"], np.float64)
-        place = (float(test["statistic"]) - mean) / spread
-        edges, counts = _thickened(edges, counts, place)
-        density = counts / (counts.sum() * np.diff(edges))
-        histograms.append(
-            Histogram("", style, tuple(edges.tolist()), tuple(density.tolist()))
-        )
-        z, p = shown("", test.get("z")), shown("", test.get("p_value"))
-        rule = "b" if len(tests) == 1 else style
-        rules.append(Rule(f"{name}: z = {z}, p = {p}", rule, place))
-    return Drawing(
-        "null",
-        title,
-        "standard deviations from the mean of the permutations",
-        "density",
-        histograms=tuple(histograms),
-        rules=tuple(rules),
-        note="Bars: the statistic of each permutation. Line: as measured.",
-    )
-
-
 def history_drawing(history: Sequence[Content]) -> Drawing:
     """Relative drift over the steps of a training, a line for each group."""
     points = tuple(
@@ -228,7 +148,7 @@ def history_drawing(history: Sequence[Content]) -> Drawing:
         for entry in history
     )
     curves = [Curve("all prompts", "a", points, dots=len(points) == 1, band=True)]
-    for style, group in zip(_STYLES[1:], history[0]["groups"], strict=False):
+    for style, group in zip(SERIES[1:], history[0]["groups"], strict=False):
         values = tuple(Point(each["step"], each["groups"][group]) for each in history)
         curves.append(Curve(group, style, values, dots=len(values) == 1))
     steps = [point.x for point in points]
@@ -293,13 +213,3 @@ def _bars(
     dots = _near_one([value for value, _, _ in values])
     bars = Bars("a", names, points, dots)
     return Drawing(name, title, x, "", share=share, bars=bars)
-
-
-def _thickened(edges: Any, counts: Any, place: float) -> tuple[Any, Any]:
-    """One bar where the whole null is thinner than a few pixels."""
-    ends = [each for each in (*edges[[0, -1]], place) if math.isfinite(each)]
-    width = max(ends) - min(ends)
-    if edges[-1] - edges[0] > 0.02 * width:
-        return edges, counts
-    middle, half = (edges[0] + edges[-1]) / 2, 0.01 * (width or 1.0)
-    return np.array([middle - half, middle + half]), np.array([counts.sum()])

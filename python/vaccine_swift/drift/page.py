@@ -10,6 +10,7 @@ from vaccine_swift._plurals import counted, plural
 from vaccine_swift.drift import drawings
 from vaccine_swift.drift import page_tables as tables
 from vaccine_swift.drift.glossary import words
+from vaccine_swift.drift.null_drawing import null_drawing
 from vaccine_swift.drift.report_schema import (
     estimate,
     metric,
@@ -17,6 +18,7 @@ from vaccine_swift.drift.report_schema import (
     shown_interval,
     widths_text,
 )
+from vaccine_swift.drift.second_moment_drawings import cka_drawing, spectrum_drawing
 from vaccine_swift.pages.numbers import whole_number
 from vaccine_swift.pages.rendering import rendered
 
@@ -104,7 +106,7 @@ def _many(content: Content, baseline: Content | None) -> dict[str, Any]:
             drawings.layer_drawing(content, each, baseline) for each in further
         ],
         "prompt_drawing": drawings.prompt_drawing(content),
-        "cka": drawings.cka_drawing(content),
+        "cka": cka_drawing(content),
         "numbers": numbers,
         "number_count": f"{counted(len(numbers.heads) - 1, 'metric')} × "
         f"{counted(len(content['layers']), 'layer')}, with intervals",
@@ -114,9 +116,7 @@ def _many(content: Content, baseline: Content | None) -> dict[str, Any]:
 def _tests(content: Content) -> dict[str, Any]:
     made = content["tests"]
     nulls = [
-        drawings.null_drawing(
-            {name: test}, f"Null distribution: {tables.test_title(name)}"
-        )
+        null_drawing({name: test}, f"Null distribution: {tables.test_title(name)}")
         for name, test in made.items()
     ]
     return {"tests": tables.test_table(made) if made else None, "nulls": nulls}
@@ -127,7 +127,7 @@ def _spectra(content: Content) -> list[Any]:
     if not count:
         return []
     chosen = sorted({round(k * (count - 1) / (_SPECTRA - 1)) for k in range(_SPECTRA)})
-    return [drawings.spectrum_drawing(content, [layer]) for layer in chosen]
+    return [spectrum_drawing(content, [layer]) for layer in chosen]
 
 
 def _summary(content: Content, baseline: Content | None) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vaccine_swift._arguments import check_word, nearest
 from vaccine_swift.drift import drawings
+from vaccine_swift.drift.null_drawing import null_drawing
+from vaccine_swift.drift.second_moment_drawings import cka_drawing, spectrum_drawing
 from vaccine_swift.drift.tables import metric_columns
 from vaccine_swift.pages.drawing import Drawing
 from vaccine_swift.pages.plot import shown_on
@@ -52,18 +54,16 @@ def draw_history(history: Sequence[Content], ax: Axes | None) -> Figure:
 def _spectra(content: Content) -> Drawing:
     last = len(content["spectra"] or ()) - 1
     chosen = sorted({0, last // 2, last}) if last >= 0 else []
-    return drawings.spectrum_drawing(content, chosen)
+    return spectrum_drawing(content, chosen)
 
 
 _KINDS: Final[dict[str, Callable[[Content, str, Content | None], Drawing]]] = {
     "layers": drawings.layer_drawing,
     "groups": lambda content, name, _: drawings.group_drawing(content, name),
     "prompts": lambda content, _, __: drawings.prompt_drawing(content),
-    "cka": lambda content, _, __: drawings.cka_drawing(content),
+    "cka": lambda content, _, __: cka_drawing(content),
     "spectra": lambda content, _, __: _spectra(content),
-    "null": lambda content, _, __: drawings.null_drawing(
-        content["tests"], "Null distributions"
-    ),
+    "null": lambda content, _, __: null_drawing(content["tests"], "Null distributions"),
 }
 _NEEDED: Final = {
     "groups": "groups",

@@ -14,10 +14,10 @@ from vaccine_swift.pages import scales
 from vaccine_swift.pages.drawing import Bars, Curve, Drawing, Heat, Point
 from vaccine_swift.pages.numbers import whole_number
 from vaccine_swift.pages.scales import Scale
+from vaccine_swift.pages.style import SERIES
 
 __all__ = ["DRAWINGS"]
 
-_STYLES: Final = ("a", "b", "c", "d", "e")
 _MOST: Final = 12
 
 Content = Mapping[str, Any]
@@ -61,14 +61,14 @@ def _means(content: Content) -> Drawing:
     """The way of each segment's mean from the reference to the current set."""
     found = content["map"] or {"means": {}, "shares": (0, 0)}
     names = [name for name in found["means"] if name != ALL] or list(found["means"])
-    most = 2 * len(_STYLES)
+    most = 2 * len(SERIES)
     moved = most_moved(content, most + 1)
     shown = [name for name in names if name in moved][:most]
     curves = []
     for index, name in enumerate(shown):
         (x0, y0), (x1, y1) = found["means"][name]
-        style = _STYLES[index % len(_STYLES)]
-        style += " dashed" if index >= len(_STYLES) else ""
+        style = SERIES[index % len(SERIES)]
+        style += " dashed" if index >= len(SERIES) else ""
         start, end = Point(x0, y0), Point(x1, y1)
         curves.append(Curve(name, style, (start, end), dots=False))
         curves.append(Curve("", style, (end,), line=False))

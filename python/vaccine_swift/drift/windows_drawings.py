@@ -11,12 +11,12 @@ from vaccine_swift.drift.two_sample_content import or_nan
 from vaccine_swift.drift.windows_content import most_evident
 from vaccine_swift.pages import scales
 from vaccine_swift.pages.drawing import Curve, Drawing, Point
+from vaccine_swift.pages.style import SERIES
 
 __all__ = ["DRAWINGS"]
 
 Content = Mapping[str, Any]
 
-_STYLES: Final = ("a", "b", "c", "d", "e")
 _MOST_LINES: Final = 10
 _MOST_TICKS: Final = 5
 _LONGEST_TICK: Final = 11
@@ -67,8 +67,8 @@ def _curves(
 ) -> list[Curve]:
     curves = []
     for place, line in enumerate(most_evident(content, _MOST_LINES)):
-        style = _STYLES[place % len(_STYLES)]
-        style += " dashed" if place >= len(_STYLES) else ""
+        style = SERIES[place % len(SERIES)]
+        style += " dashed" if place >= len(SERIES) else ""
         entries = [window["lines"][line] for window in content["windows"]]
         points = tuple(
             Point(step, value(entry), note=content["windows"][step]["name"])

@@ -6,7 +6,7 @@ from typing import Final
 
 from vaccine_swift.pages.heat import GRADIENT
 
-__all__ = ["COLOURS", "STYLE"]
+__all__ = ["COLOURS", "SERIES", "STYLE"]
 
 # Lines use Okabe and Ito's colours, "Color Universal Design" (2008), and a dark brown,
 # which people with any form of colour blindness tell apart; the dark page has lighter
@@ -20,6 +20,9 @@ COLOURS: Final = {
     "quiet": "#5c6675",
 }
 """Colours of the line styles on a light page."""
+
+SERIES: Final = ("a", "b", "c", "d", "e")
+"""The line styles of series, in the order in which they take them."""
 
 _LINES: Final = ";".join(f"--{name}:{colour}" for name, colour in COLOURS.items())
 _LIGHT: Final = f"""--page:#f6f7f9;--card:#fff;--ink:#1b2330;--soft:#5c6675;
