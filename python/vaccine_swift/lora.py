@@ -8,10 +8,15 @@ import numbers
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.lora_expressions import check_expression, matched
+from vaccine_swift.lora_patterns import (
+    MAX_RANK,
+    by_pattern,
+    normal_pattern,
+    plain_number,
+)
 from vaccine_swift.lora_targets import (
     TARGET_MODULES,
     AllLinear,
@@ -23,8 +28,6 @@ from vaccine_swift.lora_targets import (
 )
 
 __all__ = ["TARGET_MODULES", "AdaptedModule", "LoRAConfig"]
-
-_MAX_RANK: Final = 2**31 - 1
 
 
 class AdaptedModule(NamedTuple):
@@ -101,7 +104,7 @@ class LoRAConfig:
     layers_to_transform: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        check_range("r", self.r, minimum=1, maximum=_MAX_RANK, integer=True)
+        check_range("r", self.r, minimum=1, maximum=MAX_RANK, integer=True)
         check_range("lora_alpha", self.lora_alpha, above=0)
         check_range("lora_dropout", self.lora_dropout, minimum=0, maximum=0.5)
         if not isinstance(self.use_rslora, bool):
@@ -110,11 +113,11 @@ class LoRAConfig:
             )
         changes: dict[str, Any] = {
             "r": int(self.r),
-            "lora_alpha": _plain(self.lora_alpha),
+            "lora_alpha": plain_number(self.lora_alpha),
             "lora_dropout": float(self.lora_dropout),
             "target_modules": normal_targets(self.target_modules),
-            "rank_pattern": _pattern("rank_pattern", self.rank_pattern),
-            "alpha_pattern": _pattern("alpha_pattern", self.alpha_pattern),
+            "rank_pattern": normal_pattern("rank_pattern", self.rank_pattern),
+            "alpha_pattern": normal_pattern("alpha_pattern", self.alpha_pattern),
             "exclude_modules": normal_exclusions(self.exclude_modules),
             "layers_to_transform": _layers(self.layers_to_transform),
         }
@@ -174,8 +177,8 @@ class LoRAConfig:
                 f"target_modules: no module of the model is among "
                 f"{self.target_modules!r}; it has {', '.join(kinds_of(names))}"
             )
-        ranks = _by_pattern("rank_pattern", self.rank_pattern, names)
-        alphas = _by_pattern("alpha_pattern", self.alpha_pattern, names)
+        ranks = by_pattern("rank_pattern", self.rank_pattern, names)
+        alphas = by_pattern("alpha_pattern", self.alpha_pattern, names)
         found = {}
         for name in chosen:
             rank = int(ranks.get(name, self.r))
@@ -253,41 +256,6 @@ class LoRAConfig:
                     f"target_modules: the model has no module {target!r}; it has "
                     f"{', '.join(kinds)}.{nearest(target, kinds)}"
                 )
-
-
-def _by_pattern(
-    argument: str, pattern: Mapping[str, float], names: tuple[str, ...]
-) -> dict[str, float]:
-    """Of the names that a key means, the value of the first such."""
-    found: dict[str, float] = {}
-    meant_by = matched(argument, tuple(pattern), names, ending=True)
-    for value, own in zip(pattern.values(), meant_by, strict=True):
-        for name in own:
-            found.setdefault(name, value)
-    return found
-
-
-def _plain(value: float) -> float:
-    return int(value) if isinstance(value, numbers.Integral) else float(value)
-
-
-def _pattern(name: str, pattern: Any) -> dict[str, Any]:
-    if pattern is None:
-        return {}
-    if not isinstance(pattern, Mapping):
-        raise TypeError(f"{name} must be a mapping, got {pattern!r}")
-    whole = name == "rank_pattern"
-    for key, value in pattern.items():
-        if not isinstance(key, str):
-            raise TypeError(f"{name} must have strings as keys, got {key!r}")
-        check_expression(name, key, ending=True)
-        if whole:
-            check_range(
-                f"{name}[{key!r}]", value, minimum=1, maximum=_MAX_RANK, integer=True
-            )
-        else:
-            check_range(f"{name}[{key!r}]", value, above=0)
-    return {key: _plain(value) for key, value in pattern.items()}
 
 
 def _layers(layers: Any) -> tuple[int, ...] | None:
