@@ -15,6 +15,11 @@ from vaccine_swift.checkpoints.peft import read_adapter, write_adapter
 from vaccine_swift.checkpoints.tensors import check_tensors
 from vaccine_swift.families import family_of
 from vaccine_swift.lora import AdaptedModule, LoRAConfig
+from vaccine_swift.models.adapted_maps import (
+    adapted_modules,
+    factor_shapes,
+    linear_maps,
+)
 from vaccine_swift.models.base import ModelBase
 from vaccine_swift.models.core_weights import merged_numbers
 from vaccine_swift.models.joined import joined
@@ -84,7 +89,7 @@ class Adapters(ModelBase):
                 "the model has an adapter already; call merge_adapter, freeze_adapter "
                 "or remove_adapter first"
             )
-        self._add(config, self._adapted_modules(config), seed=int(seed))
+        self._add(config, adapted_modules(config, self._linear_maps()), seed=int(seed))
 
     def load_adapter(self, directory: str | Path) -> None:
         """Load an adapter that PEFT or this package saved, in place of the trained one.
@@ -107,11 +112,12 @@ class Adapters(ModelBase):
             model stays as it was.
         """
         config, weights = read_adapter(Path(directory))
+        maps = self._linear_maps()
         try:
-            modules = self._adapted_modules(config, strict=False)
+            modules = adapted_modules(config, maps, strict=False)
         except ValueError as error:
             raise ValueError(f"{directory}: {error}") from error
-        shapes = self._adapter_shapes(modules)
+        shapes = factor_shapes(modules, maps)
         check_tensors(weights, shapes)
         state = {name: weights.read(name) for name in shapes}
         for name, values in state.items():
@@ -120,7 +126,7 @@ class Adapters(ModelBase):
             _core.check_mapped(values)
         if self._adapter is not None:
             self.remove_adapter()
-        self._add(config.simplified(self._linear_maps()), modules, seed=0)
+        self._add(config.simplified(maps), modules, seed=0)
         for name, values in state.items():
             self._model.write("adapter", name, values)
 
@@ -277,35 +283,4 @@ class Adapters(ModelBase):
         self._adapter = config
 
     def _linear_maps(self) -> dict[str, tuple[int, ...]]:
-        """Names and shapes [out, in] of the linear maps of all layers."""
-        return {
-            name.removesuffix(".weight"): shape
-            for name, shape in self._shapes("weight").items()
-            if len(shape) == 2 and any(part.isdecimal() for part in name.split("."))
-        }
-
-    def _adapted_modules(
-        self, config: LoRAConfig, *, strict: bool = True
-    ) -> dict[str, AdaptedModule]:
-        maps = self._linear_maps()
-        modules = config.modules(maps, strict=strict)
-        for name, module in modules.items():
-            if module.rank > min(maps[name]):
-                raise ValueError(
-                    f"r must be at most {min(maps[name])}, the smaller side of "
-                    f"{name}.weight, got {module.rank}"
-                )
-        return modules
-
-    def _adapter_shapes(
-        self, modules: Mapping[str, AdaptedModule]
-    ) -> dict[str, tuple[int, ...]]:
-        """PEFT names and shapes of the factors of adapted linear maps."""
-        maps = self._linear_maps()
-        shapes: dict[str, tuple[int, ...]] = {}
-        for name, module in modules.items():
-            outputs, inputs = maps[name]
-            prefix = f"base_model.model.{name}"
-            shapes[f"{prefix}.lora_A.weight"] = (module.rank, inputs)
-            shapes[f"{prefix}.lora_B.weight"] = (outputs, module.rank)
-        return shapes
+        return linear_maps(self._shapes("weight"))
