@@ -124,12 +124,12 @@ def test_a_folder_in_use_is_refused_on_every_rank(tmp_path) -> None:
 
 
 def test_a_disk_that_refuses_ends_all_ranks(tmp_path, monkeypatch) -> None:
-    from vaccine_swift.training import run as loop
+    from vaccine_swift.training import run_checkpoints
 
     def full(*args: Any, **kwargs: Any) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(loop, "write_checkpoint", full)
+    monkeypatch.setattr(run_checkpoints, "write_checkpoint", full)
     arguments = {"save_strategy": "steps", "save_steps": 4}
     errors = errors_on_ranks(3, lambda rank: run(tmp_path, rank, arguments=arguments))
     assert isinstance(errors[0], OSError)

@@ -6,23 +6,22 @@ import itertools
 import math
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy.typing as npt
 
 from vaccine_swift.batches import Batch
 from vaccine_swift.training.best import record_best
-from vaccine_swift.training.checkpoint import Checkpoint, run_id, write_checkpoint
 from vaccine_swift.training.estimate import Estimate, estimated
-from vaccine_swift.training.folder import remove_oldest
 from vaccine_swift.training.optimiser import Optimiser
 from vaccine_swift.training.position import Position
+from vaccine_swift.training.run_checkpoints import RunCheckpoints
 from vaccine_swift.training.schedule import schedule_factor
 from vaccine_swift.training.state import TrainerControl, TrainerState
 
 if TYPE_CHECKING:
     from vaccine_swift.files.locks import Lock
+    from vaccine_swift.training.checkpoint import Checkpoint
     from vaccine_swift.training.host import Host
     from vaccine_swift.training.sampling import Plan, Survey
     from vaccine_swift.training.streams import MethodState
@@ -67,14 +66,14 @@ class Run:
         lock: Lock | None,
     ) -> None:
         self.optimiser = Optimiser(trainer.model, trainer.args)
+        self.checkpoints = RunCheckpoints(
+            trainer, self.optimiser, run, identity, method_state, lock
+        )
         self.position = Position()
         self._trainer = trainer
         self._plan = plan
         self._data = data
-        self._run = run
-        self._identity = identity
         self._method_state = method_state
-        self._lock = lock
         self._warmup = identity.get("warmup_steps", 0)
         state = TrainerState()
         if checkpoint:
@@ -115,17 +114,6 @@ class Run:
             return None
         done = self._trainer.state.global_step
         return estimated(self._trainer, self._plan, self._data, done)
-
-    def best_checkpoint(self) -> Path | None:
-        """The checkpoint of the best evaluation, also where `output_dir` has moved."""
-        best = self._trainer.state.best_model_checkpoint
-        if best is None:
-            return None
-        here = Path(self._trainer.args.output_dir, Path(best).name)
-        for path in (here, Path(best)):
-            if run_id(path) == self._run:
-                return path
-        return here
 
     def speed(self, seconds: float) -> dict[str, float]:
         """Throughput of the steps that this process did."""
@@ -260,43 +248,6 @@ class Run:
             elif is_best and args.load_best_model_at_end:
                 trainer.control.should_save = True
         if trainer.control.should_save:
-            self._save()
+            self.checkpoints.save(self.position)
             trainer.fire("on_save")
         trainer.ranks.agree(trainer.control)
-
-    def _save(self) -> None:
-        trainer, state, position = self._trainer, self._trainer.state, self.position
-        path = Path(trainer.args.output_dir, f"checkpoint-{state.global_step}")
-        if state.best_global_step == state.global_step:
-            state.best_model_checkpoint = str(path)
-        at_the_end = state.global_step >= state.max_steps
-        position.should_training_stop = (
-            trainer.control.should_training_stop and not at_the_end
-        )
-        position.should_epoch_stop = trainer.control.should_epoch_stop
-        state.stateful_callbacks = trainer.callbacks.states()
-        trainer.ranks.align()
-        with trainer.ranks.together():
-            if self._lock is not None:
-                self._write(path, self._lock)
-
-    def _write(self, path: Path, lock: Lock) -> None:
-        """Write a checkpoint, and remove those that are not to be kept."""
-        trainer, state = self._trainer, self._trainer.state
-        lock.ensure()
-        write_checkpoint(
-            path,
-            model=trainer.model,
-            optimiser=self.optimiser,
-            state=state,
-            position=self.position,
-            method_state=self._method_state,
-            args=trainer.args,
-            run=self._run,
-            identity=self._identity,
-        )
-        if trainer.args.save_total_limit:
-            keep = {path}
-            if trainer.args.load_best_model_at_end and state.best_model_checkpoint:
-                keep.add(path.parent / Path(state.best_model_checkpoint).name)
-            remove_oldest(path.parent, self._run, trainer.args.save_total_limit, keep)

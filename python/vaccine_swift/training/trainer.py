@@ -267,7 +267,7 @@ class Trainer(Host):
                 print(estimate, file=sys.stdout if is_printed else sys.stderr)
 
     def _finish(self, run: Run, seconds: float) -> TrainOutput:
-        best = run.best_checkpoint()
+        best = run.checkpoints.best()
         if self.args.load_best_model_at_end and best is not None:
             Checkpoint.read(best).restore_adapter(self.model)
         loss = run.position.loss_sum / max(1, self.state.global_step)
