@@ -5,93 +5,8 @@
 #include "arguments.h"
 #include "batch.h"
 #include "buffer.h"
-#include "inputs.h"
 #include "model.h"
-
-// MARK: - What a pass is asked to do
-
-static const char *const perturbations[] = {
-    [VACCINE_PERTURBATION_NONE] = "none",
-    [VACCINE_PERTURBATION_WORST] = "worst",
-    [VACCINE_PERTURBATION_GAUSSIAN] = "gaussian",
-    [VACCINE_PERTURBATION_GIVEN] = "given",
-    [VACCINE_PERTURBATION_SCALED] = "scaled",
-    NULL,
-};
-
-static const char *const scopes[] = {
-    [VACCINE_NORM_CHOSEN] = "chosen",
-    [VACCINE_NORM_ALL] = "all",
-    NULL,
-};
-
-// Arrays that a perturbation refers to; starts zeroed.
-typedef struct PerturbationInput {
-    Input layers, values;
-} PerturbationInput;
-
-// Arrays that the terms of a loss refer to; starts zeroed.
-typedef struct TermsInput {
-    Input weights, reference;
-} TermsInput;
-
-static void terms_release(TermsInput *input) {
-    input_release(&input->weights);
-    input_release(&input->reference);
-}
-
-static void perturbation_release(PerturbationInput *input) {
-    input_release(&input->layers);
-    input_release(&input->values);
-}
-
-// NULL and None mean that an argument was left out.
-static bool is_given(PyObject *value) { return value != NULL && value != Py_None; }
-
-static bool seeds(PyObject *seed, PyObject *stream, PyObject *draw, VaccinePassOptions *options) {
-    return argument_uint64(seed, "seed", &options->seed)
-        && argument_uint64(stream, "stream", &options->stream)
-        && argument_uint64(draw, "draw", &options->draw);
-}
-
-static bool perturbation_input(PyObject *kind, PyObject *rho, PyObject *norm, PyObject *variance,
-    PyObject *factor, PyObject *layers, PyObject *values, PerturbationInput *input,
-    VaccinePerturbation *result) {
-    int choice = VACCINE_PERTURBATION_NONE, scope = VACCINE_NORM_CHOSEN;
-    if (!argument_choice(kind, "perturbation", perturbations, &choice)
-        || !argument_double(rho, "rho", &result->rho)
-        || !argument_choice(norm, "norm", scopes, &scope)
-        || !argument_double(variance, "variance", &result->variance)
-        || !argument_double(factor, "factor", &result->factor)
-        || (is_given(layers) && !input_integers(layers, "layers", &input->layers))
-        || (is_given(values) && !input_floats(values, "values", 3, 3, &input->values)))
-        return false;
-    result->kind = (VaccinePerturbationKind)choice;
-    result->norm = (VaccineNormScope)scope;
-    if (is_given(layers)) result->layers = input_as_integers(&input->layers);
-    if (is_given(values)) {
-        result->values = input->values.values;
-        result->count = input->values.count;
-    }
-    return true;
-}
-
-static bool terms_input(PyObject *weights, PyObject *reference, PyObject *reference_weight,
-    TermsInput *input, VaccinePassOptions *options) {
-    if ((is_given(weights) && !input_floats(weights, "token_weights", 1, 1, &input->weights))
-        || (is_given(reference) && !input_floats(reference, "reference", 2, 2, &input->reference))
-        || !argument_double(reference_weight, "reference_weight", &options->reference_weight))
-        return false;
-    if (is_given(weights)) {
-        options->token_weights = input->weights.values;
-        options->token_weight_count = input->weights.count;
-    }
-    if (is_given(reference)) {
-        options->reference = input->reference.values;
-        options->reference_count = input->reference.count;
-    }
-    return true;
-}
+#include "pass_inputs.h"
 
 // MARK: - Passes
 
@@ -135,7 +50,7 @@ PyObject *model_forward_backward(ModelObject *self, PyObject *args, PyObject *ke
             names, &input_ids, &labels, &offsets, &kind, &rho, &norm, &variance, &factor, &layers,
             &values, &token_weights, &reference, &reference_weight, &weight, &seed, &stream, &draw,
             &first, &taken)
-        || !seeds(seed, stream, draw, &options)
+        || !pass_seeds(seed, stream, draw, &options)
         || !argument_double(weight, "weight", &options.weight))
         return NULL;
     const int32_t count = self->sizes.layer_count;
@@ -175,7 +90,7 @@ PyObject *model_attention_gradients(ModelObject *self, PyObject *args, PyObject 
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO|$OOOOOOOO:attention_gradients", names,
             &input_ids, &labels, &offsets, &token_weights, &reference, &reference_weight, &seed,
             &stream, &draw, &first, &taken)
-        || !seeds(seed, stream, draw, &options))
+        || !pass_seeds(seed, stream, draw, &options))
         return NULL;
     const int32_t count = self->sizes.layer_count;
     double loss, *norms = calloc((size_t)count, sizeof *norms);
@@ -200,46 +115,6 @@ PyObject *model_attention_gradients(ModelObject *self, PyObject *args, PyObject 
 
 // MARK: - A caller's loss
 
-// The number of each name in `tuple`; free the result.
-static int32_t *kinds_of(PyObject *tuple, Py_ssize_t count) {
-    int32_t *kinds = calloc((size_t)count + 1, sizeof *kinds);
-    if (kinds == NULL) PyErr_NoMemory();
-    for (Py_ssize_t i = 0; kinds != NULL && i < count; i++) {
-        int choice;
-        if (!argument_choice(PyTuple_GetItem(tuple, i), "states", hidden_state_names, &choice)) {
-            free(kinds);
-            return NULL;
-        }
-        kinds[i] = choice;
-    }
-    return kinds;
-}
-
-// Arrays of a caller's gradients; starts zeroed.
-typedef struct GradientInput {
-    Input layers, values, logits;
-} GradientInput;
-
-static void gradient_release(GradientInput *input) {
-    input_release(&input->layers);
-    input_release(&input->values);
-    input_release(&input->logits);
-}
-
-static bool gradient_input(PyObject *layers, PyObject *values, PyObject *logits,
-    GradientInput *input, VaccineCallerGradients *result) {
-    if ((is_given(layers) && !input_integers(layers, "layers", &input->layers))
-        || (is_given(values) && !input_floats(values, "gradients", 3, 3, &input->values))
-        || (is_given(logits) && !input_floats(logits, "logits", 2, 2, &input->logits)))
-        return false;
-    result->layers = input_as_integers(&input->layers);
-    result->values = input->values.values;
-    result->state_count = input->values.count;
-    result->logits = is_given(logits) ? input->logits.values : NULL;
-    result->logit_count = input->logits.count;
-    return true;
-}
-
 PyObject *model_backward_from(ModelObject *self, PyObject *args, PyObject *keywords) {
     static char *names[] = {"input_ids", "labels", "offsets", "states", "layers", "gradients",
         "logits", "seed", "stream", "draw", "first_sequence", "sequence_count", NULL};
@@ -250,13 +125,13 @@ PyObject *model_backward_from(ModelObject *self, PyObject *args, PyObject *keywo
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO|$OOOOOOOOO:backward_from", names,
             &input_ids, &labels, &offsets, &states, &layers, &values, &logits, &seed, &stream,
             &draw, &first, &taken)
-        || !seeds(is_given(seed) ? seed : NULL, stream, draw, &options))
+        || !pass_seeds(is_given(seed) ? seed : NULL, stream, draw, &options))
         return NULL;
     PyObject *tuple = states == NULL ? PyTuple_New(0)
                                      : argument_sequence(states, "states", "a sequence of str");
     if (tuple == NULL) return NULL;
     const Py_ssize_t count = PyTuple_Size(tuple);
-    int32_t *kinds = kinds_of(tuple, count);
+    int32_t *kinds = state_kinds(tuple, count);
     Py_DECREF(tuple);
     if (kinds == NULL) return NULL;
     BatchInput batch = {0};
