@@ -68,9 +68,11 @@ package final class TrainingSession {
         frozen = present.map(wanted.contains)
     }
 
-    /// After a change of the adapter, to which all state belongs.
+    /// After a change of the adapter, to which all state belongs. The memory of ε goes, as the decoder's
+    /// own for training does.
     package func adapterChanged() {
         forget()
+        memory = nil
         frozen = []
     }
 

@@ -58,6 +58,17 @@ import _TestSupport
         #expect(session.perturbationRoom == 60)
     }
 
+    @Test func anotherAdapterFindsNoMemoryOfAPerturbation() throws {
+        let session = TrainingSession(try randomDecoder())
+        let batch = try randomBatch([20, 9])
+        let expected = try step(session, batch, .worst(rho: 2)).loss
+        session.adapterChanged()
+        #expect(session.perturbationRoom == 0)
+        #expect(session.states(.perturbations) == nil)
+        #expect(try step(session, batch, .worst(rho: 2)).loss == expected)
+        #expect(session.perturbationRoom == batch.tokenCount)
+    }
+
     @Test func noTokenAfterTheLastTargetIsPerturbed() throws {
         let model = try randomDecoder()
         let session = TrainingSession(model)
