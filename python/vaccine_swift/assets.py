@@ -7,7 +7,6 @@ run.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from vaccine_swift.files import new_file
+from vaccine_swift.files.checksums import file_sha256
 from vaccine_swift.files.stages import stage_in
 
 __all__ = ["cache_directory", "fetch_movie_snippets", "fetch_smollm2"]
@@ -75,8 +75,6 @@ _MOVIE_SNIPPETS: Final = _Asset(
     size=1_383_098,
     content_sha256="c8293b0d942e90e223ea2c0955d969040d1a1be514a978b9af0698940bd13350",
 )
-_verified: Final[set[tuple[int, ...]]] = set()
-"""Files whose hash this process has computed, as they were on the disk."""
 
 
 def cache_directory() -> Path:
@@ -217,25 +215,14 @@ class __legacy__:
 
 
 def _is_whole(file: Path, asset: _Asset) -> bool:
-    """Whether a cached file is what the package has; hashed once by each process."""
-    status = file.stat()
-    if status.st_size != asset.size:
-        return False
-    state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-    if state not in _verified:
-        if _digest(file) != asset.content_sha256:
-            return False
-        _verified.add(state)
-    return True
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Whether a cached file is what the package has."""
+    return (
+        file.stat().st_size == asset.size and file_sha256(file) == asset.content_sha256
+    )
 
 
 def _check(archive: Path, sha256: str) -> None:
-    digest = _digest(archive)
+    digest = file_sha256(archive)
     if digest != sha256:
         raise ValueError(
             f"{archive}: SHA-256 must be {sha256}, got {digest}; delete the file and "

@@ -1,19 +1,68 @@
-"""The SHA-256 of every file of a directory, in the form that ``sha256sum -c`` reads."""
+"""The SHA-256 of files; of those of a directory as ``sha256sum -c`` reads it."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import time
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from vaccine_swift.files import write_text
 
-__all__ = ["CHECKSUMS", "verify_checksums", "write_checksums"]
+__all__ = ["CHECKSUMS", "file_sha256", "verify_checksums", "write_checksums"]
 
 CHECKSUMS: Final = "SHA256SUMS"
 _LINE: Final = re.compile(r"([0-9a-f]{64})  ([^/]+)")
+_TICK: Final = 20_000_000
+"""Nanoseconds within which two changes may get the same time."""
+
+
+class _State(NamedTuple):
+    """A file on the disk, as far as it tells without being read."""
+
+    inode: tuple[int, int]
+    size: int
+    modified: int
+    changed: int
+
+
+_known: Final[dict[_State, str]] = {}
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, 64 hexadecimal digits.
+
+    Each process reads a file once for it, and again when the file was changed or
+    replaced, which its inode, its size and its times tell. A file that was changed just
+    now is read each time: another change might leave its times as they are.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be read.
+    """
+    with path.open("rb") as file:
+        before = _state(file.fileno())
+        if before in _known:
+            return _known[before]
+        settled = time.time_ns() - before.changed > _TICK
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        if settled and _state(file.fileno()) == before:
+            _known[before] = found
+        return found
+
+
+def _state(descriptor: int) -> _State:
+    status = os.fstat(descriptor)
+    return _State(
+        (status.st_dev, status.st_ino),
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
 
 
 def write_checksums(directory: Path) -> None:

@@ -13,6 +13,7 @@ from vaccine_swift import assets
 from vaccine_swift._arguments import check_range
 from vaccine_swift.data.exchanges import read_exchanges
 from vaccine_swift.data.ordering import shuffled, spread
+from vaccine_swift.files.checksums import file_sha256
 from vaccine_swift.machine.threads import show_config
 from vaccine_swift.models.engine_choice import EngineChoice
 from vaccine_swift.models.loading import available_dtype
@@ -198,6 +199,5 @@ def _digest_of_files(path: Path) -> str:
         files = sorted(file for each in _MODEL_FILES for file in path.glob(each))
     total = hashlib.sha256()
     for file in files:
-        with file.open("rb") as content:
-            total.update(hashlib.file_digest(content, "sha256").digest())
+        total.update(bytes.fromhex(file_sha256(file)))
     return total.hexdigest()
