@@ -96,7 +96,9 @@ test-lowest: $(DEV)/installed  ## Test with the lowest versions of all dependenc
 		-k "not (list_view or wrong_type_names_file_and_key)" \
 		python/tests/test_golden.py python/tests/test_laws.py python/tests/test_peft.py \
 		python/tests/test_peft_modules.py python/tests/test_gguf.py \
-		python/tests/test_gguf_wrong.py python/tests/test_tokenizer.py python/tests/test_data_files.py \
+		python/tests/test_gguf_wrong.py python/tests/test_data_files.py \
+		python/tests/test_tokenizer.py python/tests/test_tokenizer_saved.py \
+		python/tests/test_tokenizer_templates.py \
 		python/tests/test_gguf_families.py python/tests/test_chat_templates.py \
 		python/tests/test_drift_files.py python/tests/test_drift_file_columns.py \
 		python/tests/test_drift_report.py python/tests/test_drift_streams_memory.py \

@@ -23,6 +23,7 @@ def main() -> int:
         [
             *(sys.executable, "-m", "pytest", "-m", "reference"),
             str(TESTS / "reference" / "test_torch_engine.py"),
+            str(TESTS / "reference" / "test_torch_results.py"),
         ],
         env=os.environ | {"VACCINE_DEVICE": "cuda"},
         check=False,

@@ -1,60 +1,28 @@
-"""Weights held in GGUF blocks: what they compute, and what is refused."""
+"""Weights held in GGUF blocks compute what their numbers compute."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import checkpoint_files as files
 import gguf
 import numpy as np
 import pytest
 import small_models
+from quantised_files import SUPER, write
 
 import vaccine_swift as vs
-from vaccine_swift import _core
 from vaccine_swift.checkpoints.gguf import GGUFFile
 from vaccine_swift.models import core_weights
 
 SMALL = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"]
-SUPER = ["Q4_K", "Q5_K", "Q6_K"]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "model.gguf"
-
-
-def random_blocks(kind: str, rows: int, columns: int, seed: int) -> np.ndarray:
-    """Every code random; scales are float16 numbers near 0.01, with both signs."""
-    generator = np.random.default_rng(seed)
-    block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]]
-    raw = generator.integers(0, 256, (rows, columns // block, size), dtype=np.uint8)
-    scales = {"Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208]}
-    scales |= {"Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2]}
-    small = 1e-4 if kind in SUPER else 0.01
-    for place in scales[kind]:
-        values = generator.normal(0, small, raw.shape[:2]).astype(np.float16)
-        raw[:, :, place : place + 2] = values[..., None].view(np.uint8)
-    return raw.reshape(rows, -1)
-
-
-def write(path: Path, kind: str, *, tied: bool = True, **changes: Any) -> Path:
-    """A file whose matrices are all of one kind."""
-    config = files.gguf_config(tie_word_embeddings=tied, **changes)
-    weights = files.random_weights(config)
-    if kind in ("F32", "F16", "BF16"):
-        return files.write_gguf(path, config, weights, quantization=kind)
-    extra = {}
-    for seed, (name, values) in enumerate(list(weights.items())):
-        if values.ndim == 2:
-            raw = random_blocks(kind, *values.shape, seed)
-            extra[files.gguf_name(name)] = (raw, gguf.GGMLQuantizationType[kind])
-            del weights[name]
-    metadata = files.tokenizer_metadata()
-    return files.write_gguf(path, config, weights, extra=extra, metadata=metadata)
 
 
 def both(path: Path) -> tuple[vs.CausalLM, vs.CausalLM]:
@@ -205,119 +173,3 @@ def test_blocks_in_memory_outlive_a_file_that_is_cut_short(path: Path) -> None:
     command = [sys.executable, "-c", script, str(path), words]
     assert subprocess.run(command, check=False).returncode == 0
     np.testing.assert_array_equal(np.load(f"{path}.npy"), expected)
-
-
-def test_blocks_that_do_not_fit_are_refused_before_they_are_read(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(path, "Q8_0")
-    monkeypatch.setattr("vaccine_swift._core.available_memory", lambda: 1000)
-    with pytest.raises(MemoryError, match=r"model\.gguf: its blocks take .*memory_map"):
-        vs.CausalLM.from_pretrained(path, dtype="gguf", memory_map=False)
-    vs.CausalLM.from_pretrained(path, dtype="gguf")
-
-
-def test_a_type_that_is_not_held_is_named_with_the_alternatives(path: Path) -> None:
-    config = files.gguf_config(hidden_size=256, intermediate_size=256)
-    weights = files.random_weights(config)
-    del weights["model.layers.0.mlp.up_proj.weight"]
-    kind = gguf.GGMLQuantizationType.Q2_K
-    raw = np.zeros((256, 84), np.uint8)
-    files.write_gguf(path, config, weights, extra={"blk.0.ffn_up.weight": (raw, kind)})
-    with pytest.raises(
-        ValueError, match=r"up_proj\.weight is Q2_K.*Q8_0, Q4_0, Q4_1.*dtype='float32'"
-    ):
-        vs.CausalLM.from_pretrained(path, dtype="gguf")
-    assert vs.CausalLM.from_pretrained(path).dtype == "float32"
-
-
-@pytest.mark.parametrize("kind", ["Q4_0", "Q4_1", "Q8_0", "Q5_1", "F16", "F32"])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_number_that_is_not_finite_is_refused_by_name(
-    path: Path, kind: str, value: float
-) -> None:
-    config = files.gguf_config()
-    weights = files.random_weights(config)
-    del weights["model.layers.1.mlp.down_proj.weight"]
-    writer_type = gguf.GGMLQuantizationType[kind]
-    raw = gguf.quantize(np.ones((32, 64), np.float32), writer_type)
-    raw = raw.view(np.uint8).reshape(32, -1).copy()
-    width = 4 if kind == "F32" else 2
-    number = np.array([value], np.float32 if kind == "F32" else np.float16)
-    raw[7, :width] = number.view(np.uint8)
-    stored = raw.view({"F16": np.float16, "F32": np.float32}.get(kind, np.uint8))
-    files.write_gguf(
-        path, config, weights, extra={"blk.1.ffn_down.weight": (stored, writer_type)}
-    )
-    with pytest.raises(ValueError, match=r"model\.gguf: .*down_proj\.weight: .*NaN"):
-        vs.CausalLM.from_pretrained(path, dtype="gguf")
-
-
-def test_a_file_that_ends_early_is_refused(path: Path) -> None:
-    write(path, "Q4_0")
-    data = path.read_bytes()
-    for size in (len(data) - 200, len(data) // 2, 100):
-        path.write_bytes(data[:size])
-        with pytest.raises(ValueError, match=r"model\.gguf: truncated or corrupt"):
-            vs.CausalLM.from_pretrained(path, dtype="gguf")
-
-
-NAME = "model.layers.0.mlp.up_proj.weight"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "words"),
-    [
-        ((NAME, "Q4_0", np.zeros((64, 17), np.uint8)), ValueError, "18 bytes, got 17"),
-        ((NAME, "Q4_0", np.zeros((63, 18), np.uint8)), ValueError, "64 rows, got 63"),
-        ((NAME, "Q4_K", np.zeros((64, 144), np.uint8)), ValueError, "no whole number"),
-        ((NAME, "IQ1_S", np.zeros((64, 18), np.uint8)), ValueError, "type IQ1_S"),
-        ((NAME, "Q4_0", np.zeros((64, 18), np.int16)), ValueError, "2-D array of uint"),
-        ((NAME, "Q4_0", np.zeros(64 * 18, np.uint8)), ValueError, "2-D array of uint8"),
-        (
-            (NAME, "Q4_0", np.zeros((64, 36), np.uint8)[:, ::2]),
-            ValueError,
-            "2-D array of uint8",
-        ),
-        ((NAME, "Q4_0", [[1]]), TypeError, "blocks must be a numpy array"),
-        (("x", "Q4_0", np.zeros((64, 18), np.uint8)), ValueError, "no weight tensor"),
-        (
-            ("model.norm.weight", "F32", np.zeros((1, 128), np.uint8)),
-            RuntimeError,
-            "held as numbers",
-        ),
-        (
-            (NAME, "Q4_0", np.zeros((64, 18), np.uint8), np.arange(63)),
-            ValueError,
-            "order must be 64 row numbers",
-        ),
-        (
-            (NAME, "Q4_0", np.zeros((64, 18), np.uint8), np.arange(64) - 1),
-            ValueError,
-            "order must be 64 row numbers",
-        ),
-    ],
-)
-def test_the_core_refuses_blocks_that_do_not_fit(
-    arguments: tuple[Any, ...], error: type[Exception], words: str
-) -> None:
-    model = vs.quantize(small_models.small())
-    before = model.logits(small_models.IDS)
-    with pytest.raises(error, match=words):
-        model.core.lend(*arguments)
-    np.testing.assert_array_equal(model.logits(small_models.IDS), before)
-
-
-def test_the_core_neither_overwrites_blocks_nor_fails_without_them() -> None:
-    model = vs.quantize(small_models.small())
-    with pytest.raises(RuntimeError, match="GGUF blocks"):
-        model.core.write("weight", NAME, np.zeros((64, 32), np.float32))
-    with pytest.raises(RuntimeError, match="GGUF blocks"):
-        model.core.initialise(0)
-    empty = _core.Model(model.core.configuration)
-    assert not np.asarray(empty.read("weight", NAME)).any()
-    with pytest.raises(ValueError, match="missing tensors"):
-        empty.check_complete()
-    numbers = small_models.small()
-    with pytest.raises(RuntimeError, match="held as numbers"):
-        numbers.core.lend(NAME, "Q4_0", np.zeros((64, 18), np.uint8))

@@ -9,7 +9,7 @@ from typing import Any
 import checkpoint_files as files
 import pytest
 import sentencepiece_models as spm
-from test_tokenizer import GOLDEN
+from gguf_tokenizers import GOLDEN
 from varied_strings import varied_strings
 
 import vaccine_swift as vs
