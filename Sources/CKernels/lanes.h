@@ -38,15 +38,37 @@ INLINE Lanes multiply_add(Lanes a, Lanes b, Lanes sum) {
     return __builtin_elementwise_fma(a, b, sum);
 }
 
+typedef float Four __attribute__((vector_size(16), aligned(4)));
+
+INLINE void store_four(Four lanes, float *to) { *(Four *)to = lanes; }
+
 // The sum of the lanes: halves are added to halves.
 INLINE float total(Lanes x) {
     typedef float Eight __attribute__((vector_size(32)));
-    typedef float Four __attribute__((vector_size(16)));
     const Eight eight = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7)
         + __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
     const Four four = __builtin_shufflevector(eight, eight, 0, 1, 2, 3)
         + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
     return (four[0] + four[2]) + (four[1] + four[3]);
+}
+
+// The sums of four, each as `total` makes it.
+INLINE Four totals(Lanes a, Lanes b, Lanes c, Lanes d) {
+#define HALVES(x, y)                                                                               \
+    (__builtin_shufflevector(x, y, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)         \
+        + __builtin_shufflevector(                                                                 \
+            x, y, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+    const Lanes ab = HALVES(a, b), cd = HALVES(c, d);
+#undef HALVES
+    const Lanes quarters
+        = __builtin_shufflevector(ab, cd, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+        + __builtin_shufflevector(
+            ab, cd, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    const Lanes pairs = quarters
+        + __builtin_shufflevector(
+            quarters, quarters, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    return __builtin_shufflevector(pairs, pairs, 0, 4, 8, 12)
+        + __builtin_shufflevector(pairs, pairs, 1, 5, 9, 13);
 }
 
 #endif

@@ -6,8 +6,6 @@
 #include "low_rank_variants.h"
 
 enum { ROWS = 4, RANKS = 4 };
-// Rows of the second factor that are fetched ahead, on the first way through it.
-enum { AHEAD = 16 };
 
 static const uint64_t golden = 0x9E3779B97F4A7C15;
 
@@ -61,8 +59,6 @@ INLINE void project_tile(const int rows, const int ranks, VaccineMatrix x, ptrdi
     VaccineMatrix a, ptrdiff_t j, float scale, VaccineMatrix u) {
     const float *from = x.values + t * x.stride, *factor = a.values + j * a.stride;
     Lanes sums[ROWS][RANKS] = {0};
-    for (ptrdiff_t i = 0; t == 0 && i < x.columns; i += LANES)
-        for (int q = 0; q < ranks; q++) __builtin_prefetch(factor + (q + AHEAD) * a.stride + i);
     ptrdiff_t i = 0;
     for (; i + LANES <= x.columns; i += LANES)
         for (int q = 0; q < ranks; q++) {
@@ -77,9 +73,13 @@ INLINE void project_tile(const int rows, const int ranks, VaccineMatrix x, ptrdi
                 sums[r][q] = multiply_add(
                     load_some(from + r * x.stride + i, x.columns - i), weights, sums[r][q]);
         }
-    for (int r = 0; r < rows; r++)
-        for (int q = 0; q < ranks; q++)
-            u.values[(t + r) * u.stride + j + q] = total(sums[r][q]) * scale;
+    for (int r = 0; r < rows; r++) {
+        float *place = u.values + (t + r) * u.stride + j;
+        if (ranks == RANKS)
+            store_four(totals(sums[r][0], sums[r][1], sums[r][2], sums[r][3]) * scale, place);
+        else
+            for (int q = 0; q < ranks; q++) place[q] = total(sums[r][q]) * scale;
+    }
 }
 
 INLINE void project_rows(
@@ -106,8 +106,6 @@ INLINE void expand_tile(const int rows, const int vectors, VaccineMatrix u, ptrd
     float *to = y.values + t * y.stride + i;
     Lanes sums[2][ROWS] = {0};
     for (ptrdiff_t j = 0; j < a.rows; j++, from += a.stride) {
-        for (int v = 0; t == 0 && v < vectors; v++)
-            __builtin_prefetch(from + AHEAD * a.stride + v * LANES);
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < vectors; v++)
                 sums[v][r] = multiply_add(

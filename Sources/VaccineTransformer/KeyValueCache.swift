@@ -8,18 +8,24 @@ final class KeyValueCache {
     fileprivate(set) var lengths: [Int]
     private var free: [Int]
     private var taken: [Bool]
-    /// One [B · capacity, 2·K·D] for each layer: keys left, values right.
-    private let layers: [Matrix]
+    /// One [B · K · 2 · capacity, D] for each layer: what a head keeps of a sequence lies in one stream, keys and then
+    /// values.
+    private let layers: [Weight]
+    fileprivate let heads: Int
     private let arena: Arena
 
+    /// Keys and values are held in the products' precision, float32 where weights are in blocks.
+    ///
     /// - Throws: `VaccineError.memory` before allocating.
     init(
         _ configuration: ModelConfiguration, sequences: Int, capacity: Int
     ) throws(VaccineError) {
-        func layOut(_ arena: Arena) -> [Matrix] {
+        let attention = configuration.attention
+        func layOut(_ arena: Arena) -> [Weight] {
             (0..<configuration.layerCount).map { _ in
-                arena.matrix(
-                    rows: sequences * capacity, columns: 2 * configuration.attention.keyValueWidth)
+                arena.weight(
+                    rows: sequences * attention.keyValueHeadCount * 2 * capacity,
+                    columns: attention.headSize, KeyValueCache.precision(configuration))
             }
         }
         let plan = Arena()
@@ -30,19 +36,24 @@ final class KeyValueCache {
                 "the cache of \(counted(sequences, "sequence")) of up to \(counted(capacity, "token"))"
         )
         layers = layOut(arena)
+        heads = attention.keyValueHeadCount
         lengths = Array(repeating: 0, count: sequences)
         free = Array((0..<sequences).reversed())
         taken = Array(repeating: false, count: sequences)
         self.capacity = capacity
     }
 
+    private static func precision(_ configuration: ModelConfiguration) -> Precision {
+        configuration.precision == .bfloat16 ? .bfloat16 : .float32
+    }
+
     /// Places for all sequences, or for fewer where theirs would take more than 256 MiB, but not for fewer than 16.
     static func places(
         _ configuration: ModelConfiguration, sequences: Int, capacity: Int
     ) -> Int {
+        let size = precision(configuration) == .bfloat16 ? 2 : 4
         let (bytes, overflow) = (configuration.layerCount * capacity)
-            .multipliedReportingOverflow(
-                by: 2 * configuration.attention.keyValueWidth * MemoryLayout<Float>.stride)
+            .multipliedReportingOverflow(by: 2 * configuration.attention.keyValueWidth * size)
         return min(sequences, max(16, overflow ? 0 : (256 << 20) / max(bytes, 1)))
     }
 
@@ -65,10 +76,8 @@ final class KeyValueCache {
     /// Forgets what a taken place has seen.
     func clear(_ place: Int) { lengths[place] = 0 }
 
-    /// The rows of one sequence in one layer, shape [capacity, 2·K·D].
-    func sequence(_ index: Int, layer: Int) -> Matrix {
-        layers[layer].rows(index * capacity..<(index + 1) * capacity)
-    }
+    /// The memory of one layer.
+    fileprivate func memory(ofLayer layer: Int) -> Weight { layers[layer] }
 }
 
 /// The sequences of a cache that a pass goes on with, in the pass's order.
@@ -81,33 +90,11 @@ struct CachedSequences {
     /// The place of the next token of each.
     var positions: [Int] { numbers.map { cache.lengths[$0] } }
 
-    /// Appends keys and values of one layer.
-    ///
-    /// - Parameter new: shape [T, 2·K·D], the rows of the pass.
-    /// - Returns: for each sequence all that it has seen, the new rows included.
-    @discardableResult
-    func append(_ new: Matrix, layer: Int) -> [Matrix] {
-        let seen = numbers.enumerated().map { place, number in
-            cache.sequence(number, layer: layer).rows(
-                0..<cache.lengths[number] + rowCount(of: place))
-        }
-        guard let rows else {
-            Threads.forEachRange(of: seen.count) { range in
-                for place in range {
-                    let last = seen[place].rows - 1
-                    seen[place].rows(last..<last + 1).copy(from: new.rows(place..<place + 1))
-                }
-            }
-            return seen
-        }
-        Threads.forEach(seen.count) { place, _ in
-            var end = seen[place].rows
-            for range in rows[place].reversed() {
-                seen[place].rows(end - range.count..<end).copy(from: new.rows(range))
-                end -= range.count
-            }
-        }
-        return seen
+    /// What a layer has of the sequences.
+    subscript(layer layer: Int) -> CachedLayer {
+        CachedLayer(
+            memory: cache.memory(ofLayer: layer), heads: cache.heads, capacity: cache.capacity,
+            places: numbers, lengths: positions, rows: rows)
     }
 
     /// Notes that the rows of a pass are in all layers.

@@ -89,7 +89,7 @@ import _TestSupport
         #expect(found[4].last == end)
     }
 
-    @Test func fewerPlacesThanPromptsOnlyWhereTheCacheIsLarge() {
+    @Test func fewerPlacesThanPromptsOnlyWhereTheCacheIsLarge() throws {
         let all = KeyValueCache.places(.tiny, sequences: 100, capacity: 64)
         #expect(all == 100)
         let bytes =
@@ -99,6 +99,20 @@ import _TestSupport
         #expect(KeyValueCache.places(.tiny, sequences: 100, capacity: capacity) == 30)
         #expect(KeyValueCache.places(.tiny, sequences: 100, capacity: 100 * capacity) == 16)
         #expect(KeyValueCache.places(.tiny, sequences: 3, capacity: 100 * capacity) == 3)
+        let narrow = try ModelConfiguration(.llama(.tiny.merging(["precision": "bfloat16"]) { $1 }))
+        #expect(KeyValueCache.places(narrow, sequences: 100, capacity: capacity) == 60)
+    }
+
+    /// Keys and values are then rounded, wherever they were computed.
+    @Test(.enabled(if: Precision.bfloat16.isAvailable))
+    func aBatchInBfloat16GivesWhatEachPromptGivesAlone() throws {
+        let model = try randomDecoder(
+            ModelConfiguration(.llama(.tiny.merging(["precision": "bfloat16"]) { $1 })))
+        let together = try generate(model, prompts, places: 3)
+        for (index, prompt) in prompts.enumerated() {
+            #expect(try generate(model, [prompt]) == [together[index]])
+        }
+        #expect(Set(together.flatMap { $0 }).count > 3)
     }
 
     @Test func partsAreAsLongAsTheLimitAllows() throws {

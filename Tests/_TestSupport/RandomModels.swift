@@ -55,7 +55,10 @@ package func randomDecoder(
     let model = try Decoder(configuration)
     try model.initialise(seed: 1, interruption: .none)
     for tensor in model.tensors(.weight) where tensor.layout == .matrix {
-        tensor.matrix.scale(by: 10)
+        let values = zeros(tensor.shape.rows, tensor.shape.columns)
+        tensor.read(into: values)
+        values.scale(by: 10)
+        tensor.write(values)
     }
     guard adapter else { return model }
     try model.addAdapter(

@@ -32,6 +32,8 @@ for lengths in ([3], [7, 30], [64, 61, 2]):
     digest.update(np.float64(report.loss).tobytes())
     for name in sorted(model.gradients()):
         digest.update(model.gradients()[name].tobytes())
+    tokens = model.generate_ids(rows, 30, temperature=1.0, seed=3, end_tokens=[])
+    digest.update(repr(tokens).encode())
 print(_core.build_description().split(";")[0], digest.hexdigest(), sep=" | ")
 """
 

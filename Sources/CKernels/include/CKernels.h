@@ -5,6 +5,7 @@
 #define VACCINE_KERNELS_H
 
 #include "block_product.h"
+#include "cached_attention.h"
 #include "draws.h"
 #include "drift_rows.h"
 #include "low_rank.h"

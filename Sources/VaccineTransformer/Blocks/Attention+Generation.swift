@@ -3,37 +3,62 @@ internal import VaccineNumerics
 extension Attention {
     var queryWidth: Int { headCount * headSize }
 
-    /// Attention of one new token of each sequence to what it sees of the cached, itself included.
+    /// The keys and the values of head `head` among the columns of queries, keys and values.
+    private func cached(_ head: Int, of qkv: Matrix) -> (keys: Matrix, values: Matrix) {
+        let start = queryWidth + head * headSize
+        return (
+            qkv.columns(start..<start + headSize),
+            qkv.columns(start + queryWidth / group..<start + queryWidth / group + headSize)
+        )
+    }
+
+    /// Appends keys and values of whole sequences, or of parts of them, to what a cache has of them.
+    ///
+    /// - Parameter qkv: shape [T, (H + 2K)·D], the rows of the pass.
+    func keep(_ qkv: Matrix, in cache: CachedLayer) {
+        Threads.forEach(cache.sequenceCount * keyValueHeadCount) { index, _ in
+            let (sequence, head) = index.quotientAndRemainder(dividingBy: keyValueHeadCount)
+            let (keys, values) = cached(head, of: qkv)
+            cache.append(keys, values, to: sequence, head: head)
+        }
+    }
+
+    /// Appends the key and the value of one new token of each sequence, and attends from it to what it sees, itself
+    /// included.
     ///
     /// - Parameters:
-    ///   - qkv: shape [B, (H + 2K)·D]; only the queries are read.
-    ///   - caches: B of [length, 2·K·D], keys left, values right.
+    ///   - qkv: shape [B, (H + 2K)·D].
     ///   - scratch: one matrix for every worker, shape [64, ≥ longest length].
     ///   - context: shape [B, H·D], overwritten.
     /// - Complexity: 4·D·H·Σ length operations; a key or value is read once for all heads of its group.
-    func advance(_ qkv: Matrix, caches: [Matrix], scratch: [Matrix], into context: Matrix) {
+    func advance(
+        _ qkv: Matrix, in cache: CachedLayer, scratch: [Matrix], into context: Matrix
+    ) {
         let width = group * headSize
-        Threads.forEach(caches.count * keyValueHeadCount) { index, worker in
-            let (row, head) = (index / keyValueHeadCount, index % keyValueHeadCount)
-            let cached = caches[row]
-            let seen = cached.rows(max(0, cached.rows - window)..<cached.rows)
-            let keys = seen.columns(head * headSize..<(head + 1) * headSize)
-            let values = seen.columns(
-                (keyValueHeadCount + head) * headSize..<(keyValueHeadCount + head + 1) * headSize)
+        Threads.forEachNear(cache.sequenceCount * keyValueHeadCount) { index, worker in
+            let (row, head) = index.quotientAndRemainder(dividingBy: keyValueHeadCount)
+            let (newKeys, newValues) = cached(head, of: qkv)
+            let (keys, values) = cache.append(newKeys, newValues, to: row, head: head)
+            let seen = max(0, keys.rows - window)..<keys.rows
+            let next = cache.keys(
+                of: (index + 1) / keyValueHeadCount, head: (index + 1) % keyValueHeadCount)
             let columns = head * width..<(head + 1) * width
             let heads = { (matrix: Matrix) in
                 matrix.columns(columns).rows(row..<row + 1).reshaped(
                     rows: group, columns: headSize)
             }
-            heads(context).fill(0)
             for block in blocks(group) {
-                let scores = scratch[worker].reshaped(rows: block.count, columns: seen.rows)
-                project(heads(qkv).rows(block), onto: keys, scale: 1, into: scores)
+                let scores = scratch[worker].reshaped(rows: block.count, columns: seen.count)
+                cachedScores(
+                    heads(qkv).rows(block), keys: keys.rows(seen), next: values.rows(seen),
+                    into: scores)
                 for head in 0..<block.count {
                     var weights = scores.mutable(head)
-                    _ = probabilities(&weights, visible: seen.rows)
+                    _ = probabilities(&weights, visible: seen.count)
                 }
-                expand(scores, over: values, addingTo: heads(context).rows(block))
+                cachedContext(
+                    scores, values: values.rows(seen), next: next,
+                    into: heads(context).rows(block))
             }
         }
     }

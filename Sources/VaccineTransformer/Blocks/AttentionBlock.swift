@@ -142,18 +142,19 @@ package struct AttentionBlock {
         if let norm, let kept = kept.queryKeyNorm { norm.forward(qkv, kept) }
         positions.turn(qkv, heads: turnedHeads, at: pass.positions, inverse: false)
         try pass.interruption.check()
-        let seen = pass.cached?.append(
-            qkv.columns(attention.queryWidth..<qkv.columns), layer: layer)
-        switch pass.positions {
-        case .sequences(let offsets, _, _):
+        switch (pass.positions, pass.cached) {
+        case (.single, let cached?):
+            attention.advance(
+                qkv, in: cached[layer: layer], scratch: pass.scratch.attention, into: context)
+        case (.single, nil):
+            preconditionFailure("one token of a sequence needs what came before")
+        case (.sequences(let offsets, _, _), let cached):
+            if let cached { attention.keep(qkv, in: cached[layer: layer]) }
             try attention.forward(
                 qkv, offsets: offsets, prefixes: pass.batch.prefixes, logSums: kept.logSums,
                 scratch: pass.scratch.attention, joined: pass.scratch.joined,
                 rounded: pass.scratch.rounded?.rows(all), interruption: pass.interruption,
                 into: context)
-        case .single:
-            attention.advance(
-                qkv, caches: seen ?? [], scratch: pass.scratch.attention, into: context)
         }
         if let chosen = pass.rows(of: layer) { kept.context.gather(chosen) }
         try output.forward(
