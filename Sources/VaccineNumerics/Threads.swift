@@ -76,14 +76,15 @@ public enum Threads {
         let workers = min(Threads.count, count)
         guard workers > 1 else { return forEach(count, body) }
         let next = Taken { _ in Atomic(0) }
-        let parts = min(workers, next.count)
+        let parts = min(workers, next.count / counterSpacing)
         WorkerPool.shared.perform(workers) { worker in
             for offset in 0..<parts {
                 let own = (worker * parts / workers + offset) % parts
                 let range = part(own, of: parts, count: count, unit: 1)
                 while true {
                     let index =
-                        range.lowerBound + next[own].wrappingAdd(1, ordering: .relaxed).oldValue
+                        range.lowerBound
+                        + next[own * counterSpacing].wrappingAdd(1, ordering: .relaxed).oldValue
                     guard index < range.upperBound else { break }
                     body(index, worker)
                 }
@@ -91,8 +92,10 @@ public enum Threads {
         }
     }
 
-    /// How many indices of each range are taken; more threads than ranges share them.
-    private typealias Taken = InlineArray<16, Atomic<Int>>
+    /// How many indices of each range are taken; more threads than ranges share them. Every counter that is used
+    /// has a line of the cache of its own.
+    private typealias Taken = InlineArray<128, Atomic<Int>>
+    private static let counterSpacing = 8
 
     /// The numbers that `body` gives for the indices, in their order.
     public static func map(_ count: Int, _ body: @Sendable (_ index: Int) -> Double) -> [Double] {
