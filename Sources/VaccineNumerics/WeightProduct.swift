@@ -25,9 +25,9 @@ public func multiply(
 ) {
     precondition(
         x.columns == w.columns && y.rows == x.rows && y.columns == w.rows, "shapes differ")
+    if parallel, y.rows <= fewRows { return rowProduct(x, w, into: y) }
     let x = Factor(x, for: w.precision, parallel: parallel)
     guard parallel else { return product(x, w, transposed: true, into: y) }
-    guard y.rows > fewRows else { return rowProduct(x, w, into: y) }
     forEachTile(rows: y.rows, columns: y.columns) { rows, columns in
         product(
             x.rows(rows), w.rows(columns), transposed: true, into: y.rows(rows).columns(columns))
@@ -89,10 +89,12 @@ private let fewRows = 64
 /// Rows of x up to which blocks are decoded again for each, in registers.
 private let fewestRows = 3
 
-private func rowProduct(_ a: Factor, _ w: Weight, into y: Matrix) {
+/// Each thread rounds the few rows for itself: to wait for others' takes as long.
+private func rowProduct(_ x: Matrix, _ w: Weight, into y: Matrix) {
     // Whole tiles of outputs, for up to four rows and for more.
     let unit = y.rows <= 4 ? 32 : 14
     Threads.forEachRange(of: w.rows, unit: unit) { outputs in
+        let a = Factor(x, for: w.precision, parallel: false)
         let shape = VaccineShape(m: y.rows, n: outputs.count, k: a.length)
         let (c, w) = (y.columns(outputs), w.rows(outputs))
         let done: Bool
