@@ -40,7 +40,7 @@ extension Decoder {
                 shared?.batch
                 ?? PackedBatch(next: seated.map { continuations[$0.prompt].last ?? 0 })
             let cached = CachedSequences(
-                cache: cache, numbers: seated.map(\.place),
+                cache, places: seated.map(\.place),
                 rows: shared.map { seated.indices.map($0.rows(ofSequence:)) })
             let draws = seated.enumerated().map { sequence, one in
                 Draw(
@@ -136,7 +136,7 @@ extension Decoder {
     ) throws(VaccineError) -> [Int32] {
         let asked = ChosenRows(draws.map(\.row), of: batch.tokenCount)
         let pass = try pass(
-            batch, positions: reading ? nil : .single(cached.positions),
+            batch, positions: reading ? nil : .single(cached.lengths),
             finalRows: reading ? asked.rows : nil, cached: cached, training: false,
             interruption: interruption)
         let x = try forward(pass)

@@ -82,29 +82,31 @@ final class KeyValueCache {
 
 /// The sequences of a cache that a pass goes on with, in the pass's order.
 struct CachedSequences {
-    let cache: KeyValueCache
-    let numbers: [Int]
+    private let cache: KeyValueCache
+    private let places: [Int]
     /// For each the rows of the pass that are its next; nil: one row each, in their order.
     let rows: [[Range<Int>]]?
+    /// How much each has seen before the pass: the position of its next token.
+    let lengths: [Int]
 
-    /// The place of the next token of each.
-    var positions: [Int] { numbers.map { cache.lengths[$0] } }
+    init(_ cache: KeyValueCache, places: [Int], rows: [[Range<Int>]]?) {
+        self.cache = cache
+        self.places = places
+        self.rows = rows
+        lengths = places.map { cache.lengths[$0] }
+    }
 
     /// What a layer has of the sequences.
     subscript(layer layer: Int) -> CachedLayer {
         CachedLayer(
             memory: cache.memory(ofLayer: layer), heads: cache.heads, capacity: cache.capacity,
-            places: numbers, lengths: positions, rows: rows)
+            places: places, lengths: lengths, rows: rows)
     }
 
-    /// Notes that the rows of a pass are in all layers.
+    /// Notes that the rows of the pass are in all layers.
     func advance() {
-        for (place, number) in numbers.enumerated() {
-            cache.lengths[number] += rowCount(of: place)
+        for (sequence, place) in places.enumerated() {
+            cache.lengths[place] += rows?[sequence].reduce(0) { $0 + $1.count } ?? 1
         }
-    }
-
-    private func rowCount(of place: Int) -> Int {
-        rows?[place].reduce(0) { $0 + $1.count } ?? 1
     }
 }
