@@ -1,1 +1,1 @@
-"""The machine and the process: processors, threads, ending on SIGTERM."""
+"""The machine and the process: processors, threads, bounds, ending on SIGTERM."""
