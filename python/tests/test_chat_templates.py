@@ -99,13 +99,14 @@ def test_a_template_that_does_not_end_is_ended(
 def test_a_template_waits_for_a_busy_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     render("")
     monkeypatch.setattr(chat_template, "SECONDS", 1)
-    process = chat_template._WORKER._running()
+    process = chat_template._WORKER._process
+    assert process is not None
     process.send_signal(signal.SIGSTOP)
     began = time.monotonic()
     threading.Timer(1.5, process.send_signal, (signal.SIGCONT,)).start()
     assert render("{{ messages[1].content }}") == "Hello"
     assert time.monotonic() - began > 1.4
-    assert chat_template._WORKER._running() is process
+    assert chat_template._WORKER._process is process
 
 
 def test_ctrl_c_is_heard_while_a_template_is_rendered() -> None:

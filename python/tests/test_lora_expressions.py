@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from process_tables import python_within
 
 import vaccine_swift as vs
 from vaccine_swift import lora_expressions
@@ -77,6 +79,14 @@ def test_names_are_those_of_re(*, ending: bool) -> None:
         whole = rf"(.*\.)?({text})" if ending else text
         assert found == {name for name in NAMES if re.fullmatch(whole, name)}, text
     assert {len(each) for each in matched("x", texts, NAMES)} >= {0, 1, 3, 6, 9}
+
+
+def test_expressions_are_matched_where_memory_was_bounded_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", python_within(500, tmp_path))
+    (found,) = matched("x", (r".*\.0\..*(q|v)_proj",), NAMES)
+    assert found == {f"model.layers.0.self_attn.{each}_proj" for each in "qv"}
 
 
 @pytest.mark.parametrize("key", ["(?i)q_proj", "q_proj)(", "(?P<a>q)(?P<a>q)"])

@@ -8,35 +8,21 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 import re
-import signal
-import subprocess
-import sys
+from pathlib import Path
 from typing import Final
 
 from vaccine_swift.families.reader import shortened
+from vaccine_swift.machine.bounded_process import BoundedProcess, Unanswered
 
 __all__ = ["SECONDS", "check_expression", "matched"]
 
 SECONDS: Final = 10
 """Longest time in which expressions are matched with all names, of the processor."""
 
-_PATIENCE: Final = 10
-"""How many times that they may take by the clock."""
-
-
-_MEMORY_BYTES: Final = 2**30
+_WORKER: Final = Path(__file__).with_name("lora_expressions_worker.py")
 # Letters, digits, points, escapes: there is one way to match.
 _PLAIN: Final = re.compile(r"[\w.\\-]*")
-_SCRIPT: Final = """
-import json, re, resource, signal, sys
-texts, names, size, seconds = json.load(sys.stdin)
-signal.setitimer(signal.ITIMER_PROF, seconds)
-resource.setrlimit(resource.RLIMIT_AS, (size, size))
-matches = [re.compile(text).fullmatch for text in texts]
-json.dump([[match(n) is not None for n in names] for match in matches], sys.stdout)
-"""
 
 
 def _whole(text: str, *, ending: bool) -> str:
@@ -96,27 +82,13 @@ def _plain(text: str) -> bool:
 
 def _apart(name: str, texts: list[str], names: tuple[str, ...]) -> list[frozenset[str]]:
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _SCRIPT],
-            input=json.dumps([texts, names, _MEMORY_BYTES, SECONDS]),
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE * SECONDS,
-            check=False,
-        )
-        code = done.returncode
-    except subprocess.TimeoutExpired:
-        code = -signal.SIGPROF
-    if code == -signal.SIGPROF:
+        with BoundedProcess(_WORKER) as process:
+            flags = process.ask([texts, names], seconds=SECONDS)
+    except Unanswered as reason:
         raise ValueError(
-            f"{name}: {_shown(texts)} takes longer than {SECONDS} s to match"
-        )
-    if code:
-        reason = done.stderr.strip().rpartition("\n")[2] or "its process ended"
-        raise ValueError(f"{name}: {_shown(texts)} cannot be matched: {reason}")
-    return [
-        frozenset(itertools.compress(names, flags)) for flags in json.loads(done.stdout)
-    ]
+            f"{name}: {_shown(texts)} cannot be matched: {reason}"
+        ) from None
+    return [frozenset(itertools.compress(names, each)) for each in flags]
 
 
 def _shown(texts: list[str]) -> str:
