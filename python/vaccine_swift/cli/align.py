@@ -41,6 +41,7 @@ from vaccine_swift.cli.training_data import (
     stream_sources,
 )
 from vaccine_swift.cli.training_options import add_training_options, training_arguments
+from vaccine_swift.cli.written import check_output_dir
 from vaccine_swift.distributed import Collective
 from vaccine_swift.distributed.exchange import ending_together, together
 from vaccine_swift.training.folder import checkpoints
@@ -122,6 +123,7 @@ def _add_data_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--data",
         nargs="+",
+        action="extend",
         type=Path,
         metavar="FILE",
         help="JSON, JSONL, CSV or Parquet; a harmless set that ships with the package "
@@ -130,6 +132,7 @@ def _add_data_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--eval-data",
         nargs="+",
+        action="extend",
         type=Path,
         metavar="FILE",
         help="what --eval-strategy measures; the shipped set's test rows if no --data "
@@ -166,6 +169,7 @@ def _run(options: argparse.Namespace, collective: Collective) -> None:
     arguments, method = training_arguments(options), method_of(options)
     settings, sources = adapter_settings(options), stream_sources(options, method)
     with together(collective):
+        check_output_dir(options)
         if is_first and not options.resume and not options.dry_run:
             remedy = ", --resume to go on with its run"
             check_not_there(

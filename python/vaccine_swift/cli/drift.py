@@ -17,6 +17,7 @@ from vaccine_swift.cli.drift_summary import (
 )
 from vaccine_swift.cli.drift_unpaired import two_files, windows_of_files
 from vaccine_swift.cli.terminal import shown
+from vaccine_swift.cli.written import check_written
 from vaccine_swift.drift.gate import Condition
 
 __all__ = ["add_parser", "run"]
@@ -41,6 +42,7 @@ def run(options: argparse.Namespace) -> None:
     """
     for condition in options.conditions or ():
         Condition.parse(condition)
+    _check_written(options)
     baseline = None
     if options.baseline is not None:
         baseline = drift.Report.load(options.baseline)
@@ -81,6 +83,23 @@ def run(options: argparse.Namespace) -> None:
         report.to_junit(options.junit, conditions=conditions, bound=options.bound)
     if options.conditions:
         report.assert_that(*options.conditions, bound=options.bound)
+
+
+def _check_written(options: argparse.Namespace) -> None:
+    members = [each.partition("=")[2] for each in options.group or ()]
+    read = [("the embeddings", each) for each in options.files]
+    read += [("--group", each) for each in members]
+    for name in ("reference", "current", "data", "ids", "baseline"):
+        read.append((f"--{name}", getattr(options, name)))
+    check_written(
+        {
+            "--state": options.state,
+            "--json": options.json,
+            "--html": options.html,
+            "--junit": options.junit,
+        },
+        read,
+    )
 
 
 def _report_windows(options: argparse.Namespace) -> None:

@@ -27,6 +27,7 @@ from vaccine_swift.cli.model_options import (
     template_of,
 )
 from vaccine_swift.cli.terminal import status
+from vaccine_swift.cli.written import check_written
 from vaccine_swift.files import write_text
 from vaccine_swift.study.evaluation import PROFILES, Measured, evaluate, interval
 from vaccine_swift.study.judges import JUDGES
@@ -135,6 +136,9 @@ def run(options: argparse.Namespace) -> None:
     Exception
         Whatever the API refuses.
     """
+    rows = ("task", "restricted", "ordinary")
+    read = [(f"--{name}", getattr(options, name)) for name in rows]
+    check_written({"--json": options.json}, read)
     task = None if options.task is None else load_task(options.task)
     restricted = _rows(restricted_rows, options.restricted, "--restricted")
     ordinary = _rows(ordinary_rows, options.ordinary, "--ordinary")

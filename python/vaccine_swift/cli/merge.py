@@ -16,6 +16,7 @@ from vaccine_swift.cli.model_options import (
     load_model,
 )
 from vaccine_swift.cli.terminal import status, visible
+from vaccine_swift.cli.written import check_output_dir
 
 __all__ = ["add_parser", "run"]
 
@@ -70,8 +71,7 @@ def run(options: argparse.Namespace) -> None:
         Whatever the API refuses.
     """
     check_not_there(options, "config.json", "a model")
-    if options.output_dir.resolve() == Path(options.model).resolve():
-        raise ValueError("--output-dir must not be the directory of --model itself")
+    check_output_dir(options)
     model, _ = load_model(options.model, options.threads)
     load_adapters(model, options.adapter)
     model.merge_adapter()

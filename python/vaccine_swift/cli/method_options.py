@@ -112,6 +112,7 @@ def add_adapter_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--target-modules",
         nargs="+",
+        action="extend",
         metavar="NAME",
         help=f"projections to adapt; if left out, all of {', '.join(TARGET_MODULES)}, "
         "or the targets of another family of models",

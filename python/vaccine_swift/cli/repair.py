@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from vaccine_swift.cli.model_options import add_overwrite_option, check_not_there
 from vaccine_swift.cli.terminal import visible
+from vaccine_swift.cli.written import check_written
 from vaccine_swift.repair import PROJECTIONS, repair_adapter
 
 __all__ = ["add_parser", "run"]
@@ -68,6 +69,8 @@ def run(options: argparse.Namespace) -> None:
     Exception
         Whatever the API refuses.
     """
+    read = [(f"--{name}", getattr(options, name)) for name in ("adapter", "alignment")]
+    check_written({"--output-dir": options.output_dir}, read)
     check_not_there(options, "adapter_config.json", "an adapter")
     report = repair_adapter(
         options.adapter,
