@@ -16,14 +16,17 @@ _BINS = 30
 
 
 def permutation_p_value(
-    statistic: float, null: npt.NDArray[np.float64]
+    statistic: float, null: npt.NDArray[np.float64], *, rounding: float = 0.0
 ) -> float | None:
-    """(1 + k) / (1 + B); NaN for a NaN statistic, None where there are no draws."""
+    """(1 + k) / (1 + B); NaN for a NaN statistic, None where there are no draws.
+
+    A draw that is below the statistic by no more than `rounding` counts as equal to it.
+    """
     if not null.size:
         return None
     if math.isnan(statistic):
         return math.nan
-    return (1 + int((null >= statistic).sum())) / (1 + null.size)
+    return (1 + int((null >= statistic - rounding).sum())) / (1 + null.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +71,21 @@ class TestResult:
         null: npt.NDArray[np.float64],
         *,
         effect_size: float,
+        rounding: float = 0.0,
         **details: Any,
     ) -> TestResult:
-        """The result of comparing a statistic with its draws, one-sided."""
+        """The result of comparing a statistic with its draws, one-sided.
+
+        Draws that differ by no more than `rounding` are taken for equal.
+        """
         null = null[np.isfinite(null)]
         mean = float(null.mean()) if null.size else math.nan
         std = float(null.std()) if null.size else math.nan
         counts, edges = _histogram(null)
         return cls(
             statistic=float(statistic),
-            p_value=permutation_p_value(float(statistic), null),
-            z=(float(statistic) - mean) / std if std > 0 else math.nan,
+            p_value=permutation_p_value(float(statistic), null, rounding=rounding),
+            z=(float(statistic) - mean) / std if std > rounding else math.nan,
             null_mean=mean,
             null_std=std,
             permutations=int(null.size),

@@ -14,6 +14,7 @@ from vaccine_swift.drift.classifier import classifier_auc
 from vaccine_swift.drift.groups import row_labels
 from vaccine_swift.drift.kernel_tests import energy_distance, mmd
 from vaccine_swift.drift.means import mean_and_spread
+from vaccine_swift.drift.result import TestResult
 from vaccine_swift.drift.two_sample_content import ALL
 from vaccine_swift.drift.unpaired import ks
 from vaccine_swift.drift.watch import Progress
@@ -22,6 +23,7 @@ from vaccine_swift.statistics.corrections import holm
 __all__ = [
     "FEWEST",
     "TESTS",
+    "all_equal",
     "both_labels",
     "checked_tests",
     "correct",
@@ -136,6 +138,11 @@ def tested(
     return entry | {"mean_shift": _mean_shift(x, y), "reason": None, "tests": tests}
 
 
+def all_equal(x: Rows, y: Rows) -> bool:
+    """Whether there is but one point on both sides."""
+    return bool((x == x[0]).all() and (y == x[0]).all())
+
+
 def _mean_shift(x: Rows, y: Rows) -> float:
     """Distance of the means without what chance adds, over the rows' spread."""
     means, spread = zip(*map(mean_and_spread, (x, y)), strict=True)
@@ -158,6 +165,12 @@ def correct(entries: dict[str, dict[str, Any]]) -> None:
         values = [test["p_holm"] for test in entry["tests"].values()]
         finite = [value for value in values if math.isfinite(value)]
         entry["p_value"] = min(finite, default=math.nan)
+
+
+def _mmd_of_sets(x: Rows, y: Rows, **settings: Any) -> TestResult:
+    """`mmd`; of sets all of whose rows are equal too, which do not differ."""
+    bandwidth = 1.0 if all_equal(x, y) else "median"
+    return mmd(x, y, bandwidth=bandwidth, **settings)
 
 
 def _permuted(test: Callable[..., Any]) -> _Test:
@@ -198,7 +211,7 @@ def _ks(
 
 
 TESTS: Final[Mapping[str, _Test]] = {
-    "mmd": _permuted(mmd),
+    "mmd": _permuted(_mmd_of_sets),
     "energy": _permuted(energy_distance),
     "ks": _ks,
     "classifier": _permuted(classifier_auc),

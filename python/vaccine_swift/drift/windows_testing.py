@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift.drift.kernel_tests import mmd
-from vaccine_swift.drift.segment_tests import FEWEST, correct, tested
+from vaccine_swift.drift.segment_tests import FEWEST, all_equal, correct, tested
 from vaccine_swift.drift.two_sample_content import ALL
 from vaccine_swift.drift.watch import Progress, Watch
 from vaccine_swift.drift.windows_state import Part, WindowsState
@@ -69,6 +69,8 @@ def _against_reference(
     x, y = state.reference.rows, window.rows
     x, y = x[_inside(state.reference, line)], y[_inside(window, line)]
     try:
+        if min(len(x), len(y)) >= FEWEST and all_equal(x, y):
+            raise ValueError("all rows are equal: their median distance is 0")
         return tested(
             x,
             y,
@@ -100,7 +102,7 @@ def _rank(
         result = mmd(
             x, y, permutations=state.permutations, seed=seed, progress=progress
         )
-    except ValueError:  # most rows are equal, whichever are the window's
+    except ValueError:  # all rows are equal
         return None
     count = result.permutations + 1
     return [round((result.p_value or 1.0) * count), count]
