@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -105,6 +106,10 @@ def _check_written(options: argparse.Namespace) -> None:
 def _report_windows(options: argparse.Namespace) -> None:
     windows = windows_of_files(options)
     report = windows.report(progress=True)
+    with contextlib.suppress(drift.DriftExceeded):
+        # An unknown name in a condition is told while the state is as it was.
+        if options.conditions:
+            report.assert_that(*options.conditions)
     if options.state is not None:
         windows.save(options.state)
     _report_kept(options, report, windows_summary)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +15,7 @@ from vaccine_swift._plurals import counted
 from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift.files import EmbeddingFile, read_embeddings
 
-__all__ = ["prepare", "read_files", "refuse", "tell_columns"]
+__all__ = ["in_words_of_files", "prepare", "read_files", "refuse", "tell_columns"]
 
 _MOST_LISTED: Final = 6
 
@@ -49,6 +51,24 @@ def prepare(options: argparse.Namespace, *, most: int | None = 2) -> None:
         vs.set_num_threads(options.threads)
 
 
+@contextmanager
+def in_words_of_files(names: Mapping[str, object]) -> Iterator[None]:
+    """What the API refuses, with the files in place of its arguments.
+
+    Parameters
+    ----------
+    names : mapping of argument to what it was made of
+        Such as ``{"x": "a.npy"}``.
+    """
+    known = "|".join(map(re.escape, names))
+    called = re.compile(rf"(?:(?<=of )|(?<![\w./-]))({known})(?= must| has no|, got)")
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        text = called.sub(lambda found: str(names[found[1]]), str(error))
+        raise type(error)(text) from None
+
+
 def read_files(
     options: argparse.Namespace, labels: str | None = None
 ) -> list[EmbeddingFile]:
@@ -64,7 +84,8 @@ def read_files(
         file = read_embeddings(path, column=options.column, labels=labels)
         if file.values.ndim not in (2, 3):
             raise ValueError(
-                f"{path} must be [N, d] or [L, N, d], got shape {file.values.shape}"
+                f"{path} must be [N, d] or [L, N, d], got shape "
+                f"{list(file.values.shape)}"
             )
         found.append(file)
     tell_columns(options.files, [(each.columns, each.left_out) for each in found])
@@ -97,6 +118,8 @@ def tell_columns(
 
 
 def _listed(names: Sequence[str]) -> str:
+    if not names:
+        return "the one array"
     if len(names) > _MOST_LISTED:
         return f"{names[0]!r} to {names[-1]!r} ({counted(len(names), 'column')})"
     return ", ".join(map(repr, names))

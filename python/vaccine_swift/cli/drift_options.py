@@ -112,8 +112,8 @@ def _add_files(group: Any) -> None:
         nargs="*",
         type=Path,
         metavar="FILE",
-        help="npy, npz, safetensors, Parquet, Arrow or CSV, rows in the same order: "
-        "[N, d], or [L, N, d] with layers",
+        help="npy, npz, safetensors, Parquet or a folder of it, Arrow or CSV, rows in "
+        "the same order: [N, d], or [L, N, d] with layers",
     )
     group.add_argument(
         "--paired",

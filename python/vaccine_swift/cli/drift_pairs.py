@@ -15,7 +15,13 @@ import numpy.typing as npt
 from vaccine_swift import drift
 from vaccine_swift._arguments import nearest
 from vaccine_swift._plurals import counted
-from vaccine_swift.cli.drift_files import prepare, read_files, refuse, tell_columns
+from vaccine_swift.cli.drift_files import (
+    in_words_of_files,
+    prepare,
+    read_files,
+    refuse,
+    tell_columns,
+)
 from vaccine_swift.drift.rows import NOT_PAIRS
 from vaccine_swift.drift.sources import Asked, ids_of_file, side_of
 from vaccine_swift.files.text_files import read_lines
@@ -90,7 +96,8 @@ def compared_files(
         },
     )
     given = {} if options.memory is None else {"memory": options.memory}
-    with _in_words_of_options():
+    names = {"reference": first.path, "current": second.path}
+    with _in_words_of_options(), in_words_of_files(names):
         accumulator.extend(
             first.path,
             second.path,

@@ -98,10 +98,17 @@ def windows_summary(report: WindowsReport) -> str:
         size = f"{counted(entry['current'], 'row')} in {last['name']}"
         since = report.alarms.get(name)
         words = f"alarm since {since}" if since else "no alarm"
-        lines.append(
-            f"{name:<22} {size}: {words}, evidence {shown('', entry['evidence'])}, "
-            f"shift {shown('', entry['mean_shift'])}, p = {shown('', entry['p_value'])}"
+        found = (
+            f"not tested: {entry['reason']}"
+            if entry["reason"]
+            else f"shift {shown('', entry['mean_shift'])}, "
+            f"p = {shown('', entry['p_value'])}"
         )
+        evidence = shown("", entry["evidence"])
+        lines.append(f"{name:<22} {size}: {words}, evidence {evidence}, {found}")
+    for name, count in last["new"].items():
+        size = f"{counted(count, 'row')} in {last['name']}"
+        lines.append(f"{name:<22} {size}: no line, as the reference has no such rows")
     lines += ["", f"an alarm: evidence of {threshold:g} or more; p: the last window by"]
     lines[-1] += " itself, after Holm's correction"
     return "\n".join(lines)

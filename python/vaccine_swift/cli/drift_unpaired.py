@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift import _core, drift
-from vaccine_swift.cli.drift_files import prepare, read_files, refuse
+from vaccine_swift.cli.drift_files import (
+    in_words_of_files,
+    prepare,
+    read_files,
+    refuse,
+)
 from vaccine_swift.drift.embedding_file import EmbeddingFile
 
 __all__ = ["two_files", "windows_of_files"]
@@ -35,20 +42,25 @@ def two_files(options: argparse.Namespace) -> drift.TwoSampleReport:
     refuse(options, "files that are not paired", _PAIRED_ONLY)
     prepare(options)
     first, second = _read_unpaired(options)
-    report = drift.two_sample(
-        first.values,
-        second.values,
-        segments=None if options.group_by is None else (first.labels, second.labels),
-        ids=second.ids,
-        permutations=options.permutations,
-        seed=options.seed,
-        metadata={
-            "reference": options.files[0].name,
-            "current": options.files[1].name,
-        },
-        progress=True,
-        **_given(options),
-    )
+    labels: dict[str, object] = {}
+    if options.group_by is not None:
+        for index, path in enumerate(options.files):
+            labels[f"segments[{index}]"] = f"{path}: --group-by {options.group_by}"
+    with in_words_of_files({"x": options.files[0], "y": options.files[1], **labels}):
+        report = drift.two_sample(
+            first.values,
+            second.values,
+            segments=(first.labels, second.labels) if labels else None,
+            ids=second.ids,
+            permutations=options.permutations,
+            seed=options.seed,
+            metadata={
+                "reference": options.files[0].name,
+                "current": options.files[1].name,
+            },
+            progress=True,
+            **_given(options),
+        )
     _core.check_mapped()
     return report
 
@@ -73,24 +85,45 @@ def windows_of_files(options: argparse.Namespace) -> drift.Windows:
             f"got {twice[0]!r} twice"
         )
     reference, *files = _read_unpaired(options)
-    windows = drift.Windows(
-        reference.values,
-        segments=reference.labels,
-        permutations=options.permutations,
-        seed=options.seed,
-        metadata={"reference": options.files[0].name},
-        **_given(options),
-    )
-    for name, file in zip(names, files, strict=True):
-        windows.add(name, file.values, segments=file.labels)
+    with _of_window(options, options.files[0], "reference"):
+        windows = drift.Windows(
+            reference.values,
+            segments=reference.labels,
+            permutations=options.permutations,
+            seed=options.seed,
+            metadata={"reference": options.files[0].name},
+            **_given(options),
+        )
+    for path, name, file in zip(options.files[1:], names, files, strict=True):
+        with _of_window(options, path, "x"):
+            windows.add(name, file.values, segments=file.labels)
     _core.check_mapped()
     if options.state is None or not options.state.exists():
         return windows
     known = drift.Windows.load(options.state)
+    tested = [name for name in names if name in known.names]
+    if tested:
+        raise ValueError(
+            f"{options.state} has the window {tested[0]!r} already, which was tested: "
+            "give the windows that are new, or begin anew with another --state"
+        )
     try:
         return known.merge(windows)
     except ValueError as error:
-        raise ValueError(f"{options.state} does not go with it: {error}") from None
+        text = str(error).replace(
+            "other must have the same", "it was made with another"
+        )
+        text = text.replace("other must have", "it was made with")
+        raise ValueError(
+            f"{options.state} does not go with {options.files[0]}: {text}"
+        ) from None
+
+
+def _of_window(
+    options: argparse.Namespace, path: Path, argument: str
+) -> AbstractContextManager[None]:
+    labels = f"{path}: --group-by {options.group_by}"
+    return in_words_of_files({argument: path, "segments": labels})
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:

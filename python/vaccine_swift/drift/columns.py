@@ -84,7 +84,10 @@ def chosen_columns(
                 )
         found = _numbers([each for each in columns if each.kind == "numbers"], source)
     if not found:
-        raise ValueError(f"{source} must have a column of numbers or of lists of them")
+        known = ", ".join(repr(each.name) for each in columns) or "no other"
+        raise ValueError(
+            f"{source} must have a column of numbers or of lists of them, got {known}"
+        )
     return _chosen(columns, found)
 
 

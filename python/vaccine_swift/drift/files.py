@@ -18,7 +18,12 @@ from vaccine_swift.drift.embedding_file import (
     check_labels,
     ids_of,
 )
-from vaccine_swift.drift.table_files import read_arrow, read_csv, read_parquet
+from vaccine_swift.drift.table_files import (
+    read_arrow,
+    read_csv,
+    read_folder,
+    read_parquet,
+)
 from vaccine_swift.files.numpy_files import map_npy, read_npz
 
 __all__ = ["EmbeddingFile", "read_embeddings"]
@@ -35,14 +40,14 @@ def read_embeddings(
 ) -> EmbeddingFile:
     """Read embeddings.
 
-    A ``.npy`` file is mapped, not read. Of the columns of a table (Parquet, Arrow,
-    CSV) or the arrays of an ``.npz`` or ``.safetensors`` file, those are the embedding
-    that `column` names. Without it: the one column of lists of numbers, or array
-    [N, d] or [L, N, d]; several whose names differ in a number only are layers, in
-    natural order. Where a table has no lists, its columns of numbers: a numbered
-    series that makes up more than half of them, else those that are not integers,
-    which are labels or row numbers. A column that a data frame kept as its index is
-    never the embedding.
+    A ``.npy`` file is mapped, not read. Of the columns of a table (Parquet or a folder
+    of Parquet files, Arrow, CSV) or the arrays of an ``.npz`` or ``.safetensors`` file,
+    those are the embedding that `column` names. Without it: the one column of lists of
+    numbers, or array [N, d] or [L, N, d]; several whose names differ in a number only
+    are layers, in natural order. Where a table has no lists, its columns of numbers: a
+    numbered series that makes up more than half of them, else those that are not
+    integers, which are labels or row numbers. A column that a data frame kept as its
+    index is never the embedding.
 
     Parameters
     ----------
@@ -63,6 +68,8 @@ def read_embeddings(
         When the suffix is unknown, the file does not hold what it should, or more than
         one choice is left.
     """
+    if path.is_dir():
+        return read_folder(path, column, labels)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     reader = _READERS.get(path.suffix.lower())

@@ -179,7 +179,7 @@ def number_failure(text: str, numbers: Numbers) -> str | None:
         hint = nearest(condition.name, numbers)
         known = _alike(condition.name, numbers)
         if known or not hint:
-            known = known or [name for name in numbers if name.endswith(".p_value")]
+            known = known or _least_known(numbers)
             more = "" if len(known) <= _MOST_KNOWN else " and others"
             hint += f" Known are {', '.join(known[:_MOST_KNOWN])}{more}."
         raise ValueError(f"the report has no number {condition.name!r}.{hint}")
@@ -191,6 +191,12 @@ def number_failure(text: str, numbers: Numbers) -> str | None:
         f"{condition.name} must be {condition.relation} {shown('', condition.limit)}, "
         f"got {shown('', value)}{why}"
     )
+
+
+def _least_known(numbers: Numbers) -> list[str]:
+    """Names of no one segment and test, then the p-values of each."""
+    plain = [name for name in numbers if "." not in name]
+    return plain + [name for name in numbers if name.endswith(".p_value")]
 
 
 def _alike(name: str, numbers: Numbers) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from vaccine_swift.drift.embedding_file import EmbeddingFile, Wanted
 from vaccine_swift.drift.table_columns import TableColumns
 
-__all__ = ["read_arrow", "read_csv", "read_parquet"]
+__all__ = ["read_arrow", "read_csv", "read_folder", "read_parquet"]
 
 
 def read_parquet(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
@@ -22,6 +22,20 @@ def read_parquet(path: Path, column: Wanted, labels: str | None) -> EmbeddingFil
             return file.schema_arrow if names is None else file.read(names)
 
     return _of_table(path, "Parquet", read, column, labels)
+
+
+def read_folder(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
+    """As `read_embeddings`: Parquet files, and the columns that subfolders name."""
+
+    def read(names: list[str] | None) -> Any:
+        from pyarrow import dataset
+
+        data = dataset.dataset(path, format="parquet", partitioning="hive")
+        if not data.files:
+            raise ValueError(f"{path} has no Parquet files")
+        return data.schema if names is None else data.to_table(columns=names)
+
+    return _of_table(path, "a folder of Parquet files", read, column, labels)
 
 
 def read_arrow(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:

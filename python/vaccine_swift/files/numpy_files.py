@@ -7,6 +7,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
@@ -46,7 +47,18 @@ def map_npy(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
 
 def _mapped(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     """As numpy maps it, but in a map that survives when the file is cut short."""
-    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    with Path(path).open("rb") as file:
+        if file.read(len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
+            raise ValueError("it is no npy file: numpy.save writes them")
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        if "Python objects" in str(error):
+            raise ValueError(
+                "it holds Python objects, not numbers: save numpy.stack(list(rows)), "
+                "of vectors of one length, or rows.astype('float32')"
+            ) from None
+        raise
     memory: npt.NDArray[np.uint8] = np.asarray(_core.MappedFile(path))
     order: Literal["C", "F"] = "C" if found.flags.c_contiguous else "F"
     array: npt.NDArray[Any] = np.ndarray(

@@ -1,0 +1,154 @@
+"""The command speaks of files and options, never of the API's arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vaccine_swift.cli import main
+
+pa = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+N = 60
+LANGUAGE = np.array(["de", "en", "fr"])[np.arange(N) % 3]
+
+
+def table(name: str, x: np.ndarray, language: np.ndarray = LANGUAGE) -> None:
+    columns = {"embedding": list(x), "language": language}
+    parquet.write_table(pa.table(columns), name)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, N, 4))
+    np.save("a.npy", x)
+    np.save("b.npy", y)
+    np.save("wide.npy", np.hstack([y, y]))
+    np.save("none.npy", x[:0])
+    wrong = y.copy()
+    wrong[7, 3] = np.nan
+    np.save("nan.npy", wrong)
+    objects = np.empty(N, object)
+    objects[:] = list(x)
+    np.save("objects.npy", objects, allow_pickle=True)
+    np.save("mixed.npy", x.astype(object), allow_pickle=True)
+    Path("text.npy").write_text("hello", encoding="utf-8")
+    Path("empty.npy").touch()
+    table("a.parquet", x)
+    table("b.parquet", y)
+    gaps = LANGUAGE.astype(object)
+    gaps[5] = None
+    table("gaps.parquet", y, gaps)
+    table("new.parquet", y, np.where(LANGUAGE == "fr", "it", LANGUAGE))
+    return tmp_path
+
+
+def told(capsys, words: str, status: int = 2) -> str:
+    assert main(["drift", *words.split()]) == status
+    captured = capsys.readouterr()
+    return captured.err if status == 2 else captured.out
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("a.npy nan.npy --paired", "nan.npy must be finite"),
+        ("nan.npy a.npy --paired", "nan.npy must be finite"),
+        ("a.npy nan.npy --unpaired", "nan.npy must be finite"),
+        ("nan.npy a.npy --unpaired", "nan.npy must be finite"),
+        ("a.npy b.npy nan.npy --windows", "nan.npy must be finite"),
+        ("nan.npy a.npy --windows", "nan.npy must be finite"),
+        ("a.npy wide.npy --unpaired", "wide.npy must have the 4 columns of a.npy"),
+        ("a.npy wide.npy --windows", "wide.npy must have the 4 columns of the ref"),
+        ("none.npy b.npy --unpaired", "none.npy must not be empty"),
+        ("b.npy none.npy --windows", "none.npy must not be empty"),
+        (
+            "a.parquet gaps.parquet --unpaired --group-by language",
+            "gaps.parquet: --group-by language has no label in row 5",
+        ),
+        (
+            "gaps.parquet a.parquet --windows --group-by language",
+            "gaps.parquet: --group-by language has no label in row 5",
+        ),
+        ("objects.npy b.npy --paired", "holds Python objects, not numbers: save"),
+        ("a.npy mixed.npy --unpaired", "holds Python objects, not numbers: save"),
+        ("text.npy b.npy --paired", "text.npy cannot be read as npy: it is no npy"),
+        ("empty.npy b.npy --windows", "empty.npy cannot be read as npy: it is no npy"),
+        ("a.parquet b.npy", "'embedding' of a.parquet and the one array of b.npy"),
+        ("a.parquet b.parquet --unpaired --group-by embedding", "got 'language'"),
+        (
+            "a.npy b.npy --unpaired --assert foo<1",
+            "Known are p_value, mean_shift, ",
+        ),
+        (
+            "a.npy b.npy --windows --assert foo<1",
+            "Known are alarms, p_value, mean_shift, evidence, ",
+        ),
+    ],
+)
+def test_a_refusal_names_the_file_and_the_way_out(capsys, words, text) -> None:
+    said = told(capsys, words)
+    assert text in said
+    assert "allow_pickle" not in said
+    assert "--current" not in said
+
+
+def test_a_state_says_what_it_was_made_with(capsys) -> None:
+    told(capsys, "a.npy b.npy --windows --state s.npz", 0)
+    before = Path("s.npz").read_bytes()
+    for words, text in (
+        ("a.npy b.npy", "s.npz has the window 'b' already, which was tested"),
+        ("b.npy a.npy", "does not go with b.npy: it was made with another reference"),
+        ("a.npy wide.npy --level 0.1", "must have the 4 columns"),
+        ("a.npy a.npy --level 0.1", "it was made with level 0.05, got 0.1"),
+    ):
+        assert text in told(capsys, f"{words} --windows --state s.npz")
+    assert Path("s.npz").read_bytes() == before
+
+
+def test_a_condition_that_cannot_be_judged_adds_no_window_to_the_state(capsys) -> None:
+    words = "a.npy b.npy --windows --state s.npz --assert"
+    assert "no number 'alarm'" in told(capsys, f"{words} alarm<1")
+    assert not Path("s.npz").exists()
+    told(capsys, f"{words} alarms<1", 0)
+    assert Path("s.npz").exists()
+
+
+def test_a_window_that_fails_the_gate_is_in_the_state(capsys) -> None:
+    words = "a.npy b.npy --windows --state s.npz --assert evidence<0"
+    assert main(["drift", *words.split()]) == 1
+    assert Path("s.npz").exists()
+
+
+def test_lines_that_were_not_tested_say_why(capsys) -> None:
+    words = "a.parquet new.parquet --windows --group-by language"
+    lines = {line.split(" ")[0]: line for line in told(capsys, words, 0).splitlines()}
+    assert "not tested: only in the reference" in lines["fr"]
+    assert "20 rows in new: no line, as the reference has no such" in lines["it"]
+    assert "shift" in lines["de"]
+
+
+def test_folders_of_parquet_are_sets_and_windows_too(capsys) -> None:
+    rng = np.random.default_rng(1)
+    for week in ("w1", "w2"):
+        for language in ("de", "en"):
+            place = Path(week, f"language={language}")
+            place.mkdir(parents=True)
+            moved = week == "w2" and language == "en"
+            for part in range(2):
+                x = rng.normal(size=(30, 4)) + 2.0 * moved
+                file = pa.table({"embedding": list(x)})
+                parquet.write_table(file, place / f"{part}.parquet")
+    words = "w1 w2 --unpaired --group-by language"
+    out = told(capsys, words, 0)
+    assert out.startswith("en moved; no change was found in de.")
+    assert "60 and 60 rows" in out
+    out = told(capsys, "w1 w2 --windows --group-by language", 0)
+    assert "120 rows in w2" in out
+    Path("nothing").mkdir()
+    assert "nothing has no Parquet files" in told(capsys, "w1 nothing --unpaired")
