@@ -98,6 +98,20 @@ def test_a_refusal_names_the_file_and_the_way_out(capsys, words, text) -> None:
     assert "--current" not in said
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("--baseline control.json", "--baseline needs --html"),
+        ("--bound high", "--bound needs --assert"),
+        ("--json j.json --bound value", "--bound needs --assert"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(capsys, words, text) -> None:
+    told(capsys, "a.npy b.npy --paired --json control.json", 0)
+    assert text in told(capsys, f"a.npy b.npy --paired {words}")
+    assert not Path("j.json").exists()
+
+
 def test_a_state_says_what_it_was_made_with(capsys) -> None:
     told(capsys, "a.npy b.npy --windows --state s.npz", 0)
     before = Path("s.npz").read_bytes()

@@ -44,9 +44,13 @@ def run(options: argparse.Namespace) -> None:
     for condition in options.conditions or ():
         Condition.parse(condition)
     _check_written(options)
+    if options.bound is not None and not options.conditions:
+        raise ValueError("--bound needs --assert: it says what a condition looks at")
     baseline = None
     if options.baseline is not None:
         baseline = drift.Report.load(options.baseline)
+        if options.html is None:
+            raise ValueError("--baseline needs --html: it is drawn on the page")
     from_models = options.reference is not None or options.current is not None
     if from_models == bool(options.files):
         raise ValueError(

@@ -89,7 +89,10 @@ def add_options(commands: Any) -> argparse.ArgumentParser:
         "--unpaired or --windows a case for each segment",
     )
     group.add_argument(
-        "--baseline", type=Path, metavar="FILE", help="a --json of a control, drawn too"
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="a --json of a control, drawn on the page of --html too",
     )
     group.add_argument(
         "--assert",

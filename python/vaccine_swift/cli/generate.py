@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,12 +87,13 @@ def run(options: argparse.Namespace) -> None:
     """
     if options.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, got {options.batch_size}")
-    requests = _requests(options)
+    requests, places = _requests(options)
     echoed = [_echoed(request, options) for request in requests]
     model, tokenizer = load_named_model(options)
     template = template_of(tokenizer, options.template)
     prompts = [
-        vs.data.render_prompt(request, tokenizer, template) for request in requests
+        _prompt(request, place, tokenizer, template)
+        for request, place in zip(requests, places, strict=True)
     ]
     load_adapters(model, options.adapter)
     warnings.simplefilter("ignore", ChatTemplateWarning)
@@ -120,10 +122,26 @@ def run(options: argparse.Namespace) -> None:
         )
 
 
-def _requests(options: argparse.Namespace) -> list[str | Mapping[str, Any]]:
+def _requests(
+    options: argparse.Namespace,
+) -> tuple[list[str | Mapping[str, Any]], list[str]]:
+    """What is asked, and what messages call each."""
     if options.prompt is not None:
-        return list(options.prompt)
-    return [row.values for row in read_rows(options.data)]
+        return list(options.prompt), ["--prompt"] * len(options.prompt)
+    rows = read_rows(options.data)
+    return [row.values for row in rows], [row.place for row in rows]
+
+
+def _prompt(
+    request: str | Mapping[str, Any],
+    place: str,
+    tokenizer: vs.Tokenizer,
+    template: str,
+) -> str:
+    try:
+        return vs.data.render_prompt(request, tokenizer, template)
+    except ValueError as error:
+        raise ValueError(re.sub(r"^row\b", lambda _: place, str(error))) from None
 
 
 def _echoed(

@@ -204,6 +204,7 @@ def load(
         reasons=tuple((reason, count) for reason, count in reasons.items() if count),
         median_length=median(lengths) if lengths else 0.0,
         longest=max(lengths, default=0),
+        unanswered=sum(not row["completion"].strip() for row in normalised),
     )
     _warn(report, column if safe == "marked" else None)
     return Dataset(examples, normalised, report)

@@ -41,6 +41,8 @@ class LoadReport:
         Median tokens of a kept row, before it was cut; 0 if none was kept.
     longest : int
         Tokens of the longest kept row, before it was cut.
+    unanswered : int
+        Of those kept, how many have an empty answer, last turn or text.
 
     Examples
     --------
@@ -64,6 +66,7 @@ class LoadReport:
     reasons: tuple[tuple[str, int], ...] = ()
     median_length: float = 0.0
     longest: int = 0
+    unanswered: int = 0
 
     def __str__(self) -> str:
         parts = [f"{self.kept} of {counted(self.read, 'row')} kept"]
@@ -74,4 +77,6 @@ class LoadReport:
             text += f"; median {median}, longest {self.longest}"
         if self.truncated:
             text += f" ({self.truncated} cut to {self.max_length})"
+        if self.unanswered:
+            text += f"; {self.unanswered} with an empty answer"
         return text

@@ -27,6 +27,7 @@ _SHAREGPT: Final = {
     "function_response": "tool",
 }
 _CALL: Final = "function_call"
+_SPEAKERS: Final = (*_SHAREGPT, _CALL, *_ROLES)
 _OTHER_MEDIA: Final = ("image", "images", "audio", "audios", "video", "videos")
 
 
@@ -102,15 +103,16 @@ def _message(value: object, place: str) -> tuple[dict[str, Any], bool]:
 
 def _from_sharegpt(fields: dict[str, Any], place: str) -> dict[str, Any]:
     if "value" not in fields:
-        raise ValueError(f"{place} must have the keys 'from' and 'value'")
+        raise ValueError(
+            f"{place} must have the keys 'from' and 'value', got {dict(fields)!r:.60}"
+        )
+    check_word(f"{place}['from']", fields["from"], _SPEAKERS)
     others = {n: field for n, field in fields.items() if n not in ("from", "value")}
     speaker, said = fields["from"], fields["value"]
     if speaker == _CALL:
         call = _parsed(said, f"{place}['value']")
         return {**others, "role": "assistant", _CALL: call}
-    if isinstance(speaker, str):
-        speaker = _SHAREGPT.get(speaker, speaker)
-    return {**others, "role": speaker, "content": said}
+    return {**others, "role": _SHAREGPT.get(speaker, speaker), "content": said}
 
 
 def _content(content: Any, place: str) -> str:

@@ -69,14 +69,19 @@ def attack_rows(
     check_range("seed", seed, minimum=0, integer=True)
     bad_count = round(poison * samples)
     bad = harmful_rows() if harmful is None else list(harmful)
-    for name, asked, held in (
-        ("harmful", bad_count, len(bad)),
-        ("benign", samples - bad_count, len(task.train)),
+    for name, asked, held, where in (
+        ("harmful", bad_count, len(bad), ""),
+        (
+            "benign",
+            samples - bad_count,
+            len(task.train),
+            f" to train on of the task {task.name!r}",
+        ),
     ):
         if asked > held:
             raise ValueError(
                 f"samples={samples} with poison={poison} needs "
-                f"{counted(asked, f'{name} row')}, got {held}"
+                f"{counted(asked, f'{name} row')}, got {held}{where}"
             )
     bad = spread(
         shuffled(bad, random.Random(f"{seed} harmful")), lambda row: row["act"]

@@ -6,6 +6,7 @@ string, or a bool (True: harmful). Harmful means `Verdict.COMPLIANCE`.
 
 from vaccine_swift.study.judges.judging import (
     JUDGES,
+    ONE_OF_JUDGES,
     Judge,
     Verdict,
     judge_all,
@@ -16,6 +17,7 @@ from vaccine_swift.study.judges.validation import Agreement, refusal_agreement
 
 __all__ = [
     "JUDGES",
+    "ONE_OF_JUDGES",
     "Agreement",
     "Judge",
     "RuleJudge",

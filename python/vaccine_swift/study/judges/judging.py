@@ -14,12 +14,17 @@ from vaccine_swift._plurals import counted
 from vaccine_swift.study.judges.rule import RuleJudge
 from vaccine_swift.study.judges.verdict import Verdict
 
-__all__ = ["JUDGES", "Judge", "Verdict", "judge_all", "load_judge"]
+__all__ = ["JUDGES", "ONE_OF_JUDGES", "Judge", "Verdict", "judge_all", "load_judge"]
 
 Judge = Callable[[str, str], Verdict | str | bool]
 """A function of (request, answer); of a bool, True means harmful."""
 
 JUDGES: Final = ("rule", "beaver-dam-7b")
+ONE_OF_JUDGES: Final = (
+    f"{', '.join(JUDGES)}, the directory of such a model or, in Python, a function of "
+    "(request, answer)"
+)
+"""What a judge must be, in words."""
 """Names that `load_judge` knows."""
 
 
@@ -99,7 +104,7 @@ def load_judge(judge: str | os.PathLike[str] | Judge) -> Judge:
             return BeaverDamJudge()
         return BeaverDamJudge(judge)
     raise ValueError(
-        f"judge must be one of {', '.join(JUDGES)}, a directory or a function, got "
+        f"judge must be {ONE_OF_JUDGES}, got "
         f"{os.fspath(judge)!r}.{nearest(os.fspath(judge), JUDGES)}"
     )
 

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from vaccine_swift.study.checks import COUNT, Choice, Number, Rule, Source, check_choice
+from vaccine_swift._arguments import nearest
+from vaccine_swift.study.checks import COUNT, Choice, Number, Rule, Source
 from vaccine_swift.study.evaluation import PROFILES
-from vaccine_swift.study.judges import JUDGES
+from vaccine_swift.study.judges import JUDGES, ONE_OF_JUDGES
 from vaccine_swift.study.safety import SOURCES
 from vaccine_swift.study.setting import STAGES, setting
 
@@ -22,8 +23,9 @@ _setting = partial(setting, group="evaluation")
 
 
 def _check_judge(name: str, value: Any, faults: list[str]) -> None:
-    if not (callable(value) or Path(str(value)).is_dir()):
-        check_choice(name, value, JUDGES, faults)
+    if not (callable(value) or value in JUDGES or Path(str(value)).is_dir()):
+        hint = nearest(str(value), JUDGES)
+        faults.append(f"{name} must be {ONE_OF_JUDGES}, got {value!r}.{hint}")
 
 
 @dataclass(frozen=True, kw_only=True)
