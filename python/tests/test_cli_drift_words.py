@@ -104,12 +104,48 @@ def test_a_refusal_names_the_file_and_the_way_out(capsys, words, text) -> None:
         ("--baseline control.json", "--baseline needs --html"),
         ("--bound high", "--bound needs --assert"),
         ("--json j.json --bound value", "--bound needs --assert"),
+        ("--pool mean", "--pool has no meaning for embeddings from paired files"),
+        ("--batch-size 4", "--batch-size has no meaning"),
+        ("--engine torch", "--engine has no meaning"),
     ],
 )
 def test_options_that_would_change_nothing_are_refused(capsys, words, text) -> None:
     told(capsys, "a.npy b.npy --paired --json control.json", 0)
     assert text in told(capsys, f"a.npy b.npy --paired {words}")
     assert not Path("j.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["--unpaired", "--windows"])
+@pytest.mark.parametrize(
+    "option", ["--confidence 0.9", "--tier full", "--what mlp", "--max-length 9"]
+)
+def test_sets_have_no_intervals_tiers_or_models(capsys, kind, option) -> None:
+    said = told(capsys, f"a.npy b.npy {kind} {option}")
+    assert f"{option.split()[0]} has no meaning for embeddings from" in said
+    told(capsys, f"a.npy b.npy {kind}", 0)
+
+
+def test_ids_out_of_order_are_told_with_the_way_out(capsys) -> None:
+    rng = np.random.default_rng(0)
+    order = rng.permutation(N)
+    x, ids = rng.normal(size=(N, 4)), np.array([f"u{k}" for k in range(N)])
+    for name, places in (("one.parquet", np.arange(N)), ("two.parquet", order)):
+        columns = {"embedding": list(x[places]), "id": ids[places]}
+        parquet.write_table(pa.table(columns), name)
+    row = int((order != np.arange(N)).argmax())
+    said = told(capsys, "one.parquet two.parquet")
+    assert f"row {row} is of 'u{row}' in reference and of 'u{order[row]}'" in said
+    assert "sort both files by their ids" in said
+
+
+def test_a_label_of_several_lines_keeps_to_one(capsys) -> None:
+    x = np.random.default_rng(0).normal(size=(N, 4))
+    for name in ("p.parquet", "q.parquet"):
+        table(name, x, np.where(LANGUAGE == "de", "deutsch\n(de)", LANGUAGE))
+    for kind in ("--unpaired", "--windows"):
+        words = f"p.parquet q.parquet {kind} --group-by language"
+        lines = told(capsys, words, 0).splitlines()
+        assert any(line.startswith("deutsch (de)  ") for line in lines)
 
 
 def test_a_state_says_what_it_was_made_with(capsys) -> None:

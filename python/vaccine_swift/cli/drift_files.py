@@ -15,9 +15,28 @@ from vaccine_swift._plurals import counted
 from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift.files import EmbeddingFile, read_embeddings
 
-__all__ = ["in_words_of_files", "prepare", "read_files", "refuse", "tell_columns"]
+__all__ = [
+    "OF_MODELS",
+    "in_words_of_files",
+    "prepare",
+    "read_files",
+    "refuse",
+    "tell_columns",
+]
 
 _MOST_LISTED: Final = 6
+OF_MODELS: Final = (
+    "data",
+    "template",
+    "what",
+    "pool",
+    "max_length",
+    "batch_size",
+    "engine",
+    "device",
+    "dtype",
+)
+"""Options of embeddings that models make."""
 
 
 def refuse(options: argparse.Namespace, source: str, names: Sequence[str]) -> None:
@@ -29,7 +48,7 @@ def refuse(options: argparse.Namespace, source: str, names: Sequence[str]) -> No
         When one was given.
     """
     for name in names:
-        if getattr(options, name):
+        if getattr(options, name) != options.parser.get_default(name):
             option = name.replace("_", "-")
             raise ValueError(f"--{option} has no meaning for embeddings from {source}")
 

@@ -16,6 +16,7 @@ from vaccine_swift import drift
 from vaccine_swift._arguments import nearest
 from vaccine_swift._plurals import counted
 from vaccine_swift.cli.drift_files import (
+    OF_MODELS,
     in_words_of_files,
     prepare,
     read_files,
@@ -29,8 +30,9 @@ from vaccine_swift.files.text_files import read_lines
 __all__ = ["compared_files"]
 
 _UNPAIRED: Final = "rows of different prompts are compared with --unpaired"
+_IN_ONE_ORDER: Final = "rows must be in one order: sort both files by their ids"
 _OF_FILES: Final = ("ids", "group", "paired")
-_NOT_OF_FILES: Final = ("data", "template", "level")
+_NOT_OF_FILES: Final = (*OF_MODELS, "level")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,7 @@ def _groups(
 def _check_equal(first: Any, second: Any) -> None:
     if first is not None and second is not None and not np.array_equal(first, second):
         raise ValueError(
-            f"the ids of the two files differ; rows must be in one order; {_UNPAIRED}"
+            f"the ids of the two files differ; {_IN_ONE_ORDER}; {_UNPAIRED}"
         )
 
 
@@ -229,6 +231,7 @@ def _in_words_of_options() -> Iterator[None]:
         text = text.replace(
             "ids of both sides must be equal, but", "the ids of the two files differ:"
         )
+        text = text.replace("rows must be in one order", _IN_ONE_ORDER)
         if text.endswith("rows of a prompt must follow each other"):
             text += ", or all fit in --memory"
         raise ValueError(text) from None

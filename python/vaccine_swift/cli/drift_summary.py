@@ -42,7 +42,7 @@ def summary(report: Report) -> str:
         lines.append(_line(f"most in layer {top}", "relative_drift", entry))
     for group, part in content["groups"].items():
         entry = part["overall"].get("relative_drift")
-        text = f"relative drift, {group} ({part['prompts']})"
+        text = f"relative drift, {_one_line(group)} ({part['prompts']})"
         lines.append(_line(text, "relative_drift", entry))
     floor = content["floor"]
     if floor:
@@ -67,6 +67,11 @@ def summary(report: Report) -> str:
     return "\n".join(lines)
 
 
+def _one_line(name: str) -> str:
+    """A label without the ends of its lines."""
+    return " ".join(name.split())
+
+
 def two_sample_summary(report: TwoSampleReport) -> str:
     """The sentence, and a line for each segment with its corrected p-values."""
     content = report.content
@@ -75,13 +80,13 @@ def two_sample_summary(report: TwoSampleReport) -> str:
     for name, entry in content["segments"].items():
         size = f"{entry['reference']} and {counted(entry['current'], 'row')}"
         if entry["reason"]:
-            lines.append(f"{name:<22} {size}: {entry['reason']}")
+            lines.append(f"{_one_line(name):<22} {size}: {entry['reason']}")
             continue
         values = ", ".join(
             f"{test} p = {shown('', entry['tests'][test]['p_holm'])}" for test in tests
         )
         shift = shown("", entry["mean_shift"])
-        lines.append(f"{name:<22} {size}: shift {shift}, {values}")
+        lines.append(f"{_one_line(name):<22} {size}: shift {shift}, {values}")
     lines += ["", "p-values after Holm's correction; the shift in spreads of the rows"]
     return "\n".join(lines)
 
@@ -105,10 +110,14 @@ def windows_summary(report: WindowsReport) -> str:
             f"p = {shown('', entry['p_value'])}"
         )
         evidence = shown("", entry["evidence"])
-        lines.append(f"{name:<22} {size}: {words}, evidence {evidence}, {found}")
+        lines.append(
+            f"{_one_line(name):<22} {size}: {words}, evidence {evidence}, {found}"
+        )
     for name, count in last["new"].items():
         size = f"{counted(count, 'row')} in {last['name']}"
-        lines.append(f"{name:<22} {size}: no line, as the reference has no such rows")
+        lines.append(
+            f"{_one_line(name):<22} {size}: no line, as the reference has no such rows"
+        )
     lines += ["", f"an alarm: evidence of {threshold:g} or more; p: the last window by"]
     lines[-1] += " itself, after Holm's correction"
     return "\n".join(lines)

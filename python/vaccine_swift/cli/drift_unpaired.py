@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from vaccine_swift import _core, drift
 from vaccine_swift.cli.drift_files import (
+    OF_MODELS,
     in_words_of_files,
     prepare,
     read_files,
@@ -19,8 +20,9 @@ from vaccine_swift.drift.embedding_file import EmbeddingFile
 __all__ = ["two_files", "windows_of_files"]
 
 _PAIRED_ONLY: Final = (
-    "data",
-    "template",
+    *OF_MODELS,
+    "tier",
+    "confidence",
     "ids",
     "group",
     "paired",
