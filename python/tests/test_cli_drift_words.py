@@ -148,16 +148,18 @@ def test_a_label_of_several_lines_keeps_to_one(capsys) -> None:
         assert any(line.startswith("deutsch (de)  ") for line in lines)
 
 
-def test_a_state_says_what_it_was_made_with(capsys) -> None:
+def test_a_state_says_which_files_do_not_go_with_it(capsys) -> None:
     told(capsys, "a.npy b.npy --windows --state s.npz", 0)
     before = Path("s.npz").read_bytes()
     for words, text in (
-        ("a.npy b.npy", "s.npz has the window 'b' already, which was tested"),
-        ("b.npy a.npy", "does not go with b.npy: it was made with another reference"),
-        ("a.npy wide.npy --level 0.1", "must have the 4 columns"),
-        ("a.npy a.npy --level 0.1", "it was made with level 0.05, got 0.1"),
+        ("a.npy b.npy", "add rows to the window 'b', which was tested"),
+        ("b.npy a.npy", "must have the same reference"),
+        ("a.npy a.npy --level 0.1", "level 0.05, got 0.1"),
     ):
-        assert text in told(capsys, f"{words} --windows --state s.npz")
+        said = told(capsys, f"{words} --windows --state s.npz")
+        assert text in said
+        first, second, *_ = words.split()
+        assert f"other is what {first} and {second} make" in said
     assert Path("s.npz").read_bytes() == before
 
 

@@ -103,21 +103,12 @@ def windows_of_files(options: argparse.Namespace) -> drift.Windows:
     if options.state is None or not options.state.exists():
         return windows
     known = drift.Windows.load(options.state)
-    tested = [name for name in names if name in known.names]
-    if tested:
-        raise ValueError(
-            f"{options.state} has the window {tested[0]!r} already, which was tested: "
-            "give the windows that are new, or begin anew with another --state"
-        )
     try:
         return known.merge(windows)
     except ValueError as error:
-        text = str(error).replace(
-            "other must have the same", "it was made with another"
-        )
-        text = text.replace("other must have", "it was made with")
         raise ValueError(
-            f"{options.state} does not go with {options.files[0]}: {text}"
+            f"{options.state} does not go with it: {error}; other is what "
+            f"{' and '.join(map(str, options.files))} make with these options"
         ) from None
 
 
