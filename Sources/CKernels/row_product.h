@@ -54,6 +54,15 @@ static void add_transposed(const Outputs *tile, ptrdiff_t width, ptrdiff_t rows,
     }
 }
 
+// The places of `outputs` results of each of `rows` rows, which another core may hold: they come
+// while the sums are made.
+static inline void fetch_results(ptrdiff_t rows, ptrdiff_t outputs, float *c, ptrdiff_t c_stride) {
+    for (ptrdiff_t j = 0; j < rows; j++, c += c_stride) {
+        __builtin_prefetch(c, 1, 3);
+        __builtin_prefetch(c + outputs - 1, 1, 3);
+    }
+}
+
 // One block of k for all outputs, and `rows` rows of A that are packed `width` side by side.
 static void packed_rows_with_weight(ptrdiff_t rows, ptrdiff_t outputs, ptrdiff_t k,
     const Word *packed, ptrdiff_t width, Left weight, float *c, ptrdiff_t c_stride,
@@ -63,12 +72,14 @@ static void packed_rows_with_weight(ptrdiff_t rows, ptrdiff_t outputs, ptrdiff_t
         const ptrdiff_t some = smaller(outputs - o, TILE_ROWS);
         for (ptrdiff_t p = 0; p < rows; p += width) {
             const Right columns = {packed + p * k, width, 1};
+            const ptrdiff_t some_columns = smaller(rows - p, width);
+            fetch_results(some_columns, some, c + p * c_stride + o, c_stride);
             if (width == LANES)
                 few_rows((int)some, k, &weight, &columns, tile.sums, width, false);
             else
                 more_rows((int)some, k, &weight, &columns, tile.sums, width, false);
-            add_transposed(&tile, width, smaller(rows - p, width), some, c + p * c_stride + o,
-                c_stride, accumulate);
+            add_transposed(
+                &tile, width, some_columns, some, c + p * c_stride + o, c_stride, accumulate);
         }
     }
 }

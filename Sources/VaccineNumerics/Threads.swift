@@ -81,12 +81,13 @@ public enum Threads {
             for offset in 0..<parts {
                 let own = (worker * parts / workers + offset) % parts
                 let range = part(own, of: parts, count: count, unit: 1)
+                let run = max(1, range.count / runs)
                 while true {
-                    let index =
+                    let start =
                         range.lowerBound
-                        + next[own * counterSpacing].wrappingAdd(1, ordering: .relaxed).oldValue
-                    guard index < range.upperBound else { break }
-                    body(index, worker)
+                        + next[own * counterSpacing].wrappingAdd(run, ordering: .relaxed).oldValue
+                    guard start < range.upperBound else { break }
+                    for index in start..<min(start + run, range.upperBound) { body(index, worker) }
                 }
             }
         }
@@ -96,6 +97,8 @@ public enum Threads {
     /// has a line of the cache of its own.
     private typealias Taken = InlineArray<128, Atomic<Int>>
     private static let counterSpacing = 8
+    /// In how many runs at least a range is taken: to take one waits until all that was written is in the cache.
+    private static let runs = 8
 
     /// The numbers that `body` gives for the indices, in their order.
     public static func map(_ count: Int, _ body: @Sendable (_ index: Int) -> Double) -> [Double] {

@@ -58,9 +58,10 @@ struct CachedLayer: Sendable {
         return seen
     }
 
-    /// The keys before the pass that a head has of a sequence; nil: there is no such sequence.
+    /// The keys before the pass that a head has of a sequence, and the place of the next; nil: there is no such
+    /// sequence.
     func keys(of sequence: Int, head: Int) -> Weight? {
         guard sequence < places.count else { return nil }
-        return stream(sequence, head: head, length: lengths[sequence]).keys
+        return stream(sequence, head: head, length: lengths[sequence] + 1).keys
     }
 }
