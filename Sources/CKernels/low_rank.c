@@ -5,13 +5,6 @@
 #include "low_rank_variants.h"
 #include "processor.h"
 
-#ifdef __x86_64__
-#define CALL(function, ...)                                                                        \
-    (has_avx512() ? function##_avx512(__VA_ARGS__) : function##_baseline(__VA_ARGS__))
-#else
-#define CALL(function, ...) function##_baseline(__VA_ARGS__)
-#endif
-
 void vaccine_dropout(VaccineMatrix x, VaccineDropout mask, ptrdiff_t first_row, VaccineMatrix y) {
     CALL(dropout, x, mask, first_row, y);
 }

@@ -12,6 +12,9 @@ public enum Precision: Sendable, Equatable {
     /// Whether this processor multiplies in this format.
     public var isAvailable: Bool { self != .bfloat16 || vaccine_has_bfloat16() }
 
+    /// How products hold what they multiply weights of this format with.
+    public var ofFactors: Precision { self == .bfloat16 ? .bfloat16 : .float32 }
+
     /// A finite number as a tensor of weights in this format would hold it.
     public func nearest(_ x: Float) -> Float {
         guard self == .bfloat16 else { return x }

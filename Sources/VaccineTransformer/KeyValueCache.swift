@@ -25,7 +25,7 @@ final class KeyValueCache {
             (0..<configuration.layerCount).map { _ in
                 arena.weight(
                     rows: sequences * attention.keyValueHeadCount * 2 * capacity,
-                    columns: attention.headSize, KeyValueCache.precision(configuration))
+                    columns: attention.headSize, configuration.precision.ofFactors)
             }
         }
         let plan = Arena()
@@ -43,15 +43,11 @@ final class KeyValueCache {
         self.capacity = capacity
     }
 
-    private static func precision(_ configuration: ModelConfiguration) -> Precision {
-        configuration.precision == .bfloat16 ? .bfloat16 : .float32
-    }
-
     /// Places for all sequences, or for fewer where theirs would take more than 256 MiB, but not for fewer than 16.
     static func places(
         _ configuration: ModelConfiguration, sequences: Int, capacity: Int
     ) -> Int {
-        let size = precision(configuration) == .bfloat16 ? 2 : 4
+        let size = configuration.precision.ofFactors == .bfloat16 ? 2 : 4
         let (bytes, overflow) = (configuration.layerCount * capacity)
             .multipliedReportingOverflow(by: 2 * configuration.attention.keyValueWidth * size)
         return min(sequences, max(16, overflow ? 0 : (256 << 20) / max(bytes, 1)))

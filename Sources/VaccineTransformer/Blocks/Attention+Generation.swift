@@ -1,25 +1,14 @@
 internal import VaccineNumerics
 
 extension Attention {
-    var queryWidth: Int { headCount * headSize }
-
-    /// The keys and the values of head `head` among the columns of queries, keys and values.
-    private func cached(_ head: Int, of qkv: Matrix) -> (keys: Matrix, values: Matrix) {
-        let start = queryWidth + head * headSize
-        return (
-            qkv.columns(start..<start + headSize),
-            qkv.columns(start + queryWidth / group..<start + queryWidth / group + headSize)
-        )
-    }
-
     /// Appends keys and values of whole sequences, or of parts of them, to what a cache has of them.
     ///
     /// - Parameter qkv: shape [T, (H + 2K)·D], the rows of the pass.
     func keep(_ qkv: Matrix, in cache: CachedLayer) {
         Threads.forEach(cache.sequenceCount * keyValueHeadCount) { index, _ in
             let (sequence, head) = index.quotientAndRemainder(dividingBy: keyValueHeadCount)
-            let (keys, values) = cached(head, of: qkv)
-            cache.append(keys, values, to: sequence, head: head)
+            cache.append(
+                qkv.columns(key(head)), qkv.columns(value(head)), to: sequence, head: head)
         }
     }
 
@@ -37,8 +26,8 @@ extension Attention {
         let width = group * headSize
         Threads.forEachNear(cache.sequenceCount * keyValueHeadCount) { index, worker in
             let (row, head) = index.quotientAndRemainder(dividingBy: keyValueHeadCount)
-            let (newKeys, newValues) = cached(head, of: qkv)
-            let (keys, values) = cache.append(newKeys, newValues, to: row, head: head)
+            let (keys, values) = cache.append(
+                qkv.columns(key(head)), qkv.columns(value(head)), to: row, head: head)
             let seen = max(0, keys.rows - window)..<keys.rows
             let next = cache.keys(
                 of: (index + 1) / keyValueHeadCount, head: (index + 1) % keyValueHeadCount)

@@ -49,11 +49,11 @@ struct Attention {
 
     /// The columns of head `head` among queries (or of the context).
     private func query(_ head: Int) -> Range<Int> { head * headSize..<(head + 1) * headSize }
-    private func key(_ head: Int) -> Range<Int> {
+    func key(_ head: Int) -> Range<Int> {
         let start = (headCount + head) * headSize
         return start..<start + headSize
     }
-    private func value(_ head: Int) -> Range<Int> {
+    func value(_ head: Int) -> Range<Int> {
         let start = (headCount + keyValueHeadCount + head) * headSize
         return start..<start + headSize
     }
@@ -229,9 +229,8 @@ struct JoinedRows {
     let values: Weight  // [longest, D]
 
     init(longest: Int, headSize: Int, _ precision: Precision, in arena: Arena) {
-        let factor = precision == .bfloat16 ? Precision.bfloat16 : .float32
-        keys = arena.weight(rows: longest, columns: headSize, factor)
-        values = arena.weight(rows: longest, columns: headSize, factor)
+        keys = arena.weight(rows: longest, columns: headSize, precision.ofFactors)
+        values = arena.weight(rows: longest, columns: headSize, precision.ofFactors)
     }
 }
 
