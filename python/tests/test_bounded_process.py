@@ -84,8 +84,10 @@ def test_processor_time_is_bounded_where_the_caller_heeds_no_signal(how: str) ->
 
 
 def test_each_request_has_its_own_time(process: BoundedProcess) -> None:
+    number = process.ask(["process"], seconds=10)
     for _ in range(8):
         process.ask(["work", 0.2], seconds=0.5)
+    assert process.ask(["process"], seconds=10) == number
 
 
 def test_the_clock_is_bounded(
