@@ -25,7 +25,10 @@ public func vaccine_drift_two_sample(
         var kernels: [PairwiseKernel] = []
         for (index, given) in array(o.bandwidths, o.bandwidth_count).enumerated() {
             let bandwidth =
-                given > 0 ? given : try pairs.medianBandwidth(sample: 1000, seed: o.seed)
+                given > 0
+                ? given
+                : try pairs.medianBandwidth(
+                    sample: 1000, seed: o.seed, interruption: interrupt.interruption)
             guard bandwidth > 0 else {
                 throw .value("bandwidth must be positive, but the median distance is 0")
             }

@@ -4,22 +4,40 @@ extension PairSums {
     /// The square root of half the median squared distance of a seeded subsample of the rows: the bandwidth σ
     /// with which the Gaussian kernel is exp(−d² / median).
     ///
-    /// - Throws: `.memory`.
-    public func medianBandwidth(sample: Int, seed: UInt64) throws(VaccineError) -> Double {
-        var chosen = Array(0..<count)
+    /// Where that median is 0, since most pairs are of equal rows, it is the median among rows that all
+    /// differ, which come from the whole pool.
+    ///
+    /// - Parameter sample: the most rows whose distances are taken.
+    /// - Returns: 0 where all rows are equal, or so close that their squared distances are 0.
+    /// - Throws: `.memory`, `.interrupted`.
+    public func medianBandwidth(
+        sample: Int, seed: UInt64, interruption: Interruption = .none
+    ) throws(VaccineError) -> Double {
+        var order = Array(0..<count)
         let stream = RandomStream(seed, 0x6D65_6469)
-        for index in 0..<min(sample, count) {
-            let rest = UInt64(count - index)
-            let other = index + Int(stream.word(at: index).multipliedFullWidth(by: rest).high)
-            chosen.swapAt(index, other)
+        func shuffle(_ places: Range<Int>) {
+            for index in places {
+                let rest = UInt64(count - index)
+                let other = index + Int(stream.word(at: index).multipliedFullWidth(by: rest).high)
+                order.swapAt(index, other)
+            }
         }
-        let rows = Array(chosen.prefix(sample))
+        let drawn = min(sample, count)
+        shuffle(0..<drawn)
+        let rows = Array(order[..<drawn])
         var distances: [Double]
         switch precision(.negativeDistance) {
         case .single: distances = try productDistances(rows)
         case .double: distances = exactDistances(rows)
         }
-        return (median(&distances) / 2).squareRoot()
+        var square = median(&distances)
+        if square == 0 {
+            shuffle(drawn..<count)
+            let rows = try pool.differing(order, atMost: sample, interruption: interruption)
+            var distances = exactDistances(rows)
+            square = distances.isEmpty ? 0 : median(&distances)
+        }
+        return (square / 2).squareRoot()
     }
 
     /// Squared distances of all pairs of some rows, by float32 products; exact for pairs that are much closer

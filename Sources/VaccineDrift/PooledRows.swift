@@ -137,6 +137,31 @@ final class PooledRows: @unchecked Sendable {
         return side.squaredDistance(from: place, to: otherSide, otherPlace)
     }
 
+    /// The first rows of an order whose squared distances from each other are not 0.
+    ///
+    /// - Complexity: O(order · width) but for rows that differ by less than float32 holds.
+    func differing(
+        _ order: [Int], atMost most: Int, interruption: Interruption
+    ) throws(VaccineError) -> [Int] {
+        var found: [Int] = []
+        var alike: [Int: [Int]] = [:]
+        for block in Blocks(of: order.count, work: width, budget: 1 << 26) {
+            try interruption.check()
+            for row in order[block] {
+                var hasher = Hasher()
+                let values = rows[row]
+                for column in values.indices { hasher.combine(values[column]) }
+                let key = hasher.finalize()
+                let known = alike[key, default: []]
+                if known.contains(where: { squaredDistance(row, $0) == 0 }) { continue }
+                alike[key] = known + [row]
+                found.append(row)
+                if found.count == most { return found }
+            }
+        }
+        return found
+    }
+
     /// Some rows as doubles.
     func copy(_ chosen: [Int]) -> RowBlock {
         let block = RowBlock(rows: chosen.count, columns: width)

@@ -79,6 +79,37 @@ import VaccineNumerics
         try compare(scaled(x), scaled(y), .gaussian(bandwidth: 2 * scale), .single)
     }
 
+    @Test func `where most rows are equal the median is among rows that differ`() throws {
+        // On one axis 0, 3 and 7, with a zero of either sign: squares 9, 16 and 49.
+        func bandwidth(_ first: [Double], sample: Int, seed: UInt64) throws -> Double {
+            let values = (0..<2 * 30).map { $0 < first.count ? first[$0] : 0 }
+            let (x, y) = (
+                Sample(rows: 30, width: 2, values), Sample(rows: 1, width: 2, [-0.0, 0])
+            )
+            return try withExtendedLifetime((x, y)) {
+                try PairSums(x.embeddings, y.embeddings)
+                    .medianBandwidth(sample: sample, seed: seed)
+            }
+        }
+        for seed in UInt64(0)..<4 {
+            #expect(
+                try bandwidth([3, 0, 7, 0], sample: 1000, seed: seed) == 8.0.squareRoot())
+            #expect(try bandwidth([0, 5], sample: 10, seed: seed) == 12.5.squareRoot())
+            #expect(try bandwidth([], sample: 1000, seed: seed) == 0)
+            // Squares of 1e-200 are 0 in double precision.
+            #expect(try bandwidth([1e-200, 0], sample: 1000, seed: seed) == 0)
+        }
+    }
+
+    @Test func `a median that is not 0 is that of all pairs`() throws {
+        let rows = (0..<x.rows).map { x[$0] } + (0..<y.rows).map { y[$0] }
+        var squares = rows.indices.flatMap { i in rows[..<i].map { squaredDistance(rows[i], $0) } }
+        squares.sort()
+        let expected = (squares[squares.count / 2] / 2).squareRoot()
+        let found = try PairSums(x.embeddings, y.embeddings).medianBandwidth(sample: 1000, seed: 3)
+        expectNear(found, expected, within: 1e-5)
+    }
+
     @Test func `distances of every format are exact`() throws {
         let pool = try PooledRows(
             [("x", x.embeddings), ("y", y.embeddings)], interruption: .none)

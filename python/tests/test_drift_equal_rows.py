@@ -28,6 +28,25 @@ def test_the_median_is_then_of_rows_that_differ() -> None:
     assert (result.statistic, result.p_value) == (given.statistic, given.p_value)
 
 
+def test_the_median_of_rows_that_differ_is_of_a_thousand_at_most() -> None:
+    # 900 rows at 0 to 899 on one axis, all of which are asked: |i - j| = k is that of
+    # 900 - k pairs.
+    places = np.arange(900.0)
+    x = np.concatenate([places, np.zeros(9000)])[:, np.newaxis]
+    pairs = np.abs(places[:, np.newaxis] - places)[np.triu_indices(900, 1)]
+    expected = np.median(pairs**2)
+    result = drift.mmd(x, x[-20:], permutations=0, seed=5)
+    assert result.details["bandwidths"] == [np.sqrt(expected / 2)]
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-200])
+def test_rows_without_a_distance_have_no_median(scale) -> None:
+    x = scale * np.arange(12.0).reshape(6, 2)
+    with pytest.raises(ValueError, match="bandwidth must be positive"):
+        drift.mmd(x, x)
+    assert drift.mmd(x, x, bandwidth=1.0, permutations=9).p_value == 1.0
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_two_weeks_of_mostly_equal_rows_are_compared(dtype) -> None:
     distinct = np.random.default_rng(0).normal(size=(40, 8)).astype(dtype)

@@ -13,7 +13,7 @@ from vaccine_swift._arguments import check_range
 from vaccine_swift._plurals import counted
 from vaccine_swift.drift.relabelling import SWAPS, relabelling_of
 from vaccine_swift.drift.result import TestResult
-from vaccine_swift.drift.rows import NOT_PAIRS, float64_rows, two_sets
+from vaccine_swift.drift.rows import NOT_PAIRS, two_sets
 from vaccine_swift.drift.sizes import byte_count
 from vaccine_swift.drift.watch import Progress, Watch
 
@@ -21,8 +21,6 @@ __all__ = ["energy_distance", "mmd"]
 
 _ROUNDING: Final = 1e-7
 """What rounding moves a statistic by, as a share of the kernel."""
-_MOST_DISTINCT: Final = 500
-"""Rows among which the median is taken where most pairs are of equal rows."""
 
 
 def mmd(
@@ -52,7 +50,7 @@ def mmd(
     bandwidth : "median", float or sequence of float
         σ in k = exp(-‖x - y‖² / 2σ²). "median": 2σ² is the median squared distance of
         at most 1000 pooled rows, drawn by `seed`; where that is 0, since most pairs are
-        of equal rows, of at most 500 that all differ. Of several, the mean of the
+        of equal rows, of at most 1000 that all differ. Of several, the mean of the
         kernels is tested.
     groups : (array [n], array [m]) or array [n + m], optional
         Group (prompt) of each row, of x and then of y. Groups are permuted as a whole,
@@ -82,8 +80,8 @@ def mmd(
     ------
     TypeError, ValueError
         For arguments that do not fit; names the argument. NaN and infinite elements
-        are counted and the first is located. "median" is refused where all rows are
-        equal.
+        are counted and the first is located. "median" is refused where all squared
+        distances are 0.
     KeyboardInterrupt
         Within a second.
 
@@ -115,31 +113,18 @@ def mmd(
                 f"bandwidth must be 'median' or positive numbers, got {bandwidth!r}"
             )
 
-    def permuted(
-        bandwidths: npt.NDArray[np.float64],
-    ) -> tuple[npt.NDArray[np.float64], ...]:
-        return _permuted(
-            x,
-            y,
-            bandwidths,
-            permutations,
-            groups,
-            seed,
-            memory,
-            paired=paired,
-            unbiased=True,
-            progress=progress,
-        )
-
-    try:
-        statistics, means, used = permuted(bandwidths)
-    except ValueError as error:
-        if "the median distance is 0" not in str(error):
-            raise
-        between = _bandwidth_of_distinct(x, y, seed)
-        if not between:
-            raise
-        statistics, means, used = permuted(np.array([between]))
+    statistics, means, used = _permuted(
+        x,
+        y,
+        bandwidths,
+        permutations,
+        groups,
+        seed,
+        memory,
+        paired=paired,
+        unbiased=True,
+        progress=progress,
+    )
     mean = statistics.mean(0)
     within = means[:, :2].mean()
     return TestResult.of(
@@ -206,24 +191,6 @@ def energy_distance(
         effect_size=statistics[0, 0] / (2 * between) if between > 0 else 0.0,
         rounding=_ROUNDING * abs(between),
     )
-
-
-def _bandwidth_of_distinct(x: npt.ArrayLike, y: npt.ArrayLike, seed: int) -> float:
-    """What "median" is among rows that differ; 0 where none do."""
-    sides = two_sets(x, y)
-    found: dict[bytes, npt.NDArray[np.float64]] = {}
-    count = sum(map(len, sides))
-    for place in np.random.default_rng(seed).permutation(count).tolist():
-        side, row = (0, place) if place < len(sides[0]) else (1, place - len(sides[0]))
-        values = float64_rows(sides[side][row]) + 0.0  # of -0 makes 0
-        found.setdefault(values.tobytes(), values)
-        if len(found) == _MOST_DISTINCT:
-            break
-    rows = np.array(list(found.values()))
-    if len(rows) < 2:
-        return 0.0
-    squares = [((rows[k + 1 :] - rows[k]) ** 2).sum(1) for k in range(len(rows) - 1)]
-    return float(np.sqrt(np.median(np.concatenate(squares)) / 2))
 
 
 def _permuted(

@@ -68,9 +68,9 @@ def _against_reference(
 ) -> dict[str, Any]:
     x, y = state.reference.rows, window.rows
     x, y = x[_inside(state.reference, line)], y[_inside(window, line)]
+    if min(len(x), len(y)) >= FEWEST and all_equal(x, y):
+        return _untested(x, y, "all rows are equal: their median distance is 0")
     try:
-        if min(len(x), len(y)) >= FEWEST and all_equal(x, y):
-            raise ValueError("all rows are equal: their median distance is 0")
         return tested(
             x,
             y,
@@ -81,13 +81,17 @@ def _against_reference(
             lambda test: watch.inside(f"{test} of {where}"),
         )
     except ValueError as error:
-        return {
-            "reference": len(x),
-            "current": len(y),
-            "mean_shift": None,
-            "reason": str(error),
-            "tests": {},
-        }
+        return _untested(x, y, str(error))
+
+
+def _untested(x: npt.NDArray[Any], y: npt.NDArray[Any], reason: str) -> dict[str, Any]:
+    return {
+        "reference": len(x),
+        "current": len(y),
+        "mean_shift": None,
+        "reason": reason,
+        "tests": {},
+    }
 
 
 def _rank(
@@ -102,7 +106,7 @@ def _rank(
         result = mmd(
             x, y, permutations=state.permutations, seed=seed, progress=progress
         )
-    except ValueError:  # all rows are equal
+    except ValueError:  # all squared distances are 0, or one overflows
         return None
     count = result.permutations + 1
     return [round((result.p_value or 1.0) * count), count]
