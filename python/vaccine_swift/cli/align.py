@@ -30,6 +30,7 @@ from vaccine_swift.cli.model_options import (
     check_not_there,
     load_named_model,
 )
+from vaccine_swift.cli.places import check_directory_place
 from vaccine_swift.cli.terminal import duration, visible
 from vaccine_swift.cli.training_data import (
     Told,
@@ -170,6 +171,7 @@ def _run(options: argparse.Namespace, collective: Collective) -> None:
     settings, sources = adapter_settings(options), stream_sources(options, method)
     with together(collective):
         check_output_dir(options)
+        check_directory_place("--output-dir", options.output_dir)
         if is_first and not options.resume and not options.dry_run:
             remedy = ", --resume to go on with its run"
             check_not_there(

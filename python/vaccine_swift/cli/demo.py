@@ -16,6 +16,7 @@ from rich.console import Console
 from vaccine_swift import data
 from vaccine_swift.cli.comparison import Comparison, curve, summary, table
 from vaccine_swift.cli.model_options import add_thread_option, set_threads
+from vaccine_swift.cli.places import check_directory_place
 from vaccine_swift.cli.study import finished, write_report
 from vaccine_swift.cli.study_table import results_table
 from vaccine_swift.cli.terminal import duration, status
@@ -85,6 +86,7 @@ def run(options: argparse.Namespace) -> None:
     """
     began = time.perf_counter()
     set_threads(options.threads)
+    check_directory_place("--output-dir", options.output_dir)
     result = finished(preset("demo"), options.output_dir)
     aligned = [row for row in result.rows if is_aligned(row["method"])]
     row = aligned[-1]

@@ -26,6 +26,7 @@ from vaccine_swift.cli.model_options import (
     load_named_model,
     template_of,
 )
+from vaccine_swift.cli.places import check_file_place
 from vaccine_swift.cli.terminal import status
 from vaccine_swift.cli.written import check_written
 from vaccine_swift.files import write_text
@@ -139,6 +140,7 @@ def run(options: argparse.Namespace) -> None:
     rows = ("task", "restricted", "ordinary")
     read = [(f"--{name}", getattr(options, name)) for name in rows]
     check_written({"--json": options.json}, read)
+    check_file_place("--json", options.json)
     task = None if options.task is None else load_task(options.task)
     restricted = _rows(restricted_rows, options.restricted, "--restricted")
     ordinary = _rows(ordinary_rows, options.ordinary, "--ordinary")

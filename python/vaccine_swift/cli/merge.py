@@ -15,6 +15,7 @@ from vaccine_swift.cli.model_options import (
     load_adapters,
     load_model,
 )
+from vaccine_swift.cli.places import check_directory_place
 from vaccine_swift.cli.terminal import status, visible
 from vaccine_swift.cli.written import check_output_dir
 
@@ -72,6 +73,7 @@ def run(options: argparse.Namespace) -> None:
     """
     check_not_there(options, "config.json", "a model")
     check_output_dir(options)
+    check_directory_place("--output-dir", options.output_dir)
     model, _ = load_model(options.model, options.threads)
     load_adapters(model, options.adapter)
     model.merge_adapter()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift.cli.model_options import add_overwrite_option, check_not_there
+from vaccine_swift.cli.places import check_directory_place
 from vaccine_swift.cli.terminal import visible
 from vaccine_swift.cli.written import check_written
 from vaccine_swift.repair import PROJECTIONS, repair_adapter
@@ -71,6 +72,7 @@ def run(options: argparse.Namespace) -> None:
     """
     read = [(f"--{name}", getattr(options, name)) for name in ("adapter", "alignment")]
     check_written({"--output-dir": options.output_dir}, read)
+    check_directory_place("--output-dir", options.output_dir)
     check_not_there(options, "adapter_config.json", "an adapter")
     report = repair_adapter(
         options.adapter,

@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from vaccine_swift.cli.model_options import add_thread_option, set_threads
+from vaccine_swift.cli.places import check_directory_place
 from vaccine_swift.cli.study_options import add_study_options, study_config
 from vaccine_swift.cli.study_status import status_table
 from vaccine_swift.cli.study_table import results_table
@@ -84,6 +85,7 @@ def run(options: argparse.Namespace) -> None:
         Console().print(status_table(study_status(options.status)))
         return
     set_threads(options.threads)
+    check_directory_place("--out", options.out)
     if options.dry_run:
         with status("timing a step of training"):
             told = forecast(study_config(options), options.out)
