@@ -126,6 +126,15 @@ def test_every_training_argument_is_an_option(capsys) -> None:
         assert "--" + field.name.replace("_", "-") in words
 
 
+def test_help_names_every_method_once(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["align", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    for name in ("booster", "lisa", "t-vaccine", "vaccine"):
+        assert f" {name}: " in words
+        assert f"{name}: {name}: " not in words.lower()
+
+
 def test_truncated_rows_are_told_in_one_line(
     model_path, data, tmp_path, capsys
 ) -> None:

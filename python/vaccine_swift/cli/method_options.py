@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 import vaccine_swift as vs
@@ -54,6 +55,7 @@ def _conversion(kind: type, choices: set[str]) -> dict[str, Any]:
 def _summary(method: type[Method]) -> str:
     lines = (method.__doc__ or "").strip().splitlines()
     first = lines[0].rstrip(".") if lines else method.title
+    first = re.sub(f"^{re.escape(method.name)}: ", "", first, flags=re.IGNORECASE)
     return first[:1].lower() + first[1:]
 
 
