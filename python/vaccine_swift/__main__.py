@@ -1,7 +1,26 @@
-"""``python -m vaccine_swift`` where the script is not on PATH."""
+"""The program ``vaccine-swift``; ``python -m vaccine_swift`` is the same."""
 
 import sys
 
-from vaccine_swift.cli.entry import main
+from vaccine_swift.machine.termination import interrupts_end
 
-sys.exit(main())
+__all__ = ["program"]
+
+
+def program() -> int:
+    """The exit status of the command that the process was started for.
+
+    Raises
+    ------
+    SystemExit
+        As `vaccine_swift.cli.main`.
+    """
+    with interrupts_end():
+        from vaccine_swift.cli.entry import build_parser, run
+
+        options = build_parser().parse_args()
+    return run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(program())

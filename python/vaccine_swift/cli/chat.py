@@ -17,6 +17,7 @@ from vaccine_swift.cli.model_options import (
     load_named_model,
 )
 from vaccine_swift.cli.terminal import say, shown, status
+from vaccine_swift.machine.termination import Terminated
 from vaccine_swift.models.chat import LONGEST_ANSWER
 
 __all__ = ["add_parser", "run"]
@@ -85,7 +86,9 @@ def run(options: argparse.Namespace) -> None:
                     seed=options.seed,
                     first_prompt=number,
                 )
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if isinstance(interrupt, Terminated):
+                raise
             say("broken off; the request is forgotten")
             continue
         except ValueError as error:

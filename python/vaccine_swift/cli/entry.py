@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import warnings
@@ -26,7 +27,7 @@ from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift import DriftExceeded
 from vaccine_swift.machine.termination import STATUS, Terminated, termination_interrupts
 
-__all__ = ["build_parser", "main"]
+__all__ = ["build_parser", "main", "run"]
 
 GATE_FAILED: Final = 1
 BAD_INPUT: Final = 2
@@ -60,7 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         After ``--help`` and ``--version`` (0), and when an option is wrong (2).
     """
-    options = build_parser().parse_args(arguments)
+    return run(build_parser().parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """The exit status of a command, whose words are parsed."""
     command: Parser = options.parser
     name = f"vaccine-swift {options.command}"
     with warnings.catch_warnings():

@@ -108,10 +108,11 @@ def finished(config: StudyConfig, out: Path, *, share: bool = False) -> StudyRes
     """
     try:
         return run_study(config, out, share=share)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"finished stages are in {out}, the same command goes on"
-        ) from None
+    except KeyboardInterrupt as interrupt:
+        kept = (
+            f"finished stages are in {out}" if out.is_dir() else "nothing is kept yet"
+        )
+        raise type(interrupt)(f"{kept}, the same command goes on") from None
 
 
 def write_report(

@@ -1,4 +1,7 @@
-"""SIGTERM as a kind of Ctrl-C: work stops at a sound point, files stay whole."""
+"""SIGTERM as a kind of Ctrl-C: work stops at a sound point, files stay whole.
+
+Before work has begun either ends the process.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
-__all__ = ["STATUS", "Terminated", "termination_interrupts"]
+__all__ = ["STATUS", "Terminated", "interrupts_end", "termination_interrupts"]
 
 STATUS: Final = 128 + signal.SIGTERM
 """Exit status, 143, as shells report it."""
@@ -40,6 +43,26 @@ def termination_interrupts() -> Iterator[None]:
     finally:
         if own:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def interrupts_end() -> Iterator[None]:
+    """Let Ctrl-C end the process at once, without a traceback, while the block runs.
+
+    For a program that is still starting: there is nothing to save. A handler that
+    someone else has set stays, and so does Ctrl-C that is ignored.
+    """
+    own = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if own:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        if own:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _raise(number: int, frame: Any) -> None:
