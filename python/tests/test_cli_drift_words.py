@@ -151,8 +151,10 @@ def test_a_label_of_several_lines_keeps_to_one(capsys) -> None:
 def test_a_state_says_which_files_do_not_go_with_it(capsys) -> None:
     told(capsys, "a.npy b.npy --windows --state s.npz", 0)
     before = Path("s.npz").read_bytes()
+    Path("new").mkdir()
+    np.save("new/b.npy", np.load("b.npy")[::-1])
     for words, text in (
-        ("a.npy b.npy", "add rows to the window 'b', which was tested"),
+        ("a.npy new/b.npy", "add rows to the window 'b', which was tested"),
         ("b.npy a.npy", "must have the same reference"),
         ("a.npy a.npy --level 0.1", "level 0.05, got 0.1"),
     ):

@@ -152,9 +152,11 @@ def test_a_state_of_another_reference_or_tested_window_is_refused(
     words = ["--windows", "--column", "embedding", "--tests", "ks", "--state", "s.npz"]
     assert status(["reference.npz", "w1.npz", *words]) == 0
     before = (files / "s.npz").read_bytes()
+    (files / "new").mkdir()
+    np.savez(files / "new" / "w1.npz", embedding=X[::-1] + 0.02)
     for others, message in (
         (["w2.npz", "w3.npz"], "other must have the same reference"),
-        (["reference.npz", "w1.npz"], "to the window 'w1', which was tested"),
+        (["reference.npz", "new/w1.npz"], "to the window 'w1', which was tested"),
         (["reference.npz", "w2.npz", "--level", "0.1"], "level 0.05, got 0.1"),
     ):
         assert status([*others, *words]) == 2
@@ -163,6 +165,45 @@ def test_a_state_of_another_reference_or_tested_window_is_refused(
         assert message in error
         assert "tested; new rows make a window" in error or "tested" not in error
     assert (files / "s.npz").read_bytes() == before
+
+
+def test_the_same_command_again_ends_as_it_did(files, capsys) -> None:
+    words = ["--windows", "--group-by", "language", "--tests", "ks", "--state", "s.npz"]
+    words += ["--json", "r.json", "--assert", "de.p_value>0.01", "--assert", "alarms<1"]
+    found = []
+    for name in ("w1.npz", "w2.npz", "w3.npz", "w3.npz", "w1.npz", "w2.npz"):
+        ends = status(["reference.npz", name, *words])
+        told = capsys.readouterr()
+        content = drift.WindowsReport.load("r.json").to_dict()
+        failures = [line for line in told.err.splitlines() if "failed:" in line]
+        found.append((ends, told.out, failures, content["windows"]))
+        if len(found) == 3:
+            kept = (files / "s.npz").read_bytes()
+    assert [ends for ends, *_ in found[:3]] == [0, 1, 1]
+    assert found[3:] == [found[2], found[0], found[1]]
+    assert "note: w2 was tested before, with the same rows" in told.err
+    assert "note: the report is that of w2, s.npz goes on to w3" in told.err
+    assert (files / "s.npz").read_bytes() == kept
+    # Windows that are known beside one that is new.
+    np.savez("w4.npz", embedding=X, language=np.repeat(["de", "en", "fr"], 30))
+    files_of_all = ["reference.npz", *(f"w{k}.npz" for k in (4, 1, 2, 3))]
+    status([*files_of_all, *words])
+    assert drift.Windows.load("s.npz").names == ["w1", "w2", "w3", "w4"]
+    assert "note: w1, w2 and w3 were tested before" in capsys.readouterr().err
+
+
+def test_conditions_on_windows_are_judged_once(files, monkeypatch) -> None:
+    judge, asked = drift.WindowsReport.assert_that, []
+
+    def counted(report, *conditions):
+        asked.append((conditions, (files / "s.npz").exists()))
+        judge(report, *conditions)
+
+    monkeypatch.setattr(drift.WindowsReport, "assert_that", counted)
+    words = ["--windows", "--column", "embedding", "--tests", "ks", "--state", "s.npz"]
+    words += ["--assert", "evidence<0"]
+    assert status(["reference.npz", "w1.npz", *words]) == 1
+    assert asked == [(("evidence<0",), False)]
 
 
 def test_options_of_windows_are_refused_elsewhere(files, capsys) -> None:

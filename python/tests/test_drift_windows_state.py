@@ -102,6 +102,60 @@ def test_a_window_that_was_tested_takes_no_more_rows() -> None:
         made + late
 
 
+def test_the_same_rows_of_a_tested_window_change_nothing(tmp_path) -> None:
+    made = windows()
+    expected = made.report()
+    made.save(tmp_path / "state.npz")
+    again = drift.Windows.load(tmp_path / "state.npz")
+    parts = split(WEEKS["2026-W41"], 70)
+    gathered = windows({})
+    for rows, labels in parts:
+        gathered.add("2026-W41", rows, segments=labels)
+    for both in (
+        again.add("2026-W40", WEEKS["2026-W40"], segments=LABELS),
+        again + gathered,
+        gathered + again,
+    ):
+        assert both.waiting == []
+        assert both.report() == expected
+    rows, labels = parts[0]
+    for name, values, segments in (
+        ("2026-W41", rows, labels),  # a part alone
+        ("2026-W41", WEEKS["2026-W42"], LABELS),
+        ("2026-W41", WEEKS["2026-W41"], LABELS[::-1]),
+    ):
+        with pytest.raises(ValueError, match="with other rows than were tested"):
+            again.add(name, values, segments=segments)
+    assert again.report() == expected
+
+
+def test_a_report_until_a_window_is_what_it_was_then() -> None:
+    made = windows({})
+    reports = {}
+    for name, rows in WEEKS.items():
+        made.add(name, rows, segments=LABELS)
+        reports[name] = made.report()
+    for name, report in reports.items():
+        assert made.report(until=name) == report
+    assert made.report() == reports["2026-W45"]
+    with pytest.raises(ValueError, match="until must name a window, got '2026-W4'"):
+        made.report(until="2026-W4")
+
+
+def test_a_state_without_fingerprints_opens_and_takes_no_rows(tmp_path) -> None:
+    from vaccine_swift.drift import windows_storage
+
+    made = windows({"2026-W40": WEEKS["2026-W40"]})
+    expected = made.report()
+    state = made._state.copy()
+    del state.tested[0]["fingerprint"]
+    windows_storage.save(tmp_path / "old.npz", state, {})
+    old = drift.Windows.load(tmp_path / "old.npz")
+    assert old.report() == expected
+    with pytest.raises(ValueError, match="was not tested yet, got '2026-W40'"):
+        old.add("2026-W40", WEEKS["2026-W40"], segments=LABELS)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -163,6 +217,7 @@ def test_damaged_and_foreign_states_are_refused(tmp_path) -> None:
         lambda head, _: head["tested"][0]["lines"]["de"].pop("p_value"),
         lambda head, _: head["tested"][0]["lines"]["de"].update(mean_shift="x"),
         lambda head, _: head["tested"][0].update(new=[1]),
+        lambda head, _: head["tested"][0].update(fingerprint=1),
         lambda head, _: head.update(tested=""),
         lambda head, _: head.pop("tested"),
         lambda head, _: head.update(waiting=["a"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,8 +15,12 @@ from vaccine_swift.cli.drift_summary import (
     two_sample_summary,
     windows_summary,
 )
-from vaccine_swift.cli.drift_unpaired import two_files, windows_of_files
-from vaccine_swift.cli.terminal import shown
+from vaccine_swift.cli.drift_unpaired import (
+    names_of_windows,
+    two_files,
+    windows_of_files,
+)
+from vaccine_swift.cli.terminal import say, shown
 from vaccine_swift.cli.written import check_written
 from vaccine_swift.drift.gate import Condition
 
@@ -62,7 +65,10 @@ def run(options: argparse.Namespace) -> None:
         _report_windows(options)
         return
     if options.unpaired and not from_models:
-        _report_kept(options, two_files(options), two_sample_summary)
+        sets = two_files(options)
+        _tell(options, sets, two_sample_summary)
+        if options.conditions:
+            sets.assert_that(*options.conditions)
         return
     if options.junit is not None and not options.conditions:
         raise ValueError("--junit needs a condition here: give --assert")
@@ -109,17 +115,28 @@ def _check_written(options: argparse.Namespace) -> None:
 
 def _report_windows(options: argparse.Namespace) -> None:
     windows = windows_of_files(options)
-    report = windows.report(progress=True)
-    with contextlib.suppress(drift.DriftExceeded):
-        # An unknown name in a condition is told while the state is as it was.
+    waiting = windows.waiting
+    last = max(names_of_windows(options), key=windows.names.index)
+    report = windows.report(until=last, progress=True)
+    failed = None
+    try:
         if options.conditions:
             report.assert_that(*options.conditions)
-    if options.state is not None:
+    except drift.DriftExceeded as error:
+        failed = error
+    if options.state is not None and waiting:
         windows.save(options.state)
-    _report_kept(options, report, windows_summary)
+    if last != windows.names[-1]:
+        say(
+            f"note: the report is that of {last}, {options.state} goes on to "
+            f"{windows.names[-1]}"
+        )
+    _tell(options, report, windows_summary)
+    if failed is not None:
+        raise failed
 
 
-def _report_kept(
+def _tell(
     options: argparse.Namespace, report: _Report, summary: Callable[[_Report], str]
 ) -> None:
     print(shown(summary(report)), flush=True)
@@ -129,8 +146,6 @@ def _report_kept(
         report.to_html(options.html)
     if options.junit is not None:
         report.to_junit(options.junit, conditions=options.conditions or ())
-    if options.conditions:
-        report.assert_that(*options.conditions)
 
 
 def _tests(names: str | None) -> list[str] | None:

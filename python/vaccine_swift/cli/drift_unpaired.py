@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaccine_swift import _core, drift
+from vaccine_swift._plurals import plural
 from vaccine_swift.cli.drift_files import (
     OF_MODELS,
     in_words_of_files,
@@ -15,9 +16,11 @@ from vaccine_swift.cli.drift_files import (
     read_files,
     refuse,
 )
+from vaccine_swift.cli.terminal import say
 from vaccine_swift.drift.embedding_file import EmbeddingFile
+from vaccine_swift.drift.two_sample_content import listed
 
-__all__ = ["two_files", "windows_of_files"]
+__all__ = ["names_of_windows", "two_files", "windows_of_files"]
 
 _PAIRED_ONLY: Final = (
     *OF_MODELS,
@@ -67,10 +70,29 @@ def two_files(options: argparse.Namespace) -> drift.TwoSampleReport:
     return report
 
 
+def names_of_windows(options: argparse.Namespace) -> list[str]:
+    """What the files after the reference call their windows.
+
+    Raises
+    ------
+    ValueError
+        When two have one name.
+    """
+    names = [path.stem for path in options.files[1:]]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(
+            "files of windows must have names of their own, which name the windows, "
+            f"got {twice[0]!r} twice"
+        )
+    return names
+
+
 def windows_of_files(options: argparse.Namespace) -> drift.Windows:
     """The first file as the reference, each other one as a window of its name.
 
-    Where ``--state`` has windows already, these come first.
+    Where ``--state`` has windows already, these come first; those of the files that
+    it has tested with the same rows stay as they were tested.
 
     Raises
     ------
@@ -79,13 +101,7 @@ def windows_of_files(options: argparse.Namespace) -> drift.Windows:
     """
     refuse(options, "windows", (*_PAIRED_ONLY, "unpaired"))
     prepare(options, most=None)
-    names = [path.stem for path in options.files[1:]]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ValueError(
-            "files of windows must have names of their own, which name the windows, "
-            f"got {twice[0]!r} twice"
-        )
+    names = names_of_windows(options)
     reference, *files = _read_unpaired(options)
     with _of_window(options, options.files[0], "reference"):
         windows = drift.Windows(
@@ -103,13 +119,20 @@ def windows_of_files(options: argparse.Namespace) -> drift.Windows:
     if options.state is None or not options.state.exists():
         return windows
     known = drift.Windows.load(options.state)
+    again = [name for name in names if name in set(known.names) - set(known.waiting)]
     try:
-        return known.merge(windows)
+        both: drift.Windows = known.merge(windows)
     except ValueError as error:
         raise ValueError(
             f"{options.state} does not go with it: {error}; other is what "
             f"{' and '.join(map(str, options.files))} make with these options"
         ) from None
+    if again:
+        say(
+            f"note: {listed(again)} {plural(len(again), 'was', 'were')} tested before, "
+            f"with the same rows: {options.state} keeps what was found"
+        )
+    return both
 
 
 def _of_window(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift._arguments import check_range
+from vaccine_swift._arguments import check_range, nearest
 from vaccine_swift._plurals import counted
 from vaccine_swift.drift.kept_state import KeptState
 from vaccine_swift.drift.segment_tests import FEWEST, checked_tests, permutations_for
@@ -151,7 +151,8 @@ class Windows(KeptState[WindowsState]):
 
         A window's rows may come in parts. It is tested by the next `report`, after
         those that were begun before it; it takes no more rows then, since a test that
-        has been looked at would not be one of the larger window.
+        has been looked at would not be one of the larger window. All of its rows again,
+        in their order, change nothing: a job that is run twice finds what it found.
 
         Parameters
         ----------
@@ -173,7 +174,7 @@ class Windows(KeptState[WindowsState]):
         ------
         TypeError, ValueError
             For arguments that do not fit, elements that are NaN or infinite, or the
-            name of a window that was tested.
+            name of a window that was tested with other rows.
         """
         if isinstance(name, bool) or not isinstance(name, str | int | dt.date):
             raise TypeError(
@@ -183,11 +184,6 @@ class Windows(KeptState[WindowsState]):
             state, text = self._state, str(name)
             if not text.strip():
                 raise ValueError(f"name must not be empty, got {name!r}")
-            if text in state.names():
-                raise ValueError(
-                    f"name must be that of a window which was not tested yet, "
-                    f"got {text!r}"
-                )
             part = Part.labelled(x, "x", segments, state.reference.rows.dtype)
             width = state.reference.rows.shape[1]
             if part.rows.shape[1] != width:
@@ -201,6 +197,13 @@ class Windows(KeptState[WindowsState]):
                     "segments must be given for the reference and for all windows, or "
                     f"for none; the reference has {had}"
                 )
+            if text in state.names():
+                if state.has_tested(text, part):
+                    return self
+                raise ValueError(
+                    f"name must be that of a window which was not tested yet, "
+                    f"got {text!r} with other rows than were tested"
+                )
             known = state.waiting.get(text)
             if known is None:
                 part = Part(part.rows.copy(), part.labels)
@@ -212,7 +215,8 @@ class Windows(KeptState[WindowsState]):
 
         Rows of one window that came to both are one window, first those of `self`; it
         is as if they all had been added to one. So the rows of a week can be gathered
-        on many machines, from copies of one state.
+        on many machines, from copies of one state. A window that waits in one and was
+        tested in the other, with the same rows, stays as it was tested.
 
         Raises
         ------
@@ -220,7 +224,7 @@ class Windows(KeptState[WindowsState]):
             When `other` is no `Windows`.
         ValueError
             When settings or references differ, or one has tested a window that the
-            other has tested otherwise or still adds to.
+            other has tested otherwise or has other rows of.
         """
         if not isinstance(other, Windows):
             raise TypeError(f"other must be a Windows, got {type(other).__name__}")
@@ -230,11 +234,16 @@ class Windows(KeptState[WindowsState]):
             merged = self._state.merged(theirs)
         return Windows._restored(merged, {**other.metadata, **self.metadata})
 
-    def report(self, *, progress: Progress = False) -> WindowsReport:
+    def report(
+        self, *, until: str | int | dt.date | None = None, progress: Progress = False
+    ) -> WindowsReport:
         """Test the windows that wait, in the order in which they were begun.
 
         Parameters
         ----------
+        until : str, int or date, optional
+            The window with which the report ends: what it was when that window was the
+            last. By default all that were tested.
         progress : bool or callable
             True: a bar on standard error where that is a terminal. A callable gets the
             stage, such as "mmd of de in 2026-W49", the share of it that is done, and
@@ -246,13 +255,19 @@ class Windows(KeptState[WindowsState]):
 
         Raises
         ------
+        ValueError
+            When there is no window `until`.
         KeyboardInterrupt
             On Ctrl-C, within a second; windows that were not tested still wait.
         """
+        last = None if until is None else str(until)
         with self._turn, Watch(progress) as watch:
+            if last is not None and last not in self.names:
+                hint = nearest(last, self.names)
+                raise ValueError(f"until must name a window, got {last!r}.{hint}")
             while self._state.waiting:
                 self._state = next_state(self._state, watch)
-            return WindowsReport(windows_content(self._state, self.metadata))
+            return WindowsReport(windows_content(self._state, self.metadata, last))
 
     @property
     def names(self) -> list[str]:

@@ -34,11 +34,23 @@ _LARGEST: Final = 300 * math.log(10)
 """Logarithm of the largest evidence that is told."""
 
 
-def windows_content(state: WindowsState, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The report of a state, as plain values."""
+def windows_content(
+    state: WindowsState, metadata: Mapping[str, Any], until: str | None = None
+) -> dict[str, Any]:
+    """The report of a state, as plain values, as it stood after one of its windows.
+
+    Parameters
+    ----------
+    state : WindowsState
+    metadata : mapping
+    until : str, optional
+        The last window that is in it; by default the last that was tested.
+    """
+    count = len(state.tested) if until is None else state.names().index(until) + 1
     windows = [
-        {**found, "lines": {name: dict(each) for name, each in found["lines"].items()}}
-        for found in state.tested
+        {name: found[name] for name in ("name", "rows", "new")}
+        | {"lines": {line: dict(each) for line, each in found["lines"].items()}}
+        for found in state.tested[:count]
     ]
     for line in state.lines:
         entries = [each["lines"][line] for each in windows]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift._plurals import counted, plural
+from vaccine_swift.drift.archive import checksum
 from vaccine_swift.drift.groups import row_labels
 from vaccine_swift.drift.rows import float64_rows, rows
 from vaccine_swift.drift.segment_tests import FEWEST
@@ -108,6 +109,14 @@ class Part:
             np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs
         )
 
+    def fingerprint(self) -> str:
+        """A digest of rows and labels, in their order."""
+        arrays, names = {"rows": self.rows}, []
+        if self.labels is not None:
+            known, arrays["labels"] = np.unique(self.labels, return_inverse=True)
+            names = known.tolist()
+        return checksum(arrays, {"labels": names})
+
     @property
     def memory(self) -> int:
         """Bytes."""
@@ -166,6 +175,11 @@ class WindowsState:
         """Of the windows that were tested."""
         return [each["name"] for each in self.tested]
 
+    def has_tested(self, name: str, part: Part) -> bool:
+        """Whether a window of this name was tested, with just these rows."""
+        known = [each for each in self.tested if each["name"] == name]
+        return any(each.get("fingerprint") == part.fingerprint() for each in known)
+
     def copy(self) -> WindowsState:
         """A state that shares nothing which changes."""
         return dataclasses.replace(
@@ -175,11 +189,13 @@ class WindowsState:
     def merged(self, other: WindowsState) -> WindowsState:
         """Both together.
 
+        Rows that wait and are those of a window that was tested are left out.
+
         Raises
         ------
         ValueError
             When settings or references differ, or each has tested what the other has
-            not, or one waits with rows of a window that the other has tested.
+            not, or one waits with other rows of a window that was tested.
         """
         for name in _COMPARED:
             mine, theirs = getattr(self, name), getattr(other, name)
@@ -195,14 +211,15 @@ class WindowsState:
                 "other must not have tested windows of its own: merge before testing"
             )
         both = longer.copy()
-        both.waiting = dict(self.waiting)
-        for name, part in other.waiting.items():
-            known = both.waiting.get(name)
-            both.waiting[name] = part if known is None else known + part
-        late = set(both.waiting) & set(both.names())
-        if late:
-            raise ValueError(
-                f"other must not add rows to the window {min(late)!r}, which was "
-                "tested; new rows make a window of another name"
-            )
+        both.waiting = {}
+        names = set(both.names())
+        for name, part in (*self.waiting.items(), *other.waiting.items()):
+            if name not in names:
+                known = both.waiting.get(name)
+                both.waiting[name] = part if known is None else known + part
+            elif not both.has_tested(name, part):
+                raise ValueError(
+                    f"other must not add rows to the window {name!r}, which was "
+                    "tested; new rows make a window of another name"
+                )
         return both

@@ -35,7 +35,13 @@ _LINE: Final = Whole(
     p_value=_NUMBER,
     rank=([INTEGER], OPTIONAL),
 )
-_TESTED: Final = Whole(name=TEXT, rows=INTEGER, lines={"*": _LINE}, new={"*": INTEGER})
+_TESTED: Final = Whole(
+    {"fingerprint": TEXT},
+    name=TEXT,
+    rows=INTEGER,
+    lines={"*": _LINE},
+    new={"*": INTEGER},
+)
 _SETTINGS: Final = ("tests", "level", "permutations", "most_rows", "seed", "lines")
 
 

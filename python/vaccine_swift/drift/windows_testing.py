@@ -46,6 +46,7 @@ def next_state(state: WindowsState, watch: Watch) -> WindowsState:
     found = {
         "name": name,
         "rows": len(whole),
+        "fingerprint": whole.fingerprint(),
         "lines": entries,
         "new": _new(state, whole),
     }
