@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -78,6 +79,32 @@ def test_a_state_over_a_window_is_refused_also_by_another_name(
     assert run("drift", *words, "--state", embeddings / "link.npz") == 2
     assert "--state must not be the file of the embeddings" in capsys.readouterr().err
     assert contents(embeddings)["b.npy"] == before["b.npy"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [
+        *itertools.product(
+            ("--paired", "--unpaired", "--windows"), ("--html", "--json", "--junit")
+        ),
+        ("--windows", "--state"),
+    ],
+)
+def test_drift_looks_at_where_results_go_before_it_reads(
+    embeddings, capsys, monkeypatch, kind, option
+) -> None:
+    monkeypatch.setattr("vaccine_swift.cli.drift_files.read_embeddings", None)
+    monkeypatch.setattr("vaccine_swift.cli.drift_pairs.side_of", None)
+    before = contents(embeddings)
+    words = [embeddings / "a.npy", embeddings / "b.npy", kind, "--assert", "cosine>0"]
+    for place, told in (
+        ("missing/out", f"{option} must lie in a directory that exists"),
+        (".", f"{option} must be a file, got the directory"),
+        ("a.npy/out", f"{option} must lie in a directory that exists"),
+    ):
+        assert run("drift", *words, option, embeddings / place) == 2
+        assert told in capsys.readouterr().err
+    assert contents(embeddings) == before
 
 
 def test_two_results_are_not_written_to_one_file(embeddings, capsys) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from vaccine_swift import _core, drift
 from vaccine_swift.cli.drift_models import compared_models
@@ -20,12 +20,14 @@ from vaccine_swift.cli.drift_unpaired import (
     two_files,
     windows_of_files,
 )
+from vaccine_swift.cli.places import check_file_place
 from vaccine_swift.cli.terminal import say, shown
 from vaccine_swift.cli.written import check_written
 from vaccine_swift.drift.gate import Condition
 
 __all__ = ["add_parser", "run"]
 
+_WRITTEN: Final = ("state", "json", "html", "junit")
 _Report = TypeVar("_Report", drift.TwoSampleReport, drift.WindowsReport)
 
 
@@ -102,15 +104,10 @@ def _check_written(options: argparse.Namespace) -> None:
     read += [("--group", each) for each in members]
     for name in ("reference", "current", "data", "ids", "baseline"):
         read.append((f"--{name}", getattr(options, name)))
-    check_written(
-        {
-            "--state": options.state,
-            "--json": options.json,
-            "--html": options.html,
-            "--junit": options.junit,
-        },
-        read,
-    )
+    written = {f"--{name}": getattr(options, name) for name in _WRITTEN}
+    check_written(written, read)
+    for option, path in written.items():
+        check_file_place(option, path)
 
 
 def _report_windows(options: argparse.Namespace) -> None:
