@@ -120,6 +120,48 @@ def test_groups_are_found_by_the_ids_of_the_files(folder, held) -> None:
     assert_as_whole(names, {"few": IDS >= 200})
 
 
+LANGUAGES = np.where(IDS < 120, "de", "en")
+
+
+@pytest.mark.parametrize("end", ["parquet", "arrow"])
+def test_groups_are_a_column_of_the_reference(folder, held, capsys, end) -> None:
+    write(folder / f"a.{end}", X, IDS, language=LANGUAGES)
+    write(folder / f"b.{end}", Y, IDS)
+    words = ["drift", f"a.{end}", f"b.{end}", "--memory", MEMORY, "--json", "r.json"]
+    assert main([*words, "--group-by", "language"]) == 0
+    assert max(held) <= BLOCK + 40
+    assert_as_whole(IDS, LANGUAGES)
+    found = json.loads(Path("r.json").read_text())["groups"]
+    assert {name: each["prompts"] for name, each in found.items()} == {
+        "de": 120,
+        "en": 180,
+    }
+    assert main([*words, "--group-by", "langauge"]) == 2
+    assert f"a.{end} has no column 'langauge'. Did you mean" in capsys.readouterr().err
+
+
+def test_a_group_that_is_a_number_is_no_dimension_of_either_side(folder) -> None:
+    from pyarrow import csv
+
+    for name, values in (("a.csv", X), ("b.csv", Y)):
+        columns = {letter: values[:, k] for k, letter in enumerate("abcdef")}
+        share = np.where(IDS < 120, 0.25, 0.75)
+        csv.write_csv(pa.table({"id": IDS, **columns, "share": share}), name)
+    words = ["drift", "a.csv", "b.csv", "--json", "r.json"]
+    assert main([*words, "--group-by", "share"]) == 0
+    content = json.loads(Path("r.json").read_text())
+    assert content["settings"]["width"] == WIDTH
+    assert set(content["groups"]) == {"0.25", "0.75"}
+
+
+def test_files_without_columns_have_no_groups(folder, capsys) -> None:
+    write(folder / "a.npy", X)
+    write(folder / "b.npy", Y)
+    words = ["drift", "a.npy", "b.npy", "--paired", "--group-by", "language"]
+    assert main(words) == 2
+    assert "a.npy has no columns: 'language' cannot" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("end", ["parquet", "arrow"])
 def test_ids_that_differ_in_a_late_row_are_found(folder, capsys, end) -> None:
     other = IDS.copy()

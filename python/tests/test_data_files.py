@@ -49,6 +49,8 @@ def test_a_missing_file_is_file_not_found(tmp_path, suffix):
         ),
         ("a.csv", b"", "must hold at least one row"),
         ("a.csv", b"prompt,completion\n", "must hold at least one row"),
+        ("a.csv", b"prompt;completion\nHi;a\n", "got ';' in 'prompt;completion'"),
+        ("a.tsv", b"prompt,completion\nHi,a\n", "got ',' in .* call it .csv"),
         ("a.csv", b"prompt,completion\nHi\n", "line 2.* must have the 2 fields"),
         ("a.csv", b"prompt,completion\nHi,a,b\n", "line 2.* must have the 2 fields"),
         ("a.csv", b'prompt,completion\n"Hi', "a.csv, line 2: "),

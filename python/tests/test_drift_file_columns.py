@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from vaccine_swift import drift
 from vaccine_swift.drift.files import read_embeddings
 
 LAYERS = np.random.default_rng(0).normal(size=(3, 6, 4)).astype(np.float32)
@@ -222,3 +223,58 @@ def test_labels_are_read_beside_the_embedding(tmp_path) -> None:
         np.savez(file, x=VECTORS, segment=np.array([{}] * 6, object))
     with pytest.raises(ValueError, match="'segment' holds Python objects"):
         read_embeddings(tmp_path / "b.npz", labels="segment")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".csv"])
+@pytest.mark.parametrize("beside", [{}, {"text": list("abcdef")}])
+def test_integers_alone_are_taken_for_no_embedding(suffix, beside, tmp_path) -> None:
+    path = write_table(tmp_path / f"a{suffix}", {"index": np.arange(6), **beside})
+    with pytest.raises(ValueError, match="no numbers but the integers of 'index'"):
+        read_embeddings(path)
+    found = read_embeddings(path, column="index")
+    np.testing.assert_array_equal(found.values, np.arange(6)[:, np.newaxis])
+
+
+def test_a_stream_of_integers_alone_is_no_side(tmp_path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"id": IDS, "clicks": np.arange(6)})
+    accumulator = drift.Accumulator(width=1)
+    with pytest.raises(ValueError, match="reference has no vectors.* 'clicks'"):
+        accumulator.extend(table.to_reader(), table.to_reader())
+    accumulator.extend(table.to_reader(), table.to_reader(), column="clicks")
+    assert accumulator.prompts == 6
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors", ".csv", ".tsv"])
+def test_ids_and_groups_have_any_name(suffix, tmp_path) -> None:
+    pytest.importorskip("pyarrow")
+    codes = np.array([7, 7, 5, 5, 3, 3])
+    for name, values in (("a", VECTORS), ("b", VECTORS + 0.5)):
+        path = tmp_path / f"{name}{suffix}"
+        if suffix in (".npz", ".safetensors"):
+            arrays = {"x": values, "prompt": codes, "kind": codes // 6}
+            np.savez(path, **arrays) if suffix == ".npz" else save_file(arrays, path)
+        else:
+            comma = {".csv": ",", ".tsv": "\t"}[suffix]
+            rows = np.column_stack([codes, values, codes // 6])
+            header = comma.join(["prompt", "x0", "x1", "x2", "x3", "kind"])
+            np.savetxt(path, rows, "%.9g", comma, header=header, comments="")
+    accumulator = drift.Accumulator(width=4)
+    accumulator.extend(
+        tmp_path / f"a{suffix}", tmp_path / f"b{suffix}", ids="prompt", groups="kind"
+    )
+    assert accumulator.prompts == 3
+    assert accumulator.groups == {"0": 2, "1": 1}
+    rms = accumulator.report(tests=[]).to_dict()["overall"]["rms"]["value"]
+    assert rms == pytest.approx(0.5, rel=1e-6)
+    with pytest.raises(ValueError, match="Did you mean 'prompt'"):
+        accumulator.extend(path, path, ids="promt")
+
+
+def test_a_column_of_groups_needs_columns(tmp_path) -> None:
+    np.save(tmp_path / "a.npy", VECTORS)
+    for side in (VECTORS, iter([VECTORS]), tmp_path / "a.npy"):
+        accumulator = drift.Accumulator(width=4)
+        with pytest.raises(ValueError, match=r"has no columns.*language"):
+            accumulator.extend(side, VECTORS, ids=IDS, groups="language")
+        assert accumulator.prompts == 0

@@ -106,7 +106,10 @@ def test_the_command_is_the_function(files, capsys, condition, expected) -> None
         (["--unpaired", "--floor", "float16"], "--floor has no meaning"),
         (["--unpaired", "--group-by", "langage"], "Did you mean 'language'"),
         (["--unpaired", "--tests", "signflip"], "tests must be among mmd"),
-        (["--paired", "--group-by", "language"], "--group-by has no meaning"),
+        (
+            ["--paired", "--group-by", "language", "--group", "de=de.txt"],
+            "--group and --group-by say both which rows are a group",
+        ),
     ],
 )
 def test_options_of_the_other_way_are_refused(files, capsys, words, message) -> None:

@@ -40,6 +40,12 @@ def add_options(commands: Any) -> argparse.ArgumentParser:
     _add_models(parser.add_argument_group("embeddings from models"))
     group = parser.add_argument_group("analysis")
     group.add_argument(
+        "--group-by",
+        metavar="COLUMN",
+        help="column with the group of each prompt, of --data or the reference file; "
+        "with --unpaired and --windows of each row, in every file",
+    )
+    group.add_argument(
         "--tier",
         choices=("light", "sketch", "full"),
         default="light",
@@ -115,8 +121,8 @@ def _add_files(group: Any) -> None:
         nargs="*",
         type=Path,
         metavar="FILE",
-        help="npy, npz, safetensors, Parquet or a folder of it, Arrow or CSV, rows in "
-        "the same order: [N, d], or [L, N, d] with layers",
+        help="npy, npz, safetensors, Parquet or a folder of it, Arrow, CSV or TSV, "
+        "rows in the same order: [N, d], or [L, N, d] with layers",
     )
     group.add_argument(
         "--paired",
@@ -181,12 +187,6 @@ def _add_models(group: Any) -> None:
         type=Path,
         metavar="FILE",
         help="JSON, JSONL, CSV or Parquet with the prompts; a column id names them",
-    )
-    group.add_argument(
-        "--group-by",
-        metavar="COLUMN",
-        help="column of the data, or with --unpaired and --windows of the files, with "
-        "the group",
     )
     group.add_argument(
         "--what",

@@ -23,8 +23,9 @@ from vaccine_swift.cli.drift_files import (
     refuse,
     tell_columns,
 )
+from vaccine_swift.drift.embedding_file import Asked
 from vaccine_swift.drift.rows import NOT_PAIRS
-from vaccine_swift.drift.sources import Asked, ids_of_file, side_of
+from vaccine_swift.drift.sources import ids_of_file, side_of
 from vaccine_swift.files.text_files import read_lines
 
 __all__ = ["compared_files"]
@@ -73,7 +74,11 @@ def compared_files(
     if folders:
         refuse(options, "folders", (*_NOT_OF_FILES, *_OF_FILES))
     else:
-        refuse(options, "paired files", (*_NOT_OF_FILES, "group_by"))
+        refuse(options, "paired files", _NOT_OF_FILES)
+    if options.group and options.group_by is not None:
+        raise ValueError(
+            "--group and --group-by say both which rows are a group: give one of them"
+        )
     prepare(options)
     first, second = _sides(options)
     ids = None
@@ -116,7 +121,8 @@ def _sides(options: argparse.Namespace) -> tuple[_Side, _Side]:
     """Both sides; what is left out of them is told on standard error."""
     found, columns = [], []
     for path in options.files:
-        side = side_of(path, str(path), Asked(options.column, None, None, 1))
+        asked = Asked(options.column, beside=options.group_by)
+        side = side_of(path, str(path), asked)
         row = side.view(1)
         if row is None or side.total is None:
             raise ValueError(f"{path} must have at least one row, got none")
@@ -129,9 +135,6 @@ def _sides(options: argparse.Namespace) -> tuple[_Side, _Side]:
                 row.ids is not None,
             )
         )
-        if options.column is not None and not side.columns and path.is_file():
-            asked = ", ".join(options.column)
-            raise ValueError(f"{path} has no columns, column={asked} cannot be found")
         left_out = (each for each in side.left_out if each != options.group_by)
         columns.append((side.columns, tuple(left_out)))
     tell_columns(options.files, columns)
@@ -142,7 +145,8 @@ def _sides(options: argparse.Namespace) -> tuple[_Side, _Side]:
 def _of_two_widths(
     options: argparse.Namespace, ids: npt.NDArray[Any] | None
 ) -> drift.PairedRows:
-    refused = ("tests", "permutations", "floor", "group", "baseline", "memory")
+    groups = ("group", "group_by")
+    refused = ("tests", "permutations", "floor", *groups, "baseline", "memory")
     refuse(options, "files of different width", refused)
     if options.tier != "light":
         raise ValueError("--tier has no meaning for embeddings of different width")

@@ -17,6 +17,7 @@ from typing import Any, Final
 from vaccine_swift._arguments import nearest
 from vaccine_swift._plurals import counted
 from vaccine_swift.checkpoints.hub import hub_hint
+from vaccine_swift.files.separators import check_separator
 from vaccine_swift.files.strict_json import parse_json
 from vaccine_swift.files.text_files import read_text
 
@@ -157,7 +158,10 @@ def _from_tsv(path: Path) -> Iterator[SourceRow]:
 
 def _csv_rows(reader: csv.DictReader[str], path: Path) -> Iterator[SourceRow]:
     try:
-        _check_columns(reader.fieldnames or (), path)
+        names = reader.fieldnames or ()
+        if len(names) == 1:
+            check_separator(path, names[0], reader.reader.dialect.delimiter)
+        _check_columns(names, path)
         for index, row in enumerate(reader):
             place = f"row {index} ({path}, line {reader.line_num})"
             if None in row or None in row.values():

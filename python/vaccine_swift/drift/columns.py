@@ -54,8 +54,9 @@ def chosen_columns(
     Without `wanted`: the one column of vectors, or several whose names differ in a
     number only, which are layers. Where there is none, columns of numbers: a numbered
     series (``x0``, ``x1``, …) that makes up more than half of them, else those that
-    are not integers, which are labels or row numbers, else all. Numbers beside lists
-    that are no vectors are not chosen: the lists may be the embedding.
+    are not integers, which are labels or row numbers, else all, but no single column of
+    integers. Numbers beside lists that are no vectors are not chosen: the lists may be
+    the embedding.
 
     Raises
     ------
@@ -143,6 +144,13 @@ def _numbers(numbers: list[Column], source: str) -> list[Column]:
         raise ValueError(
             f"{source} has several series of number columns, {listed}: choose by "
             "column, as 'x*' (--column 'x*')"
+        )
+    if len(numbers) == 1 and numbers[0].whole:
+        name = numbers[0].name
+        raise ValueError(
+            f"{source} has no vectors, and no numbers but the integers of {name!r}, "
+            "which look like row numbers or labels: where they are the embedding, say "
+            f"so by column (--column {name})"
         )
     return _not_whole(numbers)
 

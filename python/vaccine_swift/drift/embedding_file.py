@@ -12,11 +12,34 @@ import numpy.typing as npt
 
 from vaccine_swift._arguments import nearest
 
-__all__ = ["EmbeddingFile", "Wanted", "as_layers", "check_labels", "ids_of"]
+__all__ = ["Asked", "EmbeddingFile", "Wanted", "as_layers", "check_labels", "ids_of"]
 
 _IDS: Final = ("id", "ids")
 
 Wanted = str | Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is read of a source.
+
+    Parameters
+    ----------
+    column : str or sequence of str, optional
+        The embedding's columns, by names or patterns.
+    ids, labels : str, optional
+        Columns of prompts and groups; prompts are in ``id`` or ``ids`` by default.
+    beside : str, optional
+        A column that is no part of the embedding, where there is such a one.
+    rows : int
+        Of a batch.
+    """
+
+    column: Wanted = None
+    ids: str | None = None
+    labels: str | None = None
+    beside: str | None = None
+    rows: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

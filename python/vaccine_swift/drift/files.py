@@ -1,4 +1,4 @@
-"""Embeddings in files: npy, npz, safetensors, Parquet, Arrow and CSV."""
+"""Embeddings in files: npy, npz, safetensors, Parquet, Arrow, CSV and TSV."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from vaccine_swift._arguments import nearest
 from vaccine_swift.checkpoints.safetensors import SafetensorsFile
 from vaccine_swift.drift.columns import Column, chosen_columns
 from vaccine_swift.drift.embedding_file import (
+    Asked,
     EmbeddingFile,
     Wanted,
     as_layers,
@@ -23,6 +24,7 @@ from vaccine_swift.drift.table_files import (
     read_csv,
     read_folder,
     read_parquet,
+    read_tsv,
 )
 from vaccine_swift.files.numpy_files import map_npy, read_npz
 
@@ -36,18 +38,23 @@ _KNOWN_TO_NUMPY: Final = {
 
 
 def read_embeddings(
-    path: Path, *, column: Wanted = None, labels: str | None = None
+    path: Path,
+    *,
+    column: Wanted = None,
+    labels: str | None = None,
+    ids: str | None = None,
+    beside: str | None = None,
 ) -> EmbeddingFile:
     """Read embeddings.
 
     A ``.npy`` file is mapped, not read. Of the columns of a table (Parquet or a folder
-    of Parquet files, Arrow, CSV) or the arrays of an ``.npz`` or ``.safetensors`` file,
-    those are the embedding that `column` names. Without it: the one column of lists of
-    numbers, or array [N, d] or [L, N, d]; several whose names differ in a number only
-    are layers, in natural order. Where a table has no lists, its columns of numbers: a
-    numbered series that makes up more than half of them, else those that are not
-    integers, which are labels or row numbers. A column that a data frame kept as its
-    index is never the embedding.
+    of Parquet files, Arrow, CSV, TSV) or the arrays of an ``.npz`` or ``.safetensors``
+    file, those are the embedding that `column` names. Without it: the one column of
+    lists of numbers, or array [N, d] or [L, N, d]; several whose names differ in a
+    number only are layers, in natural order. Where a table has no lists, its columns of
+    numbers: a numbered series that makes up more than half of them, else those that are
+    not integers, which are labels or row numbers; a single column of integers is
+    refused. A column that a data frame kept as its index is never the embedding.
 
     Parameters
     ----------
@@ -57,6 +64,10 @@ def read_embeddings(
         order given.
     labels : str, optional
         A column with a text or number for each row, such as its segment.
+    ids : str, optional
+        The column that names each row's prompt; ``id`` or ``ids`` by default.
+    beside : str, optional
+        A column that is no part of the embedding, where there is such a one.
 
     Raises
     ------
@@ -68,8 +79,9 @@ def read_embeddings(
         When the suffix is unknown, the file does not hold what it should, or more than
         one choice is left.
     """
+    asked = Asked(column, ids, labels, beside)
     if path.is_dir():
-        return read_folder(path, column, labels)
+        return read_folder(path, asked)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     reader = _READERS.get(path.suffix.lower())
@@ -78,25 +90,25 @@ def read_embeddings(
             f"{path} must end in {', '.join(_READERS)}."
             f"{nearest(path.suffix.lower(), _READERS)}"
         )
-    return reader(path, column, labels)
+    return reader(path, asked)
 
 
-def _npy(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
-    for value in (column, labels):
+def _npy(path: Path, asked: Asked) -> EmbeddingFile:
+    for value in (asked.column, asked.labels, asked.ids):
         if value is not None:
-            asked = value if isinstance(value, str) else ", ".join(value)
+            name = value if isinstance(value, str) else ", ".join(value)
             raise ValueError(
-                f"{path} has no columns: {asked!r} cannot be found; tables and "
+                f"{path} has no columns: {name!r} cannot be found; tables and "
                 "npz files have them"
             )
     return EmbeddingFile(map_npy(path), None)
 
 
-def _npz(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
-    return _of_arrays(path, read_npz(path), column, labels)
+def _npz(path: Path, asked: Asked) -> EmbeddingFile:
+    return _of_arrays(path, read_npz(path), asked)
 
 
-def _safetensors(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
+def _safetensors(path: Path, asked: Asked) -> EmbeddingFile:
     file = SafetensorsFile(path)
     arrays: dict[str, npt.NDArray[Any] | None] = {}
     for name in file.shapes:
@@ -106,27 +118,29 @@ def _safetensors(path: Path, column: Wanted, labels: str | None) -> EmbeddingFil
             arrays[name] = file.plain(name)
         else:
             arrays[name] = None
-    return _of_arrays(path, arrays, column, labels)
+    return _of_arrays(path, arrays, asked)
 
 
 def _of_arrays(
     path: Path,
     arrays: Mapping[str, npt.NDArray[Any] | None],
-    column: Wanted,
-    labels: str | None,
+    asked: Asked,
 ) -> EmbeddingFile:
     if not arrays:
         raise ValueError(f"{path} must hold an array, got none")
+    labels = asked.labels
     check_labels(path, arrays, labels)
-    if labels is not None and arrays[labels] is None:
-        raise ValueError(f"{path}: {labels!r} holds Python objects, not labels")
-    ids = ids_of(arrays, lambda array: array is not None and array.ndim == 1)
+    check_labels(path, arrays, asked.ids)
+    for name, what in ((labels, "labels"), (asked.ids, "ids")):
+        if name is not None and arrays[name] is None:
+            raise ValueError(f"{path}: {name!r} holds Python objects, not {what}")
+    ids = asked.ids or ids_of(arrays, lambda each: each is not None and each.ndim == 1)
     described = [
         _array_column(name, array)
         for name, array in arrays.items()
-        if name not in (ids, labels)
+        if name not in (ids, labels, asked.beside)
     ]
-    chosen = chosen_columns(described, column, str(path))
+    chosen = chosen_columns(described, asked.column, str(path))
     if chosen.kind == "numbers":
         raise ValueError(
             f"{path} must hold an array [N, d] or [L, N, d], got {chosen.names[0]!r} "
@@ -152,7 +166,7 @@ def _array_column(name: str, array: npt.NDArray[Any] | None) -> Column:
     return Column(name, "numbers" if array.ndim == 1 else "vectors", whole)
 
 
-_READERS: Final[dict[str, Callable[[Path, Wanted, str | None], EmbeddingFile]]] = {
+_READERS: Final[dict[str, Callable[[Path, Asked], EmbeddingFile]]] = {
     ".npy": _npy,
     ".npz": _npz,
     ".safetensors": _safetensors,
@@ -160,4 +174,5 @@ _READERS: Final[dict[str, Callable[[Path, Wanted, str | None], EmbeddingFile]]] 
     ".arrow": read_arrow,
     ".feather": read_arrow,
     ".csv": read_csv,
+    ".tsv": read_tsv,
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,37 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
-from vaccine_swift.drift.embedding_file import Wanted, ids_of
+from vaccine_swift.drift.embedding_file import Asked, Wanted, ids_of
 from vaccine_swift.drift.files import read_embeddings
 from vaccine_swift.drift.sides import Held, Piece, Read, Side
 from vaccine_swift.drift.table_columns import TableColumns
 from vaccine_swift.drift.vectors import plain_array
-from vaccine_swift.files.numpy_files import map_npy
 
-__all__ = ["Asked", "ids_of_file", "side_of"]
+__all__ = ["ids_of_file", "side_of"]
 
 _STREAMED: Final = (".parquet", ".arrow", ".feather")
 _BUFFER: Final = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is read of a source.
-
-    Parameters
-    ----------
-    column : str or sequence of str, optional
-        The embedding's columns.
-    ids, labels : str, optional
-        Columns of prompts and groups.
-    rows : int
-        Of a batch.
-    """
-
-    column: Wanted
-    ids: str | None
-    labels: str | None
-    rows: int
 
 
 def side_of(value: Any, name: str, asked: Asked) -> Side:
@@ -89,13 +67,18 @@ def _of_path(path: Path, asked: Asked) -> Side:
         return _of_folder(path, asked)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    if path.suffix.lower() == ".npy":
-        return Held(_of_array(map_npy(path), str(path)), mapped=True)
     if path.suffix.lower() == ".parquet":
         return _of_parquet([(lambda: path, {})], str(path), asked)
     if path.suffix.lower() in _STREAMED:
         return _of_arrow(path, asked)
-    file = read_embeddings(path, column=asked.column, labels=asked.labels)
+    has_columns = path.suffix.lower() != ".npy"
+    file = read_embeddings(
+        path,
+        column=asked.column,
+        labels=asked.labels,
+        ids=asked.ids if has_columns else None,
+        beside=asked.beside,
+    )
     return Held(
         Piece(_of_array(file.values, str(path)).values, file.ids, file.labels),
         mapped=True,
@@ -213,9 +196,7 @@ def _of_arrow(path: Path, asked: Asked) -> Side:
 
 
 def _columns(schema: Any, name: str, asked: Asked) -> TableColumns:
-    return TableColumns.of(
-        schema, name, column=asked.column, ids=asked.ids, labels=asked.labels
-    )
+    return TableColumns.of(schema, name, asked)
 
 
 def ids_of_file(path: Path, *, column: Wanted = None) -> npt.NDArray[Any] | None:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from vaccine_swift._plurals import counted
 from vaccine_swift.drift.columns import Column, chosen_columns
 from vaccine_swift.drift.embedding_file import (
+    Asked,
     EmbeddingFile,
-    Wanted,
     as_layers,
     check_labels,
     ids_of,
@@ -56,20 +56,9 @@ class TableColumns:
         cls,
         schema: Any,
         source: str,
-        *,
-        column: Wanted = None,
-        ids: str | None = None,
-        labels: str | None = None,
+        asked: Asked,
     ) -> TableColumns:
         """Choose among the columns of a schema.
-
-        Parameters
-        ----------
-        column : str or sequence of str, optional
-            The embedding, by names or patterns.
-        ids : str, optional
-            By default ``id`` or ``ids`` where there is one.
-        labels : str, optional
 
         Raises
         ------
@@ -84,15 +73,17 @@ class TableColumns:
             if names.count(name) > 1:
                 raise ValueError(f"{source} has two columns of the name {name!r}")
         types = dict(zip(names, schema.types, strict=True))
-        check_labels(source, names, ids)
-        ids = ids or ids_of(types, lambda _: True)
+        labels = asked.labels
+        check_labels(source, names, asked.ids)
+        ids = asked.ids or ids_of(types, lambda _: True)
         index = _index_columns(schema)
         described = [
             Column(name, *arrow_column(types[name]))  # type: ignore[arg-type]
             for name in names
-            if name not in (ids, labels) and (name not in index or column is not None)
+            if name not in (ids, labels, asked.beside)
+            and (name not in index or asked.column is not None)
         ]
-        chosen = chosen_columns(described, column, source)
+        chosen = chosen_columns(described, asked.column, source)
         check_labels(source, names, labels)
         words = (kinds.is_string, kinds.is_large_string)
         kept = {*chosen.names, ids, labels}

@@ -1,18 +1,22 @@
-"""Embeddings in tables: Parquet, Arrow and CSV."""
+"""Embeddings in tables: Parquet, Arrow, CSV and TSV."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from vaccine_swift.drift.embedding_file import EmbeddingFile, Wanted
+from vaccine_swift.drift.embedding_file import Asked, EmbeddingFile
 from vaccine_swift.drift.table_columns import TableColumns
+from vaccine_swift.files.separators import check_separator
 
-__all__ = ["read_arrow", "read_csv", "read_folder", "read_parquet"]
+__all__ = ["read_arrow", "read_csv", "read_folder", "read_parquet", "read_tsv"]
+
+_LONGEST: Final = 1 << 20
+"""Bytes of a first line that are looked at."""
 
 
-def read_parquet(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
+def read_parquet(path: Path, asked: Asked) -> EmbeddingFile:
     """As `read_embeddings`."""
 
     def read(names: list[str] | None) -> Any:
@@ -21,10 +25,10 @@ def read_parquet(path: Path, column: Wanted, labels: str | None) -> EmbeddingFil
         with parquet.ParquetFile(path) as file:
             return file.schema_arrow if names is None else file.read(names)
 
-    return _of_table(path, "Parquet", read, column, labels)
+    return _of_table(path, "Parquet", read, asked)
 
 
-def read_folder(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
+def read_folder(path: Path, asked: Asked) -> EmbeddingFile:
     """As `read_embeddings`: Parquet files, and the columns that subfolders name."""
 
     def read(names: list[str] | None) -> Any:
@@ -35,10 +39,10 @@ def read_folder(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile
             raise ValueError(f"{path} has no Parquet files")
         return data.schema if names is None else data.to_table(columns=names)
 
-    return _of_table(path, "a folder of Parquet files", read, column, labels)
+    return _of_table(path, "a folder of Parquet files", read, asked)
 
 
-def read_arrow(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
+def read_arrow(path: Path, asked: Asked) -> EmbeddingFile:
     """As `read_embeddings`."""
 
     def read(names: list[str] | None) -> Any:
@@ -47,27 +51,38 @@ def read_arrow(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
         table = feather.read_table(path, columns=names)
         return table.schema if names is None else table
 
-    return _of_table(path, "Arrow", read, column, labels)
+    return _of_table(path, "Arrow", read, asked)
 
 
-def read_csv(path: Path, column: Wanted, labels: str | None) -> EmbeddingFile:
+def read_csv(path: Path, asked: Asked) -> EmbeddingFile:
     """As `read_embeddings`."""
+    return _of_text(path, "CSV", ",", asked)
 
+
+def read_tsv(path: Path, asked: Asked) -> EmbeddingFile:
+    """As `read_embeddings`."""
+    return _of_text(path, "TSV", "\t", asked)
+
+
+def _of_text(path: Path, kind: str, separator: str, asked: Asked) -> EmbeddingFile:
     def read(names: list[str] | None) -> Any:
         from pyarrow import csv  # type: ignore[import-untyped]
 
-        table = csv.read_csv(path)
+        options = csv.ParseOptions(delimiter=separator)
+        table = csv.read_csv(path, parse_options=options)
         return table.schema if names is None else table.select(names)
 
-    return _of_table(path, "CSV", read, column, labels)
+    with path.open("rb") as file:
+        header = file.readline(_LONGEST).decode("utf-8-sig", errors="replace")
+    check_separator(path, header, separator)
+    return _of_table(path, kind, read, asked)
 
 
 def _of_table(
     path: Path,
     kind: str,
     read: Callable[[list[str] | None], Any],
-    column: Wanted,
-    labels: str | None,
+    asked: Asked,
 ) -> EmbeddingFile:
     """`read` gives the schema, or a table of the columns named."""
     try:
@@ -77,8 +92,8 @@ def _of_table(
             f"reading {path} needs pyarrow: pip install 'vaccine-swift[data]'"
         ) from error
     try:
-        columns = TableColumns.of(read(None), str(path), column=column, labels=labels)
-        if column is None:
+        columns = TableColumns.of(read(None), str(path), asked)
+        if asked.column is None:
             columns.check_spelled(read)
         table = read(columns.wanted)
         table.validate(full=True)

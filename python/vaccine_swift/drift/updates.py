@@ -9,12 +9,13 @@ from typing import Any, Final
 import numpy.typing as npt
 
 from vaccine_swift._plurals import counted
+from vaccine_swift.drift.embedding_file import Asked
 from vaccine_swift.drift.groups import group_masks, row_groups
 from vaccine_swift.drift.ids import sequence
 from vaccine_swift.drift.pairs import Pair, pairs
 from vaccine_swift.drift.rows import NOT_PAIRS, layer_rows
 from vaccine_swift.drift.sizes import byte_count
-from vaccine_swift.drift.sources import Asked, side_of
+from vaccine_swift.drift.sources import side_of
 from vaccine_swift.drift.state import State, Update
 from vaccine_swift.drift.watch import Progress, Watch
 
@@ -70,10 +71,15 @@ def read_part(
             column,
             ids if isinstance(ids, str) else None,
             groups if isinstance(groups, str) else None,
-            max(1, rows // _BATCHES),
+            rows=max(1, rows // _BATCHES),
         )
         x = side_of(reference, "reference", asked)
-        y = side_of(current, "current", replace(asked, labels=None))
+        if asked.labels is not None and not x.columns:
+            raise ValueError(
+                f"reference has no columns, groups={groups} cannot be found"
+            )
+        other = replace(asked, labels=None, beside=asked.labels)
+        y = side_of(current, "current", other)
         told = watch.stage("rows", x.total or y.total, unit=" rows")
         part = state.like()
         for pair in pairs(
