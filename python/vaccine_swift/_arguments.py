@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,10 +16,13 @@ import numpy.typing as npt
 __all__ = [
     "bounds_text",
     "check_range",
+    "check_type",
     "check_word",
+    "checked_path",
     "float32_array",
     "is_within",
     "nearest",
+    "shortened",
 ]
 
 _SMALLEST: Final = float(np.finfo(np.float32).smallest_subnormal)
@@ -69,7 +74,7 @@ def check_range(
     kind = numbers.Integral if integer else numbers.Real
     if isinstance(value, bool) or not isinstance(value, kind):
         noun = "an int" if integer else "a number"
-        raise TypeError(f"{name} must be {noun}, got {value!r}")
+        raise TypeError(f"{name} must be {noun}, got {shortened(value)}")
     try:
         number = float(value)
     except OverflowError:
@@ -90,7 +95,7 @@ def check_range(
         return
     bounds = {"minimum": minimum, "above": above, "maximum": maximum, "below": below}
     expected = bounds_text(bounds) or "finite"
-    raise ValueError(f"{name} must be {expected}, got {value!r}")
+    raise ValueError(f"{name} must be {expected}, got {shortened(value)}")
 
 
 def bounds_text(bounds: Mapping[str, float | None], style: str = "") -> str:
@@ -139,8 +144,58 @@ def check_word(
         return
     expected = ", ".join(map(repr, words) if quoted else words)
     raise ValueError(
-        f"{name} must be one of {expected}, got {value!r}.{nearest(str(value), words)}"
+        f"{name} must be one of {expected}, got {shortened(value)}."
+        f"{nearest(str(value), words)}"
     )
+
+
+def check_type(name: str, value: object, kind: type) -> None:
+    """Refuse what is no instance of a class.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : object
+        What came.
+    kind : type
+        The class.
+
+    Raises
+    ------
+    TypeError
+        When `value` is none.
+
+    Examples
+    --------
+    >>> check_type("rows", 3, list)
+    Traceback (most recent call last):
+        ...
+    TypeError: rows must be a list, got int
+    """
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        got = type(value).__name__
+        raise TypeError(f"{name} must be {article} {kind.__name__}, got {got}")
+
+
+def checked_path(name: str, value: object) -> Path:
+    """The path that an argument names.
+
+    Raises
+    ------
+    TypeError
+        When `value` is neither a str nor a path of str.
+    """
+    if isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str):
+        return Path(value)
+    raise TypeError(f"{name} must be a path, got {shortened(value)}")
+
+
+def shortened(value: object) -> str:
+    """A value as it is written in Python, cut to 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def float32_array(name: str, value: npt.ArrayLike) -> npt.NDArray[np.float32]:

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from vaccine_swift.families.reader import shortened
+from vaccine_swift._arguments import shortened
 from vaccine_swift.machine.bounded_process import BoundedProcess, Unanswered
 
 __all__ = ["SECONDS", "check_expression", "matched"]

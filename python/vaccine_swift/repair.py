@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
-from vaccine_swift._arguments import check_range, check_word
+from vaccine_swift._arguments import check_range, check_word, checked_path
 from vaccine_swift._plurals import counted
 from vaccine_swift._short_repr import short_repr
 from vaccine_swift.checkpoints.peft import read_adapter, write_adapter
@@ -138,8 +138,9 @@ def repair_adapter(
     """
     check_range("threshold", threshold, minimum=-1, maximum=1)
     check_word("projection", projection, PROJECTIONS)
-    config, user = _read(Path(adapter))
-    aligned_config, aligned = _read(Path(alignment))
+    config, user = _read(checked_path("adapter", adapter))
+    aligned_config, aligned = _read(checked_path("alignment", alignment))
+    place = checked_path("output", output)
     scales = _scales(aligned_config, aligned)
     modules = []
     for name in _modules(user):
@@ -161,7 +162,7 @@ def repair_adapter(
             found = RepairedModule(name, cosine, cosine <= threshold)
         modules.append(found)
     tensors = {name: value.astype(np.float32) for name, value in user.items()}
-    write_adapter(Path(output), config, tensors, base_model=None)
+    write_adapter(place, config, tensors, base_model=None)
     return RepairReport(tuple(modules))
 
 

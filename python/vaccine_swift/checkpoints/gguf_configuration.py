@@ -14,13 +14,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift._arguments import check_word
+from vaccine_swift._arguments import check_word, shortened
 from vaccine_swift._plurals import counted
 from vaccine_swift.checkpoints.gguf_metadata import Kind, plain_number, read_field
 from vaccine_swift.checkpoints.gguf_rotary import ROTARY_KINDS, rotary_settings
 from vaccine_swift.families import GGUF_FAMILIES, Family, GGUFNames
 from vaccine_swift.families.blocks import FULL, MOST_LAYERS, SLIDING
-from vaccine_swift.families.reader import shortened
 
 __all__ = ["family_of_metadata", "gguf_names", "hugging_face_configuration"]
 

@@ -7,9 +7,9 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
-from vaccine_swift._arguments import check_range
+from vaccine_swift._arguments import check_range, check_type
 from vaccine_swift._plurals import counted, plural
 from vaccine_swift.batches import Example
 from vaccine_swift.data.encoding import encode
@@ -21,9 +21,7 @@ from vaccine_swift.data.parsing import parse
 from vaccine_swift.data.rows import SourceRow, read_rows
 from vaccine_swift.data.safety_labels import Safety, check_safe, with_safety
 from vaccine_swift.data.templates import check_template, render
-
-if TYPE_CHECKING:
-    from vaccine_swift.text.tokenizer import Tokenizer
+from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["Dataset", "load"]
 
@@ -152,6 +150,7 @@ def load(
     >>> train.report.kept  # doctest: +SKIP
     1
     """
+    check_type("tokenizer", tokenizer, Tokenizer)
     check_template(template, tokenizer)
     check_range("max_length", max_length, minimum=2, integer=True)
     check_safe(safe)

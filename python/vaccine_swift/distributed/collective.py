@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-__all__ = ["Alone", "Collective"]
+__all__ = ["Alone", "Collective", "check_collective"]
 
 
 class Collective(Protocol):
@@ -55,3 +55,13 @@ class Alone:
 
     def barrier(self) -> None:
         """Go on."""
+
+
+def check_collective(value: object) -> None:
+    """Refuse what lacks a part of `Collective`; TypeError names what."""
+    parts = ("rank", "size", "allreduce", "barrier")
+    if lacking := [part for part in parts if not hasattr(value, part)]:
+        raise TypeError(
+            "collective must have rank, size, allreduce and barrier, "
+            f"{type(value).__name__} lacks {', '.join(lacking)}"
+        )

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from vaccine_swift.distributed.collective import check_collective
+
 if TYPE_CHECKING:
     from vaccine_swift.distributed.collective import Collective
     from vaccine_swift.engines import Vector
@@ -26,6 +28,7 @@ class SummedGradient:
     """
 
     def __init__(self, engine: PartialEngine, collective: Collective) -> None:
+        check_collective(collective)
         self._engine = engine
         self._collective = collective
         # Whether the gradient is the sum already; otherwise it is this rank's summand.

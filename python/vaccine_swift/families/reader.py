@@ -6,10 +6,10 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from vaccine_swift._arguments import is_within, nearest
+from vaccine_swift._arguments import is_within, nearest, shortened
 from vaccine_swift.families.keys import IRRELEVANT_KEYS, UNIMPLEMENTED_KEYS
 
-__all__ = ["ConfigurationReader", "shortened"]
+__all__ = ["ConfigurationReader"]
 
 _INT32_MAX: Final = 2**31 - 1
 
@@ -132,9 +132,3 @@ class ConfigurationReader:
             warnings.warn(
                 f"{source}: unknown keys not used: {named}", stacklevel=stacklevel + 1
             )
-
-
-def shortened(value: object) -> str:
-    """A value as it is written in Python, cut to 60 characters."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

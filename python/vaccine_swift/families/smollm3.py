@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from vaccine_swift._arguments import is_within
+from vaccine_swift._arguments import is_within, shortened
 from vaccine_swift._plurals import counted
 from vaccine_swift.families.blocks import MOST_LAYERS, layer_windows
 from vaccine_swift.families.family import GGUFNames
 from vaccine_swift.families.llama import GGUF_MODULES, LLAMA, described_llama
-from vaccine_swift.families.reader import ConfigurationReader, shortened
+from vaccine_swift.families.reader import ConfigurationReader
 
 __all__ = ["SMOLLM3"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vaccine_swift import _core
-from vaccine_swift._arguments import check_range
+from vaccine_swift._arguments import check_range, checked_path
 from vaccine_swift.checkpoints.peft import read_adapter, write_adapter
 from vaccine_swift.checkpoints.tensors import check_tensors
 from vaccine_swift.families import family_of
@@ -111,7 +111,7 @@ class Adapters(ModelBase):
             its tensors are not those of this model, or a number is not finite. The
             model stays as it was.
         """
-        config, weights = read_adapter(Path(directory))
+        config, weights = read_adapter(checked_path("directory", directory))
         maps = self._linear_maps()
         try:
             modules = adapted_modules(config, maps, strict=False)
@@ -152,6 +152,7 @@ class Adapters(ModelBase):
         OSError
             When the disk refuses. An adapter that was there stays as it was then too.
         """
+        directory = checked_path("directory", directory)
         config, state = self._require_adapter(), self.adapter_state()
         if frozen and self._frozen:
             below, maps = self.frozen_states(), self._linear_maps()
@@ -165,7 +166,7 @@ class Adapters(ModelBase):
                 ],
                 maps,
             )
-        write_adapter(Path(directory), config, state, base_model=self._name)
+        write_adapter(directory, config, state, base_model=self._name)
 
     def adapter_state(self) -> dict[str, npt.NDArray[np.float32]]:
         """Copies of the adapter's weights.

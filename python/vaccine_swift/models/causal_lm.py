@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from vaccine_swift import _core
-from vaccine_swift._arguments import check_range
+from vaccine_swift._arguments import check_range, checked_path
 from vaccine_swift._plurals import counted
 from vaccine_swift.families import core_configuration
 from vaccine_swift.models.adapters import Adapters
@@ -159,7 +159,9 @@ class CausalLM(Adapters, Likelihoods, Gradients, Chat, Saving):
         """
         choice = EngineChoice(engine, device, attention, gradient_checkpointing)
         dtype = choice.dtype(dtype, blocks=True)
-        opened = open_path(Path(path), dtype, choice, mapped=bool(memory_map))
+        opened = open_path(
+            checked_path("path", path), dtype, choice, mapped=bool(memory_map)
+        )
         return cls(**opened._asdict())
 
     @classmethod

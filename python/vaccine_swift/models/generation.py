@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift._arguments import check_range
+from vaccine_swift._arguments import check_range, shortened
 from vaccine_swift._plurals import counted
 from vaccine_swift.files.shapes import INTEGER, check_shape
 from vaccine_swift.models.base import ModelBase, TokenIds, token_ids
@@ -97,7 +97,7 @@ class Generation(ModelBase):
             When the cache does not fit.
         """
         if isinstance(prompts, str) or not all(isinstance(p, str) for p in prompts):
-            raise TypeError(f"prompts must be a list of str, got {prompts!r}")
+            raise TypeError(f"prompts must be a list of str, got {shortened(prompts)}")
         tokenizer = self._require_tokenizer()
         continuations = self.generate_ids(
             [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vaccine_swift._arguments import check_range, check_word
+from vaccine_swift._arguments import check_range, check_word, checked_path
 from vaccine_swift.checkpoints.directory import CONFIG_FILE, GENERATION_FILE
 from vaccine_swift.checkpoints.saving import (
     DTYPES,
@@ -72,7 +72,7 @@ class Saving(Generation):
                 "the model has an adapter; call merge_adapter or remove_adapter first "
                 "(save_adapter saves the adapter alone)"
             )
-        directory = Path(directory)
+        directory = checked_path("directory", directory)
         with staged_files(directory, obsolete=[WEIGHT_FILES]) as stage:
             write_weights(
                 stage,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vaccine_swift._arguments import checked_path
 from vaccine_swift._plurals import counted
 from vaccine_swift.study.folder import check_folder
 from vaccine_swift.study.inputs import Inputs
@@ -77,7 +77,7 @@ def forecast(config: StudyConfig, out: str | os.PathLike[str]) -> Forecast:
     >>> told.stages, told.done  # doctest: +SKIP
     (14, 0)
     """
-    directory = Path(out)
+    directory = checked_path("out", out)
     check_folder(directory, config)
     store = Store(directory)
     workshop = Workshop(Inputs(config.model), store)

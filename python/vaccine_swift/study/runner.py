@@ -7,8 +7,9 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from vaccine_swift._arguments import check_type, checked_path
+from vaccine_swift.study.config import StudyConfig
 from vaccine_swift.study.executors import run_on
 from vaccine_swift.study.folder import holds, opened, write_rows
 from vaccine_swift.study.grid import Trial
@@ -19,9 +20,6 @@ from vaccine_swift.study.result import StudyResult
 from vaccine_swift.study.sharing import joined, take_part
 from vaccine_swift.study.stages import Workshop
 from vaccine_swift.study.store import Stage, Store
-
-if TYPE_CHECKING:
-    from vaccine_swift.study.config import StudyConfig
 
 __all__ = ["run"]
 
@@ -102,7 +100,8 @@ def run(
         )
     if executor is not None and share:
         raise ValueError("share must be False where there is an executor")
-    directory = Path(out)
+    check_type("config", config, StudyConfig)
+    directory = checked_path("out", out)
     store = Store(directory)
     workshop = Workshop(Inputs(config.model), store)
     plan = Plan(config, workshop, store)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from vaccine_swift._arguments import checked_path
 from vaccine_swift.checkpoints.json_files import read_json
 from vaccine_swift.files.leases import EXPIRY, members
 from vaccine_swift.files.shapes import (
@@ -108,7 +109,7 @@ def study_status(out: str | os.PathLike[str]) -> StudyStatus:
     ValueError
         When a file of it is damaged; names it.
     """
-    directory = Path(out)
+    directory = checked_path("out", out)
     if not (directory / STUDY).is_file():
         raise FileNotFoundError(f"{directory} must be a study's folder, has no {STUDY}")
     shared = directory / SHARED

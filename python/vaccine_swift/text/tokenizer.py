@@ -8,6 +8,7 @@ from typing import Any
 
 import tokenizers
 
+from vaccine_swift._arguments import check_type, checked_path
 from vaccine_swift.checkpoints import gguf_vocabulary
 from vaccine_swift.checkpoints.gguf_metadata import read_field
 from vaccine_swift.checkpoints.tokenizer_files import read_tokenizer
@@ -66,6 +67,7 @@ class Tokenizer(NamedTokens):
         config: Mapping[str, Any],
         end_tokens: Iterable[str] = (),
     ) -> None:
+        check_type("backend", backend, tokenizers.Tokenizer)
         backend.no_truncation()
         backend.no_padding()
         self._backend = backend
@@ -98,7 +100,7 @@ class Tokenizer(NamedTokens):
         ValueError
             When a file is corrupt; names it.
         """
-        directory = Path(directory)
+        directory = checked_path("directory", directory)
         settle(directory)
         backend, config = read_tokenizer(directory)
         try:
@@ -277,7 +279,7 @@ class Tokenizer(NamedTokens):
         OSError
             When the disk refuses; files that were there stay as they were.
         """
-        with staged_files(Path(directory)) as stage:
+        with staged_files(checked_path("directory", directory)) as stage:
             self.write_files(stage)
 
     def write_files(self, directory: Path) -> None:

@@ -206,7 +206,9 @@ def translate(given: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
                 f"TrainingArguments has no argument {name!r}.{nearest(name, every)}"
             )
         if target in result:
-            raise TypeError(f"{target} is given twice, once as {name}")
+            others = (each for each in given if ALIASES.get(each) == target)
+            spelt = ", ".join(f"once as {each}" for each in others)
+            raise TypeError(f"{target} is given twice, {spelt}")
         if name == "warmup_ratio":
             check_range(name, value, minimum=0.0, below=1.0)
             value = float(value) or 0

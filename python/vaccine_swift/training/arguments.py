@@ -10,7 +10,7 @@ from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from vaccine_swift._arguments import check_range, check_word
+from vaccine_swift._arguments import check_range, check_word, checked_path
 from vaccine_swift.files.plain_json import json_text
 from vaccine_swift.training._spellings import any_spelling, default_of
 from vaccine_swift.training._transformers_names import ONE_PROCESS
@@ -176,8 +176,7 @@ class TrainingArguments:
     report_to: str | Sequence[str] = "jsonl"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.output_dir, str | PathLike):
-            raise TypeError(f"output_dir must be a path, got {self.output_dir!r}")
+        checked_path("output_dir", self.output_dir)
         self._set("output_dir", os.fsdecode(self.output_dir))
         for name, choices in _CHOICES.items():
             value = getattr(self, name)

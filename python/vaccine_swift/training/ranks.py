@@ -15,6 +15,7 @@ import numpy.typing as npt
 from vaccine_swift import _core
 from vaccine_swift._plurals import counted
 from vaccine_swift.distributed import Alone, Collective, DataParallelEngine
+from vaccine_swift.distributed.collective import check_collective
 from vaccine_swift.distributed.exchange import (
     any_rank,
     broadcast,
@@ -53,6 +54,8 @@ class Ranks:
 
     Raises
     ------
+    TypeError
+        When `collective` is none.
     ValueError
         When `rho_scope` is another word, or several ranks have torch's engine.
     """
@@ -65,6 +68,7 @@ class Ranks:
     ) -> None:
         check_rho_scope(rho_scope)
         self.collective: Collective = Alone() if collective is None else collective
+        check_collective(self.collective)
         self.rho_scope = rho_scope
         self._parallel: DataParallelEngine | None = None
         if self.size > 1:

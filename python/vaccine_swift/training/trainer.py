@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vaccine_swift._arguments import check_type
 from vaccine_swift.batches import Example
 from vaccine_swift.machine.termination import termination_interrupts
 from vaccine_swift.methods import Method, Vaccine
+from vaccine_swift.models import CausalLM
 from vaccine_swift.training.arguments import TrainingArguments
 from vaccine_swift.training.checkpoint import Checkpoint
 from vaccine_swift.training.estimate import Estimate, estimated
@@ -29,7 +31,6 @@ from vaccine_swift.training.streams import check_streams
 if TYPE_CHECKING:
     from vaccine_swift.distributed import Collective
     from vaccine_swift.distributed.scopes import RhoScope
-    from vaccine_swift.models import CausalLM
     from vaccine_swift.training.run import Run
 
 __all__ = ["Trainer"]
@@ -131,6 +132,7 @@ class Trainer(Host):
         collective: Collective | None = None,
         rho_scope: RhoScope = "batch",
     ) -> None:
+        check_type("model", model, CausalLM)
         if not isinstance(args, TrainingArguments):
             raise TypeError(f"args must be TrainingArguments, got {_kind(args)}")
         if not isinstance(method, Method):

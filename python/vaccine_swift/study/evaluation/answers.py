@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from vaccine_swift._arguments import check_type
 from vaccine_swift.data.templates import render_prompt
+from vaccine_swift.models import CausalLM
 from vaccine_swift.study.evaluation.measured import Measured
 from vaccine_swift.study.tasks import Row
-
-if TYPE_CHECKING:
-    from vaccine_swift.models import CausalLM
 
 __all__ = ["Question", "ask"]
 
@@ -51,6 +49,7 @@ def ask(
         When the template is unknown or needs a chat template; when a prompt and its
         answer exceed the context.
     """
+    check_type("model", model, CausalLM)
     tokenizer = model._require_tokenizer()
     prompts = [
         render_prompt(row, tokenizer, template)

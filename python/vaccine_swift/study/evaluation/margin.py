@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from vaccine_swift._arguments import check_type
 from vaccine_swift.batches import IGNORED_LABEL, Example
 from vaccine_swift.data.encoding import joint_tokens
 from vaccine_swift.data.segments import Segment
 from vaccine_swift.data.templates import render_prompt
+from vaccine_swift.models import CausalLM
 from vaccine_swift.models.likelihoods import example_log_likelihoods
 from vaccine_swift.study.evaluation.measured import Measured, first_rows, unit_ids
 from vaccine_swift.study.evaluation.profiles import Profile, find_profile
 from vaccine_swift.study.tasks import Row
 
 if TYPE_CHECKING:
-    from vaccine_swift.models import CausalLM
     from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["COMPLIANCE_OPENINGS", "REFUSAL_OPENINGS", "refusal_margin"]
@@ -83,6 +84,7 @@ def refusal_margin(
     .. [1] Zou et al., arXiv:2307.15043, section 2 (the likelihood of an affirmative
        opening as the target of an attack).
     """
+    check_type("model", model, CausalLM)
     settings = find_profile(profile)
     tokenizer = model._require_tokenizer()
     chosen, details = first_rows(rows, settings.margin_prompts, limit)

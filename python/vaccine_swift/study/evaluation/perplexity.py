@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
+from vaccine_swift._arguments import check_type
 from vaccine_swift._plurals import counted
 from vaccine_swift.batches import Example
 from vaccine_swift.data import load
+from vaccine_swift.models import CausalLM
 from vaccine_swift.models.likelihoods import example_log_likelihoods
 from vaccine_swift.study.evaluation.measured import (
     Measured,
@@ -21,9 +23,6 @@ from vaccine_swift.study.evaluation.measured import (
 )
 from vaccine_swift.study.evaluation.profiles import Profile, find_profile
 from vaccine_swift.study.tasks import Row
-
-if TYPE_CHECKING:
-    from vaccine_swift.models import CausalLM
 
 __all__ = ["perplexity"]
 
@@ -73,6 +72,7 @@ def perplexity(
         When an argument is unknown or out of range, or there is nothing to predict in
         a text or a row.
     """
+    check_type("model", model, CausalLM)
     settings = find_profile(profile)
     if isinstance(texts_or_rows, str):
         raise TypeError("texts_or_rows must be a list of texts or rows, got one text")
