@@ -109,6 +109,47 @@ def test_ids_and_groups_come_from_the_rows_of_a_dataset(models) -> None:
         drift.compare(*pair, dataset, ids="kind")
 
 
+@pytest.mark.parametrize(
+    ("make", "column", "expected"),
+    [
+        # A column that is called as what the template renders.
+        (
+            lambda k: {"instruction": f"Say {k}", "output": "So.", "prompt": "xyx"[k]},
+            "prompt",
+            {"x": 2, "y": 1},
+        ),
+        # Columns of the format itself, not as the template puts them into words.
+        (
+            lambda k: {"prompt": ["Hi", "Yo", "Hi"][k], "completion": "Bye"},
+            "prompt",
+            {"Hi": 2, "Yo": 1},
+        ),
+        (
+            lambda k: {"instruction": "Say it", "input": "aba"[k], "output": "So."},
+            "input",
+            {"a": 2, "b": 1},
+        ),
+        (
+            lambda k: {"prompt": "Hi", "response": "Bye", "category": "ppq"[k]},
+            "response",
+            {"Bye": 3},
+        ),
+    ],
+)
+def test_a_column_is_that_of_the_data(make, column, expected) -> None:
+    tokenizer = byte_tokenizer()
+    config = vs.tiny_config(vocab_size=len(tokenizer))
+    pair = [vs.CausalLM.from_config(config, seed=seed) for seed in (0, 1)]
+    dataset = vs.data.load([make(k) for k in range(3)], tokenizer)
+    content = drift.compare(*pair, dataset, groups=column).report(tests=[]).to_dict()
+    found = {name: part["prompts"] for name, part in content["groups"].items()}
+    assert found == expected
+    rendered = dataset.rows[0]["prompt"]
+    assert rendered.startswith("Below is an instruction")
+    whole = drift.compare(*pair, dataset, groups="completion").report(tests=[])
+    assert sum(part["prompts"] for part in whole.to_dict()["groups"].values()) == 3
+
+
 def test_the_report_says_what_was_compared(models) -> None:
     measured = drift.compare(*models, DATA, pool="last", metadata={"run": 7})
     told = measured.report(tests=[]).to_dict()["settings"]["metadata"]

@@ -37,6 +37,8 @@ class Dataset(Sequence[Example]):
         One for each example, see `rows`.
     report : LoadReport
         Counts.
+    source_rows : sequence of mapping
+        One for each example, see `source_rows`; none by default.
 
     Attributes
     ----------
@@ -45,6 +47,8 @@ class Dataset(Sequence[Example]):
         ``completion``: the answer to it; and every column of the source that is not
         part of its row format. Of a conversation, the last assistant turn is the
         completion.
+    source_rows : tuple of dict
+        All columns as the source has them.
     report : LoadReport
         Rows read, kept, truncated, dropped.
     """
@@ -54,9 +58,11 @@ class Dataset(Sequence[Example]):
         examples: Sequence[Example],
         rows: Sequence[Mapping[str, Any]],
         report: LoadReport,
+        source_rows: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self._examples = tuple(examples)
         self.rows = tuple(dict(row) for row in rows)
+        self.source_rows = tuple(dict(row) for row in source_rows)
         self.report = report
 
     def __len__(self) -> int:
@@ -161,7 +167,7 @@ def load(
     if column is not None:
         reasons[f"by {column}"] = unsafe
 
-    examples, normalised, lengths = [], [], []
+    examples, normalised, sources, lengths = [], [], [], []
     dropped = 0
     for row in chosen:
         if (mark := row_mark(row)) is not None:
@@ -184,6 +190,7 @@ def load(
         completion = _without_end(segments[-1].text, tokenizer)
         extra = _extra_columns(row, found)
         normalised.append({**extra, "prompt": prompt, "completion": completion})
+        sources.append(row.values)
 
     left_out = sum(reasons.values())
     if dropped:
@@ -206,7 +213,7 @@ def load(
         unanswered=sum(not row["completion"].strip() for row in normalised),
     )
     _warn(report, column if safe == "marked" else None)
-    return Dataset(examples, normalised, report)
+    return Dataset(examples, normalised, report, sources)
 
 
 def _warn(report: LoadReport, column: str | None) -> None:

@@ -58,12 +58,12 @@ def compare(
         A row for every token, for the last token or the mean of each prompt, or for
         every supervised token.
     ids : sequence of int or str, or str, optional
-        One for each example, all distinct; or the column of ``dataset.rows`` that
+        One for each example, all distinct; or the column of the data that
         holds them. By default the column ``id`` where all rows have it, else the
         examples' positions.
     groups : mapping of str to bool sequence, sequence of str, or str, optional
         Name to a mask over the examples; the group of each example; or the column of
-        ``dataset.rows`` whose values are the groups.
+        the data whose values are the groups.
     tier : {"light", "sketch", "full"}
         What the accumulator keeps, see `Accumulator`.
     batch_size : int

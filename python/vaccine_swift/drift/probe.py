@@ -121,11 +121,10 @@ class Probe:
                     'pool="response" needs supervised tokens, '
                     f"dataset[{index}] has none"
                 )
-        rows = getattr(dataset, "rows", None)
         return cls(
             examples,
-            _ids(ids, rows, len(examples)),
-            _groups(groups, rows, len(examples)),
+            _ids(ids, dataset, len(examples)),
+            _groups(groups, dataset, len(examples)),
             batch_size,
         )
 
@@ -144,12 +143,13 @@ class Probe:
         return self.ids[example], groups or None
 
 
-def _ids(ids: Ids | None, rows: Any, count: int) -> npt.NDArray[Any]:
+def _ids(ids: Ids | None, dataset: Any, count: int) -> npt.NDArray[Any]:
     if ids is None:
+        rows = getattr(dataset, "rows", None)
         if not rows or not all(_ID_COLUMN in row for row in rows):
             return np.arange(count)
         ids = _ID_COLUMN
-    given = _column("ids", ids, rows) if isinstance(ids, str) else list(ids)
+    given = _column("ids", ids, dataset) if isinstance(ids, str) else list(ids)
     if len(given) != count:
         raise ValueError(
             f"ids must have one entry per example, {count}, got {len(given)}"
@@ -169,12 +169,12 @@ def _ids(ids: Ids | None, rows: Any, count: int) -> npt.NDArray[Any]:
 
 
 def _groups(
-    groups: Groups | None, rows: Any, count: int
+    groups: Groups | None, dataset: Any, count: int
 ) -> dict[str, npt.NDArray[np.bool_]]:
     if groups is None:
         return {}
     if isinstance(groups, str):
-        groups = [str(each) for each in _column("groups", groups, rows)]
+        groups = [str(each) for each in _column("groups", groups, dataset)]
     masks = {}
     for name, mask in group_masks(groups, count).items():
         array = np.asarray(mask)
@@ -187,7 +187,11 @@ def _groups(
     return masks
 
 
-def _column(name: str, column: str, rows: Any) -> list[Any]:
+def _column(name: str, column: str, dataset: Any) -> list[Any]:
+    """What the source has in a column, else what `Dataset.rows` makes of it."""
+    rows = getattr(dataset, "rows", ())
+    if sources := getattr(dataset, "source_rows", ()):
+        rows = [made | source for made, source in zip(rows, sources, strict=True)]
     if not rows:
         raise ValueError(
             f"{name}={column!r} needs a Dataset with rows (vaccine_swift.data.load)"
