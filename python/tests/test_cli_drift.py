@@ -231,6 +231,17 @@ def test_an_adapter_is_compared_with_its_base(tmp_path, monkeypatch, capsys) -> 
     assert found["layers"] == as_read(compared.report(tests=[]).to_dict()["layers"])
     assert sorted(found["prompts"]["ids"]) == ["p0", "p1", "p2", "p3"]
     assert found["settings"]["metadata"]["data"] == "probe.jsonl"
+    capsys.readouterr()
+    assert status([*words, "--id-column", "prompt"]) == 0
+    found = drift.Report.load("r.json").to_dict()
+    assert sorted(found["prompts"]["ids"]) == ["Hi 0", "Hi 1", "Hi 2", "Hi 3"]
+    for option, name, told in (
+        ("--id-column", "kind", "probe.jsonl: column 'kind' must be distinct, 'a' st"),
+        ("--id-column", "prmpt", "--id-column prmpt: row 0 has no such column. Did"),
+        ("--group-by", "knid", "--group-by knid: row 0 has no such column. Did you"),
+    ):
+        assert status([*words, option, name]) == 2
+        assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

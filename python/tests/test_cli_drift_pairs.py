@@ -140,6 +140,53 @@ def test_groups_are_a_column_of_the_reference(folder, held, capsys, end) -> None
     assert f"a.{end} has no column 'langauge'. Did you mean" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("ends", [("parquet", "arrow"), ("csv", "npz"), ("tsv", "csv")])
+def test_ids_are_in_a_column_of_any_name(folder, capsys, ends) -> None:
+    from pyarrow import csv
+
+    paths = []
+    for name, end, values in zip("ab", ends, (X, Y), strict=True):
+        paths.append(f"{name}.{end}")
+        if end in ("parquet", "arrow"):
+            write(folder / paths[-1], values, ticket=IDS)
+        elif end == "npz":
+            np.savez(paths[-1], embedding=values, ticket=IDS)
+        else:
+            columns = {f"x{k}": values[:, k].astype(float) for k in range(WIDTH)}
+            comma = csv.WriteOptions(delimiter="\t" if end == "tsv" else ",")
+            csv.write_csv(pa.table({"ticket": IDS, **columns}), paths[-1], comma)
+    words = ["drift", *paths, "--json", "r.json"]
+    assert main(words) == 2
+    assert "in a column id or --id-column, or --ids: give" in capsys.readouterr().err
+    (folder / "few.txt").write_text("\n".join(map(str, range(200, 300))))
+    words += ["--id-column", "ticket"]
+    assert main([*words, "--group", "few=few.txt"]) == 0
+    assert_as_whole(IDS, {"few": IDS >= 200})
+    assert main([*words, "--ids", "few.txt"]) == 2
+    assert "--ids and --id-column say both" in capsys.readouterr().err
+    assert main([*words[:-1], "tickets"]) == 2
+    assert "has no column 'tickets'. Did you mean" in capsys.readouterr().err
+
+
+def test_ids_that_cannot_be_read_are_told(folder, capsys) -> None:
+    for name, values in (("a.npz", X), ("b.npz", Y)):
+        ids = np.array([f"p{k}" for k in IDS], object)
+        np.savez(name, embedding=values, ids=ids)
+    assert main(["drift", "a.npz", "b.npz"]) == 2
+    told = capsys.readouterr().err
+    assert "'ids' of a.npz holds neither text nor whole numbers" in told
+    assert main(["drift", "a.npz", "b.npz", "--paired"]) == 0
+
+
+def test_a_column_that_is_not_there_is_told_in_a_line(folder, capsys) -> None:
+    header = ",".join(f"x{k}" for k in range(800))
+    (folder / "a.csv").write_text(f"{header}\n{header.replace('x', '1.')}\n")
+    assert main(["drift", "a.csv", "a.csv", "--id-column", "ticket"]) == 2
+    told = capsys.readouterr().err
+    assert "It has 'x0', 'x1'," in told
+    assert told.rstrip().endswith("'x7' and 792 more.")
+
+
 def test_a_group_that_is_a_number_is_no_dimension_of_either_side(folder) -> None:
     from pyarrow import csv
 

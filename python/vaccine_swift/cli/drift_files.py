@@ -100,7 +100,9 @@ def read_files(
     """
     found = []
     for path in options.files:
-        file = read_embeddings(path, column=options.column, labels=labels)
+        file = read_embeddings(
+            path, column=options.column, labels=labels, ids=options.id_column
+        )
         if file.values.ndim not in (2, 3):
             raise ValueError(
                 f"{path} must be [N, d] or [L, N, d], got shape "

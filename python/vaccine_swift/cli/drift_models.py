@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import vaccine_swift as vs
@@ -43,16 +46,33 @@ def compared_models(
         max_length=options.max_length,
         safe=None,
     )
-    return drift.compare(
-        reference,
-        current,
-        dataset,
-        what=options.what,
-        pool=options.pool,
-        groups=options.group_by,
-        tier=options.tier,
-        batch_size=options.batch_size,
-        metadata={"data": options.data.name},
-        progress=sys.stderr.isatty(),
-        **({"seed": options.seed} if options.seed else {}),
-    )
+    with _in_words_of_options(options):
+        return drift.compare(
+            reference,
+            current,
+            dataset,
+            what=options.what,
+            pool=options.pool,
+            ids=options.id_column,
+            groups=options.group_by,
+            tier=options.tier,
+            batch_size=options.batch_size,
+            metadata={"data": options.data.name},
+            progress=sys.stderr.isatty(),
+            **({"seed": options.seed} if options.seed else {}),
+        )
+
+
+@contextmanager
+def _in_words_of_options(options: argparse.Namespace) -> Iterator[None]:
+    """What the API refuses in ids, with where they come from."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        text = str(error).replace(
+            f"ids={options.id_column!r}", f"id_column={options.id_column}"
+        )
+        column = f"{options.data}: column {options.id_column or 'id'!r}"
+        text = re.sub(r"^ids\[(\d+)\]", lambda at: f"{column}, row {at[1]},", text)
+        text = re.sub(r"^ids(?= must)", lambda _: column, text)
+        raise type(error)(text) from None

@@ -127,8 +127,8 @@ def _add_files(group: Any) -> None:
     group.add_argument(
         "--paired",
         action="store_true",
-        help="row i of both files is the same prompt; needed where neither --ids nor "
-        "ids in both files say so",
+        help="row i of both files is the same prompt; needed where neither ids in both "
+        "files nor --ids say so",
     )
     group.add_argument(
         "--unpaired",
@@ -162,6 +162,12 @@ def _add_files(group: Any) -> None:
         metavar="FILE",
         help="the prompt of each row: text with one id per line, or npy; without "
         "it the column id or ids of the files, else each row is a prompt of its own",
+    )
+    group.add_argument(
+        "--id-column",
+        metavar="NAME",
+        help="the column with the prompt of each row, of both files or of --data, "
+        "where it is not called id or ids",
     )
     group.add_argument(
         "--group",

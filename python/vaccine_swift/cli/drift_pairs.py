@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from vaccine_swift.cli.drift_files import (
     refuse,
     tell_columns,
 )
-from vaccine_swift.drift.embedding_file import Asked
+from vaccine_swift.drift.embedding_file import IDS, Asked
 from vaccine_swift.drift.rows import NOT_PAIRS
 from vaccine_swift.drift.sources import ids_of_file, side_of
 from vaccine_swift.files.text_files import read_lines
@@ -53,6 +53,7 @@ class _Side:
     dtype: str
     rows: int
     has_ids: bool
+    left_out: tuple[str, ...]
 
     @property
     def whole(self) -> list[int]:
@@ -108,7 +109,7 @@ def compared_files(
         accumulator.extend(
             first.path,
             second.path,
-            ids=ids,
+            ids=options.id_column if ids is None else ids,
             groups=options.group_by or _groups(options, first, second, ids),
             column=options.column,
             progress=True,
@@ -121,7 +122,7 @@ def _sides(options: argparse.Namespace) -> tuple[_Side, _Side]:
     """Both sides; what is left out of them is told on standard error."""
     found, columns = [], []
     for path in options.files:
-        asked = Asked(options.column, beside=options.group_by)
+        asked = Asked(options.column, options.id_column, beside=options.group_by)
         side = side_of(path, str(path), asked)
         row = side.view(1)
         if row is None or side.total is None:
@@ -133,6 +134,7 @@ def _sides(options: argparse.Namespace) -> tuple[_Side, _Side]:
                 str(row.values.dtype),
                 side.total,
                 row.ids is not None,
+                side.left_out,
             )
         )
         left_out = (each for each in side.left_out if each != options.group_by)
@@ -170,6 +172,11 @@ def _ids(
 ) -> npt.NDArray[Any] | None:
     """What names the rows; None: the files do."""
     if options.ids is not None:
+        if options.id_column is not None:
+            raise ValueError(
+                "--ids and --id-column say both which prompt a row is of: give one of "
+                "them"
+            )
         if options.ids.suffix.lower() == ".npy":
             ids = np.load(options.ids, allow_pickle=False)
         else:
@@ -185,9 +192,23 @@ def _ids(
     if not options.paired:
         raise ValueError(
             "nothing says that row i of both files is the same prompt, as ids in both "
-            "or --ids would: give --paired if it is; " + _UNPAIRED
+            "would, in a column id or --id-column, or --ids: give --paired if it is"
+            + _unread((first, second))
+            + "; "
+            + _UNPAIRED
         )
     return None if first.has_ids or second.has_ids else np.arange(first.rows)
+
+
+def _unread(sides: Iterable[_Side]) -> str:
+    """What is called as ids are, and cannot be read as such."""
+    told = [
+        f"; {name!r} of {side.path} holds neither text nor whole numbers"
+        for side in sides
+        for name in side.left_out
+        if name in IDS
+    ]
+    return "".join(told[:1])
 
 
 def _groups(
@@ -200,7 +221,7 @@ def _groups(
         return None
     if ids is None:
         known = first if first.has_ids else second
-        ids = ids_of_file(known.path, column=options.column)
+        ids = ids_of_file(known.path, column=options.column, ids=options.id_column)
     texts = np.asarray(ids).astype(str)
     groups = {}
     for option in options.group:

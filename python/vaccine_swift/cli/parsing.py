@@ -16,6 +16,7 @@ __all__ = ["Parser"]
 _ARGUMENTS: Final = {
     "r": "lora_r",
     "eval_dataset": "eval_data",
+    "groups": "group_by",
     "path_or_rows": "data",
     "prompts": "prompt",
     "resume_from_checkpoint": "resume",

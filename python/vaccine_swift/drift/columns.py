@@ -6,11 +6,14 @@ import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from vaccine_swift._arguments import nearest
 
-__all__ = ["Chosen", "Column", "chosen_columns", "natural"]
+__all__ = ["Chosen", "Column", "chosen_columns", "natural", "no_column"]
+
+_MOST_LISTED: Final = 8
+"""Columns that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,16 @@ def chosen_columns(
     return _chosen(columns, found)
 
 
+def no_column(source: object, name: str, known: Sequence[str]) -> ValueError:
+    """What is raised where a column is not there: the nearest, or what there is."""
+    hint = nearest(name, known)
+    if not hint:
+        hint = f" It has {', '.join(map(repr, known[:_MOST_LISTED]))}"
+        more = len(known) - _MOST_LISTED
+        hint += f" and {more} more." if more > 0 else "."
+    return ValueError(f"{source} has no column {name!r}.{hint}")
+
+
 def natural(name: str) -> list[tuple[bool, int | str]]:
     """A sort key that puts ``layer.10`` after ``layer.9``."""
     parts = re.split(r"(\d+)", name)
@@ -111,8 +124,7 @@ def _named(
             if each.name == pattern or fnmatch.fnmatchcase(each.name, pattern)
         ]
         if not matching:
-            known = nearest(pattern, names) or f" It has {', '.join(names)}."
-            raise ValueError(f"{source} has no column {pattern!r}.{known}")
+            raise no_column(source, pattern, names)
         for each in sorted(matching, key=lambda column: natural(column.name)):
             found.setdefault(each.name, each)
     kinds = {each.kind for each in found.values()}

@@ -10,11 +10,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vaccine_swift._arguments import nearest
+from vaccine_swift.drift.columns import no_column
 
-__all__ = ["Asked", "EmbeddingFile", "Wanted", "as_layers", "check_labels", "ids_of"]
+__all__ = ["IDS", "Asked", "EmbeddingFile", "Wanted"]
+__all__ += ["as_layers", "check_labels", "ids_of"]
 
-_IDS: Final = ("id", "ids")
+IDS: Final = ("id", "ids")
+"""What a column of ids is called."""
 
 Wanted = str | Sequence[str] | None
 
@@ -69,7 +71,7 @@ class EmbeddingFile:
 
 def ids_of(named: Mapping[str, Any], fits: Callable[[Any], bool]) -> str | None:
     """The name of what holds the ids."""
-    return next((name for name in _IDS if name in named and fits(named[name])), None)
+    return next((name for name in IDS if name in named and fits(named[name])), None)
 
 
 def check_labels(path: Path | str, names: Iterable[str], labels: str | None) -> None:
@@ -82,8 +84,7 @@ def check_labels(path: Path | str, names: Iterable[str], labels: str | None) -> 
     """
     known = list(names)
     if labels is not None and labels not in known:
-        hint = nearest(labels, known) or f" It has {', '.join(known)}."
-        raise ValueError(f"{path} has no column {labels!r}.{hint}")
+        raise no_column(path, labels, known)
 
 
 def as_layers(

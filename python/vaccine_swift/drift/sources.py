@@ -199,7 +199,9 @@ def _columns(schema: Any, name: str, asked: Asked) -> TableColumns:
     return TableColumns.of(schema, name, asked)
 
 
-def ids_of_file(path: Path, *, column: Wanted = None) -> npt.NDArray[Any] | None:
+def ids_of_file(
+    path: Path, *, column: Wanted = None, ids: str | None = None
+) -> npt.NDArray[Any] | None:
     """The prompt of each row, without the rows where a file has columns.
 
     Raises
@@ -209,13 +211,13 @@ def ids_of_file(path: Path, *, column: Wanted = None) -> npt.NDArray[Any] | None
     """
     suffix = path.suffix.lower()
     if suffix not in _STREAMED:
-        return read_embeddings(path, column=column).ids
+        return read_embeddings(path, column=column, ids=ids).ids
     from pyarrow import dataset
 
     kind = "parquet" if suffix == ".parquet" else "ipc"
     with _reading(str(path), kind):
         data = dataset.dataset(path, format=kind)
-        name = ids_of(dict.fromkeys(data.schema.names), lambda _: True)
+        name = ids or ids_of(dict.fromkeys(data.schema.names), lambda _: True)
         if name is None:
             return None
         return np.array(data.to_table([name]).column(0).to_pylist())
