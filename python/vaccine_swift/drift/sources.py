@@ -47,7 +47,7 @@ def side_of(value: Any, name: str, asked: Asked) -> Side:
             reader = pa.RecordBatchReader.from_stream(value)
         except (pa.ArrowInvalid, NotImplementedError):
             return Held(_of_array(value, name))
-        return _of_batches(_columns(reader.schema, name, asked), reader)
+        return _of_batches(TableColumns.of(reader.schema, name, asked), reader)
     if hasattr(value, "__next__"):
         return Read(_of_array(each, name) for each in value)
     return Held(_of_array(value, name))
@@ -117,7 +117,7 @@ def _of_data_set(value: Any, name: str, asked: Asked) -> Side:
     scan = getattr(value, "scanner", None)
     scanned = value if scan is None else scan(batch_size=asked.rows, batch_readahead=1)
     reader = scanned.to_reader()
-    return _of_batches(_columns(reader.schema, name, asked), reader)
+    return _of_batches(TableColumns.of(reader.schema, name, asked), reader)
 
 
 def _of_parquet(
@@ -145,15 +145,14 @@ def _of_parquet(
             with opened(file) as one:
                 total += one.metadata.num_rows
                 schema = schema or one.schema_arrow
-    columns = _columns(schema, name, asked)
 
     def first_group(names: list[str]) -> Any:
         with opened(files[0][0]) as one:
             return one.read_row_group(0, columns=names)
 
-    if asked.column is None and total and not files[0][1]:
-        with _reading(name, "Parquet"):
-            columns.check_spelled(first_group)
+    with _reading(name, "Parquet"):
+        read = first_group if total and not files[0][1] else None
+        columns = TableColumns.of(schema, name, asked, read)
 
     def batches() -> Iterator[Any]:
         for file, constants in files:
@@ -181,11 +180,14 @@ def _of_arrow(path: Path, asked: Asked) -> Side:
         file = _core.MappedFile(path)
         reader = ipc.open_file(pa.BufferReader(pa.py_buffer(file)))
         total = dataset.dataset(path, format="ipc").count_rows()
-    columns = _columns(reader.schema, str(path), asked)
-    if asked.column is None and total:
-        with _reading(str(path), "Arrow"):
-            columns.check_spelled(lambda names: reader.get_batch(0).select(names))
-            _core.check_mapped(file)
+
+    def first_batch(names: list[str]) -> Any:
+        return reader.get_batch(0).select(names)
+
+    with _reading(str(path), "Arrow"):
+        read = first_batch if total else None
+        columns = TableColumns.of(reader.schema, str(path), asked, read)
+        _core.check_mapped(file)
 
     def batches() -> Iterator[Any]:
         for place in range(reader.num_record_batches):
@@ -193,10 +195,6 @@ def _of_arrow(path: Path, asked: Asked) -> Side:
             _core.check_mapped(file)
 
     return _of_batches(columns, batches(), total)
-
-
-def _columns(schema: Any, name: str, asked: Asked) -> TableColumns:
-    return TableColumns.of(schema, name, asked)
 
 
 def ids_of_file(

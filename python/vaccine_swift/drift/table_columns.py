@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,8 +39,6 @@ class TableColumns:
         of them one.
     ids, labels : str or None
     left_out : tuple of str
-    texts : tuple of str
-        Those left out that hold text.
     """
 
     source: str
@@ -49,7 +47,6 @@ class TableColumns:
     ids: str | None
     labels: str | None
     left_out: tuple[str, ...]
-    texts: tuple[str, ...]
 
     @classmethod
     def of(
@@ -57,17 +54,25 @@ class TableColumns:
         schema: Any,
         source: str,
         asked: Asked,
+        read: Callable[[list[str]], Any] | None = None,
     ) -> TableColumns:
         """Choose among the columns of a schema.
+
+        Parameters
+        ----------
+        schema : pyarrow.Schema
+        source : str
+            What messages call the table.
+        asked : Asked
+        read : callable, optional
+            Gives rows of the columns named, at least the first ones.
 
         Raises
         ------
         ValueError
-            When two columns have one name, one is missing, or more than one choice is
-            left.
+            When two columns have one name, one is missing, more than one choice is
+            left, or a text spells vectors, as "[0.1, 0.2]", where there are none.
         """
-        from pyarrow import types as kinds  # type: ignore[import-untyped]
-
         names = list(schema.names)
         for name in names:
             if names.count(name) > 1:
@@ -83,9 +88,10 @@ class TableColumns:
             if name not in (ids, labels, asked.beside)
             and (name not in index or asked.column is not None)
         ]
+        if read is not None and asked.column is None:
+            _check_spelled(types, described, source, read)
         chosen = chosen_columns(described, asked.column, source)
         check_labels(source, names, labels)
-        words = (kinds.is_string, kinds.is_large_string)
         kept = {*chosen.names, ids, labels}
         return cls(
             source,
@@ -94,11 +100,6 @@ class TableColumns:
             ids,
             labels,
             tuple(name for name in names if name not in kept),
-            tuple(
-                name
-                for name in chosen.left_out
-                if any(test(types[name]) for test in words)
-            ),
         )
 
     @property
@@ -106,32 +107,6 @@ class TableColumns:
         """All columns that are read."""
         read = {*self.names, self.ids, self.labels} - {None}
         return sorted(map(str, read))
-
-    def check_spelled(self, read: Callable[[list[str]], Any]) -> None:
-        """Refuse numbers beside a text column that spells vectors, as "[0.1, 0.2]".
-
-        Parameters
-        ----------
-        read : callable
-            Gives a table or a batch of the columns named.
-
-        Raises
-        ------
-        ValueError
-            When one does, unless the embedding is vectors.
-        """
-        if self.kind != "numbers" or not self.texts:
-            return
-        table = read(list(self.texts))
-        for name in self.texts:
-            cells = table.column(table.schema.get_field_index(name)).to_pylist()
-            first = next((each for each in cells if each), "")
-            if _SPELLED.match(first):
-                raise ValueError(
-                    f"{self.source}: column {name!r} spells vectors as text, as "
-                    f"{first!r:.40}: write it as a list of numbers in each row "
-                    "(Parquet), or choose another by column (--column NAME)"
-                )
 
     def rows(self, table: Any, *, start: int = 0) -> EmbeddingFile:
         """Cells as arrays.
@@ -171,6 +146,35 @@ class TableColumns:
             if self.labels is None
             else np.array(cells[self.labels].to_pylist(), object),
         )
+
+
+def _check_spelled(
+    types: Mapping[str, Any],
+    columns: Sequence[Column],
+    source: str,
+    read: Callable[[list[str]], Any],
+) -> None:
+    from pyarrow import types as kinds  # type: ignore[import-untyped]
+
+    if any(each.kind in ("vectors", "lists") for each in columns):
+        return
+    names = [
+        each.name
+        for each in columns
+        if kinds.is_string(types[each.name]) or kinds.is_large_string(types[each.name])
+    ]
+    if not names:
+        return
+    table = read(names)
+    for name in names:
+        cells = table.column(table.schema.get_field_index(name)).to_pylist()
+        first = next((each for each in cells if each), "")
+        if _SPELLED.match(first):
+            raise ValueError(
+                f"{source}: column {name!r} spells vectors as text, as "
+                f"{first!r:.40}: write it as a list of numbers in each row "
+                "(Parquet), or choose another by column (--column NAME)"
+            )
 
 
 def _index_columns(schema: Any) -> set[str]:

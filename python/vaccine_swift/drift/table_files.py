@@ -92,9 +92,7 @@ def _of_table(
             f"reading {path} needs pyarrow: pip install 'vaccine-swift[data]'"
         ) from error
     try:
-        columns = TableColumns.of(read(None), str(path), asked)
-        if asked.column is None:
-            columns.check_spelled(read)
+        columns = TableColumns.of(read(None), str(path), asked, read)
         table = read(columns.wanted)
         table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
