@@ -173,6 +173,25 @@ def test_a_condition_that_cannot_be_judged_adds_no_window_to_the_state(capsys) -
     assert Path("s.npz").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("--paired --assert relativ_drift<1", "Did you mean 'relative_drift'"),
+        ("--paired --assert x.pvalue<1", "no number 'pvalue'. Did you mean 'p_value'"),
+        ("--paired --assert p_value<1", "of a test, as signflip.p_value, got none"),
+        ("--paired --assert max_tt.z<1", "got 'max_tt'. Did you mean 'max_t'"),
+        ("--paired --assert contrast.z<1", "contrast compares groups, give --group"),
+        ("--paired --tests max_t --assert signflip.z<1", "is not among --tests max_t"),
+        ("--unpaired --assert alarms<1", "no number 'alarms'. Known are p_value"),
+        ("--windows --assert cosine<1", "no number 'cosine'. Known are alarms"),
+    ],
+)
+def test_conditions_are_looked_at_before_the_files(capsys, words, text) -> None:
+    said = told(capsys, f"no.npy file.npy {words}")
+    assert text in said
+    assert "--assert" in said
+
+
 def test_a_window_that_fails_the_gate_is_in_the_state(capsys) -> None:
     words = "a.npy b.npy --windows --state s.npz --assert evidence<0"
     assert main(["drift", *words.split()]) == 1

@@ -6,6 +6,7 @@ import math
 import pickle
 import re
 
+import numpy as np
 import pytest
 from drift_reports import LAYERS, content
 
@@ -86,6 +87,22 @@ def test_a_missing_interval_falls_back_to_the_value(report) -> None:
 def test_conditions_that_mean_nothing_are_refused(report, condition, words) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):
         report.assert_that(condition)
+
+
+def test_a_metric_that_another_way_of_measuring_gives_says_which() -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 20, 4))
+    light = drift.Accumulator(4)
+    light.update(x, y, ids=range(20), groups=["a", "b"] * 10)
+    report = light.report(tests=[])
+    for name in ("cka", "frechet", "a.principal_angle"):
+        expected = (
+            f"no metric '{name.split('.')[-1]}': it needs tier 'sketch' or 'full'"
+        )
+        with pytest.raises(ValueError, match=expected):
+            report.assert_that(f"{name}>0.5")
+    widths = drift.PairedRows(x, y[:, :3], ids=range(20)).report()
+    with pytest.raises(ValueError, match="no metric 'rms': .*columns"):
+        widths.assert_that("rms<1")
 
 
 def test_limits_are_checked(report) -> None:

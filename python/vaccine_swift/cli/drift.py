@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from vaccine_swift import _core, drift
+from vaccine_swift.cli.drift_conditions import check_conditions
 from vaccine_swift.cli.drift_models import compared_models
 from vaccine_swift.cli.drift_options import add_options
 from vaccine_swift.cli.drift_pairs import compared_files
@@ -23,7 +24,6 @@ from vaccine_swift.cli.drift_unpaired import (
 from vaccine_swift.cli.places import check_file_place
 from vaccine_swift.cli.terminal import say, shown
 from vaccine_swift.cli.written import check_written
-from vaccine_swift.drift.gate import Condition
 
 __all__ = ["add_parser", "run"]
 
@@ -46,8 +46,6 @@ def run(options: argparse.Namespace) -> None:
     Exception
         Whatever the API refuses.
     """
-    for condition in options.conditions or ():
-        Condition.parse(condition)
     _check_written(options)
     if options.bound is not None and not options.conditions:
         raise ValueError("--bound needs --assert: it says what a condition looks at")
@@ -63,6 +61,7 @@ def run(options: argparse.Namespace) -> None:
         )
     if options.state is not None and not options.windows:
         raise ValueError("--state needs --windows: only windows have a state to keep")
+    check_conditions(options)
     if options.windows and not from_models:
         _report_windows(options)
         return

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from vaccine_swift._arguments import check_range, nearest
-from vaccine_swift.drift.report_schema import estimate, shown, shown_ends
+from vaccine_swift.drift.report_schema import METRICS, estimate, shown, shown_ends
 
 __all__ = [
+    "TEST_FIELDS",
     "Condition",
     "DriftExceeded",
     "Numbers",
@@ -34,7 +35,7 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
 _TEXT: Final = re.compile(r"\s*([^<>=\s][^<>=]*?)\s*(<=|>=|<|>)\s*([^\s<>=]+)\s*")
 _MOST_KNOWN: Final = 8
 """Names that an error lists."""
-_TEST_FIELDS: Final = ("p_value", "statistic", "z", "effect_size")
+TEST_FIELDS: Final = ("p_value", "statistic", "z", "effect_size")
 
 
 class DriftExceeded(AssertionError):
@@ -226,7 +227,7 @@ def _entries(
     owner, _, key = name.rpartition(".")
     if owner in report["tests"]:
         test = report["tests"][owner]
-        if key not in _TEST_FIELDS:
+        if key not in TEST_FIELDS:
             raise ValueError(_unknown("test field", name, _names(report)))
         if test.get("permutations") == 0 and key in ("p_value", "z"):
             raise ValueError(
@@ -245,8 +246,17 @@ def _entries(
         if key in layer
     ]
     if not found:
-        raise ValueError(_unknown("metric", name, _names(report)))
+        unknown = _unknown("metric", name, _names(report))
+        raise ValueError(_needed(report, key) or unknown)
     return found
+
+
+def _needed(report: Mapping[str, Any], key: str) -> str | None:
+    """Why a metric that there is is not in the report."""
+    reason = report.get("left_out", {}).get(key)
+    if reason is None and key in METRICS and report["settings"].get("tier") == "light":
+        reason = "it needs tier 'sketch' or 'full', this report is of 'light'"
+    return reason and f"the report has no metric {key!r}: {reason}"
 
 
 def _names(report: Mapping[str, Any]) -> list[str]:

@@ -18,9 +18,10 @@ from vaccine_swift.drift.watch import Watch
 if TYPE_CHECKING:
     from vaccine_swift.drift.prompts import Prompts
 
-__all__ = ["run_tests"]
+__all__ = ["TESTS", "run_tests"]
 
-_TESTS: Final = ("signflip", "max_t", "contrast")
+TESTS: Final = ("signflip", "max_t", "contrast")
+"""What pairs are tested by."""
 _REST: Final = "rest"
 
 
@@ -43,14 +44,14 @@ def run_tests(
     """
     if tests is None:
         comparable = contrast is not None or 1 <= len(prompts.groups) <= 2
-        tests = _TESTS if comparable else _TESTS[:2]
+        tests = TESTS if comparable else TESTS[:2]
     if isinstance(tests, str):
         raise TypeError(f"tests must be a sequence of names, got the str {tests!r}")
     for name in tests:
-        if name not in _TESTS:
-            hint = nearest(str(name), _TESTS)
+        if name not in TESTS:
+            hint = nearest(str(name), TESTS)
             raise ValueError(
-                f"tests must be among {', '.join(_TESTS)}, got {name!r}.{hint}"
+                f"tests must be among {', '.join(TESTS)}, got {name!r}.{hint}"
             )
     results: dict[str, Any] = {}
     if {"signflip", "max_t"} & set(tests):

@@ -12,8 +12,8 @@ import numpy as np
 from vaccine_swift.drift.metrics import METRICS as CORE_METRICS
 from vaccine_swift.pages.numbers import digits, interval_digits
 
-__all__ = ["METRICS", "SCHEMA", "Metric", "checked", "estimate", "metric", "shown"]
-__all__ += ["shown_ends", "shown_interval", "widths_text"]
+__all__ = ["METRICS", "SCHEMA", "Metric", "checked", "estimate", "is_metric"]
+__all__ += ["metric", "shown", "shown_ends", "shown_interval", "widths_text"]
 
 SCHEMA: Final = "vaccine_swift.drift/1"
 
@@ -81,6 +81,11 @@ def metric(name: str) -> Metric:
     if name.startswith("energy_"):
         return Metric(f"Drift energy in {name.removeprefix('energy_')}", "%")
     return Metric(name.replace("_", " ").capitalize())
+
+
+def is_metric(name: str) -> bool:
+    """Whether a report of pairs may have it."""
+    return name in METRICS or name in _OF_NEIGHBOURS or name.startswith("energy_")
 
 
 def widths_text(settings: Mapping[str, Any]) -> str:

@@ -13,6 +13,8 @@ from vaccine_swift.drift.report_schema import shown
 __all__ = [
     "ALL",
     "SCHEMA",
+    "SEGMENT_FIELDS",
+    "SEGMENT_TEST_FIELDS",
     "listed",
     "most_moved",
     "moved",
@@ -24,6 +26,10 @@ __all__ = [
 SCHEMA: Final = "vaccine_swift.drift.two_sample/1"
 ALL: Final = "all"
 """The name of all rows together."""
+SEGMENT_FIELDS: Final = ("p_value", "mean_shift")
+"""Numbers of a segment that conditions name."""
+SEGMENT_TEST_FIELDS: Final = ("p_value", "p_holm", "statistic", "effect_size")
+"""Those of a test of a segment."""
 _MOST_LISTED: Final = 8
 
 
@@ -91,11 +97,11 @@ def segment_numbers(
     numbers: Numbers = {}
     for segment, entry in segments.items():
         for prefix in (f"{segment}.", *([""] if segment == ALL else [])):
-            for key in ("p_value", "mean_shift"):
+            for key in SEGMENT_FIELDS:
                 numbers[prefix + key] = (or_nan(entry[key]), entry["reason"])
             for test in tests:
                 found = entry["tests"].get(test, {})
-                for key in ("p_value", "p_holm", "statistic", "effect_size"):
+                for key in SEGMENT_TEST_FIELDS:
                     value = or_nan(found.get(key))
                     numbers[f"{prefix}{test}.{key}"] = (value, entry["reason"])
     return numbers
