@@ -76,6 +76,16 @@ def test_a_missing_file_is_file_not_found(tmp_path, suffix):
         ),
         ("a.parquet", b"", "cannot be read as Parquet"),
         ("a.parquet", b"PAR1 junk PAR1", "cannot be read as Parquet"),
+        (
+            "a.jsonl",
+            b'[{"prompt": "H", "completion": "i"}]',
+            r"line 1\) must be a mapping, got list; .* one array.*: name it .json$",
+        ),
+        (
+            "a.ndjson",
+            b'[\n  {"prompt": "H", "completion": "i"}\n]\n',
+            "a.ndjson, line 1 is not valid JSON.*one array of objects: name it .json$",
+        ),
         ("a.txt", b"Hi", "must end in one of .json, .jsonl"),
         ("a.jsonll", b"Hi", "Did you mean '.jsonl'"),
     ],

@@ -131,16 +131,20 @@ def _from_json(path: Path) -> Iterator[SourceRow]:
 
 
 def _from_json_lines(path: Path) -> Iterator[SourceRow]:
-    index = 0
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+    index, text = 0, read_text(path)
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 row = parse_json(line)
             except ValueError as error:
                 raise ValueError(
                     f"{path}, line {number} is not valid JSON: {error}"
+                    f"{_array_hint(text)}"
                 ) from None
-            yield _checked(row, f"row {index} ({path}, line {number})", ValueError)
+            place = f"row {index} ({path}, line {number})"
+            if isinstance(row, list) and (hint := _array_hint(text)):
+                raise ValueError(f"{place} must be a mapping, got list{hint}")
+            yield _checked(row, place, ValueError)
             index += 1
 
 
@@ -223,6 +227,17 @@ def _lines_hint(text: str) -> str:
         return ""
     hint = "; it holds an object on each line: name it .jsonl"
     return hint if len(found) > 1 and all(found) else ""
+
+
+def _array_hint(text: str) -> str:
+    """The remedy where a file holds all rows in one array."""
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    hint = "; the file holds one array of objects: name it .json"
+    is_array = isinstance(rows, list) and rows and isinstance(rows[0], dict)
+    return hint if is_array else ""
 
 
 def _checked(row: object, place: str, error: type[Exception]) -> SourceRow:
