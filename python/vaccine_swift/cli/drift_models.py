@@ -8,11 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import vaccine_swift as vs
 from vaccine_swift import drift
 from vaccine_swift.cli.drift_files import refuse
 from vaccine_swift.cli.model_options import load_model, template_of
+from vaccine_swift.data.formats import matching_formats
+from vaccine_swift.data.rows import read_rows
 
 __all__ = ["compared_models"]
 
@@ -39,13 +42,7 @@ def compared_models(
         current.load_adapter(options.current)
     else:
         current, _ = load_model(options.current, None, *engine)
-    dataset = vs.data.load(
-        options.data,
-        tokenizer,
-        template=template_of(tokenizer, options.template),
-        max_length=options.max_length,
-        safe=None,
-    )
+    dataset = _data_set(options, tokenizer)
     with _in_words_of_options(options):
         return drift.compare(
             reference,
@@ -61,6 +58,17 @@ def compared_models(
             progress=sys.stderr.isatty(),
             **({"seed": options.seed} if options.seed else {}),
         )
+
+
+def _data_set(options: argparse.Namespace, tokenizer: vs.Tokenizer) -> vs.data.Dataset:
+    """Requests with their answers; those alone where no row has a format's answer."""
+    settings: dict[str, Any] = {
+        "template": template_of(tokenizer, options.template),
+        "max_length": options.max_length,
+    }
+    if not any(map(matching_formats, read_rows(options.data))):
+        return vs.data.load_prompts(options.data, tokenizer, **settings)
+    return vs.data.load(options.data, tokenizer, safe=None, **settings)
 
 
 @contextmanager

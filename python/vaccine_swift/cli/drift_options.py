@@ -192,7 +192,8 @@ def _add_models(group: Any) -> None:
         "--data",
         type=Path,
         metavar="FILE",
-        help="JSON, JSONL, CSV or Parquet with the prompts; a column id names them",
+        help="JSON, JSONL, CSV or Parquet with the prompts, with answers or without; a "
+        "column id names them",
     )
     group.add_argument(
         "--what",

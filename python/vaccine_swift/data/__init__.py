@@ -14,6 +14,7 @@ prompt into words, `encoding` tokenises and labels, `dataset` ties them together
 from vaccine_swift.data.dataset import Dataset, load
 from vaccine_swift.data.formats import FORMATS
 from vaccine_swift.data.load_report import LoadReport
+from vaccine_swift.data.prompts import load_prompts
 from vaccine_swift.data.shipped import alignment_rows, proxy
 from vaccine_swift.data.templates import TEMPLATES, render_prompt
 
@@ -24,6 +25,7 @@ __all__ = [
     "LoadReport",
     "alignment_rows",
     "load",
+    "load_prompts",
     "proxy",
     "render_prompt",
 ]
