@@ -147,9 +147,11 @@ extension TrainingSession {
             gradientNorm: 0)
         let perturbation = try self.perturbation(
             batch, options, left: left, &report, interruption)
+        // An ε of zeros moves nothing, and then the pass is the plain one, which shares.
+        let moved = norms.contains { $0 != 0 } ? perturbation : nil
         let result = try model.forwardForTraining(
-            batch, masks: options.numbers(.gradients), perturbation: perturbation,
-            interruption: interruption)
+            moved == nil ? model.sharingPrompts(batch) : batch,
+            masks: options.numbers(.gradients), perturbation: moved, interruption: interruption)
         report.loss = try model.adapterGradients(
             result, weight: Float(options.weight), terms: options.terms)
         clearFrozen()

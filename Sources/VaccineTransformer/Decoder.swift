@@ -55,8 +55,15 @@ package final class Decoder {
     package func reserve(
         tokens: Int, sequences: Int, longest: Int, training: Bool
     ) throws(VaccineError) {
-        let wanted = BatchCapacity(
-            tokens: tokens, sequences: sequences, longest: longest, training: training)
+        try reserve(
+            BatchCapacity(
+                tokens: tokens, sequences: sequences, longest: longest,
+                prefixRows: training ? SharedPrefixes.mostPrefixRows(ofTokens: tokens) : 0,
+                training: training))
+    }
+
+    private func reserve(_ wanted: BatchCapacity) throws(VaccineError) {
+        let training = wanted.training
         let present = training ? self.training : inference
         if let present, present.threads >= Threads.count, present.capacity.covers(wanted) { return }
         let capacity = present?.capacity.union(wanted) ?? wanted
@@ -84,8 +91,9 @@ package final class Decoder {
         interruption: Interruption
     ) throws(VaccineError) -> Pass {
         try reserve(
-            tokens: batch.tokenCount, sequences: batch.sequenceCount, longest: batch.longest,
-            training: training)
+            BatchCapacity(
+                tokens: batch.tokenCount, sequences: batch.sequenceCount, longest: batch.longest,
+                prefixRows: training ? batch.prefixRows : 0, training: training))
         guard let workspace = training ? self.training : inference else {
             preconditionFailure("reserve leaves a workspace")
         }
@@ -100,6 +108,13 @@ package final class Decoder {
     /// A batch with what its sequences have in common once, for passes without gradients.
     func sharing(_ batch: PackedBatch) -> SharedPrefixes {
         SharedPrefixes(batch, kind: positions.kind)
+    }
+
+    /// A batch with what its sequences have in common before their first supervised row once, for passes with gradients
+    /// that change no state. Where there is dropout, each sequence has masks of its own: nothing is shared.
+    package func sharingPrompts(_ batch: PackedBatch) -> PackedBatch {
+        guard adapter?.configuration.dropout == 0 else { return batch }
+        return SharedPrefixes(batch, supervised: false, kind: positions.kind).batch
     }
 
     /// Embeds the batch and runs all layers.

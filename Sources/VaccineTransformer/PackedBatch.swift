@@ -31,6 +31,9 @@ package struct PackedBatch: Sendable, Equatable {
         }
     }
 
+    /// The rows that sequences go on from, those of all taken together.
+    var prefixRows: Int { prefixes.joined().reduce(0) { $0 + $1.count } }
+
     /// The position of a sequence's first row.
     func start(of sequence: Int) -> Int {
         prefixes.isEmpty ? 0 : prefixes[sequence].reduce(0) { $0 + $1.count }
@@ -144,22 +147,32 @@ package struct PackedBatch: Sendable, Equatable {
         }
     }
 
-    /// Adds a sequence that goes on from those in the rows `before`.
+    /// Adds a part of a sequence of another batch, which goes on from the rows `before`.
     ///
-    /// - Parameter length: of the longest sequence that it is a part of.
+    /// - Parameters:
+    ///   - tokens: their places in that batch.
+    ///   - length: of the longest sequence that it is a part of.
     /// - Returns: its rows.
     mutating func append(
-        _ tokens: ArraySlice<Int32>, after before: [Range<Int>], length: Int
+        _ tokens: Range<Int>, of given: PackedBatch, after before: [Range<Int>], length: Int
     ) -> Range<Int> {
         if offsets.isEmpty { offsets.append(0) }
         let rows = tokenCount..<tokenCount + tokens.count
-        inputIDs.append(contentsOf: tokens)
+        inputIDs.append(contentsOf: given.inputIDs[tokens])
+        givenIndices.append(contentsOf: given.givenIndices[tokens])
+        givenCount = given.givenCount
         offsets.append(rows.upperBound)
         prefixes.append(before)
         givenLengths.append(length)
-        givenIndices.append(contentsOf: rows)
-        givenCount = rows.upperBound
         return rows
+    }
+
+    /// Supervises the rows where the supervised rows of another batch are.
+    ///
+    /// - Parameter places: the row of each of its tokens; those of supervised ones rise.
+    mutating func supervise(as given: PackedBatch, at places: [Int]) {
+        supervisedRows = given.supervisedRows.map { places[$0] }
+        targets = given.targets
     }
 
     /// The sequences of `range` as a batch without labels.

@@ -6,10 +6,11 @@
 /// g h              g h
 /// ```
 /// A row depends on the tokens before it and on its position alone, so it is the same in all sequences that begin alike.
-/// The order of sums is that of the sequences by themselves, and so are the bits. Without gradients: what goes backward
-/// through a shared row would be the sum over its sequences.
+/// The order of sums is that of the sequences by themselves, and so are the bits. What goes backward through a shared row
+/// is the sum over its sequences.
 struct SharedPrefixes {
-    /// The branches of the tree as sequences, each behind those that it goes on from.
+    /// The branches of the tree as sequences, each behind those that it goes on from: the ends of the sequences that were
+    /// given in their order, what some have in common before the first of them.
     private(set) var batch: PackedBatch
     /// The row of every token of the batch that was given.
     private(set) var rows: [Int]
@@ -18,35 +19,37 @@ struct SharedPrefixes {
     /// A branch has this many tokens, unless it is the end of a sequence: a shorter one saves less than it costs.
     static let shortest = 8
 
-    /// - Parameter kind: of a sequence's length; those of different kinds share nothing.
-    init(_ given: PackedBatch, kind: (_ length: Int) -> Int) {
+    /// More rows than this the branches of a tree do not go on from, all taken together: the ends of sequences from less
+    /// than they have tokens, and for each branch between there is an end that goes on from more.
+    static func mostPrefixRows(ofTokens count: Int) -> Int { 2 * count }
+
+    /// - Parameters:
+    ///   - supervised: whether sequences may have supervised rows in common. Where not, `batch` has those that were given,
+    ///     in their order; where they may, it has none.
+    ///   - kind: of a sequence's length; those of different kinds share nothing.
+    init(_ given: PackedBatch, supervised: Bool = true, kind: (_ length: Int) -> Int) {
         batch = given
         rows = Array(given.inputIDs.indices)
         offsets = given.offsets
-        let sorted = SortedSequences(given, kind: kind)
+        let sorted = SortedSequences(given, supervised: supervised, kind: kind)
         guard sorted.common.contains(where: { $0 >= SharedPrefixes.shortest }) else { return }
         batch = PackedBatch()
-        var waiting = [Branch(sequences: 0..<given.sequenceCount, depth: 0, before: [])]
-        while let branch = waiting.popLast() {
-            for group in sorted.groups(of: branch.sequences, from: branch.depth) {
-                let end = sorted.commonLength(of: group)
-                guard end > branch.depth else { continue }
-                let first = given.offsets[sorted.order[group.lowerBound]]
-                let own = batch.append(
-                    given.inputIDs[first + branch.depth..<first + end], after: branch.before,
-                    length: group.reduce(0) { max($0, given.givenLengths[sorted.order[$1]]) })
-                for sequence in sorted.order[group] {
-                    for place in branch.depth..<end {
-                        rows[given.offsets[sequence] + place] =
-                            own.lowerBound + place - branch.depth
-                    }
-                }
-                if group.count > 1 {
-                    waiting.append(
-                        Branch(sequences: group, depth: end, before: branch.before + [own]))
+        var ends: [[Range<Int>]] = []
+        for branch in sorted.branches() {
+            let before = branch.parent.map { ends[$0] } ?? []
+            let first = given.offsets[branch.sequences[0]]
+            let own = batch.append(
+                first + branch.tokens.lowerBound..<first + branch.tokens.upperBound, of: given,
+                after: before,
+                length: branch.sequences.reduce(0) { max($0, given.givenLengths[$1]) })
+            ends.append(before + [own])
+            for sequence in branch.sequences {
+                for (row, place) in zip(own, branch.tokens) {
+                    rows[given.offsets[sequence] + place] = row
                 }
             }
         }
+        if !supervised { batch.supervise(as: given, at: rows) }
     }
 
     /// The rows of a sequence of the batch that was given, in ranges as long as they are.
@@ -61,13 +64,15 @@ struct SharedPrefixes {
         }
         return ranges
     }
+}
 
-    /// Sorted sequences that are alike in their first `depth` tokens, which are in the rows `before`.
-    private struct Branch {
-        let sequences: Range<Int>
-        let depth: Int
-        let before: [Range<Int>]
-    }
+/// Tokens that sequences have in common, or one has for itself, behind those of its parent.
+private struct Branch {
+    /// Rising.
+    let sequences: [Int]
+    /// Their places in each of the sequences.
+    let tokens: Range<Int>
+    var parent: Int?
 }
 
 /// The sequences of a batch in the order of their tokens.
@@ -78,12 +83,10 @@ private struct SortedSequences {
     private(set) var common: [Int]
     private let lengths: [Int]
 
-    init(_ batch: PackedBatch, kind: (Int) -> Int) {
-        let sequences = zip(batch.offsets, batch.offsets.dropFirst()).map {
-            batch.inputIDs[$0..<$1]
-        }
+    init(_ batch: PackedBatch, supervised: Bool, kind: (Int) -> Int) {
+        lengths = zip(batch.offsets, batch.offsets.dropFirst()).map { $1 - $0 }
+        let sequences = batch.shareable(supervised: supervised).map { batch.inputIDs[$0] }
         let kinds = batch.givenLengths.map(kind)
-        lengths = sequences.map(\.count)
         func common(_ one: Int, _ other: Int) -> Int {
             guard kinds[one] == kinds[other] else { return -1 }
             let (one, other) = (sequences[one], sequences[other])
@@ -106,8 +109,36 @@ private struct SortedSequences {
         self.common = [-1] + zip(order, order.dropFirst()).map(common)
     }
 
+    /// The branches of the tree, each behind its parent: by their first sequence, and from its beginning on.
+    func branches() -> [Branch] {
+        var found: [Branch] = []
+        var waiting = [(sequences: order.indices, depth: 0, parent: Int?.none)]
+        while let (sequences, depth, parent) = waiting.popLast() {
+            for group in groups(of: sequences, from: depth) {
+                let end = commonLength(of: group)
+                guard end > depth else { continue }
+                if group.count > 1 { waiting.append((group, end, found.count)) }
+                found.append(
+                    Branch(
+                        sequences: order[group].sorted(), tokens: depth..<end, parent: parent))
+            }
+        }
+        let sorted = found.indices.sorted {
+            let (one, other) = (found[$0], found[$1])
+            return (one.sequences[0], one.tokens.lowerBound)
+                < (other.sequences[0], other.tokens.lowerBound)
+        }
+        var place = Array(found.indices)
+        for (index, branch) in sorted.enumerated() { place[branch] = index }
+        return sorted.map {
+            var branch = found[$0]
+            branch.parent = branch.parent.map { place[$0] }
+            return branch
+        }
+    }
+
     /// Neighbours among `sequences` that are alike for a branch more than `depth` tokens.
-    func groups(of sequences: Range<Int>, from depth: Int) -> [Range<Int>] {
+    private func groups(of sequences: Range<Int>, from depth: Int) -> [Range<Int>] {
         var groups: [Range<Int>] = []
         var start = sequences.lowerBound
         for last in sequences
@@ -121,7 +152,21 @@ private struct SortedSequences {
     }
 
     /// How many tokens all of them have in common.
-    func commonLength(of group: Range<Int>) -> Int {
+    private func commonLength(of group: Range<Int>) -> Int {
         common[group].dropFirst().min() ?? lengths[order[group.lowerBound]]
+    }
+}
+
+extension PackedBatch {
+    /// The tokens of each sequence that others may have in common with it.
+    ///
+    /// - Parameter supervised: whether supervised rows are among them.
+    fileprivate func shareable(supervised: Bool) -> [Range<Int>] {
+        var next = 0
+        return zip(offsets, offsets.dropFirst()).map { start, end in
+            while next < supervisedRows.count, supervisedRows[next] < start { next += 1 }
+            guard !supervised, next < supervisedRows.count else { return start..<end }
+            return start..<min(end, supervisedRows[next])
+        }
     }
 }

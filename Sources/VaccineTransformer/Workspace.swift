@@ -6,17 +6,20 @@ struct BatchCapacity: Equatable {
     /// For messages: no memory depends on it.
     var sequences: Int
     var longest: Int
+    /// Rows that sequences go on from, those of all taken together.
+    var prefixRows: Int
     /// Whether activations are kept for a backward pass.
     var training: Bool
 
     func covers(_ other: BatchCapacity) -> Bool {
-        tokens >= other.tokens && longest >= other.longest
+        tokens >= other.tokens && longest >= other.longest && prefixRows >= other.prefixRows
     }
 
     func union(_ other: BatchCapacity) -> BatchCapacity {
         BatchCapacity(
             tokens: max(tokens, other.tokens), sequences: max(sequences, other.sequences),
-            longest: max(longest, other.longest), training: training)
+            longest: max(longest, other.longest),
+            prefixRows: max(prefixRows, other.prefixRows), training: training)
     }
 }
 
@@ -58,7 +61,7 @@ struct Scratch {
     let final: Matrix  // [T, C] the residual stream leaving the last layer
     let finalStatistics: Matrix  // [T, statistics of the norm]
     let attention: [Matrix]  // per worker, [64, longest]
-    let joined: [JoinedRows]  // per worker; none for training
+    let joined: [JoinedRows]  // per worker
     let rounded: Weight?  // [T, (H + 2K)·D] unless products are float32
     let logits: Matrix  // [chunk, V]
     let capped: Matrix?  // [part of a chunk, V] where logits are capped and have gradients
@@ -92,10 +95,10 @@ struct Scratch {
         self.attention = (0..<Threads.count).map { _ in
             arena.matrix(rows: Attention.queryBlock, columns: capacity.longest)
         }
-        joined = (0..<(capacity.training ? 0 : Threads.count)).map { _ in
+        joined = (0..<Threads.count).map { _ in
             JoinedRows(
                 longest: capacity.longest, headSize: attention.headSize, configuration.precision,
-                in: arena)
+                gradients: capacity.training, in: arena)
         }
         rounded = arena.rounded(
             rows: tokens, columns: attention.queryKeyValueWidth, configuration.precision)
@@ -123,6 +126,7 @@ struct BackwardScratch {
     let apart: Matrix?  // [T, C] from a parallel feed-forward block, at the input
     let dContext: Matrix  // [T, H·D]
     let dQKV: Matrix  // [T, (H + 2K)·D]
+    let dPrefixes: Matrix  // [rows of all prefixes, 2K·D] of what sequences go on from
     let dActivated: Matrix  // [T, F]
     let attention: [Matrix]  // per worker, [64, longest]
     let rounded: Weight?  // [T, H·D] unless products are float32
@@ -142,6 +146,7 @@ struct BackwardScratch {
         let (attention, feedForward) = (configuration.attention, configuration.feedForward)
         dContext = arena.matrix(rows: tokens, columns: attention.queryWidth)
         dQKV = arena.matrix(rows: tokens, columns: attention.queryKeyValueWidth)
+        dPrefixes = arena.matrix(rows: capacity.prefixRows, columns: 2 * attention.keyValueWidth)
         dActivated = arena.matrix(rows: tokens, columns: feedForward.width)
         self.attention = (0..<Threads.count).map { _ in
             arena.matrix(rows: Attention.queryBlock, columns: capacity.longest)

@@ -22,13 +22,32 @@ import _TestSupport
     @Test(arguments: [0, 0.25]) func zeroRhoIsPlainFineTuning(dropout: Double) throws {
         let model = try randomDecoder(dropout: dropout)
         let session = TrainingSession(model)
-        let batch = try randomBatch([20, 9])
-        let plain = try step(session, batch, .none)
-        let expected = gradients(model)
-        model.zeroGradients()
-        let perturbed = try step(session, batch, .worst(rho: 0))
-        #expect(perturbed.loss == plain.loss)
-        #expect(gradients(model) == expected)
+        for batch in try [randomBatch([20, 9]), batchOfOnePrompt()] {
+            model.zeroGradients()
+            let plain = try step(session, batch, .none)
+            let expected = gradients(model)
+            let none: [Perturbation] = [
+                .worst(rho: 0), .gaussian(variance: 0),
+                .given(zeros(3 * batch.givenCount, 32)),
+            ]
+            for perturbation in none {
+                model.zeroGradients()
+                let perturbed = try step(session, batch, perturbation)
+                #expect(perturbed.loss == plain.loss)
+                #expect(gradients(model) == expected)
+            }
+        }
+    }
+
+    /// Three answers to a prompt of twenty tokens.
+    private func batchOfOnePrompt() throws -> PackedBatch {
+        let prompt = [Int32](1...20)
+        let rows = [prompt + [30, 31], prompt + [40], prompt + [30, 33]]
+        return try PackedBatch(
+            inputIDs: rows.flatMap { $0 },
+            labels: rows.flatMap { $0.indices.map { $0 < 20 ? -100 : Int32(30 + $0) } },
+            offsets: rows.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.count) },
+            configuration: .tiny)
     }
 
     @Test(arguments: [0.01, 2, 50]) func theWholePerturbationHasNormRho(rho: Double) throws {

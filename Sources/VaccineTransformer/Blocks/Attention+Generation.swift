@@ -36,7 +36,7 @@ extension Attention {
                 matrix.columns(columns).rows(row..<row + 1).reshaped(
                     rows: group, columns: headSize)
             }
-            for block in blocks(group) {
+            for block in Blocks(of: group, size: Attention.queryBlock) {
                 let scores = scratch[worker].reshaped(rows: block.count, columns: seen.count)
                 cachedScores(
                     heads(qkv).rows(block), keys: keys.rows(seen), next: values.rows(seen),

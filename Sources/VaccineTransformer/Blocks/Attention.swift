@@ -73,20 +73,15 @@ struct Attention {
         scratch: [Matrix], joined: [JoinedRows] = [], rounded: Weight?,
         interruption: Interruption, into context: Matrix
     ) throws(VaccineError) {
-        try forEach(offsets, interruption) { sequence, rows, head, worker in
-            let prefix = prefixes.isEmpty ? [] : prefixes[sequence]
-            let start = prefix.reduce(0) { $0 + $1.count }
-            let rooms = prefix.isEmpty ? nil : joined[worker]
-            let right = { (columns: Range<Int>, memory: Weight?) in
-                memory?.join(prefix + [rows], of: qkv.columns(columns))
-                    ?? weight(qkv.rows(rows).columns(columns), rounded?.rows(rows).columns(columns))
-            }
-            let keys = right(key(head), rooms?.keys)
-            let values = right(value(head), rooms?.values)
+        try forEach(offsets, prefixes, interruption) { sequence, head, worker in
+            let (rows, start) = (sequence.rows, sequence.start)
+            let rooms = sequence.prefix.isEmpty ? nil : joined[worker]
+            let keys = factor(key(head), of: qkv, sequence, joined: rooms?.keys, rounded)
+            let values = factor(value(head), of: qkv, sequence, joined: rooms?.values, rounded)
             for queryHead in head * group..<(head + 1) * group {
                 let queries = qkv.rows(rows).columns(query(queryHead))
                 let output = context.rows(rows).columns(query(queryHead))
-                for block in Blocks(of: start..<start + rows.count, size: Attention.queryBlock) {
+                for block in Blocks(of: sequence.positions, size: Attention.queryBlock) {
                     let (seen, own) = (seen(by: block), block.moved(by: -start))
                     let p = scratch[worker].reshaped(rows: block.count, columns: seen.count)
                     multiply(
@@ -112,61 +107,85 @@ struct Attention {
     /// dP = dO · Vᵀ,  dS = scale · cap′(scale · S) ⊙ P ⊙ (dP − rowsum(P ⊙ dP)),
     /// dQ = dS · K,  dK = dSᵀ · Q,  dV = Pᵀ · dO
     /// ```
+    /// Keys and values that several sequences go on from have the sum over these.
     /// - Parameters:
     ///   - dContext: shape [T, H·D]. `dQKV`: shape [T, (H + 2K)·D], overwritten.
     ///   - scratch, second: one matrix for every worker each, shape [64, longest sequence].
+    ///   - joined: for every worker, with gradients, where there are prefixes.
+    ///   - dPrefixes: shape [rows of all prefixes, 2K·D] at least, overwritten; nil: there are none.
     ///   - rounded, roundedGradient: of the shapes of `qkv` and `dContext` in the products' precision,
     ///     overwritten; nil: float32.
     func backward(
-        _ qkv: Matrix, offsets: [Int], logSums: Matrix, dContext: Matrix, scratch: [Matrix],
-        second: [Matrix], rounded: Weight?, roundedGradient: Weight?,
+        _ qkv: Matrix, offsets: [Int], prefixes: [[Range<Int>]] = [], logSums: Matrix,
+        dContext: Matrix, scratch: [Matrix], second: [Matrix], joined: [JoinedRows] = [],
+        dPrefixes: Matrix? = nil, rounded: Weight?, roundedGradient: Weight?,
         interruption: Interruption, into dQKV: Matrix
     ) throws(VaccineError) {
-        try forEach(offsets, interruption) { _, rows, head, worker in
-            let (qkv, dQKV) = (qkv.rows(rows), dQKV.rows(rows))
-            let right = { (columns: Range<Int>) in
-                weight(qkv.columns(columns), rounded?.rows(rows).columns(columns))
-            }
-            let (keys, values) = (right(key(head)), right(value(head)))
-            let (dKeys, dValues) = (dQKV.columns(key(head)), dQKV.columns(value(head)))
+        try forEach(offsets, prefixes, interruption) { sequence, head, worker in
+            let (rows, start) = (sequence.rows, sequence.start)
+            let rooms = sequence.prefix.isEmpty ? nil : joined[worker]
+            let keys = factor(key(head), of: qkv, sequence, joined: rooms?.keys, rounded)
+            let values = factor(value(head), of: qkv, sequence, joined: rooms?.values, rounded)
+            let (queryRows, dQKV) = (qkv.rows(rows), dQKV.rows(rows))
+            let seenRows = 0..<sequence.positions.upperBound
+            let dKeys = rooms?.dKeys?.rows(seenRows) ?? dQKV.columns(key(head))
+            let dValues = rooms?.dValues?.rows(seenRows) ?? dQKV.columns(value(head))
             dKeys.fill(0)
             dValues.fill(0)
             for queryHead in head * group..<(head + 1) * group {
                 let columns = query(queryHead)
-                let (queries, rightQueries) = (qkv.columns(columns), right(columns))
+                let queries = queryRows.columns(columns)
+                let rightQueries = weight(queries, rounded?.rows(rows).columns(columns))
                 let dOutput = dContext.rows(rows).columns(columns)
                 let rightGradient = weight(dOutput, roundedGradient?.rows(rows).columns(columns))
-                for block in blocks(rows.count) {
-                    let seen = seen(by: block)
+                for block in Blocks(of: sequence.positions, size: Attention.queryBlock) {
+                    let (seen, own) = (seen(by: block), block.moved(by: -start))
                     let p = scratch[worker].reshaped(rows: block.count, columns: seen.count)
                     let dS = second[worker].reshaped(rows: block.count, columns: seen.count)
                     multiply(
-                        queries.rows(block), transposing: keys.rows(seen), into: p,
+                        queries.rows(own), transposing: keys.rows(seen), into: p,
                         parallel: false)
                     multiply(
-                        dOutput.rows(block), transposing: values.rows(seen), into: dS,
+                        dOutput.rows(own), transposing: values.rows(seen), into: dS,
                         parallel: false)
                     for (row, position) in block.enumerated() {
-                        let own = self.seen(from: position)
-                        let hidden = own.lowerBound - seen.lowerBound
-                        let visible = p.hiding(hidden, of: row)
+                        let visible = self.seen(from: position)
+                        let hidden = visible.lowerBound - seen.lowerBound
+                        let scores = p.hiding(hidden, of: row)
                         let visibleGradient = dS.hiding(hidden, of: row)
-                        var weights = visible.mutable(row)
+                        var weights = scores.mutable(row)
                         var gradient = visibleGradient.mutable(row)
                         scoreGradient(
-                            &weights, &gradient, visible: own.count,
-                            logSum: logSums[queryHead, rows.lowerBound + position])
+                            &weights, &gradient, visible: visible.count,
+                            logSum: logSums[queryHead, rows.lowerBound + position - start])
                     }
                     multiply(
-                        transposed: p, by: rightGradient.rows(block),
+                        transposed: p, by: rightGradient.rows(own),
                         addingTo: dValues.rows(seen))
                     multiply(
-                        dS, by: keys.rows(seen), into: dQKV.rows(block).columns(columns),
+                        dS, by: keys.rows(seen), into: dQKV.rows(own).columns(columns),
                         parallel: false)
                     multiply(
-                        transposed: dS, by: rightQueries.rows(block), addingTo: dKeys.rows(seen))
+                        transposed: dS, by: rightQueries.rows(own), addingTo: dKeys.rows(seen))
                 }
             }
+            guard rooms != nil, let dPrefix = dPrefixes?.rows(sequence.prefixPlaces) else { return }
+            for (gradient, columns) in [(dKeys, key(head)), (dValues, value(head))] {
+                dPrefix.columns(columns.moved(by: -headCount * headSize)).copy(
+                    from: gradient.rows(0..<start))
+                dQKV.columns(columns).copy(from: gradient.rows(sequence.positions))
+            }
+        }
+        if let dPrefixes { add(dPrefixes, of: prefixes, to: dQKV) }
+    }
+
+    /// Adds what each sequence hands to the keys and values that it goes on from, one sequence after the other.
+    private func add(_ dPrefixes: Matrix, of prefixes: [[Range<Int>]], to dQKV: Matrix) {
+        let columns = headCount * headSize..<(headCount + 2 * keyValueHeadCount) * headSize
+        var place = 0
+        for rows in prefixes.joined() {
+            dQKV.rows(rows).columns(columns).add(dPrefixes.rows(place..<place + rows.count))
+            place += rows.count
         }
     }
 
@@ -196,9 +215,8 @@ struct Attention {
     /// Calls `body` for each key/value head of every sequence, so that dK and dV have one writer; between
     /// blocks of them the caller may stop it.
     private func forEach(
-        _ offsets: [Int], _ interruption: Interruption,
-        _ body:
-            @Sendable (_ sequence: Int, _ rows: Range<Int>, _ head: Int, _ worker: Int) -> Void
+        _ offsets: [Int], _ prefixes: [[Range<Int>]], _ interruption: Interruption,
+        _ body: @Sendable (_ sequence: SequenceRows, _ head: Int, _ worker: Int) -> Void
     ) throws(VaccineError) {
         let heads = keyValueHeadCount
         let longest = zip(offsets, offsets.dropFirst()).lazy.map { $1 - $0 }.max() ?? 0
@@ -208,9 +226,21 @@ struct Attention {
             Threads.forEachNear(block.count) { index, worker in
                 let (sequence, head) = (block.lowerBound + index).quotientAndRemainder(
                     dividingBy: heads)
-                body(sequence, offsets[sequence]..<offsets[sequence + 1], head, worker)
+                body(SequenceRows(sequence, offsets, prefixes), head, worker)
             }
         }
+    }
+
+    /// Columns of all that a sequence sees as a product's right factor: where they lie, rounded into their place in
+    /// `rounded`, or laid end to end in `joined`.
+    private func factor(
+        _ columns: Range<Int>, of qkv: Matrix, _ sequence: SequenceRows, joined: Weight?,
+        _ rounded: Weight?
+    ) -> Weight {
+        joined?.join(sequence.prefix + [sequence.rows], of: qkv.columns(columns))
+            ?? weight(
+                qkv.rows(sequence.rows).columns(columns),
+                rounded?.rows(sequence.rows).columns(columns))
     }
 
     /// A matrix as a product's right factor: itself, or rounded into `memory`.
@@ -219,30 +249,30 @@ struct Attention {
         memory.write(matrix)
         return memory
     }
-
-    func blocks(_ length: Int) -> Blocks { Blocks(of: length, size: Attention.queryBlock) }
 }
 
-/// Keys and values of one head that lie apart, laid end to end as factors of products.
-struct JoinedRows {
-    let keys: Weight  // [longest, D]
-    let values: Weight  // [longest, D]
+/// A sequence of a batch, and what it goes on from.
+private struct SequenceRows {
+    let rows: Range<Int>
+    /// The rows of what comes before its first; empty: it begins by itself.
+    let prefix: [Range<Int>]
+    /// The positions of its own rows.
+    let positions: Range<Int>
+    /// The places of its prefix's rows among those of all sequences.
+    let prefixPlaces: Range<Int>
 
-    init(longest: Int, headSize: Int, _ precision: Precision, in arena: Arena) {
-        keys = arena.weight(rows: longest, columns: headSize, precision.ofFactors)
-        values = arena.weight(rows: longest, columns: headSize, precision.ofFactors)
-    }
-}
+    var start: Int { positions.lowerBound }
 
-extension Weight {
-    /// Its first rows, overwritten with rows of `matrix`, rounded.
-    fileprivate func join(_ ranges: [Range<Int>], of matrix: Matrix) -> Weight {
-        var end = 0
-        for range in ranges {
-            rows(end..<end + range.count).write(matrix.rows(range))
-            end += range.count
+    init(_ sequence: Int, _ offsets: [Int], _ prefixes: [[Range<Int>]]) {
+        func total(_ ranges: some Sequence<Range<Int>>) -> Int {
+            ranges.reduce(0) { $0 + $1.count }
         }
-        return rows(0..<end)
+        rows = offsets[sequence]..<offsets[sequence + 1]
+        prefix = prefixes.isEmpty ? [] : prefixes[sequence]
+        let start = total(prefix)
+        positions = start..<start + rows.count
+        let before = total(prefixes.prefix(sequence).joined())
+        prefixPlaces = before..<before + start
     }
 }
 
@@ -259,74 +289,4 @@ extension Matrix {
         rows(row..<row + 1).columns(0..<count).fill(0)
         return columns(count..<columns)
     }
-}
-
-/// Softmax over the first `visible` scores of a row times a positive scale; the rest become 0.
-///
-/// - Returns: log Σ exp(scale · score), from which the row can be had again.
-func softmax(_ row: inout MutableSpan<Float>, visible: Int, scale: Float) -> Float {
-    let maximum = scale * largest(row.span, among: visible)
-    exponentiate(&row, visible: visible, scale: scale, minus: maximum)
-    var sums = Lanes.zero
-    sweep(row.count) {
-        sums += row.lanes(at: $0)
-    } tail: {
-        sums += row.lanesTail(at: $0)
-    }
-    let sum = sums.sum()
-    let inverse = 1 / sum
-    for index in 0..<visible { row[index] *= inverse }
-    return maximum + logarithm(sum)
-}
-
-/// Turns a row of scores into P and a row of dP into dS, without a cap. The sum is of the dP that there is: where products
-/// round, dS still adds up to 0, which dO ⊙ O would miss by what dP was rounded by.
-private func softmaxBackward(
-    _ row: inout MutableSpan<Float>, _ gradient: inout MutableSpan<Float>, visible: Int,
-    scale: Float, logSum: Float
-) {
-    exponentiate(&row, visible: visible, scale: scale, minus: logSum)
-    let along = dot(row.span, gradient.span)
-    for index in row.indices { gradient[index] = row[index] * (gradient[index] - along) * scale }
-}
-
-/// As `softmaxBackward`, of scores that were scaled and capped.
-private func cappedSoftmaxBackward(
-    _ row: inout MutableSpan<Float>, _ gradient: inout MutableSpan<Float>, visible: Int,
-    _ cap: SoftCap, scale: Float, logSum: Float
-) {
-    for index in visible..<row.count { gradient[index] = 0 }
-    var sums = Lanes.zero
-    sweep(row.count) {
-        sums.addProduct((row.lanes(at: $0) - logSum).exponential(), gradient.lanes(at: $0))
-    } tail: {
-        sums.addProduct((row.lanesTail(at: $0) - logSum).exponential(), gradient.lanesTail(at: $0))
-    }
-    let along = sums.sum()
-    @inline(__always) func turned(_ capped: Lanes, _ dP: Lanes) -> (p: Lanes, dS: Lanes) {
-        let p = (capped - logSum).exponential()
-        return (p, p * (dP - along) * cap.slope(atOutput: capped) * scale)
-    }
-    sweep(row.count) {
-        let (p, dS) = turned(row.lanes(at: $0), gradient.lanes(at: $0))
-        row.setLanes(p, at: $0)
-        gradient.setLanes(dS, at: $0)
-    } tail: {
-        let (p, dS) = turned(row.lanesTail(at: $0), gradient.lanesTail(at: $0))
-        row.setLanesTail(p, at: $0)
-        gradient.setLanesTail(dS, at: $0)
-    }
-    for index in visible..<row.count { (row[index], gradient[index]) = (0, 0) }
-}
-
-/// row = exp(scale · row − shift) in the first `visible` places, 0 in the others.
-private func exponentiate(
-    _ row: inout MutableSpan<Float>, visible: Int, scale: Float, minus shift: Float
-) {
-    sweep(row.count) {
-        row.setLanes((row.lanes(at: $0) * scale - shift).exponential(), at: $0)
-    } tail: {
-        row.setLanesTail((row.lanesTail(at: $0) * scale - shift).exponential(), at: $0)
-    }
-    for index in visible..<row.count { row[index] = 0 }
 }

@@ -182,8 +182,10 @@ package struct AttentionBlock {
         try pass.interruption.check()
         let dQKV = backward.dQKV.rows(all)
         try attention.backward(
-            kept.qkv.rows(all), offsets: pass.batch.offsets, logSums: kept.logSums,
-            dContext: dContext, scratch: pass.scratch.attention, second: backward.attention,
+            kept.qkv.rows(all), offsets: pass.batch.offsets, prefixes: pass.batch.prefixes,
+            logSums: kept.logSums, dContext: dContext, scratch: pass.scratch.attention,
+            second: backward.attention, joined: pass.scratch.joined,
+            dPrefixes: pass.batch.prefixes.isEmpty ? nil : backward.dPrefixes,
             rounded: pass.scratch.rounded?.rows(all),
             roundedGradient: backward.rounded?.rows(all), interruption: pass.interruption,
             into: dQKV)
