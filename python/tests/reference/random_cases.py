@@ -56,6 +56,17 @@ class RandomCase:
             result.append((ids, np.where(asked, ids, -100).astype(np.int32)))
         return result
 
+    def answers(self, count: int, longest: int) -> Sequences:
+        """Random sequences, most of which begin alike before what they supervise."""
+        trunk = self.generator.integers(0, self.vocabulary, longest).astype(np.int32)
+        result = []
+        for ids, labels in self.sequences(count, longest):
+            alike = int(self.generator.integers(0, len(ids)))
+            ids[:alike], labels[:alike] = trunk[:alike], -100
+            labels[-1] = ids[-1]
+            result.append((ids, labels))
+        return result
+
 
 def random_llama(
     oracle: SimpleNamespace, generator: np.random.Generator, seed: int

@@ -33,11 +33,12 @@ def case(request: pytest.FixtureRequest, oracle: SimpleNamespace) -> RandomCase:
     return random_case(oracle, request.param)
 
 
+@pytest.mark.parametrize("draw", ["sequences", "answers"])
 @pytest.mark.parametrize("kind", ["vaccine", "sft"])
 def test_step_on_random_shapes(
-    oracle: SimpleNamespace, case: RandomCase, kind: str
+    oracle: SimpleNamespace, case: RandomCase, kind: str, draw: str
 ) -> None:
-    sequences = case.sequences(count=5, longest=300)
+    sequences = getattr(case, draw)(count=5, longest=300)
     rho = case.rho if kind == "vaccine" else 0.0
     expected = oracle.step.step(case.torch_model, sequences, rho=rho)
     method = vs.Vaccine(rho=rho) if rho else vs.SFT()

@@ -38,11 +38,12 @@ def case(request: pytest.FixtureRequest, oracle: SimpleNamespace) -> RandomCase:
     return random_case(oracle, seed, family)
 
 
+@pytest.mark.parametrize("draw", ["sequences", "answers"])
 @pytest.mark.parametrize("rho", [2.0, 0.0])
 def test_steps_on_random_shapes(
-    oracle: SimpleNamespace, case: RandomCase, rho: float
+    oracle: SimpleNamespace, case: RandomCase, rho: float, draw: str
 ) -> None:
-    sequences = case.sequences(count=4, longest=150)
+    sequences = getattr(case, draw)(count=4, longest=150)
     exact = oracle.step.step(case.torch_model, sequences, rho=rho)
 
     @functools.cache
