@@ -211,6 +211,11 @@ def test_bad_arguments_are_named():
         ((x, y[:, :-1]), ValueError, "y must have the shape of x"),
         ((x.astype(complex), y), TypeError, "x must be an array of real numbers"),
         ((x[0], y[0]), ValueError, r"x must be \[N, d\]"),
+        (
+            (x[None], y[None]),
+            ValueError,
+            r"\[1, \d+, \d+\]: give one layer of it, as x\[0\]",
+        ),
         ((x[:0], y[:0]), ValueError, "x must not be empty"),
         ((np.where(x > 9, np.nan, x), y), ValueError, "x must be finite, but"),
     ]:

@@ -121,8 +121,8 @@ def _add_files(group: Any) -> None:
         nargs="*",
         type=Path,
         metavar="FILE",
-        help="npy, npz, safetensors, Parquet or a folder of it, Arrow, CSV or TSV, "
-        "rows in the same order: [N, d], or [L, N, d] with layers",
+        help="npy, npz, safetensors, Parquet or a folder of it, Arrow, CSV, TSV or "
+        "JSONL, rows in the same order: [N, d], or [L, N, d] with layers",
     )
     group.add_argument(
         "--paired",

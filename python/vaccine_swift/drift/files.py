@@ -1,4 +1,4 @@
-"""Embeddings in files: npy, npz, safetensors, Parquet, Arrow, CSV and TSV."""
+"""Embeddings in files: npy, npz, safetensors, Parquet, Arrow, CSV, TSV and JSONL."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from vaccine_swift.drift.embedding_file import (
     check_labels,
     ids_of,
 )
+from vaccine_swift.drift.json_lines import read_json_lines
 from vaccine_swift.drift.table_files import (
     read_arrow,
     read_csv,
@@ -48,13 +49,14 @@ def read_embeddings(
     """Read embeddings.
 
     A ``.npy`` file is mapped, not read. Of the columns of a table (Parquet or a folder
-    of Parquet files, Arrow, CSV, TSV) or the arrays of an ``.npz`` or ``.safetensors``
-    file, those are the embedding that `column` names. Without it: the one column of
-    lists of numbers, or array [N, d] or [L, N, d]; several whose names differ in a
-    number only are layers, in natural order. Where a table has no lists, its columns of
-    numbers: a numbered series that makes up more than half of them, else those that are
-    not integers, which are labels or row numbers; a single column of integers is
-    refused. A column that a data frame kept as its index is never the embedding.
+    of Parquet files, Arrow, CSV, TSV, JSONL) or arrays of an ``.npz`` or
+    ``.safetensors`` file, those are the embedding that `column` names. Without it: the
+    one column of lists of numbers, or array [N, d] or [L, N, d]; several whose names
+    differ in a number only are layers, in natural order. Where a table has no lists,
+    its columns of numbers: a numbered series that makes up more than half of them, else
+    those that are not integers, which are labels or row numbers; a single column of
+    integers is refused. A column that a data frame kept as its index is never the
+    embedding.
 
     Parameters
     ----------
@@ -175,4 +177,5 @@ _READERS: Final[dict[str, Callable[[Path, Asked], EmbeddingFile]]] = {
     ".feather": read_arrow,
     ".csv": read_csv,
     ".tsv": read_tsv,
+    ".jsonl": read_json_lines,
 }

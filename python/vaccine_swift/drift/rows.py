@@ -43,7 +43,10 @@ def rows(value: Any, name: str) -> npt.NDArray[Any]:
     """
     array = _plain(value, name)
     if array.ndim != 2:
-        raise ValueError(f"{name} must be [N, d], got shape {list(array.shape)}")
+        layers = f": give one layer of it, as {name}[0]" if array.ndim == 3 else ""
+        raise ValueError(
+            f"{name} must be [N, d], got shape {list(array.shape)}{layers}"
+        )
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {list(array.shape)}")
     return array

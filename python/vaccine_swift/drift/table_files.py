@@ -10,7 +10,8 @@ from vaccine_swift.drift.embedding_file import Asked, EmbeddingFile
 from vaccine_swift.drift.table_columns import TableColumns
 from vaccine_swift.files.separators import check_separator
 
-__all__ = ["read_arrow", "read_csv", "read_folder", "read_parquet", "read_tsv"]
+__all__ = ["of_table", "read_arrow", "read_csv", "read_folder", "read_parquet"]
+__all__ += ["read_tsv"]
 
 _LONGEST: Final = 1 << 20
 """Bytes of a first line that are looked at."""
@@ -25,7 +26,7 @@ def read_parquet(path: Path, asked: Asked) -> EmbeddingFile:
         with parquet.ParquetFile(path) as file:
             return file.schema_arrow if names is None else file.read(names)
 
-    return _of_table(path, "Parquet", read, asked)
+    return of_table(path, "Parquet", read, asked)
 
 
 def read_folder(path: Path, asked: Asked) -> EmbeddingFile:
@@ -39,7 +40,7 @@ def read_folder(path: Path, asked: Asked) -> EmbeddingFile:
             raise ValueError(f"{path} has no Parquet files")
         return data.schema if names is None else data.to_table(columns=names)
 
-    return _of_table(path, "a folder of Parquet files", read, asked)
+    return of_table(path, "a folder of Parquet files", read, asked)
 
 
 def read_arrow(path: Path, asked: Asked) -> EmbeddingFile:
@@ -51,7 +52,7 @@ def read_arrow(path: Path, asked: Asked) -> EmbeddingFile:
         table = feather.read_table(path, columns=names)
         return table.schema if names is None else table
 
-    return _of_table(path, "Arrow", read, asked)
+    return of_table(path, "Arrow", read, asked)
 
 
 def read_csv(path: Path, asked: Asked) -> EmbeddingFile:
@@ -75,16 +76,16 @@ def _of_text(path: Path, kind: str, separator: str, asked: Asked) -> EmbeddingFi
     with path.open("rb") as file:
         header = file.readline(_LONGEST).decode("utf-8-sig", errors="replace")
     check_separator(path, header, separator)
-    return _of_table(path, kind, read, asked)
+    return of_table(path, kind, read, asked)
 
 
-def _of_table(
+def of_table(
     path: Path,
     kind: str,
     read: Callable[[list[str] | None], Any],
     asked: Asked,
 ) -> EmbeddingFile:
-    """`read` gives the schema, or a table of the columns named."""
+    """As `read_embeddings`; `read` gives the schema, or rows of the columns named."""
     try:
         import pyarrow as pa
     except ImportError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,44 @@ def test_vectors_that_are_spelt_are_told(suffix, beside, tmp_path) -> None:
 def test_a_table_of_one_column_has_no_separator(tmp_path) -> None:
     (tmp_path / "a.csv").write_text("x\n0.5\n0.25\n")
     assert read_embeddings(tmp_path / "a.csv").values.tolist() == [[0.5], [0.25]]
+
+
+def test_lines_of_json_are_a_table(tmp_path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"id": f"p{k}", "n": k, "vector": [k, 0.5]} for k in range(3)]
+    rows[1]["kind"] = "odd"
+    text = "\ufeff" + "".join(f"{json.dumps(row)}\r\n\n" for row in rows)
+    path.write_text(text, encoding="utf-8")
+    found = read_embeddings(path)
+    assert found.values.tolist() == [[0.0, 0.5], [1.0, 0.5], [2.0, 0.5]]
+    assert found.ids.tolist() == ["p0", "p1", "p2"]
+    assert found.left_out == ("n", "kind")
+    brackets = {"id": "p3", "n": 3, "vector": [1.5, 2.5], "kind": "[{" * 900}
+    path.write_text(f"{text}{json.dumps(brackets)}", encoding="utf-8")
+    assert len(read_embeddings(path).values) == 4
+    path.write_text(text, encoding="utf-8")
+    assert read_embeddings(path, labels="n").labels.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "at least one row"),
+        ('{"x": [1.5]}\n{"x": [1.5]', "line 2 is not valid JSON"),
+        ('{"x": [1.5]}\n[1.5]\n', "line 2 must be an object"),
+        ('{"x": [1.5], "x": [2.5]}', "'x' is given twice"),
+        ('{"x": ' + 400_000 * "[" + 400_000 * "]" + "}", "nested too deeply"),
+        ('{"x": [1.5]}\n{"x": "a"}', "cannot be read"),
+        ('{"x": [1.5]}\n{"x": {"y": 1}}', "cannot be read"),
+        ('{"x": [1.5, 2.5]}\n{"x": [1.5]}', "row 0 has 2 elements, row 1 1"),
+        ('{"x": [1.5]}\n{"y": [1.5]}', "several columns of vectors"),
+        ('{"x": 1' + 400 * "0" + "}", "a.jsonl"),
+        ('{"x": ' + 9 * "[" + "1.5" + 9 * "]" + "}", "no vectors of numbers"),
+        ('{"x": ' + 900 * " [" + "1.5" + 900 * "]" + "}", "nested too deeply"),
+    ],
+)
+def test_lines_of_json_that_are_no_table_are_refused(tmp_path, text, words) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=words):
+        read_embeddings(path)
