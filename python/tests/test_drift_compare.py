@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,14 @@ def test_a_column_is_that_of_the_data(make, column, expected) -> None:
     assert rendered.startswith("Below is an instruction")
     whole = drift.compare(*pair, dataset, groups="completion").report(tests=[])
     assert sum(part["prompts"] for part in whole.to_dict()["groups"].values()) == 3
+
+
+@pytest.mark.parametrize("data", ["probe.jsonl", Path("probe.jsonl"), ["Hi"], [[1, 2]]])
+def test_what_are_no_examples_says_what_makes_them(models, data) -> None:
+    with pytest.raises(
+        TypeError, match="data.load makes them of rows, load_prompts of"
+    ):
+        drift.compare(*models, data)
 
 
 def test_the_report_says_what_was_compared(models) -> None:

@@ -170,6 +170,13 @@ def test_what_does_not_fit_is_not_merged(options, words) -> None:
         windows() + windows(**options)
 
 
+def test_other_segments_are_not_merged() -> None:
+    plain = drift.Windows(REFERENCE, tests=["mmd"], permutations=199)
+    expected = r"other must have segments \['de', 'en', 'fr'\], got \[\]"
+    with pytest.raises(ValueError, match=expected):
+        windows() + plain
+
+
 def test_another_reference_is_not_merged() -> None:
     other = drift.Windows(
         REFERENCE + 1, segments=LABELS, tests=["mmd"], permutations=199

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,9 @@ Groups = str | Mapping[str, Sequence[bool] | npt.NDArray[np.bool_]] | Sequence[s
 
 _STATES: Final = ("attention", "residual", "mlp")
 _ID_COLUMN: Final = "id"
+_READERS: Final = (
+    "vaccine_swift.data.load makes them of rows, load_prompts of requests alone"
+)
 
 
 def check_what(what: str) -> None:
@@ -109,13 +113,17 @@ class Probe:
             nothing.
         """
         check_range("batch_size", batch_size, minimum=1, integer=True)
+        if isinstance(dataset, str | os.PathLike):
+            raise TypeError(f"dataset must be examples, got {dataset!r}: {_READERS}")
         examples = tuple(dataset)
         if not examples:
             raise ValueError("dataset must hold at least one Example, got none")
         for index, example in enumerate(examples):
             if not isinstance(example, Example):
                 kind = type(example).__name__
-                raise TypeError(f"dataset[{index}] must be an Example, got {kind}")
+                raise TypeError(
+                    f"dataset[{index}] must be an Example, got {kind}: {_READERS}"
+                )
             if pool == "response" and (example.labels == IGNORED_LABEL).all():
                 raise ValueError(
                     'pool="response" needs supervised tokens, '

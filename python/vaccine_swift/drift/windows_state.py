@@ -19,7 +19,7 @@ from vaccine_swift.drift.two_sample_content import ALL
 
 __all__ = ["Part", "WindowsState", "lines_of"]
 
-_COMPARED: Final = ("tests", "level", "permutations", "most_rows", "seed", "lines")
+_COMPARED: Final = ("tests", "level", "permutations", "most_rows", "seed", "segments")
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,11 @@ class WindowsState:
     pool: Part
     waiting: dict[str, Part] = field(default_factory=dict)
     tested: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def segments(self) -> list[str]:
+        """Those that have a line."""
+        return self.lines[1:]
 
     @property
     def threshold(self) -> float:
