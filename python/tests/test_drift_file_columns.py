@@ -235,6 +235,16 @@ def test_integers_alone_are_taken_for_no_embedding(suffix, beside, tmp_path) -> 
     np.testing.assert_array_equal(found.values, np.arange(6)[:, np.newaxis])
 
 
+@pytest.mark.parametrize("dtype", [int, float])
+def test_arrays_of_one_dimension_are_no_embedding(dtype, tmp_path) -> None:
+    arrays = {"id": np.arange(6), "n": np.arange(6, dtype=dtype)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    save_file(arrays, tmp_path / "a.safetensors")
+    for name in ("a.npz", "a.safetensors"):
+        with pytest.raises(ValueError, match="N, d.*, got 'n' with one dimension"):
+            read_embeddings(tmp_path / name)
+
+
 def test_a_stream_of_integers_alone_is_no_side(tmp_path) -> None:
     pa = pytest.importorskip("pyarrow")
     table = pa.table({"id": IDS, "clicks": np.arange(6)})

@@ -165,7 +165,10 @@ def _array_column(name: str, array: npt.NDArray[Any] | None) -> Column:
     real = array.dtype.name in ("float16", "float32", "float64", "bfloat16")
     if not whole and not real:
         return Column(name, "other")
-    return Column(name, "numbers" if array.ndim == 1 else "vectors", whole)
+    # Rows of one number are no embedding, whole or not.
+    return (
+        Column(name, "numbers") if array.ndim == 1 else Column(name, "vectors", whole)
+    )
 
 
 _READERS: Final[dict[str, Callable[[Path, Asked], EmbeddingFile]]] = {
