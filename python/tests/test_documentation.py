@@ -23,6 +23,8 @@ PAGES = [ROOT / f"{each}.md" for each in ("README", "CONTRIBUTING", "SECURITY")]
 PAGES += [ROOT / "RELEASING.md", ROOT / "Sources" / "README.md"]
 PAGES += sorted(DOCS.glob("*.md"))
 WITH_PYTHON = [page for page in PAGES if "```python" in page.read_text("utf-8")]
+# What torch's libraries say of each other's names is theirs.
+OF_TORCH = [pytest.mark.reference, pytest.mark.filterwarnings("default")]
 COMMANDS = entry.build_parser()._subparsers._group_actions[0].choices
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
@@ -48,13 +50,16 @@ def tiny_path(tmp_path_factory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize("page", WITH_PYTHON, ids=name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=name(page), marks=OF_TORCH * (page.name == "torch.md"))
+        for page in WITH_PYTHON
+    ],
+)
 def test_python_blocks_of_a_page_run_in_turn(
     page, tiny_path, tmp_path, monkeypatch
 ) -> None:
-    if page.name == "torch.md":
-        pytest.importorskip("torch")
-        pytest.importorskip("trl")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(assets, "fetch_smollm2", lambda: tiny_path)
     names = {"vs": vs, "model": vs.CausalLM.from_pretrained(tiny_path)}

@@ -59,6 +59,30 @@ class VaccineMixin:
     References
     ----------
     Huang, Hu, Liu: Vaccine. arXiv:2402.01109, Algorithm 1.
+
+    Examples
+    --------
+    >>> import tempfile, transformers
+    >>> class VaccineTrainer(VaccineMixin, transformers.Trainer):
+    ...     pass
+    >>> sizes = {"vocab_size": 32, "hidden_size": 16, "intermediate_size": 24}
+    >>> heads = {"num_hidden_layers": 2, "num_attention_heads": 4}
+    >>> model = transformers.LlamaForCausalLM(
+    ...     transformers.LlamaConfig(**sizes, **heads)
+    ... )
+    >>> args = transformers.TrainingArguments(
+    ...     tempfile.mkdtemp(),
+    ...     max_steps=3,
+    ...     report_to="none",
+    ...     save_strategy="no",
+    ...     disable_tqdm=True,
+    ...     dataloader_pin_memory=False,
+    ... )
+    >>> rows = [{"input_ids": [1, 2, 3, 4], "labels": [1, 2, 3, 4]}] * 8
+    >>> trainer = VaccineTrainer(model=model, args=args, train_dataset=rows, rho=2.0)
+    >>> trainer.remove_callback(transformers.PrinterCallback)
+    >>> trainer.train().global_step
+    3
     """
 
     def __init__(self, *args: Any, rho: float = 2.0, **kwargs: Any) -> None:
