@@ -43,8 +43,16 @@ def _embeddings(directory: Path) -> list[Kind]:
     parquet.write_table(table, directory / "fixed.parquet")
     header = ",".join(f"x{i}" for i in range(5))
     np.savetxt(directory / "e.csv", rows, delimiter=",", header=header, comments="")
+    header = header.replace(",", "\t")
+    np.savetxt(directory / "e.tsv", rows, delimiter="\t", header=header, comments="")
+    named = [
+        {"id": int(name), "x": row.tolist()}
+        for name, row in zip(ids, rows, strict=True)
+    ]
+    data_files.write(directory / "e.jsonl", named)
     names = ("e.npy", "e.npz", "packed.npz", "e.safetensors", "e.parquet", "e.arrow")
-    names += ("packed.feather", "fixed.arrow", "fixed.parquet", "e.csv")
+    names += ("packed.feather", "fixed.arrow", "fixed.parquet", "e.csv", "e.tsv")
+    names += ("e.jsonl",)
     whole = [Kind(f"embeddings {name}", directory / name, _compare) for name in names]
     return [*whole, *_pieces(directory, table)]
 

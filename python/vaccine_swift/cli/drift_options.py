@@ -49,7 +49,8 @@ def add_options(commands: Any) -> argparse.ArgumentParser:
         "--tier",
         choices=("light", "sketch", "full"),
         default="light",
-        help="what is kept: sums, a projection, or second moments",
+        help="what is kept: sums, a projection, or second moments; metrics such as cka "
+        "need one of the latter two",
     )
     group.add_argument(
         "--tests",
