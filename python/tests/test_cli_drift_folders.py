@@ -78,3 +78,21 @@ def test_what_does_not_fit_is_told(folders, capsys, words, message) -> None:
     np.save(folders / "short.npy", Y[:-1])
     assert main(["drift", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_ids_of_folders_are_in_a_column_of_any_name(folders, capsys) -> None:
+    from pyarrow import parquet
+
+    for path in folders.glob("*/*/0.parquet"):
+        table = parquet.ParquetFile(path).read()
+        parquet.write_table(
+            table.rename_columns(["key", *table.schema.names[1:]]), path
+        )
+    words = ["drift", "before", "after", "--tests", "none", "--json", "r.json"]
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert "which no column has: call it id, or name it by --id-column" in told
+    assert main([*words, "--id-column", "key", "--group-by", "language"]) == 0
+    content = json.loads((folders / "r.json").read_text())
+    assert content["settings"]["prompts"] == 100
+    assert content["groups"]["de"]["prompts"] == 30

@@ -173,6 +173,15 @@ def test_a_condition_that_cannot_be_judged_adds_no_window_to_the_state(capsys) -
     assert Path("s.npz").exists()
 
 
+def test_layers_are_not_compared_as_sets(capsys) -> None:
+    layers = np.random.default_rng(0).normal(size=(3, 20, 4))
+    np.save("layers.npy", layers)
+    np.savez("layers.npz", x=layers)
+    for name, way in (("npy", "give one layer"), ("npz", "choose a layer by --column")):
+        said = told(capsys, f"layers.{name} layers.{name} --unpaired")
+        assert f"got shape [3, 20, 4]: {way}" in said
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

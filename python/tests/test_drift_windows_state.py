@@ -21,6 +21,12 @@ def split(rows, place):
     )
 
 
+def told(report: drift.WindowsReport) -> list[object]:
+    """What a report says, but for when it was made."""
+    content = report.to_dict()
+    return [content["windows"], report.alarms, report.sentence]
+
+
 def test_parts_that_are_merged_are_as_one(tmp_path) -> None:
     weeks = list(WEEKS.items())
     whole = windows(dict(weeks[:4]))
@@ -117,7 +123,7 @@ def test_the_same_rows_of_a_tested_window_change_nothing(tmp_path) -> None:
         gathered + again,
     ):
         assert both.waiting == []
-        assert both.report() == expected
+        assert told(both.report()) == told(expected)
     rows, labels = parts[0]
     for name, values, segments in (
         ("2026-W41", rows, labels),  # a part alone
@@ -126,7 +132,7 @@ def test_the_same_rows_of_a_tested_window_change_nothing(tmp_path) -> None:
     ):
         with pytest.raises(ValueError, match="with other rows than were tested"):
             again.add(name, values, segments=segments)
-    assert again.report() == expected
+    assert told(again.report()) == told(expected)
 
 
 def test_a_report_until_a_window_is_what_it_was_then() -> None:
@@ -136,8 +142,8 @@ def test_a_report_until_a_window_is_what_it_was_then() -> None:
         made.add(name, rows, segments=LABELS)
         reports[name] = made.report()
     for name, report in reports.items():
-        assert made.report(until=name) == report
-    assert made.report() == reports["2026-W45"]
+        assert told(made.report(until=name)) == told(report)
+    assert told(made.report()) == told(reports["2026-W45"])
     with pytest.raises(ValueError, match="until must name a window, got '2026-W4'"):
         made.report(until="2026-W4")
 
@@ -151,7 +157,7 @@ def test_a_state_without_fingerprints_opens_and_takes_no_rows(tmp_path) -> None:
     del state.tested[0]["fingerprint"]
     windows_storage.save(tmp_path / "old.npz", state, {})
     old = drift.Windows.load(tmp_path / "old.npz")
-    assert old.report() == expected
+    assert told(old.report()) == told(expected)
     with pytest.raises(ValueError, match="was not tested yet, got '2026-W40'"):
         old.add("2026-W40", WEEKS["2026-W40"], segments=LABELS)
 

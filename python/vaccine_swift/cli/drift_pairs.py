@@ -83,6 +83,11 @@ def compared_files(
     prepare(options)
     first, second = _sides(options)
     ids = None
+    if folders and not (first.has_ids or second.has_ids):
+        raise ValueError(
+            f"rows of {first.path} are paired by their ids, which no column has: call "
+            f"it id, or name it by --id-column; {_UNPAIRED}"
+        )
     if not folders:
         if first.whole[:-1] != second.whole[:-1]:
             raise ValueError(

@@ -157,8 +157,9 @@ def _read_unpaired(options: argparse.Namespace) -> list[EmbeddingFile]:
     files = read_files(options, labels=options.group_by)
     for path, file in zip(options.files, files, strict=True):
         if file.values.ndim != 2:
+            way = "choose a layer by --column" if file.columns else "give one layer"
             raise ValueError(
                 f"{path} must be [N, d] where rows are not paired, got shape "
-                f"{list(file.values.shape)}: choose a layer by --column"
+                f"{list(file.values.shape)}: {way}"
             )
     return files
