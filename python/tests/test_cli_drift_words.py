@@ -173,6 +173,17 @@ def test_a_condition_that_cannot_be_judged_adds_no_window_to_the_state(capsys) -
     assert Path("s.npz").exists()
 
 
+@pytest.mark.parametrize("ids", ["same", "others", "none"])
+def test_sets_of_the_same_ids_are_told_to_be_pairs(capsys, ids) -> None:
+    rows = np.random.default_rng(0).normal(size=(2, 20, 4))
+    for k, name in enumerate(("p.npz", "q.npz")):
+        known = {} if ids == "none" else {"id": np.arange(20) + k * (ids == "others")}
+        np.savez(name, x=rows[k], **known)
+    assert main(["drift", "p.npz", "q.npz", "--unpaired"]) == 0
+    note = "both files have the same ids: without --unpaired" in capsys.readouterr().err
+    assert note == (ids == "same")
+
+
 def test_layers_are_not_compared_as_sets(capsys) -> None:
     layers = np.random.default_rng(0).normal(size=(3, 20, 4))
     np.save("layers.npy", layers)

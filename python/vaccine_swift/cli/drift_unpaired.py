@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from vaccine_swift import _core, drift
 from vaccine_swift._plurals import plural
 from vaccine_swift.cli.drift_files import (
@@ -47,6 +49,11 @@ def two_files(options: argparse.Namespace) -> drift.TwoSampleReport:
     refuse(options, "files that are not paired", _PAIRED_ONLY)
     prepare(options)
     first, second = _read_unpaired(options)
+    if first.ids is not None and np.array_equal(first.ids, np.asarray(second.ids)):
+        say(
+            "note: both files have the same ids: without --unpaired, their rows are "
+            "compared as pairs, which shows far smaller changes"
+        )
     labels: dict[str, object] = {}
     if options.group_by is not None:
         for index, path in enumerate(options.files):
