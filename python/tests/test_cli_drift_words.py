@@ -243,5 +243,7 @@ def test_folders_of_parquet_are_sets_and_windows_too(capsys) -> None:
     assert "60 and 60 rows" in out
     out = told(capsys, "w1 w2 --windows --group-by language", 0)
     assert "120 rows in w2" in out
+    Path("w2").rename("week.48")
+    assert "120 rows in week.48" in told(capsys, "w1 week.48 --windows", 0)
     Path("nothing").mkdir()
     assert "nothing has no Parquet files" in told(capsys, "w1 nothing --unpaired")

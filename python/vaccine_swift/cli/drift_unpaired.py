@@ -85,7 +85,7 @@ def names_of_windows(options: argparse.Namespace) -> list[str]:
     ValueError
         When two have one name.
     """
-    names = [path.stem for path in options.files[1:]]
+    names = [each.name if each.is_dir() else each.stem for each in options.files[1:]]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise ValueError(
