@@ -30,7 +30,16 @@ def compared_models(
     Exception
         Whatever the API refuses.
     """
-    refused = ("ids", "group", "column", "paired", "unpaired", "windows", "memory")
+    refused = (
+        "ids",
+        "group",
+        "column",
+        "paired",
+        "sort",
+        "unpaired",
+        "windows",
+        "memory",
+    )
     refuse(options, "models", (*refused, "level"))
     for name in ("reference", "current", "data"):
         if getattr(options, name) is None:

@@ -171,6 +171,12 @@ def _add_files(group: Any) -> None:
         "where it is not called id or ids",
     )
     group.add_argument(
+        "--sort",
+        action="store_true",
+        help="rows of both files are in different orders: read and sort them "
+        "whole, by their ids",
+    )
+    group.add_argument(
         "--group",
         action="append",
         metavar="NAME=FILE",

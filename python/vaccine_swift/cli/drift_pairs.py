@@ -23,7 +23,8 @@ from vaccine_swift.cli.drift_files import (
     refuse,
     tell_columns,
 )
-from vaccine_swift.drift.embedding_file import IDS, Asked
+from vaccine_swift.cli.drift_sorted import sorted_files
+from vaccine_swift.drift.embedding_file import IDS, Asked, EmbeddingFile
 from vaccine_swift.drift.rows import NOT_PAIRS
 from vaccine_swift.drift.sources import ids_of_file, side_of
 from vaccine_swift.files.text_files import read_lines
@@ -31,7 +32,9 @@ from vaccine_swift.files.text_files import read_lines
 __all__ = ["compared_files"]
 
 _UNPAIRED: Final = "rows of different prompts are compared with --unpaired"
-_IN_ONE_ORDER: Final = "rows must be in one order: sort both files by their ids"
+_IN_ONE_ORDER: Final = (
+    "rows must be in one order: sort both files by their ids, as --sort does in memory"
+)
 _OF_FILES: Final = ("ids", "group", "paired")
 _NOT_OF_FILES: Final = (*OF_MODELS, "level")
 
@@ -80,9 +83,14 @@ def compared_files(
         raise ValueError(
             "--group and --group-by say both which rows are a group: give one of them"
         )
+    if options.sort:
+        refuse(options, "files that are sorted", ("ids", "paired", "memory"))
     prepare(options)
     first, second = _sides(options)
-    ids = None
+    rows, ids, labels = None, None, options.group_by
+    if options.sort:
+        rows = sorted_files(options)
+        ids, labels = rows[0].ids, rows[0].labels
     if folders and not (first.has_ids or second.has_ids):
         raise ValueError(
             f"rows of {first.path} are paired by their ids, which no column has: call "
@@ -94,9 +102,10 @@ def compared_files(
                 f"{second.path} must have the shape of {first.path}, {first.whole}, "
                 f"got {second.whole}; {_UNPAIRED}"
             )
-        ids = _ids(options, first, second)
+        if rows is None:
+            ids = _ids(options, first, second)
         if first.shape[-1] != second.shape[-1]:
-            return _of_two_widths(options, ids)
+            return _of_two_widths(options, ids, rows)
     accumulator = drift.Accumulator(
         layers=first.shape[0] if len(first.shape) == 3 else 1,
         width=first.shape[-1],
@@ -112,10 +121,10 @@ def compared_files(
     names = {"reference": first.path, "current": second.path}
     with _in_words_of_options(), in_words_of_files(names):
         accumulator.extend(
-            first.path,
-            second.path,
+            first.path if rows is None else rows[0].values,
+            second.path if rows is None else rows[1].values,
             ids=options.id_column if ids is None else ids,
-            groups=options.group_by or _groups(options, first, second, ids),
+            groups=_groups(options, first, second, ids) if labels is None else labels,
             column=options.column,
             progress=True,
             **given,
@@ -150,14 +159,16 @@ def _sides(options: argparse.Namespace) -> tuple[_Side, _Side]:
 
 
 def _of_two_widths(
-    options: argparse.Namespace, ids: npt.NDArray[Any] | None
+    options: argparse.Namespace,
+    ids: npt.NDArray[Any] | None,
+    rows: tuple[EmbeddingFile, EmbeddingFile] | None,
 ) -> drift.PairedRows:
     groups = ("group", "group_by")
     refused = ("tests", "permutations", "floor", *groups, "baseline", "memory")
     refuse(options, "files of different width", refused)
     if options.tier != "light":
         raise ValueError("--tier has no meaning for embeddings of different width")
-    first, second = read_files(options)
+    first, second = rows or read_files(options)
     if ids is None:
         _check_equal(first.ids, second.ids)
         ids = first.ids if first.ids is not None else second.ids

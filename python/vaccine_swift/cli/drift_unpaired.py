@@ -31,6 +31,7 @@ _PAIRED_ONLY: Final = (
     "ids",
     "group",
     "paired",
+    "sort",
     "memory",
     "floor",
     "baseline",
