@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from vaccine_swift._plurals import counted
+from vaccine_swift._progress_bar import ProgressBar
 from vaccine_swift.study.store import Stage
 from vaccine_swift.training.estimate import rough_time
 
 __all__ = ["GridProgress", "expected_seconds"]
 
-_BAR: Final = "{n_fmt}/{total_fmt} stages |{bar:10}| {desc}"
+_BAR: Final = "{n_fmt}/{total_fmt} stages |{bar}| {desc}"
 
 
 class GridProgress:
@@ -40,11 +41,10 @@ class GridProgress:
         self._opened = time.perf_counter()
         self._began = 0.0
         self._shown = shown
-        self._bar: tqdm[Any] = tqdm(
+        self._bar = ProgressBar(
             total=self._total,
             initial=before,
             bar_format=_BAR,
-            dynamic_ncols=True,
             disable=not (shown and self._left and sys.stderr.isatty()),
         )
 

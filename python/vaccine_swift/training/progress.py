@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tqdm import tqdm  # type: ignore[import-untyped]
-
+from vaccine_swift._progress_bar import ProgressBar
 from vaccine_swift.files import append_line, write_text
 from vaccine_swift.files.plain_json import json_text
 from vaccine_swift.training.callbacks import TrainerCallback
@@ -19,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["LOG_FILE", "JSONLinesCallback", "PrinterCallback", "ProgressCallback"]
 
 LOG_FILE: Final = "log.jsonl"
-_BAR: Final = "{n_fmt}/{total_fmt} |{bar:10}| {remaining} left{postfix}"  # 80 columns
+_BAR: Final = "{n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"
 
 
 class ProgressCallback(TrainerCallback):
     """A bar of all steps with the last step's numbers and the time left."""
 
     def __init__(self) -> None:
-        self._bar: tqdm[Any] | None = None
+        self._bar: ProgressBar | None = None
 
     def on_train_begin(
         self,
@@ -36,11 +35,10 @@ class ProgressCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Open the bar; a resumed run starts where it was left."""
-        self._bar = tqdm(
+        self._bar = ProgressBar(
             total=state.max_steps,
             initial=state.global_step,
             bar_format=_BAR,
-            dynamic_ncols=True,
         )
 
     def on_step_end(
