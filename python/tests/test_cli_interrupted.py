@@ -62,6 +62,50 @@ def test_ctrl_c_while_the_program_starts_ends_it_without_a_word(
     assert (process.returncode, told) == (-signal.SIGINT, b"")
 
 
+# What the process still does at its end, and what it says of the first Ctrl-C.
+LATE = {
+    "at its end": "atexit.register(lambda: wait())",
+    "while it tells of the first": "terminal.say = entry.say = lambda text: wait()",
+}
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_a_second_ctrl_c_shows_no_traceback(tmp_path, late) -> None:
+    begun = tmp_path / "begun"
+    path = str(Path(vs.__file__).parents[1])
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"""{WAIT.format(begun)}
+import atexit, sys
+from vaccine_swift import __main__
+from vaccine_swift.cli import entry, generate, terminal
+
+def interrupted(options):
+    raise KeyboardInterrupt
+
+generate.run = interrupted
+sys.argv[1:] = ["generate", "--model", "x", "--prompt", "x"]
+{LATE[late]}
+sys.exit(__main__.program())
+""",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"PYTHONPATH": path},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    deadline = time.monotonic() + 120
+    while not begun.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=120)
+    assert process.returncode in (130, -signal.SIGINT)
+    assert b"Traceback" not in told
+    assert told in (b"", b"vaccine-swift generate: interrupted\n")
+
+
 @pytest.mark.parametrize("command", ["study", "demo"])
 @pytest.mark.parametrize(
     ("interrupt", "status"), [(KeyboardInterrupt, 130), (Terminated, 143)]

@@ -2,7 +2,7 @@
 
 import sys
 
-from vaccine_swift.machine.termination import interrupts_end
+from vaccine_swift.machine.termination import end_at_interrupts, interrupts_end
 
 __all__ = ["program"]
 
@@ -16,10 +16,15 @@ def program() -> int:
         As `vaccine_swift.cli.main`.
     """
     with interrupts_end():
-        from vaccine_swift.cli.entry import build_parser, run
+        from vaccine_swift.cli.entry import INTERRUPTED, build_parser, run
 
         options = build_parser().parse_args()
-    return run(options)
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        return INTERRUPTED  # again, while the first was told of
+    finally:
+        end_at_interrupts()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,13 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
-__all__ = ["STATUS", "Terminated", "interrupts_end", "termination_interrupts"]
+__all__ = [
+    "STATUS",
+    "Terminated",
+    "end_at_interrupts",
+    "interrupts_end",
+    "termination_interrupts",
+]
 
 STATUS: Final = 128 + signal.SIGTERM
 """Exit status, 143, as shells report it."""
@@ -52,17 +58,23 @@ def interrupts_end() -> Iterator[None]:
     For a program that is still starting: there is nothing to save. A handler that
     someone else has set stays, and so does Ctrl-C that is ignored.
     """
+    own = end_at_interrupts()
+    try:
+        yield
+    finally:
+        if own:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def end_at_interrupts() -> bool:
+    """Let Ctrl-C end the process from now on; False where a handler stays."""
     own = (
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     )
     if own:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        if own:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+    return own
 
 
 def _raise(number: int, frame: Any) -> None:
