@@ -64,7 +64,7 @@ def test_the_numbers_are_those_of_rows_in_order(folder) -> None:
     }
 
 
-def test_groups_of_a_file_and_other_widths_are_sorted_too(folder) -> None:
+def test_groups_of_a_file_and_other_widths_are_sorted_too(folder, capsys) -> None:
     (folder / "few.txt").write_text("p00\np39\n")
     assert command("a.parquet", "b.npz", "--group", "few=few.txt") == 0
     groups = json.loads((folder / "r.json").read_text())["groups"]
@@ -73,7 +73,9 @@ def test_groups_of_a_file_and_other_widths_are_sorted_too(folder) -> None:
     assert groups["few"]["overall"]["relative_drift"]["value"] == pytest.approx(
         np.sqrt((delta**2).sum() / (few**2).sum())
     )
+    capsys.readouterr()
     assert command("a.parquet", "narrow.npz") == 0
+    assert capsys.readouterr().err.count("left out: 'kind'") == 1
     found = json.loads((folder / "r.json").read_text())["layers"][0]["cka"]["value"]
     assert found == pytest.approx(drift.cka(X, np.pad(Y[:, :3], ((0, 0), (0, 2)))))
 

@@ -304,3 +304,15 @@ def test_files_of_other_widths_are_compared_by_their_rows(
     for option in (["--tier", "full"], ["--floor", "float16"], ["--tests", "signflip"]):
         assert main([*words, *option]) == 2
         assert "of different width" in capsys.readouterr().err
+
+
+def test_what_is_left_out_of_files_of_other_widths_is_told_once(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("a.npz", x=X, label=np.arange(len(X)))
+    np.savez("b.npz", x=Y, label=np.arange(len(Y)))
+    assert main(["drift", "a.npz", "b.npz", "--paired"]) == 0
+    told = capsys.readouterr().err
+    for name in ("a", "b"):
+        assert told.count(f"{name}.npz: the embedding is 'x'; left out: 'label'") == 1

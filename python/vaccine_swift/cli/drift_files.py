@@ -89,9 +89,9 @@ def in_words_of_files(names: Mapping[str, object]) -> Iterator[None]:
 
 
 def read_files(
-    options: argparse.Namespace, labels: str | None = None
+    options: argparse.Namespace, labels: str | None = None, *, tell: bool = True
 ) -> list[EmbeddingFile]:
-    """All files; what is left out of them is told on standard error.
+    """All files; what is left out of them is told on standard error, if it was not yet.
 
     Raises
     ------
@@ -109,7 +109,8 @@ def read_files(
                 f"{list(file.values.shape)}"
             )
         found.append(file)
-    tell_columns(options.files, [(each.columns, each.left_out) for each in found])
+    if tell:
+        tell_columns(options.files, [(each.columns, each.left_out) for each in found])
     return found
 
 

@@ -168,7 +168,7 @@ def _of_two_widths(
     refuse(options, "files of different width", refused)
     if options.tier != "light":
         raise ValueError("--tier has no meaning for embeddings of different width")
-    first, second = rows or read_files(options)
+    first, second = rows or read_files(options, tell=False)
     if ids is None:
         _check_equal(first.ids, second.ids)
         ids = first.ids if first.ids is not None else second.ids
