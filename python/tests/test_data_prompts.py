@@ -61,6 +61,11 @@ def test_rows_without_a_request_are_named(rows, words) -> None:
         vs.data.load_prompts(rows, byte_tokenizer())
 
 
+def test_what_is_no_tokenizer_is_named() -> None:
+    with pytest.raises(TypeError, match="tokenizer must be a Tokenizer, got NoneType"):
+        vs.data.load_prompts([{"prompt": "Hi"}], None)
+
+
 def test_nothing_is_learned_of_them(tmp_path) -> None:
     tokenizer = byte_tokenizer()
     prompts = vs.data.load_prompts([{"prompt": "Hi"}] * 4, tokenizer)

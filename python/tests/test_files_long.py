@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from data_tokenizers import byte_tokenizer
 from study_support import write_study_model
 
 import vaccine_swift as vs
@@ -48,9 +49,9 @@ def test_a_file_of_a_model_is_named(
 
 
 READERS: dict[str, Callable[[Path], object]] = {
-    "rows.jsonl": lambda path: vs.data.load(path, tokenizer=None),
-    "rows.json": lambda path: vs.data.load(path, tokenizer=None),
-    "rows.csv": lambda path: vs.data.load(path, tokenizer=None),
+    "rows.jsonl": lambda path: vs.data.load(path, byte_tokenizer()),
+    "rows.json": lambda path: vs.data.load(path, byte_tokenizer()),
+    "rows.csv": lambda path: vs.data.load(path, byte_tokenizer()),
     "lines.txt": read_lines,
     "report.json": TwoSampleReport.load,
 }

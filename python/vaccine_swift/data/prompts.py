@@ -7,20 +7,18 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from vaccine_swift._arguments import check_range
+from vaccine_swift._arguments import check_range, check_type
 from vaccine_swift._plurals import counted, plural
 from vaccine_swift.batches import IGNORED_LABEL, Example
 from vaccine_swift.data.dataset import Dataset
 from vaccine_swift.data.load_report import LoadReport
 from vaccine_swift.data.rows import SourceRow, read_rows
 from vaccine_swift.data.templates import check_template, render_prompt
-
-if TYPE_CHECKING:
-    from vaccine_swift.text.tokenizer import Tokenizer
+from vaccine_swift.text.tokenizer import Tokenizer
 
 __all__ = ["load_prompts"]
 
@@ -71,6 +69,7 @@ def load_prompts(
     >>> probe = load_prompts([{"prompt": "Name a river."}], tok)  # doctest: +SKIP
     >>> report = drift.compare(before, after, probe, pool="last")  # doctest: +SKIP
     """
+    check_type("tokenizer", tokenizer, Tokenizer)
     check_template(template, tokenizer)
     check_range("max_length", max_length, minimum=2, integer=True)
     rows = read_rows(path_or_rows)
