@@ -1,5 +1,6 @@
 import Testing
 import VaccineNumerics
+import _TestSupport
 
 @testable import VaccineDrift
 
@@ -98,6 +99,22 @@ import VaccineNumerics
             #expect(try bandwidth([], sample: 1000, seed: seed) == 0)
             // Squares of 1e-200 are 0 in double precision.
             #expect(try bandwidth([1e-200, 0], sample: 1000, seed: seed) == 0)
+        }
+    }
+
+    @Test func `a search for rows that differ stops where it is asked to`() throws {
+        let still = Sample(rows: 9, width: 2, [Double](repeating: 0, count: 18))
+        let pairs = try PairSums(still.embeddings, still.embeddings)
+        try withExtendedLifetime(still) {
+            #expect(throws: VaccineError.self) {
+                try withInterruption(afterPolls: 0) {
+                    try pairs.medianBandwidth(sample: 1000, seed: 0, interruption: $0)
+                }
+            }
+            let found = try withInterruption(afterPolls: 1) {
+                try pairs.medianBandwidth(sample: 1000, seed: 0, interruption: $0)
+            }
+            #expect(found == 0)
         }
     }
 
