@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Iterator
 
+import pandas as pd
+import pyarrow as pa
 import pytest
 from data_files import ALPACA, write
 from data_tokenizers import word_tokenizer
@@ -13,6 +17,7 @@ from hypothesis import strategies as st
 from vaccine_swift import Example
 from vaccine_swift.data import FORMATS as COLUMNS
 from vaccine_swift.data import Dataset, load
+from vaccine_swift.data.rows import read_rows
 
 TOKENIZER = word_tokenizer()
 
@@ -226,3 +231,31 @@ def test_junk_gives_a_dataset_or_a_clear_error(rows, safe, template):
     except (TypeError, ValueError, FileNotFoundError):
         return
     assert len(dataset) == dataset.report.kept
+
+
+ROW = {"prompt": "Hi", "completion": "Hello"}
+
+
+class Polars:
+    """As a table of polars is seen from here."""
+
+    def to_dicts(self) -> list[dict[str, str]]:
+        return [ROW]
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return iter([["Hi"], ["Hello"]])
+
+
+@pytest.mark.parametrize(
+    ("table", "method", "remedy"),
+    [
+        (pd.DataFrame([ROW]), lambda one: one.to_dict("records"), "to_dict('records')"),
+        (pa.Table.from_pylist([ROW]), lambda one: one.to_pylist(), "to_pylist()"),
+        (Polars(), lambda one: one.to_dicts(), "to_dicts()"),
+    ],
+    ids=["pandas", "Arrow", "polars"],
+)
+def test_a_table_says_how_to_take_its_rows(table, method, remedy) -> None:
+    with pytest.raises(TypeError, match=f"give its {re.escape(remedy)}$"):
+        read_rows(table)
+    assert [row.values for row in read_rows(method(table))] == [ROW]

@@ -86,6 +86,12 @@ def _from_objects(rows: object) -> Iterator[SourceRow]:
             f"the keys {_listed(rows)}; put a single row in a list, choose one split "
             "of a dataset dictionary"
         )
+    for method, remedy in _TABLES.items():
+        if hasattr(rows, method):
+            raise TypeError(
+                "path_or_rows must be a path or an iterable of mappings, got "
+                f"{type(rows).__name__}; give its {remedy}"
+            )
     if isinstance(rows, bytes | bytearray) or not isinstance(rows, Iterable):
         raise TypeError(
             "path_or_rows must be a path or an iterable of mappings, got "
@@ -252,6 +258,13 @@ def _checked(row: object, place: str, error: type[Exception]) -> SourceRow:
 def _listed(keys: Iterable[object]) -> str:
     return ", ".join(repr(key) for key in keys) or "(none)"
 
+
+_TABLES: Final = {
+    "iterrows": "to_dict('records')",
+    "to_dicts": "to_dicts()",
+    "to_pylist": "to_pylist()",
+}
+"""What tables of pandas, polars and Arrow are known by, and what gives their rows."""
 
 _READERS: Final[dict[str, Callable[[Path], Iterator[SourceRow]]]] = {
     ".json": _from_json,
