@@ -192,6 +192,23 @@ SIMPLE = (
             r"messages\[1\]\['tool_calls'\]",
         ),
         (
+            {"messages": [HI[0], say("assistant", None, tool_calls=[CALL])]},
+            r"messages\[1\]\['tool_calls'\]",
+        ),
+        (
+            {"messages": [HI[0], {"role": "assistant", "tool_calls": [CALL]}]},
+            r"messages\[1\]\['tool_calls'\]",
+        ),
+        (
+            {
+                "messages": [
+                    HI[0],
+                    {"role": "assistant", "tool_calls": [CALL], "thinking": "Hm."},
+                ]
+            },
+            r"messages\[1\]\['(tool_calls|thinking)'\]",
+        ),
+        (
             {"messages": [HI[0], say("assistant", "Wait.", reasoning_content="Hm.")]},
             r"messages\[1\]\['reasoning_content'\]",
         ),

@@ -84,11 +84,13 @@ def check_rendered(
         for name in FIELDS:
             if message.get(name):
                 bare = {key: value for key, value in message.items() if key != name}
-                bare["content"] = bare.get("content") or ""
-                rest = (*messages[:index], bare, *messages[index + 1 : end])
-                less = replace(whole, messages=rest)
                 what = f"messages[{index}][{name!r}]"
-                _compare(whole, less, tokenizer, place, what)
+                # No content may be rendered as a word of its own.
+                for content in {bare.get("content"), bare.get("content") or ""}:
+                    said = bare | {"content": content}
+                    rest = (*messages[:index], said, *messages[index + 1 : end])
+                    less = replace(whole, messages=rest)
+                    _compare(whole, less, tokenizer, place, what)
         if message["role"] in _FRAMING and message.get("content"):
             rest = (*messages[:index], *messages[index + 1 : end])
             less = replace(whole, messages=rest)
