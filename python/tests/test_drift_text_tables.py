@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vaccine_swift import drift
@@ -28,6 +29,7 @@ def write_table(path: Path, columns: dict) -> Path:
         (".csv", "id;x0;x1\n1;0,5;0,25\n", ["got ';' in 'id;x0;x1'", "with ','"]),
         (".csv", "id\tx0\n1\t0.5\n", ["got tabs in", "or call it .tsv"]),
         (".csv", '\ufeff"id"|"x0"\r\n1|0.5\r\n', ["got '|' in"]),
+        (".csv", "1.5e-01 -2.5e+00\n0.5 0.25\n", ["got spaces in '1.5e-01"]),
         (".tsv", "id,x0\n1,0.5\n", ["by tabs, got ',' in", "call it .csv"]),
     ],
 )
@@ -94,3 +96,38 @@ def test_lines_of_json_that_are_no_table_are_refused(tmp_path, text, words) -> N
     path.write_text(text)
     with pytest.raises(ValueError, match=words):
         read_embeddings(path)
+
+
+@pytest.mark.parametrize(("suffix", "comma"), [(".csv", ","), (".tsv", "\t")])
+def test_numbers_without_names_lose_no_row(suffix, comma, tmp_path) -> None:
+    """As numpy.savetxt writes them; a sign makes no column another one."""
+    rows = np.random.default_rng(0).normal(size=(6, 5))
+    path = tmp_path / f"a{suffix}"
+    np.savetxt(path, rows, delimiter=comma)
+    np.testing.assert_allclose(read_embeddings(path).values, rows, rtol=1e-15)
+    accumulator = drift.Accumulator(5)
+    accumulator.extend(path, path, ids=range(6))
+    assert accumulator.rows == 6
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_columns_that_are_counted_have_names(start, tmp_path) -> None:
+    """As a data frame of an array has them, with its index or without."""
+    rows = np.random.default_rng(0).normal(size=(6, 12))
+    names = ",".join(str(start + k) for k in range(12))
+    for index in ("", "index,"):
+        lines = [
+            index.replace("index", str(k)) + ",".join(map(repr, row.tolist()))
+            for k, row in enumerate(rows)
+        ]
+        text = "\n".join([index.replace("index", "") + names, *lines])
+        (tmp_path / "a.csv").write_text(text)
+        np.testing.assert_array_equal(read_embeddings(tmp_path / "a.csv").values, rows)
+
+
+@pytest.mark.parametrize("line", ["3,1,2", "0,2", "7", "0", "5,6,7", "p1,0.5,2"])
+def test_first_lines_that_may_be_names_or_values_are_refused(line, tmp_path) -> None:
+    (tmp_path / "a.csv").write_text(f"{line}\n{line}\n")
+    expected = f"names of columns in its first line, got '{line}'"
+    with pytest.raises(ValueError, match=expected):
+        read_embeddings(tmp_path / "a.csv")

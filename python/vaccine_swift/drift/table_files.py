@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from vaccine_swift.drift.embedding_file import Asked, EmbeddingFile
 from vaccine_swift.drift.table_columns import TableColumns
-from vaccine_swift.files.separators import check_separator
+from vaccine_swift.files.separators import check_separator, has_names
 
 __all__ = ["of_table", "read_arrow", "read_csv", "read_folder", "read_parquet"]
 __all__ += ["read_tsv"]
@@ -69,13 +69,17 @@ def _of_text(path: Path, kind: str, separator: str, asked: Asked) -> EmbeddingFi
     def read(names: list[str] | None) -> Any:
         from pyarrow import csv  # type: ignore[import-untyped]
 
-        options = csv.ParseOptions(delimiter=separator)
-        table = csv.read_csv(path, parse_options=options)
+        table = csv.read_csv(
+            path,
+            read_options=csv.ReadOptions(autogenerate_column_names=not named),
+            parse_options=csv.ParseOptions(delimiter=separator),
+        )
         return table.schema if names is None else table.select(names)
 
     with path.open("rb") as file:
         header = file.readline(_LONGEST).decode("utf-8-sig", errors="replace")
     check_separator(path, header, separator)
+    named = has_names(path, header, separator)
     return of_table(path, kind, read, asked)
 
 
