@@ -122,8 +122,9 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path) -> None:
         saved = (last / name).read_bytes()
         (last / name).write_bytes(saved[: len(saved) // 2])
         run = run_of(tmp_path)
-        with pytest.warns(UserWarning, match=r"passed over: .*checkpoint-6.*"):
+        with pytest.warns(UserWarning, match=r"passed over: .*checkpoint-6.*") as told:
             run.train(resume_from_checkpoint=True)
+        assert {Path(each.filename) for each in told} == {Path(__file__)}
         assert run.state.global_step == 6
 
 

@@ -68,10 +68,13 @@ def test_resuming_passes_over_another_run_s_higher_checkpoint(tmp_path) -> None:
         shutil.copytree(tmp_path / "a" / name, tmp_path / "b" / name)
     resumed = other_run(tmp_path / "b")
     with (
-        pytest.warns(UserWarning, match=r"passed over: .*learning_rate was 0.01, is"),
+        pytest.warns(
+            UserWarning, match=r"passed over: .*learning_rate was 0.01, is"
+        ) as told,
         pytest.warns(UserWarning, match="another run or schedule than .*checkpoint-2;"),
     ):
         resumed.train(resume_from_checkpoint=True)
+    assert {Path(each.filename) for each in told} == {Path(__file__)}
     assert adapter_bytes(resumed.model) == adapter_bytes(whole.model)
     assert saved_steps(tmp_path / "b") == [1, 2, 3]
     assert saved_steps(tmp_path / "b" / "earlier-1") == [5, 6]

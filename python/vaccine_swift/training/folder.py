@@ -55,7 +55,7 @@ def find_checkpoint(
         try:
             checkpoint = Checkpoint.read(path)
         except (OSError, ValueError) as error:
-            warnings.warn(f"passed over: {error}", stacklevel=3)
+            warnings.warn(f"passed over: {error}", stacklevel=4)
             continue
         try:
             check(checkpoint)
@@ -63,7 +63,7 @@ def find_checkpoint(
             refusal = refusal or error
             continue
         if refusal:
-            warnings.warn(f"passed over: {refusal}", stacklevel=3)
+            warnings.warn(f"passed over: {refusal}", stacklevel=4)
         return checkpoint
     if refusal:
         raise refusal
