@@ -211,3 +211,47 @@ def test_an_error_in_a_callback_closes_the_bar_and_comes_through(
         run.train()
     assert capsys.readouterr().err.endswith("\n")
     assert math.isfinite(run.model.loss(vs.Batch.pack(examples(1)))[0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            {"learning_rate": 2e6, "weight_decay": 0.0},
+            r"^learning_rate must be at most 1e6, got 2e\+06$",
+        ),
+        (
+            {"learning_rate": 20.0, "weight_decay": 0.1},
+            "^learning_rate · weight_decay must be at most 1, got 20 · 0.1$",
+        ),
+        (  # at a third of its warm-up, of six steps
+            {"learning_rate": 60.0, "weight_decay": 0.1, "warmup_steps": 6},
+            "^learning_rate · weight_decay must be at most 1, got 20 · 0.1$",
+        ),
+        (
+            {"learning_rate": 1e30, "lr_scheduler_type": "constant"},
+            "^learning_rate must be at most 1e6, got 1e[+]30$",
+        ),
+    ],
+)
+def test_a_rate_that_a_later_step_would_refuse_is_refused_before_the_first(
+    tmp_path, settings, told
+) -> None:
+    begun: list[int] = []
+    run = trainer(
+        tmp_path,
+        max_steps=3,
+        callbacks=[At("on_step_begin", 0, lambda: begun.append(0))],
+        **{"lr_scheduler_type": "linear", **settings},
+    )
+    with pytest.raises(ValueError, match=told):
+        run.train()
+    with pytest.raises(ValueError, match=told):
+        run.estimate()
+    assert begun == []
+
+
+def test_a_rate_that_no_step_reaches_is_not_refused(tmp_path) -> None:
+    settings = {"learning_rate": 60.0, "weight_decay": 0.1, "warmup_steps": 100}
+    run = trainer(tmp_path, max_steps=3, lr_scheduler_type="cosine", **settings)
+    assert run.train().global_step == 3

@@ -29,6 +29,7 @@ from vaccine_swift.training.sampling import (
     largest_in_order,
     survey,
 )
+from vaccine_swift.training.schedule import schedule_factor
 from vaccine_swift.training.streams import MethodState, Stream
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plan_of", "prepare"]
 
+# Of the optimiser.
+_LARGEST_RATE: Final = 1e6
 # Settings that may differ between the ranks of a run.
 _OF_A_RANK: Final = ("output_dir", "disable_tqdm", "report_to")
 
@@ -128,12 +131,34 @@ def _planned(trainer: Host) -> tuple[Plan, Survey, MethodState]:
     data = survey("train_dataset", trainer.train_dataset)
     check_fits("train_dataset", data, trainer.model)
     plan = Plan.of(trainer.args, len(data.lengths))
+    _check_rates(trainer, plan)
     method_state = MethodState(
         Stream(name, dataset, plan.batch_size, plan.seed)
         for name, dataset in trainer.streams.items()
     )
     method_state.check(trainer.model)
     return plan, data, method_state
+
+
+def _check_rates(trainer: Host, plan: Plan) -> None:
+    """Refuse a schedule at whose highest rate no step can be made.
+
+    What a caller's own schedule says is looked at step by step.
+    """
+    args, last = trainer.args, plan.total_steps - 1
+    if trainer.lr_lambda is not None:
+        return
+    warmup = args.steps_of("warmup_steps", plan.total_steps)
+    rate = args.learning_rate * schedule_factor(
+        args.lr_scheduler_type, min(warmup, last), warmup, plan.total_steps
+    )
+    if rate > _LARGEST_RATE:
+        raise ValueError(f"learning_rate must be at most 1e6, got {rate:g}")
+    if rate * args.weight_decay > 1:
+        raise ValueError(
+            "learning_rate · weight_decay must be at most 1, got "
+            f"{rate:g} · {args.weight_decay:g}"
+        )
 
 
 def _keep_others_apart(
