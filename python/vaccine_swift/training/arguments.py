@@ -65,9 +65,10 @@ class TrainingArguments:
     output_dir : path
         Where checkpoints, ``log.jsonl`` and ``trainer_state.json`` go.
     learning_rate : float
-        Peak of the schedule, ≥ 0.
+        Peak of the schedule, 0 to 1e6.
     weight_decay : float
-        Decoupled decay on every adapter matrix, ≥ 0.
+        Decoupled decay on every adapter matrix, ≥ 0; times the learning rate at most
+        1, which takes the whole of a weight.
     adam_beta1, adam_beta2 : float
         Decay rates of AdamW's moments, in [0, 1).
     adam_epsilon : float

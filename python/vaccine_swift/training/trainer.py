@@ -191,9 +191,10 @@ class Trainer(Host):
         Raises
         ------
         ValueError
-            When an example does not fit the model; when a loss or gradient is not
-            finite (names the step; the weights are those of the step before); when
-            there is nothing to resume from, or the settings are not the run's.
+            When an example does not fit the model, or the highest learning rate is out
+            of range; when a loss or gradient is not finite (names the step; the weights
+            are those of the step before); when there is nothing to resume from, or the
+            settings are not the run's.
         FileNotFoundError
             When the checkpoint to resume from is not there.
         RuntimeError
