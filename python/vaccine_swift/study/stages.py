@@ -28,6 +28,7 @@ from vaccine_swift.study.training import examples, train
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from vaccine_swift.methods import Method
     from vaccine_swift.models import CausalLM
     from vaccine_swift.study.grid import Trial
     from vaccine_swift.study.inputs import Inputs
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Workshop"]
 
-# Of a row that is asked, and of one whose states are read, in trained rows.
+# Of a row that is asked, of one whose states are read, and of one that is trained on
+# plainly and without dropout, so that rows share their beginning; in trained rows.
 _ASKED_COST: Final = 0.55
 _STATES_COST: Final = 0.3
+_SHARING_COST: Final = 0.65
 
 Report = Callable[[float], None]
 
@@ -120,7 +123,7 @@ class Workshop:
             key["source"] = source
         if streams:
             key["streams"] = {name: digest(each) for name, each in streams.items()}
-        cost = _steps_cost(trial, "align") * known.passes
+        cost = _steps_cost(trial, "align", known)
         return Stage("align", key, cost, work)
 
     def _attack(self, trial: Trial, align: Stage | None) -> Stage:
@@ -152,7 +155,7 @@ class Workshop:
             trial.settings["attack_steps"] / trial.settings["drift_every"]
         )
         states = _STATES_COST * points * len(self._inputs.probe(trial))
-        cost = _steps_cost(trial, "attack") + states
+        cost = _steps_cost(trial, "attack", SFT) + states
         stage = Stage("attack", key, cost, work, _folders(align))
         return stage
 
@@ -254,8 +257,11 @@ def _key_settings(trial: Trial, stage: StageName) -> dict[str, Any]:
     }
 
 
-def _steps_cost(trial: Trial, part: str) -> float:
-    return trial.settings[f"{part}_steps"] * trial.settings[f"{part}_batch"]
+def _steps_cost(trial: Trial, part: str, method: type[Method]) -> float:
+    shares = method is SFT and not trial.settings["dropout"]
+    row = _SHARING_COST if shares else method.passes
+    rows = trial.settings[f"{part}_steps"] * trial.settings[f"{part}_batch"]
+    return float(rows * row)
 
 
 def _asked_rows(trial: Trial, there: Sequence[int]) -> int:
