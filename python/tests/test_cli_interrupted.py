@@ -39,16 +39,12 @@ class Owner:
 }
 
 
-@pytest.mark.parametrize("slow", SLOW)
-@pytest.mark.parametrize("words", [["align"], ["--version"]])
-def test_ctrl_c_while_the_program_starts_ends_it_without_a_word(
-    tmp_path, slow, words
-) -> None:
-    begun = tmp_path / "begun"
-    (tmp_path / "tqdm.py").write_text(WAIT.format(begun) + SLOW[slow])
-    path = os.pathsep.join([str(tmp_path), str(Path(vs.__file__).parents[1])])
+def interrupted_once_begun(
+    arguments: list[str], path: str, begun: Path
+) -> tuple[int, bytes]:
+    """Status and output of Python with this path, sent Ctrl-C when a file is there."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "vaccine_swift", *words],
+        [sys.executable, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=os.environ | {"PYTHONPATH": path},
@@ -59,7 +55,19 @@ def test_ctrl_c_while_the_program_starts_ends_it_without_a_word(
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     told, _ = process.communicate(timeout=120)
-    assert (process.returncode, told) == (-signal.SIGINT, b"")
+    return process.returncode, told
+
+
+@pytest.mark.parametrize("slow", SLOW)
+@pytest.mark.parametrize("words", [["align"], ["--version"]])
+def test_ctrl_c_while_the_program_starts_ends_it_without_a_word(
+    tmp_path, slow, words
+) -> None:
+    begun = tmp_path / "begun"
+    (tmp_path / "tqdm.py").write_text(WAIT.format(begun) + SLOW[slow])
+    path = os.pathsep.join([str(tmp_path), str(Path(vs.__file__).parents[1])])
+    ended = interrupted_once_begun(["-m", "vaccine_swift", *words], path, begun)
+    assert ended == (-signal.SIGINT, b"")
 
 
 # What the process still does at its end, and what it says of the first Ctrl-C.
@@ -73,11 +81,7 @@ LATE = {
 def test_a_second_ctrl_c_shows_no_traceback(tmp_path, late) -> None:
     begun = tmp_path / "begun"
     path = str(Path(vs.__file__).parents[1])
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"""{WAIT.format(begun)}
+    script = f"""{WAIT.format(begun)}
 import atexit, sys
 from vaccine_swift import __main__
 from vaccine_swift.cli import entry, generate, terminal
@@ -89,19 +93,9 @@ generate.run = interrupted
 sys.argv[1:] = ["generate", "--model", "x", "--prompt", "x"]
 {LATE[late]}
 sys.exit(__main__.program())
-""",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=os.environ | {"PYTHONPATH": path},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    deadline = time.monotonic() + 120
-    while not begun.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    told, _ = process.communicate(timeout=120)
-    assert process.returncode in (130, -signal.SIGINT)
+"""
+    status, told = interrupted_once_begun(["-c", script], path, begun)
+    assert status in (130, -signal.SIGINT)
     assert b"Traceback" not in told
     assert told in (b"", b"vaccine-swift generate: interrupted\n")
 
