@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
 import struct
+import sys
 import termios
 
 import pytest
 
 from vaccine_swift._progress_bar import ProgressBar
+from vaccine_swift.drift.watch import Watch
 from vaccine_swift.training.progress import _BAR
 
 TOLD = "loss 6.134, clean 2.884, lr 1.0e-03, 191 tokens/s"
@@ -51,3 +54,20 @@ def test_bar_has_ten_columns_or_what_words_leave() -> None:
 
 def test_narrow_terminal_gets_a_line_of_its_width() -> None:
     assert len(shown(30)) <= 30
+
+
+@pytest.mark.parametrize("total", [1.0, 20.0, None])
+def test_long_measurements_are_seen_on_a_terminal_without_a_width(
+    total: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 0, 0, 0, 0))
+    with os.fdopen(theirs, "w") as file:
+        monkeypatch.setattr(sys, "stderr", file)
+        watch = Watch(progress=True)
+        assert watch.stage("reading", total, unit="row") is not None
+        file.flush()
+        assert select.select([ours], [], [], 5)[0], "nothing was shown"
+        assert b"reading" in os.read(ours, 100_000)
+        watch.close()
+    os.close(ours)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tqdm import tqdm  # type: ignore[import-untyped]
+from vaccine_swift._progress_bar import ProgressBar
 
 __all__ = ["Progress", "Told", "Watch"]
 
@@ -46,7 +46,7 @@ class Watch:
             )
         self._tell = progress if callable(progress) else None
         self._shown = progress is True and sys.stderr.isatty()
-        self._bar: tqdm[Any] | None = None
+        self._bar: ProgressBar | None = None
         self.where = ""
 
     def stage(self, name: str, total: float | None = 1.0, *, unit: str = "") -> Told:
@@ -71,7 +71,7 @@ class Watch:
         counted: dict[str, Any] = {"bar_format": form}
         if total is None:
             counted = {"unit": unit, "unit_scale": True}
-        bar = tqdm(desc=name, total=total, leave=False, dynamic_ncols=True, **counted)
+        bar = ProgressBar(desc=name, total=total, leave=False, **counted)
         self._bar = bar
 
         def move(done: float) -> None:
